@@ -1,0 +1,75 @@
+"""The networks, by name."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from microgesture.errors import InputError
+from microgesture.models.base import Recognizer, count_parameters
+from microgesture.models.posec3d import build_posec3d
+from microgesture.models.stgcn import build_stgcn
+
+__all__ = ["BUILDERS", "Recognizer", "build_model", "count_parameters", "network_keys"]
+
+BUILDERS: dict[str, Callable[..., Recognizer]] = {
+    "posec3d": build_posec3d,
+    "stgcn": build_stgcn,
+}
+
+
+def network_keys(name: str) -> set[str]:
+    """Config keys, besides ``name``, that the network ``name`` understands."""
+    parameters = inspect.signature(BUILDERS[name]).parameters.values()
+    return {p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+def build_model(
+    config: Mapping[str, Any],
+    *,
+    layout_channels: int,
+    num_classes: int,
+    adjacency: np.ndarray | None = None,
+    vector_size: int | None = None,
+) -> Recognizer:
+    """Build the network that ``config`` describes, with fresh weights.
+
+    Parameters
+    ----------
+    config
+        ``{"name": "posec3d" | "stgcn", ...}``; the other keys are the keyword arguments of
+        `build_posec3d` or `build_stgcn` and default to the published networks.
+    layout_channels
+        V, the layout's channels in the stream: heatmap channels (joints or edges), or joints.
+    num_classes
+        K, the number of logits.
+    adjacency
+        (3, V, V), for ``stgcn`` only.
+    vector_size
+        D, the length of a label vector; None leaves the semantic head out.
+
+    Raises
+    ------
+    InputError
+        For an unknown name or an unknown key.
+
+    """
+    network = dict(config)
+    name = network.pop("name", None)
+    if name not in BUILDERS:
+        raise InputError(
+            f"model config: name is {name!r}, expected one of {', '.join(sorted(BUILDERS))}"
+        )
+    known = network_keys(name)
+    if unknown := sorted(set(network) - known):
+        raise InputError(
+            f"model config, {name}: unknown keys {', '.join(unknown)}; "
+            f"known are name, {', '.join(sorted(known))}"
+        )
+    if name == "posec3d":
+        return build_posec3d(layout_channels, num_classes, vector_size, **network)
+    if adjacency is None or adjacency.shape[1:] != (layout_channels, layout_channels):
+        found = None if adjacency is None else adjacency.shape
+        raise ValueError(f"adjacency: found {found}, expected (3, {layout_channels}, same)")
+    return build_stgcn(adjacency, num_classes, vector_size, **network)

@@ -1,0 +1,108 @@
+"""What the two networks share: classification head, semantic head, initial weights."""
+
+from torch import Tensor, nn
+
+HEAD_INIT_STD = 0.01
+
+
+class Backbone(nn.Module):
+    """A network that turns an input batch into pooled features (N, ``num_features``)."""
+
+    num_features: int
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pooled features (N, F) of a batch ``x``."""
+        raise NotImplementedError
+
+
+def _linear(num_features: int, num_outputs: int) -> nn.Linear:
+    layer = nn.Linear(num_features, num_outputs)
+    nn.init.normal_(layer.weight, std=HEAD_INIT_STD)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+class ClassHead(nn.Module):
+    """Dropout and one linear layer, from features (N, F) to logits (N, K)."""
+
+    def __init__(self, num_features: int, num_classes: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.fc_cls = _linear(num_features, num_classes)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Logits (N, K)."""
+        return self.fc_cls(self.dropout(features))
+
+
+class SemanticHead(nn.Module):
+    """One linear layer from features (N, F) to label vectors (N, D) (Li et al. 2023)."""
+
+    def __init__(self, num_features: int, vector_size: int) -> None:
+        super().__init__()
+        self.fc = _linear(num_features, vector_size)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Predicted label vectors (N, D)."""
+        return self.fc(features)
+
+
+class Recognizer(nn.Module):
+    """Backbone, classification head and, for the semantic loss, a head that predicts label vectors.
+
+    Parameter names are PySKL's (``backbone.*``, ``cls_head.fc_cls.*``), so that its published
+    checkpoints load; ``semantic_head.fc.*`` exists only when ``vector_size`` is given.
+
+    Parameters
+    ----------
+    backbone
+        Gives the pooled features (N, F) that both heads see.
+    num_classes
+        K, the number of logits.
+    dropout
+        Probability of zeroing a feature before the classification layer, in training.
+    vector_size
+        D, the length of a label vector; None leaves the semantic head out.
+
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        num_classes: int,
+        dropout: float,
+        vector_size: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.cls_head = ClassHead(backbone.num_features, num_classes, dropout)
+        self.semantic_head = (
+            None if vector_size is None else SemanticHead(backbone.num_features, vector_size)
+        )
+
+    def features(self, x: Tensor) -> Tensor:
+        """Pooled features (N, F), before dropout."""
+        return self.backbone(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (N, K)."""
+        return self.cls_head(self.features(x))
+
+    def forward_with_vectors(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (N, K) and predicted label vectors (N, D), from one pass of the backbone.
+
+        Raises
+        ------
+        RuntimeError
+            When the model was built without ``vector_size``.
+
+        """
+        if self.semantic_head is None:
+            raise RuntimeError("this model has no semantic head: build it with vector_size")
+        features = self.features(x)
+        return self.cls_head(features), self.semantic_head(features)
+
+
+def count_parameters(model: nn.Module) -> int:
+    """How many numbers training adjusts (buffers such as running means are not counted)."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)

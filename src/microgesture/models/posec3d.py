@@ -1,0 +1,156 @@
+"""PoseC3D: the SlowOnly ResNet for heatmap volumes, with an I3D head (Duan et al. 2022).
+
+Layout, names, initial weights and defaults are those of PySKL's ``ResNet3dSlowOnly``.
+"""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from microgesture.models.base import Backbone, Recognizer
+
+EXPANSION = 4
+
+
+class ConvNorm(nn.Module):
+    """Convolution without bias, batch norm and, unless ``relu`` is false, a ReLU."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: tuple[int, int, int],
+        stride: tuple[int, int, int] = (1, 1, 1),
+        relu: bool = True,
+    ) -> None:
+        super().__init__()
+        padding = tuple(k // 2 for k in kernel)
+        self.conv = nn.Conv3d(in_channels, out_channels, kernel, stride, padding, bias=False)  # type: ignore[arg-type]
+        self.bn = nn.BatchNorm3d(out_channels)
+        self.relu = relu
+        nn.init.kaiming_normal_(self.conv.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From (N, C, T, H, W) to (N, C', T', H', W')."""
+        x = self.bn(self.conv(x))
+        return x.relu_() if self.relu else x
+
+
+class Bottleneck(nn.Module):
+    """1x1x1 (3x1x1 when inflated), 1x3x3 with the strides, 1x1x1; added to its input."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        planes: int,
+        stride: tuple[int, int, int],
+        inflate: bool,
+        project: bool,
+    ) -> None:
+        super().__init__()
+        out_channels = planes * EXPANSION
+        self.conv1 = ConvNorm(in_channels, planes, (3 if inflate else 1, 1, 1))
+        self.conv2 = ConvNorm(planes, planes, (1, 3, 3), stride)
+        self.conv3 = ConvNorm(planes, out_channels, (1, 1, 1), relu=False)
+        self.downsample = (
+            ConvNorm(in_channels, out_channels, (1, 1, 1), stride, relu=False) if project else None
+        )
+        # The block starts as the identity.
+        nn.init.zeros_(self.conv3.bn.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From (N, C, T, H, W) to (N, 4 planes, T', H', W')."""
+        shortcut = x if self.downsample is None else self.downsample(x)
+        return (self.conv3(self.conv2(self.conv1(x))) + shortcut).relu_()
+
+
+class SlowOnly(Backbone):
+    """Stem and bottleneck stages; see `build_posec3d` for the parameters."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        base_channels: int,
+        stage_blocks: Sequence[int],
+        stem_kernel: int,
+        stem_pool: bool,
+        inflate: Sequence[bool],
+        temporal_strides: Sequence[int],
+    ) -> None:
+        super().__init__()
+        self.conv1 = ConvNorm(in_channels, base_channels, (1, stem_kernel, stem_kernel))
+        self.maxpool = (
+            nn.MaxPool3d((1, 3, 3), stride=1, padding=(0, 1, 1)) if stem_pool else nn.Identity()
+        )
+        self.stages: list[str] = []
+        channels = base_channels
+        for stage, num_blocks in enumerate(stage_blocks):
+            planes = base_channels * 2**stage
+            blocks = []
+            for block in range(num_blocks):
+                first = block == 0
+                stride = (temporal_strides[stage], 2, 2) if first else (1, 1, 1)
+                blocks.append(Bottleneck(channels, planes, stride, inflate[stage], project=first))
+                channels = planes * EXPANSION
+            self.stages.append(f"layer{stage + 1}")
+            self.add_module(self.stages[-1], nn.Sequential(*blocks))
+        self.num_features = channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From heatmaps (N, V, T, H, W) to features (N, F)."""
+        x = self.maxpool(self.conv1(x))
+        for stage in self.stages:
+            x = self.get_submodule(stage)(x)
+        return x.mean(dim=(2, 3, 4))
+
+
+def build_posec3d(
+    in_channels: int,
+    num_classes: int,
+    vector_size: int | None = None,
+    *,
+    base_channels: int = 32,
+    stage_blocks: Sequence[int] = (4, 6, 3),
+    stem_kernel: int = 7,
+    stem_pool: bool = True,
+    inflate: Sequence[bool] | None = None,
+    temporal_strides: Sequence[int] | None = None,
+    dropout: float = 0.5,
+) -> Recognizer:
+    """Build the network for heatmaps (N, V, T, H, W).
+
+    Parameters
+    ----------
+    in_channels
+        V, the heatmap channels: joints, edges, or both.
+    num_classes, vector_size
+        Length of the logits, and of the label vectors (None: no semantic head).
+    base_channels
+        Channels after the stem; stage s has ``base_channels * 2**s`` planes, times 4 at its end.
+    stage_blocks
+        Bottlenecks in each stage, for one to four stages; every stage halves height and width.
+    stem_kernel
+        Side of the stem's 1 x k x k kernel, odd.
+    stem_pool
+        Whether a 1 x 3 x 3 max pooling of stride 1 follows the stem. PoseC3D's paper draws none,
+        but PySKL's code, with which the published weights were trained, has it.
+    inflate
+        Whether a stage's first convolutions span three frames; by default all stages but the first
+        (and the only stage, when there is one).
+    temporal_strides
+        Temporal stride of each stage; by default 2 in a third and 1 elsewhere.
+    dropout
+        Before the classification layer.
+
+    """
+    num_stages = len(stage_blocks)
+    backbone = SlowOnly(
+        in_channels,
+        base_channels,
+        stage_blocks,
+        stem_kernel,
+        stem_pool,
+        inflate or [stage > 0 or num_stages == 1 for stage in range(num_stages)],
+        temporal_strides or [2 if stage == 2 else 1 for stage in range(num_stages)],
+    )
+    return Recognizer(backbone, num_classes, dropout, vector_size)

@@ -1,0 +1,76 @@
+"""From the skeleton store to one stream file: layout chosen, cleaned, brought to a timeline."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from microgesture.cleaning import clean
+from microgesture.errors import InputError
+from microgesture.files import sha256
+from microgesture.layouts import Layout
+from microgesture.records import Records, write_records
+from microgesture.store import Clip
+from microgesture.temporal import align
+
+
+def build_stream(
+    clips: Iterable[Clip],
+    layout: Layout,
+    class_names: Sequence[str],
+    config: Mapping[str, Any],
+    path: Path,
+) -> dict[str, Any]:
+    """Write a stream file and return its manifest.
+
+    Parameters
+    ----------
+    clips : iterable of Clip
+    layout : Layout
+    class_names : sequence of str
+        Names in id order.
+    config : mapping
+        ``cleaning`` (see `clean`), ``length`` (None keeps the clip's own frames, a number aligns
+        to so many) and ``max_gap`` (see `align`).
+    path : Path
+        Record file to write; a record's one blob is float32 (T, V, 3).
+
+    Raises
+    ------
+    InputError
+        When a clip has no visible point left in this layout.
+    """
+    ids = {name: number for number, name in enumerate(class_names)}
+    metadata = {"layout": layout.name, "joints": len(layout.joints), **config}
+    frames = count = 0
+    with write_records(path, metadata) as writer:
+        for clip in clips:
+            points = clean(clip.points, config["cleaning"])[:, layout.points]
+            if config["length"] is not None:
+                points = align(points, config["length"], config["max_gap"])
+            if not (points[..., 2] > 0).any():
+                raise InputError(
+                    f"clip {clip.clip_id}: none of the {len(layout.joints)} points of layout "
+                    f"{layout.name} is visible after cleaning in {len(clip.points)} frames; remove "
+                    "the clip from the data or lower cleaning.min_score"
+                )
+            writer.append(
+                {
+                    "clip_id": clip.clip_id,
+                    "label": None if clip.label is None else ids[clip.label],
+                    "subject": clip.subject,
+                    "split": clip.split,
+                    "num_frames": len(points),
+                    "blobs": [points.tobytes()],
+                }
+            )
+            frames += len(points)
+            count += 1
+    return {**metadata, "clips": count, "frames": frames, "sha256": sha256(path)}
+
+
+def stream_points(records: Records, row: int) -> np.ndarray:
+    """Points of a clip in a stream file, read-only float32 (T, V, 3)."""
+    flat = np.frombuffer(records.blob(row, 0), np.float32)
+    return flat.reshape(-1, records.metadata["joints"], 3)

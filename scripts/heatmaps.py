@@ -1,0 +1,39 @@
+"""Draw a stream file's clips into a heatmap cache."""
+
+import argparse
+import json
+from pathlib import Path
+
+from microgesture.cache import build_cache
+from microgesture.errors import run
+from microgesture.files import write_json
+from microgesture.layouts import load_layout
+from microgesture.progress import progress
+from microgesture.provenance import made_by
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", type=json.loads, required=True, help="config slice, as JSON")
+    parser.add_argument("--points", type=Path, required=True, help="stream file")
+    parser.add_argument("--stream", choices=["joint", "limb"], required=True)
+    parser.add_argument("--layout", type=Path, required=True, help="layout file")
+    parser.add_argument("--out", type=Path, required=True, help="heatmap cache to write")
+    parser.add_argument("--manifest", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+
+    manifest = build_cache(
+        args.points,
+        load_layout(args.layout),
+        args.stream,
+        args.config,
+        args.out,
+        args.threads,
+        lambda rows: progress(rows, "clips"),
+    )
+    write_json(args.manifest, {**manifest, "made_by": made_by(__file__)})
+
+
+if __name__ == "__main__":
+    run(main)

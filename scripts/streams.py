@@ -1,0 +1,34 @@
+"""Choose a layout from the skeleton store, clean it and bring it to a timeline."""
+
+import argparse
+import json
+from pathlib import Path
+
+from microgesture.classes import load_classes
+from microgesture.errors import run
+from microgesture.files import write_json
+from microgesture.layouts import load_layout
+from microgesture.progress import progress
+from microgesture.provenance import made_by
+from microgesture.store import iter_store
+from microgesture.streams import build_stream
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", type=json.loads, required=True, help="config slice, as JSON")
+    parser.add_argument("--skeletons", type=Path, required=True, help="skeleton store")
+    parser.add_argument("--layout", type=Path, required=True, help="layout file")
+    parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
+    parser.add_argument("--out", type=Path, required=True, help="stream file to write")
+    parser.add_argument("--manifest", type=Path, required=True, help="JSON file to write")
+    args = parser.parse_args()
+
+    clips = progress(iter_store(args.skeletons), "clips")
+    names = load_classes(args.classes)
+    manifest = build_stream(clips, load_layout(args.layout), names, args.config, args.out)
+    write_json(args.manifest, {**manifest, "made_by": made_by(__file__)})
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,43 @@
+"""Trained weights as safetensors, with everything that is needed to use them."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from microgesture.errors import InputError
+from microgesture.files import atomic_path
+
+METADATA_KEY = "microgesture"
+
+
+def save_checkpoint(
+    path: str | Path, state: Mapping[str, Tensor], metadata: Mapping[str, Any]
+) -> None:
+    """Write weights and what they mean, atomically."""
+    stated = {METADATA_KEY: json.dumps(metadata, sort_keys=True)}
+    with atomic_path(path) as temporary:
+        save_file({name: value.contiguous() for name, value in state.items()}, temporary, stated)
+
+
+def load_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `save_checkpoint` wrote: weights and metadata.
+
+    Raises
+    ------
+    InputError
+        When the file is damaged or was not written by this package.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            stated = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: not a readable checkpoint ({error}); train it again") from None
+    if METADATA_KEY not in stated:
+        raise InputError(f"{path}: a checkpoint of another program; it says nothing of its classes")
+    return state, json.loads(stated[METADATA_KEY])

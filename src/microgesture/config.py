@@ -1,0 +1,164 @@
+"""The workflow's config: checked once, and cut into the slice that each step depends on.
+
+A step sees only its own slice, so editing one variant reruns one training job and what follows it.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from microgesture.errors import InputError
+from microgesture.temporal import timeline
+
+Config = Mapping[str, Any]
+
+
+def check_config(config: Config, schema: Path, source: str) -> None:
+    """Check a config against the schema and its names against each other.
+
+    Raises
+    ------
+    InputError
+        Naming the config file, the entry, what was found and what was expected.
+    """
+    rules = yaml.safe_load(schema.read_text(encoding="utf-8"))
+    errors = sorted(Draft202012Validator(rules).iter_errors(config), key=lambda e: list(map(str, e.path)))
+    if errors:
+        raise InputError(f"{source}: {_explain(errors[0])}")
+    variants, fusions = config["variants"], config["fusions"]
+    rows = {*variants, *fusions}
+    if both := sorted(set(variants) & set(fusions)):
+        raise InputError(f"{source}: {both[0]} is a variant and a fusion; rename one of them")
+    for name, fusion in fusions.items():
+        for member in fusion["members"]:
+            _known(source, f"fusions.{name}.members", member, variants)
+    for number, claim in enumerate(config["claims"]):
+        worse = claim["worse"]
+        for row in [claim["better"], *(worse if isinstance(worse, list) else [worse])]:
+            _known(source, f"claims[{number}]", row, rows)
+    if config["submission"] is not None:
+        _known(source, "submission", config["submission"], rows)
+    for name in variants:
+        variant = variant_config(config, name)
+        has_stream = "stream" in variant
+        if has_stream != (variant["model"] == "posec3d"):
+            verb = "needs" if not has_stream else "takes no"
+            raise InputError(f"{source}: variants.{name}: {variant['model']} {verb} stream")
+        if has_stream and variant["input_size"] > config["heatmaps"]["size"]:
+            raise InputError(
+                f"{source}: variants.{name}: input_size {variant['input_size']} is larger than "
+                f"heatmaps.size {config['heatmaps']['size']}"
+            )
+        for path in (layout_file(variant["layout"]), config["classes"]):
+            if not Path(path).is_file():
+                raise InputError(f"{source}: variants.{name}: there is no file {path}")
+
+
+def _known(source: str, place: str, name: str, names: Any) -> None:
+    if name not in names:
+        raise InputError(f"{source}: {place} names {name!r}; expected one of {', '.join(names)}")
+
+
+def _explain(error: ValidationError) -> str:
+    """One line for what jsonschema found, in the words of the config file."""
+    if error.validator == "oneOf" and error.context:
+        # of the alternatives, report on the one whose `format` or `source` was chosen
+        chosen = [e for e in error.context if e.validator != "const"]
+        wrong = {e.schema_path[0] for e in error.context if e.validator == "const"}
+        chosen = [e for e in chosen if e.schema_path[0] not in wrong] or list(error.context)
+        return _explain(chosen[0])
+    place = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in error.absolute_path)[1:]
+    place = place or "top level"
+    if error.validator == "additionalProperties":
+        known = list(error.schema["properties"])
+        unknown = [key for key in error.instance if key not in known]
+        return f"{place}: unknown key {unknown[0]!r}; known keys: {', '.join(known)}"
+    return f"{place}: {error.message}"
+
+
+def layout_file(name: str) -> str:
+    """The file of a layout."""
+    return f"config/layouts/{name}.yaml"
+
+
+def variant_config(config: Config, name: str) -> dict[str, Any]:
+    """A variant's settings: those of its model, with the variant's own on top."""
+    variant = dict(config["variants"][name])
+    shared = config["models"][variant["model"]]
+    merged = {**shared, **variant}
+    for key in ("network", "training"):
+        merged[key] = {**shared[key], **variant.get(key, {})}
+    return merged
+
+
+def variant_timeline(config: Config, name: str) -> str:
+    """Name of the timeline whose stream the variant reads, such as ``align16``."""
+    variant = variant_config(config, name)
+    return timeline(variant["temporal"], variant["length"])
+
+
+def reader_slice(config: Config) -> dict[str, Any]:
+    """What the reader depends on; generated data is read like any other release."""
+    data = config["data"]
+    if data["format"] != "synthetic":
+        return {key: value for key, value in data.items() if key != "name"}
+    release = f"{config['results']}/release"
+    return {
+        "format": "miga2025",
+        "root": release,
+        "subjects": f"{release}/subjects.csv",
+        "test_labels": "real",
+        "on_bad_clip": data["on_bad_clip"],
+        **{key: data["generate"][key] for key in ("fps", "height", "width")},
+    }
+
+
+def stream_slice(config: Config, timeline_name: str) -> dict[str, Any]:
+    """What a stream file depends on, besides layout and data."""
+    aligned = timeline_name.removeprefix("align")
+    length = None if aligned == timeline_name else int(aligned)
+    gap = {} if length is None else {"max_gap": config["align"]["max_gap"]}
+    return {"cleaning": dict(config["cleaning"]), "length": length, **gap}
+
+
+def heatmap_slice(config: Config) -> dict[str, Any]:
+    """What a heatmap cache depends on, besides its stream."""
+    return {**config["heatmaps"], "padding": config["box"]["padding"]}
+
+
+def train_slice(config: Config, name: str) -> dict[str, Any]:
+    """What training a variant depends on, besides its input, seed and label vectors."""
+    variant = variant_config(config, name)
+    keys = ["model", "layout", "temporal", "length", "network", "training"]
+    weight = config["semantic"]["weight"] if variant.get("semantic") else 0
+    own: dict[str, Any]
+    if variant["model"] == "posec3d":
+        own = {key: variant[key] for key in ("stream", "input_size")}
+    else:
+        own = {"padding": config["box"]["padding"]}
+    return {
+        "variant": name,
+        **{key: variant[key] for key in keys},
+        **own,
+        "semantic_weight": weight,
+        "augment": dict(config["augment"]),
+    }
+
+
+def table_slice(config: Config) -> dict[str, Any]:
+    """What tables and figures show of the config."""
+    titles = {
+        name: {"title": v["title"], "model": v["model"]} for name, v in config["variants"].items()
+    }
+    return {
+        "seeds": list(config["seeds"]),
+        "variants": titles,
+        "fusions": config["fusions"],
+        "claims": config["claims"],
+        "data_name": config["data"]["name"],
+        "data_format": config["data"]["format"],
+    }

@@ -1,0 +1,57 @@
+"""Which code and versions made an artifact, and which files a step has to be rerun for."""
+
+import ast
+import hashlib
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from microgesture.files import sha256
+
+PACKAGE = "microgesture"
+SOURCE = Path(__file__).parent
+PACKAGES = ("numpy", "pyarrow", "torch")
+
+
+def code_files(script: str | Path) -> list[Path]:
+    """The script and every module of this package that it imports, directly or through others.
+
+    Found by reading the import statements, so a list kept by hand can never be out of date.
+    """
+    waiting, found = [Path(script)], dict[Path, None]()
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        found[path] = None
+        waiting.extend(_imported(ast.parse(path.read_text(encoding="utf-8"))))
+    return sorted(found)
+
+
+def _imported(tree: ast.Module) -> list[Path]:
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return [path for name in sorted(names) for path in _files(name)]
+
+
+def _files(name: str) -> list[Path]:
+    """The files that importing a dotted name runs: the module and the packages above it."""
+    parts = name.split(".")
+    if parts[0] != PACKAGE:
+        return []
+    above = [SOURCE.joinpath(*parts[1:depth], "__init__.py") for depth in range(1, len(parts) + 1)]
+    return [path for path in [*above, SOURCE.joinpath(*parts[1:]).with_suffix(".py")] if path.is_file()]
+
+
+def made_by(script: str | Path) -> dict[str, Any]:
+    """What an artifact states about its making: a hash of the code and the versions that matter."""
+    digest = hashlib.sha256()
+    for path in code_files(script):
+        digest.update(sha256(path).encode())
+    versions = {package: version(package) for package in PACKAGES}
+    return {"code": digest.hexdigest(), "python": platform.python_version(), **versions}

@@ -1,0 +1,49 @@
+"""Putting one variant together: its input, its network and its device, from config and files."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from microgesture.errors import InputError
+from microgesture.inputs import HeatmapInput, Input, PointInput
+from microgesture.layouts import Layout
+from microgesture.models import build_model
+from microgesture.models.base import Recognizer
+
+
+def open_input(config: Mapping[str, Any], layout: Layout, path: Path) -> Input:
+    """The variant's input: a stream file for ST-GCN, a heatmap cache for PoseC3D."""
+    if config["model"] == "stgcn":
+        return PointInput(path, layout, config["padding"])
+    return HeatmapInput(path, layout, config["input_size"])
+
+
+def new_model(
+    config: Mapping[str, Any], layout: Layout, num_classes: int, vector_size: int | None
+) -> Recognizer:
+    """The variant's network with fresh weights from torch's random state."""
+    graph = config["model"] == "stgcn"
+    return build_model(
+        {"name": config["model"], **config["network"]},
+        layout_channels=layout.channels("joint" if graph else config["stream"]),
+        num_classes=num_classes,
+        adjacency=layout.adjacency() if graph else None,
+        vector_size=vector_size,
+    )
+
+
+def choose_device(name: str, threads: int) -> torch.device:
+    """Set torch up to repeat itself on so many threads, and pick the device.
+
+    Parameters
+    ----------
+    name : {'auto', 'cpu', 'cuda'}
+        ``auto`` takes a GPU when there is one.
+    """
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device cuda: torch sees no GPU; use --device auto or cpu")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

@@ -1,0 +1,37 @@
+"""Read a data set into the skeleton store and count what is in it."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from microgesture.classes import load_classes
+from microgesture.errors import run
+from microgesture.files import sha256, write_json
+from microgesture.progress import progress
+from microgesture.readers import read_clips
+from microgesture.store import read_index, write_store
+from microgesture.summary import summarise, warnings
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=json.loads, required=True, help="config section, as JSON")
+    parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
+    parser.add_argument("--out", type=Path, required=True, help="Parquet file to write")
+    parser.add_argument("--summary", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--workers", type=int, default=1, help="processes that read")
+    args = parser.parse_args()
+
+    names = load_classes(args.classes)
+    clips = progress(read_clips(args.data, names, args.workers), "clips")
+    on_bad_clip = args.data.get("on_bad_clip", "stop")
+    written = write_store(args.out, clips, names, args.data["format"], on_bad_clip)
+    summary = {**summarise(read_index(args.out), written, names), "sha256": sha256(args.out)}
+    write_json(args.summary, summary)
+    for line in warnings(summary):
+        print(f"note: {line}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,357 @@
+"""iMiGUE as the MiGA challenge released it on Kaggle in 2025: spreadsheets of OpenPose points.
+
+A folder holds one long video; the clips are the rows of its label file.
+"""
+
+import csv
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numpy as np
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
+
+from microgesture.errors import InputError
+from microgesture.store import NUMBERS_PER_FRAME, POINTS, BadClip, Clip, check_clip
+
+FOLDERS = {
+    "train": "imigue_skeleton_train",
+    "val": "imigue_skeleton_validate",
+    "test": "imigue_skeleton_test",
+}
+CLASSES = 32
+NON_MICRO_GESTURE = 99
+LEVELS = 3
+# Booleans and dates would turn into numbers silently; calamine gives "" for an empty cell.
+NUMBERS = frozenset((float, int))
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """One row of a label file: ``line`` as an editor counts, frames 0-based, ``end`` inclusive."""
+
+    line: int
+    label: str | None
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Video:
+    """One video folder and what its label file says."""
+
+    split: str
+    name: str
+    subject: str
+    sheet: Path
+    labels: Path
+    rows: tuple[LabelRow | BadClip, ...]
+
+
+@dataclass(frozen=True)
+class _Task:
+    video: Video
+    class_names: tuple[str, ...]
+    fps: float
+    height: int
+    width: int
+
+
+def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
+    """Yield the clips of the release, sorted by split (train, val, test), then video, then row.
+
+    Parameters
+    ----------
+    data
+        ``root``, and optionally ``subjects`` (a CSV ``video,subject``, or None: every video is its
+        own subject), ``test_labels`` ("placeholder", the default: test clips get no label; or
+        "real"), ``fps`` (25), ``height`` (720), ``width`` (1280), ``on_bad_clip`` ("stop").
+    class_names
+        The 32 names in id order; id = raw class - 1, and 31 for raw class 99.
+    workers
+        Processes; at most this many videos are in memory at once.
+
+    Raises
+    ------
+    InputError
+        If a folder, a file, a column or a cell is not as it must be.
+
+    """
+    if len(class_names) != CLASSES:
+        raise InputError(
+            f"the classes file has {len(class_names)} names, but format miga2025 has {CLASSES} "
+            "classes; use config/classes/imigue.yaml"
+        )
+    videos = scan(data, class_names)
+    if data.get("on_bad_clip", "stop") == "stop":
+        # label files are small: what is wrong in them is told before hours of spreadsheets
+        for row in (row for video in videos for row in video.rows):
+            if isinstance(row, BadClip):
+                raise InputError(row.message)
+    size = (float(data.get("fps", 25)), int(data.get("height", 720)), int(data.get("width", 1280)))
+    tasks = [_Task(video, tuple(class_names), *size) for video in videos]
+    for clips in ordered_map(cut, tasks, workers):
+        yield from clips
+
+
+def scan(data: Mapping[str, Any], class_names: list[str]) -> list[Video]:
+    """Find the videos and read their label files, without opening a spreadsheet."""
+    root = Path(data["root"])
+    subjects = read_subjects(Path(data["subjects"])) if data.get("subjects") else None
+    videos: list[Video] = []
+    seen: dict[str, Path] = {}
+    for split, folder in _split_folders(root).items():
+        hide_label = split == "test" and data.get("test_labels", "placeholder") == "placeholder"
+        names = sorted(p for p in folder.iterdir() if p.is_dir() and p.name[0] not in "._")
+        if not names:
+            raise InputError(f"{folder}: holds no video folder, expected folders such as 0001")
+        for path in names:
+            video = path.name
+            if video in seen:
+                raise InputError(f"{path}: video {video} is also in {seen[video]}; remove one")
+            seen[video] = path
+            sheet, labels = (path / f"{video}{end}" for end in ("_openpose.xlsx", "_label.csv"))
+            for file in (sheet, labels):
+                if not file.is_file():
+                    raise InputError(f"{file}: does not exist; complete or remove the folder")
+            if subjects is not None and video not in subjects:
+                raise InputError(
+                    f"{data['subjects']}: has no row for video {video}; add '{video},<subject>'"
+                )
+            rows = read_labels(labels, split, None if hide_label else class_names)
+            subject = video if subjects is None else subjects[video]
+            videos.append(Video(split, video, subject, sheet, labels, tuple(rows)))
+    return videos
+
+
+def _split_folders(root: Path) -> dict[str, Path]:
+    if not root.is_dir():
+        raise InputError(f"{root}: is not a folder; set data.root to the unpacked release")
+    found: dict[str, list[Path]] = {split: [] for split in FOLDERS}
+    splits = {name: split for split, name in FOLDERS.items()}
+    level = [root]
+    for _ in range(LEVELS):
+        below = sorted(p for folder in level for p in folder.iterdir() if p.is_dir())
+        for path in below:
+            if path.name in splits:
+                found[splits[path.name]].append(path)
+        level = [path for path in below if path.name not in splits]
+    for split, name in FOLDERS.items():
+        if len(found[split]) != 1:
+            places = ", ".join(map(str, found[split])) or "none"
+            raise InputError(
+                f"{root}: expected one folder {name} at most {LEVELS} levels below, found "
+                f"{places}; set data.root to the folder that holds both phases"
+            )
+    return {split: paths[0] for split, paths in found.items()}
+
+
+def read_subjects(path: Path) -> dict[str, str]:
+    """Read a CSV with the columns ``video,subject`` into a mapping."""
+    rows = _csv_rows(path)
+    if not rows or rows[0][1] != ["video", "subject"]:
+        raise InputError(f"{path}: expected the header row 'video,subject'")
+    subjects: dict[str, str] = {}
+    for line, fields in rows[1:]:
+        if len(fields) != 2 or not all(fields):
+            raise InputError(f"{path}, row {line}: found {fields}, expected video,subject")
+        video, subject = fields
+        if subjects.setdefault(video, subject) != subject:
+            raise InputError(
+                f"{path}, row {line}: video {video} has subject {subject}, but "
+                f"{subjects[video]} in an earlier row; keep one"
+            )
+    return subjects
+
+
+def _csv_rows(path: Path) -> list[tuple[int, list[str]]]:
+    """Rows that are not blank, each with its 1-based line number."""
+    try:
+        # utf-8-sig: spreadsheet programs put a byte order mark in front
+        with open(path, encoding="utf-8-sig", newline="") as handle:
+            rows = [(i, [f.strip() for f in row]) for i, row in enumerate(csv.reader(handle), 1)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: cannot be read as a CSV file: {error}") from error
+    return [(line, fields) for line, fields in rows if any(fields)]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def read_labels(path: Path, split: str, class_names: list[str] | None) -> list[LabelRow | BadClip]:
+    """Read ``class,start,end`` rows; a header row, one without any number, is skipped.
+
+    Parameters
+    ----------
+    path
+        The label file of one video.
+    split
+        Of that video.
+    class_names
+        Names in id order, or None where the class column is a placeholder and not read.
+
+    """
+    rows = _csv_rows(path)
+    if rows and not any(map(_is_number, rows[0][1])):
+        rows = rows[1:]
+    if not rows:
+        raise InputError(f"{path}: holds no rows, expected class,start,end; remove the folder")
+    video = path.name.removesuffix("_label.csv")
+    return [
+        _label_row(path, line, f"{video}_{i}", split, fields, class_names)
+        for i, (line, fields) in enumerate(rows)
+    ]
+
+
+def _label_row(
+    path: Path, line: int, clip_id: str, split: str, fields: list[str], names: list[str] | None
+) -> LabelRow | BadClip:
+    def bad(reason: str) -> BadClip:
+        return BadClip(clip_id, split, f"{path}, row {line}", reason)
+
+    # a placeholder class may be anything, so only what is used must be a number
+    used = fields[1:] if names is None else fields
+    whole = [float(f) for f in used if _is_number(f) and float(f).is_integer()]
+    if len(fields) != 3 or len(whole) != len(used):
+        return bad(f"found {','.join(fields)!r}, expected three integers class,start,end")
+    start, end = int(whole[-2]), int(whole[-1])
+    if not 0 <= start <= end:
+        return bad(f"frames {start}..{end}, expected 0 <= start <= end")
+    if names is None:
+        return LabelRow(line, None, start, end)
+    raw = int(whole[0])
+    if not (1 <= raw < CLASSES or raw == NON_MICRO_GESTURE):
+        return bad(f"class {raw}, expected 1..{CLASSES - 1} or {NON_MICRO_GESTURE}")
+    label = names[CLASSES - 1 if raw == NON_MICRO_GESTURE else raw - 1]
+    return LabelRow(line, label, start, end)
+
+
+def cut(task: _Task) -> list[Clip | BadClip]:
+    """Read one video's spreadsheet and cut it at the rows of its label file."""
+    video = task.video
+    points = read_sheet(video.sheet)
+    clips: list[Clip | BadClip] = []
+    for position, row in enumerate(video.rows):
+        if isinstance(row, BadClip):
+            clips.append(row)
+            continue
+        clip_id, place = f"{video.name}_{position}", f"{video.labels}, row {row.line}"
+        if row.end >= len(points):
+            frames = f"{len(points)} frames (0..{len(points) - 1})"
+            reason = f"frames {row.start}..{row.end}, but {video.sheet.name} has {frames}"
+            clips.append(BadClip(clip_id, video.split, place, reason))
+            continue
+        clip = Clip(
+            clip_id,
+            row.label,
+            video.subject,
+            video.split,
+            task.fps,
+            task.height,
+            task.width,
+            points[row.start : row.end + 1],
+        )
+        clips.append(check_clip(clip, place, task.class_names))
+    return clips
+
+
+def read_sheet(path: Path) -> np.ndarray:
+    """Read a spreadsheet of OpenPose points: one row a frame, 411 numbers, no header.
+
+    Parameters
+    ----------
+    path
+        An .xlsx file; its first sheet is read.
+
+    Returns
+    -------
+    ndarray
+        float32 (T, 137, 3): x, y in pixels and score, as written.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or a cell is empty, text, not finite, missing or too many.
+
+    """
+    try:
+        with CalamineWorkbook.from_path(path) as book:
+            sheet = book.get_sheet_by_index(0)
+    except (CalamineError, OSError) as error:
+        raise InputError(f"{path}: cannot be read as a spreadsheet: {error}") from error
+    if sheet.end is None:
+        raise InputError(f"{path}: its first sheet is empty, expected one row a frame")
+    columns = sheet.end[1] + 1
+    if sheet.start != (0, 0) or columns != NUMBERS_PER_FRAME:
+        raise InputError(_sheet_fault(path, sheet))
+    values = np.empty((sheet.end[0] + 1, columns), np.float32)
+    with np.errstate(over="ignore"):
+        for frame, cells in enumerate(sheet.iter_rows()):
+            if not NUMBERS.issuperset(map(type, cells)):
+                raise InputError(_sheet_fault(path, sheet))
+            values[frame] = cast(list[float], cells)
+    if not np.isfinite(values).all():
+        raise InputError(_sheet_fault(path, sheet))
+    return values.reshape(-1, POINTS, 3)
+
+
+def _sheet_fault(path: Path, sheet: CalamineSheet) -> str:
+    """Name the first cell that is wrong; slow, and called only where one is."""
+    # unlike iter_rows, this form keeps empty rows and columns in front, so that numbers are right
+    for number, cells in enumerate(sheet.to_python(skip_empty_area=False), 1):
+        while len(cells) > NUMBERS_PER_FRAME and cells[-1] == "":
+            cells.pop()
+        if len(cells) != NUMBERS_PER_FRAME:
+            return (
+                f"{path}, row {number}: has {len(cells)} columns, expected {NUMBERS_PER_FRAME} "
+                f"({POINTS} points x (x, y, score)); export the file again"
+            )
+        for column, cell in enumerate(cells, 1):
+            place = f"{path}, row {number}, column {column}"
+            if cell == "":
+                return f"{place}: the cell is empty, expected a number (0 where nothing was found)"
+            if type(cell) not in NUMBERS:
+                header = "; remove a header row" if number == 1 else ""
+                return f"{place}: found {cell!r}, expected a number{header}"
+            if not abs(cast(float, cell)) <= float(np.finfo(np.float32).max):
+                return f"{place}: found {cell}, expected a finite number"
+    return f"{path}: cannot be read"
+
+
+def ordered_map(
+    function: Callable[[Job], Result], jobs: Iterable[Job], workers: int
+) -> Iterator[Result]:
+    """Map over ``jobs`` in order, with at most ``workers`` results running or waiting at once."""
+    if workers <= 1:
+        yield from map(function, jobs)
+        return
+    remaining = iter(jobs)
+    pending: deque[Future[Result]] = deque()
+    # spawn: a fork of a process in which Arrow runs threads may hang
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        try:
+            while True:
+                while len(pending) < workers and (job := next(remaining, None)) is not None:
+                    pending.append(pool.submit(function, job))
+                if not pending:
+                    return
+                yield pending.popleft().result()
+        except BrokenProcessPool as error:
+            raise InputError(
+                "a reader process was killed, most likely for want of memory; use fewer workers"
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)

@@ -1,0 +1,27 @@
+"""Write the challenge submissions, from the seed that is best on the validation clips."""
+
+import argparse
+
+from microgesture.errors import InputError, run
+from microgesture.submission import make_submission
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", required=True, nargs="+", type=int)
+    parser.add_argument("--val", required=True, nargs="+", help="validation file of each seed")
+    parser.add_argument("--test", required=True, nargs="+", help="test file of each seed")
+    parser.add_argument("--out-dir", required=True, help="folder for the submission files")
+    options = parser.parse_args()
+    seeds = options.seeds
+    if len(set(seeds)) < len(seeds) or not len(seeds) == len(options.val) == len(options.test):
+        raise InputError(
+            f"{len(seeds)} seeds {seeds}, {len(options.val)} --val and {len(options.test)} --test "
+            "files; expected one file of each for each seed, in the same order"
+        )
+    validation = dict(zip(seeds, options.val, strict=True))
+    make_submission(validation, dict(zip(seeds, options.test, strict=True)), options.out_dir)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,283 @@
+"""Reading every variant's predictions into one checked set of rows, for the table and figures."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from microgesture.errors import InputError
+from microgesture.files import read_json
+from microgesture.fusion import check_same_clips
+from microgesture.metrics import (
+    METRICS,
+    confusion_matrix,
+    correct_at,
+    per_class_recall,
+    predicted_classes,
+    summarise,
+)
+from microgesture.predictions import UNKNOWN, Predictions, read_predictions
+
+FUSION = "fusion"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the ablation: a variant or a fusion, over S seeds.
+
+    Attributes
+    ----------
+    name, title
+        Key and wording in the configuration.
+    model
+        The variant's model; "fusion" for a fusion.
+    labels
+        int (N,), class ids of the clips.
+    probabilities
+        float32 (S, N, K).
+    parameters
+        Trained numbers: of the model, or of all members together.
+    seconds
+        S training times; of all members together for a fusion.
+
+    """
+
+    name: str
+    title: str
+    model: str
+    labels: np.ndarray
+    probabilities: np.ndarray
+    parameters: int
+    seconds: tuple[float, ...]
+
+    @cached_property
+    def correct(self) -> np.ndarray:
+        """Whether the most probable class is the true one, bool (S, N)."""
+        return np.stack([correct_at(one, self.labels) for one in self.probabilities])
+
+    @cached_property
+    def scores(self) -> dict[str, np.ndarray]:
+        """Metric name -> S values, in percent."""
+        each = [summarise(one, self.labels) for one in self.probabilities]
+        return {name: np.array([100 * one[name] for one in each]) for name in METRICS}
+
+    @cached_property
+    def confusions(self) -> np.ndarray:
+        """Counts, int64 (S, K, K): true class, predicted class."""
+        num_classes = self.probabilities.shape[2]
+        return np.stack(
+            [
+                confusion_matrix(self.labels, predicted_classes(one), num_classes)
+                for one in self.probabilities
+            ]
+        )
+
+    @property
+    def recall(self) -> np.ndarray:
+        """Mean recall over the seeds, (K,) fractions; NaN for a class without clips."""
+        return np.mean([per_class_recall(one) for one in self.confusions], axis=0)
+
+    @property
+    def top1(self) -> float:
+        """Mean top-1 accuracy over the seeds, in percent."""
+        return float(self.scores["top1"].mean())
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All rows on the same N labelled clips of one split.
+
+    Attributes
+    ----------
+    split
+        "test", or "val" where no test clip has a label.
+    labels, subjects
+        Class id and person of each clip, (N,).
+    classes
+        K names.
+    seeds
+        S seeds, in ascending order.
+    rows
+        Variants in the order of the configuration, then fusions.
+    unlabelled
+        Clips of the split left out because their label is unknown.
+    epoch_by_top1
+        Whether every run kept the epoch of its best validation top-1; None if not recorded.
+
+    """
+
+    split: str
+    labels: np.ndarray
+    subjects: np.ndarray
+    classes: list[str]
+    seeds: tuple[int, ...]
+    rows: tuple[Row, ...]
+    unlabelled: int
+    epoch_by_top1: bool | None
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Clips of each class, (K,)."""
+        return np.bincount(self.labels, minlength=len(self.classes))
+
+    @property
+    def chance(self) -> float:
+        """Percent that always naming the split's most frequent class would score."""
+        return 100 * float(self.counts.max() / self.counts.sum())
+
+    def row(self, name: str) -> Row:
+        """Find a row by its configuration key."""
+        for row in self.rows:
+            if row.name == name:
+                return row
+        known = ", ".join(row.name for row in self.rows)
+        raise InputError(f"config: no variant or fusion is named {name}; there are {known}")
+
+
+def parse_config(text: str) -> dict[str, Any]:
+    """Read ``--config``: JSON text, or the path of a JSON file."""
+    try:
+        config = json.loads(text) if text.lstrip().startswith("{") else read_json(text)
+    except (OSError, ValueError) as error:
+        raise InputError(f"--config: neither JSON text nor a JSON file ({error})") from None
+    missing = [key for key in ("seeds", "variants") if not config.get(key)]
+    if missing:
+        raise InputError(f"--config: {' and '.join(missing)} missing or empty; give at least one")
+    return config
+
+
+def load_evaluation(config: dict[str, Any], results: str | Path, classes: list[str]) -> Evaluation:
+    """Read what every variant and fusion of ``config`` predicted, for all seeds.
+
+    The test split is taken when any of its clips has a label, else the validation split.
+
+    Parameters
+    ----------
+    config
+        ``seeds``, ``variants`` (name -> title, model), ``fusions`` (name -> title, members).
+    results
+        Folder with ``predict/{name}/seed{seed}/{split}.parquet`` and
+        ``train/{variant}/seed{seed}/metrics.json``.
+    classes
+        K names.
+
+    Raises
+    ------
+    InputError
+        When a file is missing or wrong, the files are not about the same clips, or neither split
+        has a labelled clip.
+
+    """
+    results = Path(results)
+    seeds = tuple(sorted(config["seeds"]))
+    variants, fusions = config["variants"], config.get("fusions") or {}
+    if set(variants) & set(fusions):
+        both = sorted(set(variants) & set(fusions))[0]
+        raise InputError(f"config: {both} names a variant and a fusion; rename one of them")
+    split, first = _choose_split(results, next(iter(variants)), seeds[0])
+    if first.probabilities.shape[1] != len(classes):
+        raise InputError(
+            f"{first.path} has {first.probabilities.shape[1]} classes, the list of classes has "
+            f"{len(classes)}; use the list that the model was trained with"
+        )
+    known = first.labels != UNKNOWN
+    labels = first.labels[known]
+    parameters: dict[str, int] = {}
+    seconds: dict[str, tuple[float, ...]] = {}
+    by_top1: list[bool | None] = []
+    rows = []
+    for name, entry in [*variants.items(), *fusions.items()]:
+        if name in variants:
+            runs = [_read_metrics(results / f"train/{name}/seed{seed}") for seed in seeds]
+            parameters[name] = int(runs[0]["parameters"])
+            seconds[name] = tuple(float(run["train_seconds"]) for run in runs)
+            by_top1 += [_kept_best_top1(run) for run in runs]
+        else:
+            members = list(entry["members"])
+            unknown = [member for member in members if member not in parameters]
+            if unknown:
+                raise InputError(
+                    f"config: fusion {name} has the member {unknown[0]}, which is no variant; "
+                    f"there are {', '.join(parameters)}"
+                )
+            parameters[name] = sum(parameters[member] for member in members)
+            seconds[name] = tuple(
+                sum(times) for times in zip(*(seconds[member] for member in members), strict=True)
+            )
+        rows.append(
+            Row(
+                name=name,
+                title=entry.get("title", name),
+                model=entry.get("model", "") if name in variants else FUSION,
+                labels=labels,
+                probabilities=_stack(results, name, seeds, split, first)[:, known],
+                parameters=parameters[name],
+                seconds=seconds[name],
+            )
+        )
+    return Evaluation(
+        split=split,
+        labels=labels,
+        subjects=np.array(first.subjects)[known],
+        classes=classes,
+        seeds=seeds,
+        rows=tuple(rows),
+        unlabelled=int((~known).sum()),
+        epoch_by_top1=None if None in by_top1 else all(by_top1),
+    )
+
+
+def _prediction_path(results: Path, name: str, seed: int, split: str) -> Path:
+    return results / "predict" / name / f"seed{seed}" / f"{split}.parquet"
+
+
+def _choose_split(results: Path, name: str, seed: int) -> tuple[str, Predictions]:
+    """Take test if it has labels, else val."""
+    for split in ("test", "val"):
+        predictions = read_predictions(_prediction_path(results, name, seed, split))
+        if (predictions.labels != UNKNOWN).any():
+            return split, predictions
+    raise InputError(
+        f"{predictions.path}: neither the test nor the validation clips have labels; "
+        "there is nothing to evaluate on"
+    )
+
+
+def _stack(
+    results: Path, name: str, seeds: Sequence[int], split: str, first: Predictions
+) -> np.ndarray:
+    """Probabilities of all seeds, (S, N, K), checked against the first file read."""
+    stack = []
+    for seed in seeds:
+        predictions = read_predictions(_prediction_path(results, name, seed, split))
+        check_same_clips(first, predictions)
+        stack.append(predictions.probabilities)
+    return np.stack(stack)
+
+
+def _read_metrics(folder: Path) -> dict[str, Any]:
+    """Read a run's ``metrics.json`` and check for what the table needs of it."""
+    path = folder / "metrics.json"
+    try:
+        metrics = read_json(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not readable ({error}); train the variant") from None
+    missing = [key for key in ("parameters", "train_seconds") if key not in metrics]
+    if missing:
+        raise InputError(f"{path}: no {' and '.join(missing)}; run the training again")
+    return metrics
+
+
+def _kept_best_top1(metrics: dict[str, Any]) -> bool | None:
+    """Whether the epoch kept has the run's best validation top-1; None where not recorded."""
+    scores = {
+        epoch.get("epoch"): epoch.get("val_top1")
+        for epoch in metrics.get("epochs", [])
+        if epoch.get("val_top1") is not None
+    }
+    kept = scores.get(metrics.get("best_epoch"))
+    return None if kept is None else kept == max(scores.values())

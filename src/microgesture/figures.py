@@ -1,0 +1,324 @@
+"""The figures: top-1 of every row, recall by class, confusion, and the course of a training."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
+
+from microgesture.errors import InputError
+from microgesture.evaluation import FUSION, Evaluation, Row
+from microgesture.files import atomic_path
+
+# Okabe and Ito's colours, told apart by colour-blind readers; shapes differ as well.
+_MARKS = (("#0072B2", "o"), ("#D55E00", "s"), ("#CC79A7", "^"), ("#E69F00", "v"))
+_FUSION_MARK = ("#009E73", "D")
+_INK, _SOFT, _FAINT = "#222222", "#777777", "#DDDDDD"
+_MODEL_NAMES = {"stgcn": "ST-GCN", "posec3d": "PoseC3D", FUSION: "Fusion"}
+_SPLITS = {"test": "test", "val": "validation"}
+_STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters on every machine
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelcolor": _INK,
+    "axes.edgecolor": _SOFT,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": _FAINT,
+    "grid.linewidth": 0.6,
+    "text.color": _INK,
+    "xtick.color": _SOFT,
+    "ytick.color": _SOFT,
+    "xtick.labelcolor": _INK,
+    "ytick.labelcolor": _INK,
+    "xtick.major.size": 3,
+    "ytick.major.size": 3,
+    "legend.frameon": False,
+    "figure.dpi": 100,
+}
+_LONGEST_NAME = 48
+_LEAST_SHOWN = 5  # percent: smaller shares are told by the colour alone
+
+
+def plot_ablation(evaluation: Evaluation, path: str | Path, generated: bool = False) -> None:
+    """Draw top-1 of every row: a mark for the mean, a bar for the std, a dot for each seed."""
+    rows = evaluation.rows
+    marks = _marks_of_models(rows)
+    with _figure(path, 7.2, 1.3 + 0.34 * len(rows)) as figure:
+        axes = figure.add_subplot()
+        axes.axvline(evaluation.chance, color=_SOFT, linestyle=(0, (4, 3)), linewidth=0.9)
+        for place, row in enumerate(rows):
+            colour, marker = marks[row.model]
+            _draw_seeds(axes, place, row.scores["top1"], colour, marker)
+        values = np.concatenate([row.scores["top1"] for row in rows])
+        low, high = min(values.min(), evaluation.chance), max(values.max(), evaluation.chance)
+        margin = 0.06 * (high - low) + 0.5
+        axes.set_xlim(low - margin, min(high + margin, 101))
+        axes.set_ylim(len(rows) - 0.5, -0.6)
+        axes.set_yticks(range(len(rows)), [row.title for row in rows])
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        axes.grid(axis="x")
+        for place, row in enumerate(rows):
+            axes.annotate(
+                _score_text(row.scores["top1"]),
+                (1.02, place),
+                xycoords=("axes fraction", "data"),
+                va="center_baseline",
+                fontweight="bold" if row.top1 == max(one.top1 for one in rows) else "normal",
+            )
+        spread = ": mean, std and seeds" if len(evaluation.seeds) > 1 else ""
+        axes.set_xlabel(f"Top-1 accuracy, {_SPLITS[evaluation.split]} clips (%){spread}")
+        handles = [_legend_mark(_model_name(model), *mark) for model, mark in marks.items()]
+        chance = Line2D([], [], color=_SOFT, linestyle=(0, (4, 3)), linewidth=0.9)
+        chance.set_label(f"Chance, {evaluation.chance:.1f} %")
+        _legend_above(axes, [*handles, chance])
+        _warn(figure, generated)
+
+
+def plot_recall(evaluation: Evaluation, path: str | Path, generated: bool = False) -> None:
+    """Draw each class's recall for the best row of every model and the best fusion."""
+    rows = best_rows(evaluation)
+    marks = _marks_of_models(rows)
+    counts = evaluation.counts
+    order = np.argsort(-counts, kind="stable")
+    order = order[counts[order] > 0]
+    recalls = {row.model: 100 * row.recall[order] for row in rows}
+    with _figure(path, 7.2, 1.4 + 0.215 * len(order)) as figure:
+        axes = figure.add_subplot()
+        places = np.arange(len(order))
+        every = np.stack(list(recalls.values()))
+        axes.hlines(places, every.min(axis=0), every.max(axis=0), color=_FAINT, linewidth=2.2)
+        for row in rows:
+            colour, marker = marks[row.model]
+            axes.scatter(
+                recalls[row.model],
+                places,
+                s=24,
+                color=colour,
+                marker=marker,
+                alpha=0.9,
+                linewidths=0,
+                clip_on=False,
+                zorder=3,
+            )
+        axes.set_xlim(-1, 101)
+        axes.set_ylim(len(order) - 0.4, -0.8)
+        axes.set_yticks(places, [_short(evaluation.classes[one]) for one in order])
+        axes.tick_params(axis="y", length=0, pad=6)
+        axes.spines["left"].set_visible(False)
+        axes.grid(axis="x")
+        side: dict[str, Any] = {
+            "xycoords": ("axes fraction", "data"),
+            "va": "center_baseline",
+            "ha": "right",
+            "color": _SOFT,
+        }
+        axes.annotate("clips", (1.11, -0.85), **side)
+        for place, one in enumerate(order):
+            axes.annotate(f"{counts[one]:,}", (1.11, place), **side)
+        axes.set_xlabel(_recall_label(evaluation, len(order)))
+        handles = [_legend_mark(row.title, *marks[row.model]) for row in rows]
+        _legend_above(axes, handles, columns=1)
+        _warn(figure, generated)
+
+
+def plot_confusion(evaluation: Evaluation, path: str | Path, generated: bool = False) -> None:
+    """Draw what each class is taken for by the best fusion (else the best row), row by row."""
+    fused = [row for row in evaluation.rows if row.model == FUSION]
+    row = max(fused or evaluation.rows, key=lambda one: one.top1)
+    counts = evaluation.counts
+    total = row.confusions.sum(axis=0)
+    share = 100 * total / np.maximum(total.sum(axis=1, keepdims=True), 1)
+    num = len(counts)
+    names = [
+        f"{_short(name)}  ({count:,})  {one}"
+        for one, (name, count) in enumerate(zip(evaluation.classes, counts, strict=True))
+    ]
+    side = max(num * (0.235 if num > 16 else 0.34), 2.2)
+    words = 0.068 * max(map(len, names))  # inches; the figure should be no larger than its content
+    width = max(side + words + 0.3, 0.09 * len(row.title) + 0.3)
+    with _figure(path, width, side + 1.3) as figure:
+        axes = figure.add_subplot(anchor="NE")
+        axes.imshow(
+            np.ma.masked_equal(share, 0), cmap="Blues", vmin=0, vmax=100, interpolation="nearest"
+        )
+        axes.set_xticks(range(num), [str(one) for one in range(num)])
+        axes.set_yticks(range(num), names)
+        axes.set_xticks(np.arange(num + 1) - 0.5, minor=True)
+        axes.set_yticks(np.arange(num + 1) - 0.5, minor=True)
+        axes.grid(which="minor", color="#E8E8E8", linewidth=0.5)
+        axes.tick_params(which="both", length=0)
+        axes.spines[:].set_visible(False)
+        for true, taken in zip(*np.nonzero(share >= _LEAST_SHOWN), strict=True):
+            axes.annotate(
+                f"{share[true, taken]:.0f}",
+                (taken, true),
+                ha="center",
+                va="center_baseline",
+                fontsize=6 if num > 16 else 8,
+                color="white" if share[true, taken] > 55 else _INK,
+            )
+        for one in range(num):  # the diagonal, where a perfect row would lie
+            axes.add_patch(Rectangle((one - 0.5, one - 0.5), 1, 1, fill=False, ec=_SOFT, lw=0.7))
+        axes.set_xlabel(
+            f"recognised as, id (% of the row; from {_LEAST_SHOWN} % in figures)", loc="right"
+        )
+        axes.annotate(
+            f"{_SPLITS[evaluation.split]} class  (clips)  id",
+            (0, 1),
+            xycoords="axes fraction",
+            xytext=(-3.5, 5),
+            textcoords="offset points",
+            ha="right",
+            color=_SOFT,
+        )
+        figure.suptitle(row.title, x=0.01, ha="left", fontsize=10, fontweight="bold")
+        _warn(figure, generated)
+
+
+def plot_curve(metrics: dict[str, Any], path: str | Path) -> None:
+    """Draw loss and top-1 by epoch, training and validation, with the epoch that was kept.
+
+    Parameters
+    ----------
+    metrics
+        Content of a run's ``metrics.json``: ``epochs``, a list with ``epoch``, ``train_loss``,
+        ``train_top1``, ``val_loss``, ``val_top1`` (accuracies as fractions; a validation value may
+        be missing or None), ``best_epoch``, and ``variant`` and ``seed`` for the title.
+    path
+        The PNG to write.
+
+    """
+    epochs = metrics.get("epochs") or []
+    if not epochs:
+        raise InputError("metrics: no epochs to draw; expected a list under `epochs`")
+    numbers = np.array([one["epoch"] for one in epochs])
+    best = metrics.get("best_epoch")
+    with _figure(path, 7.2, 2.9) as figure:
+        panels = figure.subplots(1, 2)
+        for axes, what, scale, label in zip(
+            panels, ("loss", "top1"), (1.0, 100.0), ("Loss", "Top-1 accuracy (%)"), strict=True
+        ):
+            for split, (colour, marker) in zip(("train", "val"), _MARKS[:2], strict=True):
+                found = [one.get(f"{split}_{what}") for one in epochs]
+                values = np.array([np.nan if one is None else scale * one for one in found])
+                name = {"train": "training", "val": "validation"}[split]
+                single = marker if len(epochs) == 1 else ""
+                axes.plot(numbers, values, color=colour, linewidth=1.5, label=name, marker=single)
+                if split == "val" and best in numbers:
+                    kept = values[numbers == best][0]
+                    axes.plot(best, kept, marker="o", color=colour, markeredgecolor="white", ms=7)
+            if best in numbers:
+                axes.axvline(best, color=_SOFT, linestyle=(0, (2, 2)), linewidth=0.9, zorder=0)
+            axes.set_xlabel("Epoch")
+            axes.set_title(label, fontweight="normal")
+            axes.grid(axis="y")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+        panels[1].set_ylim(0, None)
+        handles, _ = panels[0].get_legend_handles_labels()
+        if best in numbers:
+            kept_line = Line2D([], [], color=_SOFT, linestyle=(0, (2, 2)), linewidth=0.9)
+            kept_line.set_label(f"kept: epoch {best}")
+            handles.append(kept_line)
+        panels[1].legend(handles=handles, loc="lower right", fontsize=8)
+        title = [metrics.get("variant"), f"seed {metrics['seed']}" if "seed" in metrics else None]
+        figure.suptitle(", ".join(part for part in title if part), x=0.01, ha="left", fontsize=10)
+
+
+def best_rows(evaluation: Evaluation) -> list[Row]:
+    """Pick the row with the best mean top-1 of each model, and of the fusions, in table order."""
+    best: dict[str, Row] = {}
+    for row in evaluation.rows:
+        if row.model not in best or row.top1 > best[row.model].top1:
+            best[row.model] = row
+    return list(best.values())
+
+
+@contextmanager
+def _figure(path: str | Path, width: float, height: float) -> Iterator[Figure]:
+    """Open a figure in the house style (inches) and write it as PNG at 200 dots an inch."""
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(figure)
+        yield figure
+        with atomic_path(path) as temporary:
+            # Without matplotlib's version in the file, the same picture is the same bytes.
+            figure.savefig(temporary, dpi=200, metadata={"Software": None})
+
+
+def _marks_of_models(rows: tuple[Row, ...] | list[Row]) -> dict[str, tuple[str, str]]:
+    """Give every model a colour and a shape, in the order of the rows."""
+    models = list(dict.fromkeys(row.model for row in rows if row.model != FUSION))
+    marks = {model: _MARKS[place % len(_MARKS)] for place, model in enumerate(models)}
+    if any(row.model == FUSION for row in rows):
+        marks[FUSION] = _FUSION_MARK
+    return marks
+
+
+def _draw_seeds(axes: Axes, place: int, values: np.ndarray, colour: str, marker: str) -> None:
+    """Draw one row: seeds as small pale dots, the mean as a mark, the sample std as a bar."""
+    if len(values) > 1:
+        axes.errorbar(
+            values.mean(), place, xerr=values.std(ddof=1), color=colour, linewidth=1.4, zorder=2
+        )
+        axes.scatter(
+            values, np.full(len(values), place + 0.22), s=9, color=colour, alpha=0.45, linewidths=0
+        )
+    axes.scatter(values.mean(), place, s=38, color=colour, marker=marker, linewidths=0, zorder=3)
+
+
+def _score_text(values: np.ndarray) -> str:
+    spread = f" ± {values.std(ddof=1):.1f}" if len(values) > 1 else ""
+    return f"{values.mean():.1f}{spread}"
+
+
+def _recall_label(evaluation: Evaluation, shown: int) -> str:
+    absent = len(evaluation.classes) - shown
+    classes = "1 class" if absent == 1 else f"{absent} classes"
+    left_out = f"; {classes} without clips left out" if absent else ""
+    return f"Recall, {_SPLITS[evaluation.split]} clips (%){left_out}"
+
+
+def _model_name(model: str) -> str:
+    return _MODEL_NAMES.get(model, model)
+
+
+def _legend_mark(label: str, colour: str, marker: str) -> Line2D:
+    handle = Line2D([], [], color=colour, marker=marker, linestyle="", markersize=6)
+    handle.set_label(label)
+    return handle
+
+
+def _legend_above(axes: Axes, handles: list[Line2D], columns: int | None = None) -> None:
+    axes.legend(
+        handles=handles,
+        loc="lower left",
+        bbox_to_anchor=(0, 1.0),
+        ncols=columns or len(handles),
+        borderaxespad=0.2,
+        handletextpad=0.3,
+        columnspacing=1.4,
+    )
+
+
+def _short(name: str, longest: int = _LONGEST_NAME) -> str:
+    return name if len(name) <= longest else f"{name[: longest - 1].rstrip()}…"
+
+
+def _warn(figure: Figure, generated: bool) -> None:
+    """Say on the picture itself, which travels without the table, that its data are made up."""
+    if generated:
+        figure.supxlabel("Generated data: says nothing about iMiGUE.", fontsize=8, color=_SOFT)

@@ -1,0 +1,225 @@
+"""One long video of a subject: idle behaviour, gestures in a row, camera and detector."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from microgesture.synthetic.body import (
+    CHANNELS,
+    Camera,
+    Frames,
+    Person,
+    pose_frames,
+    sample_camera,
+    sample_person,
+)
+from microgesture.synthetic.cues import Cue
+from microgesture.synthetic.detector import Scene, detect, disturb
+from microgesture.synthetic.gestures import CLASSES, rest
+from microgesture.synthetic.kinematics import LEFT, RIGHT, smoothstep, wander
+from microgesture.synthetic.motion import (
+    Gesture,
+    HandTrack,
+    Span,
+    add_channels,
+    assemble,
+    blank_hand,
+    resolve,
+)
+
+SHORTEST, LONGEST, SIGMA = 0.3, 6.0, 0.55  # seconds, seconds, spread of the log of the length
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Detected points (T, 137, 3), what happened, and the true points for those who check."""
+
+    points: np.ndarray
+    clips: list[tuple[int, int, int]]  # class id, first frame, last frame
+    truth: np.ndarray  # (T, 137, 3) centimetres
+
+
+def plan(
+    rng: np.random.Generator, labels: Sequence[int], fps: float, mean_seconds: float
+) -> tuple[list[tuple[int, int, int]], int]:
+    """When each gesture happens: (class id, first, last frame) in order, and the video's length.
+
+    Lengths are log-normal and drawn without looking at the class.
+    """
+    centre = np.log(mean_seconds) - SIGMA**2 / 2
+    seconds = np.clip(np.exp(rng.normal(centre, SIGMA, len(labels))), SHORTEST, LONGEST)
+    gaps = rng.gamma(3.0, 0.4 / 3.0, len(labels) + 1) + 0.05
+    clips, now = [], int(np.ceil(gaps[0] * fps)) + 2
+    for label, length, gap in zip(labels, seconds, gaps[1:], strict=True):
+        count = max(int(np.rint(length * fps)), int(np.ceil(SHORTEST * fps)))
+        clips.append((int(label), now, now + count - 1))
+        now += count + max(1, int(np.rint(gap * fps)))
+    return clips, now
+
+
+def _span(rng: np.random.Generator, start: int, end: int, fps: float) -> Span:
+    """Ramps of a gesture: 0.15 to 0.5 s long, each partly inside and partly outside the clip."""
+    length = end - start + 1
+    rise, fall = np.clip(rng.lognormal(np.log(0.28), 0.35, 2), 0.12, 0.6) * fps
+    rise, fall = min(rise, 0.6 * length), min(fall, 0.6 * length)
+    # Annotators are late or early: this share of the ramp lies outside the clip.
+    before, after = rng.uniform(-0.1, 0.9, 2)
+    return Span(
+        start,
+        end,
+        (start - before * rise, start + (1 - before) * rise),
+        (end - (1 - after) * fall, end + after * fall),
+    )
+
+
+def _idle(
+    rng: np.random.Generator, person: Person, frames: int, fps: float
+) -> dict[str, np.ndarray]:
+    """What the body does all the time: sway, breathing, nods, glances, talking, blinking."""
+    time = np.arange(frames) / fps
+    live = person.liveliness
+
+    def slow(size: float, seconds: float) -> np.ndarray:
+        return size * wander(rng, frames, seconds * fps)
+
+    track = {name: np.zeros(frames) for name in CHANNELS}
+    for name, size, seconds in (
+        ("torso_yaw", 0.03, 1.8),
+        ("torso_pitch", 0.02, 2.0),
+        ("torso_roll", 0.018, 1.8),
+        ("torso_x", 0.9, 2.2),
+        ("torso_z", 0.8, 2.5),
+        ("stretch", 0.35, 2.0),
+        ("shrug_right", 0.3, 0.9),
+        ("shrug_left", 0.3, 0.9),
+        ("shoulders_back", 0.4, 2.0),
+        ("head_forward", 0.7, 1.5),
+        ("head_sink", 0.2, 1.5),
+    ):
+        track[name] += slow(size * live, seconds)
+    track["chest"] += 0.35 * np.sin(2 * np.pi * (rng.uniform(0.2, 0.35) * time + rng.uniform()))
+    # Talking comes in phrases; nods and small shrugs go with it.
+    level = slow(1.0, 1.2) + 1.6 * (person.chattiness - 0.5)
+    talk = smoothstep(0.5 + 1.2 * level)
+    beat = np.sin(2 * np.pi * np.cumsum(rng.uniform(3.0, 4.5) * (1 + 0.3 * slow(1, 0.5))) / fps)
+    track["open"] += talk * np.maximum(0, 0.35 + 0.35 * beat + slow(0.2, 0.25))
+    track["wide"] += 0.12 * talk * slow(1, 0.3) + slow(0.15, 1.5)
+    track["press"] += np.clip(person.lip_rest + slow(0.14, 0.8), -0.1, 0.5) * (1 - 0.8 * talk)
+    track["puff"] += slow(0.08, 0.8)
+    track["brow"] += slow(0.15, 0.8)
+    nod = slow(1.0, 0.35) * np.clip(slow(1.0, 1.5), 0, 2)
+    track["head_pitch"] += live * (slow(0.07, 1.4) + 0.05 * nod)
+    track["head_yaw"] += live * (slow(0.16, 1.8) + 0.03 * slow(1, 0.4))
+    track["head_roll"] += live * slow(0.05, 1.3)
+    shrug = live * 0.6 * np.clip(slow(1.0, 0.3), 0, 3) * np.clip(slow(1.0, 1.2) - 0.5, 0, 2)
+    track["shrug_right"] += shrug
+    track["shrug_left"] += shrug
+    blink = np.convolve(rng.uniform(size=frames) < 0.3 / fps, [0.4, 1.0, 0.9, 0.4], "same")
+    track["blink"] += np.clip(blink + slow(0.08, 1.0), -0.1, 1)
+    return track
+
+
+def _resting_hands(
+    rng: np.random.Generator, person: Person, frames: Frames, fps: float
+) -> dict[int, HandTrack]:
+    """Hands between gestures: a posture, sometimes another, small movements and beats."""
+    total = len(frames.neck)
+    hands = {RIGHT: blank_hand(total), LEFT: blank_hand(total)}
+    always = Span(0, total - 1, (-20.0, -10.0), (total + 10.0, total + 20.0))
+    for move in rest(rng, total):
+        resolve(move, always, person, frames, hands)
+    now = rng.exponential(12.0) * fps
+    while now < total:
+        last = now + (1.0 + rng.exponential(8.0)) * fps
+        ramp = rng.uniform(0.4, 0.9) * fps
+        span = Span(int(now), int(min(last, total - 1)), (now, now + ramp), (last - ramp, last))
+        for move in rest(rng, total):
+            resolve(move, span, person, frames, hands)
+        now = last + rng.exponential(8.0) * fps
+    for hand in hands.values():
+        beats = wander(rng, total, 0.5 * fps, 3) * [0.8, 2.2, 1.2]
+        awake = np.clip(wander(rng, total, 1.5 * fps) - 0.6, 0, 2)[:, None]
+        hand.wrist += person.liveliness * (0.35 * wander(rng, total, fps, 3) + 1.2 * awake * beats)
+        hand.direction += 0.06 * wander(rng, total, fps, 3)
+        hand.fingers += 0.05 * wander(rng, total, 0.7 * fps, 6)
+    return hands
+
+
+def act(
+    rng: np.random.Generator,
+    person: Person,
+    clips: Sequence[tuple[int, int, int]],
+    total: int,
+    fps: float,
+) -> np.ndarray:
+    """The true points (T, 137, 3), in centimetres, of a person acting out clips."""
+    track = _idle(rng, person, total, fps)
+    acted: list[tuple[Gesture, Span]] = []
+    for label, start, end in clips:
+        span = _span(rng, start, end, fps)
+        frames = span.frames(total)
+        time = (np.arange(frames.start, frames.stop) - start) / fps
+        cue = Cue(rng, person, person.habits[label], time, (end - start + 1) / fps, fps)
+        gesture = CLASSES[label](cue)
+        add_channels(track, gesture, span)
+        acted.append((gesture, span))
+    for name, most in (("open", 2.5), ("puff", 2.0), ("blink", 1.0), ("press", 1.15)):
+        track[name] = np.clip(track[name], -0.1, most)
+    poses = pose_frames(person, track)
+    hands = _resting_hands(rng, person, poses, fps)
+    for gesture, span in acted:
+        for move in gesture.moves:
+            resolve(move, span, person, poses, hands)
+    return assemble(person, track, poses, hands)
+
+
+def _hidden(rng: np.random.Generator, truth: np.ndarray) -> np.ndarray:
+    """How surely (T, 2) the left and right hand are behind the body or under a table."""
+    neck, hip = truth[:, 1], truth[:, 8]
+    # Some tables are high: hands in the lap are then behind the edge.
+    edge = rng.choice([-9.0, 8.0], p=[0.4, 0.6])
+    hidden = []
+    for wrist in (7, 4):
+        place = truth[:, wrist]
+        inside = np.abs(place[:, 0] - 0.5 * (neck + hip)[:, 0]) < 17
+        behind = (place[:, 2] < -3) & inside & (place[:, 1] > neck[:, 1] - 2)
+        under = (place[:, 1] > edge) & (place[:, 2] > 0)
+        hidden.append(np.maximum(0.9 * behind, 0.55 * under))
+    return np.stack(hidden, axis=-1)
+
+
+def _film(rng: np.random.Generator, person: Person, truth: np.ndarray, camera: Camera) -> Scene:
+    """The scene that a camera sees."""
+    pixels, depth = camera.project(truth)
+    return Scene(pixels, depth, _hidden(rng, truth), person.visibility)
+
+
+def record(
+    rng: np.random.Generator,
+    person: Person,
+    labels: Sequence[int],
+    config: Mapping,
+) -> Recording:
+    """Film a subject who acts out ``labels`` in the given order.
+
+    ``config`` gives fps, height, width, mean_seconds and noise, as `release.generate` takes them.
+    """
+    fps, height, width = float(config["fps"]), int(config["height"]), int(config["width"])
+    clips, total = plan(rng, labels, fps, float(config["mean_seconds"]))
+    truth = act(rng, person, clips, total, fps)
+    camera = sample_camera(rng, height, width)
+    scene = _film(rng, person, truth, camera)
+    points = detect(rng, scene, float(config["noise"]), height, width)
+    stranger = sample_person(rng, len(CLASSES))
+    other = act(rng, stranger, [], total, fps)
+    aside = Camera(
+        0.0, 0.0, 0.0, 0.5 * camera.scale, (width * rng.choice([0.12, 0.88]), 0.4 * height), 400.0
+    )
+    other_scene = _film(rng, stranger, other, aside)
+    bystander = detect(rng, other_scene, float(config["noise"]), height, width)
+    busy = np.full(total, -1)
+    for number, (_, start, end) in enumerate(clips):
+        busy[start : end + 1] = number
+    disturb(rng, points, bystander, busy)
+    return Recording(points, clips, truth)

@@ -1,0 +1,150 @@
+"""Writes the embedded data set as the MiGA 2025 release lies on an entrant's disk."""
+
+import multiprocessing
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from microgesture.files import sha256, write_json, write_text
+from microgesture.synthetic.body import sample_person
+from microgesture.synthetic.gestures import CLASSES, FREQUENCY
+from microgesture.synthetic.recording import record
+from microgesture.synthetic.xlsx import write_points
+
+FOLDERS = {
+    "train": "imigue_data_phase1/datasets/imigue_skeleton_train",
+    "val": "imigue_data_phase1/datasets/imigue_skeleton_validate",
+    "test": "imigue_data_phase2/imigue_skeleton_test",
+}
+SPLITS = tuple(FOLDERS)
+CLIPS_PER_VIDEO = 35
+# What a random stream is for: seeds of different uses never meet.
+_PLAN, _SUBJECT, _VIDEO = range(3)
+
+
+@dataclass(frozen=True)
+class Video:
+    """One recording to make: its number, whose it is, and the classes acted out in order."""
+
+    number: int
+    split: str
+    subject: int
+    labels: tuple[int, ...]
+
+
+def _stream(seed: int, use: int, number: int = 0) -> np.random.Generator:
+    """A random stream that depends on nothing but its key."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(use, number)))
+
+
+def class_counts(total: int, minimum: int) -> np.ndarray:
+    """Clips of each class (K,): at least ``minimum``, the rest by iMiGUE's long tail.
+
+    The sum is ``total``, or the sum of the minima where that is more.
+    """
+    spare = max(0, total - minimum * len(FREQUENCY))
+    share = spare * FREQUENCY / FREQUENCY.sum()
+    counts = np.floor(share).astype(int)
+    # Largest remainders get the clips that rounding down left over.
+    order = np.argsort(-(share - counts), kind="stable")
+    counts[order[: spare - counts.sum()]] += 1
+    return counts + minimum
+
+
+def plan_videos(config: Mapping[str, Any]) -> list[Video]:
+    """Deal the clips of each split to subjects and videos, at random, blind to their class."""
+    rng = _stream(config["seed"], _PLAN)
+    drafts: list[tuple[str, int, tuple[int, ...]]] = []
+    subject = 0
+    for split in SPLITS:
+        counts = class_counts(config["clips"][split], config["class_minimum"][split])
+        labels = rng.permutation(np.repeat(np.arange(len(CLASSES)), counts))
+        people = config["subjects"][split]
+        busy = rng.dirichlet(np.full(people, 12.0))
+        cuts = np.rint(np.cumsum(busy)[:-1] * len(labels)).astype(int)
+        for share in np.split(labels, cuts):
+            subject += 1
+            pieces = max(1, round(len(share) / CLIPS_PER_VIDEO))
+            for piece in np.array_split(share, pieces):
+                if len(piece):
+                    drafts.append((split, subject, tuple(int(label) for label in piece)))
+    numbers = rng.permutation(len(drafts)) + 1
+    videos = [Video(int(n), *draft) for n, draft in zip(numbers, drafts, strict=True)]
+    return sorted(videos, key=lambda video: video.number)
+
+
+def _write_video(video: Video, config: Mapping[str, Any], out: Path) -> dict[str, Any]:
+    """Record and write one video; what the manifest says of it."""
+    person = sample_person(_stream(config["seed"], _SUBJECT, video.subject), len(CLASSES))
+    rng = _stream(config["seed"], _VIDEO, video.number)
+    recording = record(rng, person, video.labels, config)
+    name = f"{video.number:04d}"
+    table = f"{FOLDERS[video.split]}/{name}/{name}_openpose.xlsx"
+    rows = f"{FOLDERS[video.split]}/{name}/{name}_label.csv"
+    write_points(out / table, recording.points)
+    raw = [(99 if c == len(CLASSES) - 1 else c + 1, a, b) for c, a, b in recording.clips]
+    write_text(out / rows, "".join(f"{c},{a},{b}\n" for c, a, b in raw))
+    return {
+        "frames": len(recording.points),
+        "files": {path: sha256(out / path) for path in (table, rows)},
+    }
+
+
+def _job(task: tuple[Video, dict[str, Any], str]) -> dict[str, Any]:
+    """`_write_video` for a worker process."""
+    video, config, out = task
+    return _write_video(video, config, Path(out))
+
+
+def generate(config: Mapping[str, Any], out: Path, workers: int = 1) -> dict[str, Any]:
+    """Write the synthetic data set.
+
+    Parameters
+    ----------
+    config : Mapping
+        ``seed``; ``fps``, ``height``, ``width`` of the video; ``subjects``, ``clips`` and
+        ``class_minimum`` for each of train, val and test; ``mean_seconds``, the mean length of a
+        clip; ``noise``, the detector's error as a fraction of the shoulder width.
+    out : Path
+        Folder to write into.
+    workers : int
+        Processes. The files do not depend on it.
+
+    Returns
+    -------
+    dict
+        What ``out/manifest.json`` holds: ``config``, ``counts`` by split, ``files`` with SHA-256.
+
+    """
+    plain = {key: dict(v) if isinstance(v, Mapping) else v for key, v in config.items()}
+    videos = plan_videos(plain)
+    tasks = [(video, plain, str(out)) for video in videos]
+    if workers > 1:
+        # Fresh interpreters: a forked copy of a process with running threads can hang.
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+            written = list(pool.map(_job, tasks))
+    else:
+        written = [_job(task) for task in tasks]
+    lines = [f"{video.number:04d},S{video.subject:02d}\n" for video in videos]
+    write_text(out / "subjects.csv", "video,subject\n" + "".join(lines))
+    files = {path: digest for one in written for path, digest in one["files"].items()}
+    files["subjects.csv"] = sha256(out / "subjects.csv")
+    counts = {}
+    for split in SPLITS:
+        mine = [index for index, video in enumerate(videos) if video.split == split]
+        labels = [label for index in mine for label in videos[index].labels]
+        counts[split] = {
+            "subjects": len({videos[index].subject for index in mine}),
+            "videos": len(mine),
+            "clips": len(labels),
+            "frames": sum(written[index]["frames"] for index in mine),
+            "clips_by_class": np.bincount(labels, minlength=len(CLASSES)).tolist(),
+        }
+    manifest = {"config": plain, "counts": counts, "files": files}
+    write_json(out / "manifest.json", manifest)
+    return manifest

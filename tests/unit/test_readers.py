@@ -1,6 +1,7 @@
 """Readers: good data comes through number by number; bad data is named with file and row."""
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -47,16 +48,23 @@ def write_video(root, split, video, points, labels):
     (folder / f"{video}_label.csv").write_text(labels)
 
 
-@pytest.fixture
-def release(tmp_path):
-    """Four small videos; train 0001 has a header row and overlapping clips."""
-    write_video(tmp_path, "train", "0002", make_points(2, 4), "31,0,3\n")
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    """Four small videos; train 0001 has a header row, a blank line and overlapping clips."""
+    root = tmp_path_factory.mktemp("template")
+    write_video(root, "train", "0002", make_points(2, 4), "31,0,3\n")
     write_video(
-        tmp_path, "train", "0001", make_points(1, 9), "class,start,end\n1,0,4\n99,3,8\n\n7,8,8\n"
+        root, "train", "0001", make_points(1, 9), "class,start,end\n1,0,4\n99,3,8\n\n7,8,8\n"
     )
-    write_video(tmp_path, "val", "0003", make_points(3, 5), "2,1,3\n")
-    write_video(tmp_path, "test", "0004", make_points(4, 6), "5,0,2\n-1,3,5\n")
-    return tmp_path
+    write_video(root, "val", "0003", make_points(3, 5), "2,1,3\n")
+    write_video(root, "test", "0004", make_points(4, 6), "5,0,2\n-1,3,5\n")
+    return root
+
+
+@pytest.fixture
+def release(template, tmp_path):
+    """A copy to spoil."""
+    return Path(shutil.copytree(template, tmp_path / "release"))
 
 
 def read(root, workers=1, **settings):

@@ -52,7 +52,9 @@ def build_model(
     Raises
     ------
     InputError
-        For an unknown name or an unknown key.
+        For an unknown name, an unknown key, or numbers that make no network.
+    ValueError
+        When the adjacency does not fit the layout.
 
     """
     network = dict(config)
@@ -69,7 +71,8 @@ def build_model(
         )
     if name == "posec3d":
         return build_posec3d(layout_channels, num_classes, vector_size, **network)
-    if adjacency is None or adjacency.shape[1:] != (layout_channels, layout_channels):
+    expected = (3, layout_channels, layout_channels)
+    if adjacency is None or adjacency.shape != expected:
         found = None if adjacency is None else adjacency.shape
-        raise ValueError(f"adjacency: found {found}, expected (3, {layout_channels}, same)")
+        raise ValueError(f"adjacency: found {found}, expected {expected}")
     return build_stgcn(adjacency, num_classes, vector_size, **network)

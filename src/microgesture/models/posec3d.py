@@ -5,8 +5,10 @@ Layout, names, initial weights and defaults are those of PySKL's ``ResNet3dSlowO
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
+from microgesture.errors import InputError
 from microgesture.models.base import Backbone, Recognizer
 
 EXPANSION = 4
@@ -98,6 +100,9 @@ class SlowOnly(Backbone):
 
     def forward(self, x: Tensor) -> Tensor:
         """From heatmaps (N, V, T, H, W) to features (N, F)."""
+        if x.device.type == "cpu":
+            # oneDNN trains 1.3 to 2 times faster on this layout; the values are the same.
+            x = x.contiguous(memory_format=torch.channels_last_3d)
         x = self.maxpool(self.conv1(x))
         for stage in self.stages:
             x = self.get_submodule(stage)(x)
@@ -128,7 +133,7 @@ def build_posec3d(
     base_channels
         Channels after the stem; stage s has ``base_channels * 2**s`` planes, times 4 at its end.
     stage_blocks
-        Bottlenecks in each stage, for one to four stages; every stage halves height and width.
+        Bottlenecks in each stage, one to four of them; every stage halves height and width.
     stem_kernel
         Side of the stem's 1 x k x k kernel, odd.
     stem_pool
@@ -142,8 +147,20 @@ def build_posec3d(
     dropout
         Before the classification layer.
 
+    Raises
+    ------
+    InputError
+        For numbers that make no network.
+
     """
     num_stages = len(stage_blocks)
+    if not 1 <= num_stages <= 4 or min(stage_blocks) < 1:
+        raise InputError(f"posec3d: stage_blocks is {stage_blocks}, expected one to four counts")
+    if stem_kernel % 2 == 0:
+        raise InputError(f"posec3d: stem_kernel is {stem_kernel}, expected an odd number")
+    for name, values in (("inflate", inflate), ("temporal_strides", temporal_strides)):
+        if values is not None and len(values) != num_stages:
+            raise InputError(f"posec3d: {name} has {len(values)} entries, expected {num_stages}")
     backbone = SlowOnly(
         in_channels,
         base_channels,

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from microgesture.errors import InputError
 from microgesture.models.base import Backbone, Recognizer
 
 
@@ -166,7 +167,14 @@ def build_stgcn(
     block_dropout
         After the temporal convolution of every block but the first.
 
+    Raises
+    ------
+    InputError
+        For an even ``temporal_kernel``.
+
     """
+    if temporal_kernel % 2 == 0:
+        raise InputError(f"stgcn: temporal_kernel is {temporal_kernel}, expected an odd number")
     backbone = STGCN(
         torch.as_tensor(adjacency, dtype=torch.float32),
         in_channels,

@@ -107,6 +107,8 @@ class Evaluation:
         Clips of the split left out because their label is unknown.
     epoch_by_top1
         Whether every run kept the epoch of its best validation top-1; None if not recorded.
+    devices
+        What the runs were trained on, as far as recorded.
 
     """
 
@@ -118,6 +120,7 @@ class Evaluation:
     rows: tuple[Row, ...]
     unlabelled: int
     epoch_by_top1: bool | None
+    devices: tuple[str, ...]
 
     @property
     def counts(self) -> np.ndarray:
@@ -161,7 +164,7 @@ def load_evaluation(config: dict[str, Any], results: str | Path, classes: list[s
         ``seeds``, ``variants`` (name -> title, model), ``fusions`` (name -> title, members).
     results
         Folder with ``predict/{name}/seed{seed}/{split}.parquet`` and
-        ``train/{variant}/seed{seed}/metrics.json``.
+        ``train/{variant}/seed{seed}/metrics.json`` and ``timing.json``.
     classes
         K names.
 
@@ -174,61 +177,63 @@ def load_evaluation(config: dict[str, Any], results: str | Path, classes: list[s
     """
     results = Path(results)
     seeds = tuple(sorted(config["seeds"]))
-    variants, fusions = config["variants"], config.get("fusions") or {}
-    if set(variants) & set(fusions):
-        both = sorted(set(variants) & set(fusions))[0]
-        raise InputError(f"config: {both} names a variant and a fusion; rename one of them")
-    split, first = _choose_split(results, next(iter(variants)), seeds[0])
+    entries = _entries(config)
+    runs = {
+        name: [_read_metrics(results / f"train/{name}/seed{seed}") for seed in seeds]
+        for name in config["variants"]
+    }
+    split, first = _choose_split(results, next(iter(entries)), seeds[0])
     if first.probabilities.shape[1] != len(classes):
         raise InputError(
             f"{first.path} has {first.probabilities.shape[1]} classes, the list of classes has "
             f"{len(classes)}; use the list that the model was trained with"
         )
     known = first.labels != UNKNOWN
-    labels = first.labels[known]
-    parameters: dict[str, int] = {}
-    seconds: dict[str, tuple[float, ...]] = {}
-    by_top1: list[bool | None] = []
     rows = []
-    for name, entry in [*variants.items(), *fusions.items()]:
-        if name in variants:
-            runs = [_read_metrics(results / f"train/{name}/seed{seed}") for seed in seeds]
-            parameters[name] = int(runs[0]["parameters"])
-            seconds[name] = tuple(float(run["train_seconds"]) for run in runs)
-            by_top1 += [_kept_best_top1(run) for run in runs]
-        else:
-            members = list(entry["members"])
-            unknown = [member for member in members if member not in parameters]
-            if unknown:
-                raise InputError(
-                    f"config: fusion {name} has the member {unknown[0]}, which is no variant; "
-                    f"there are {', '.join(parameters)}"
-                )
-            parameters[name] = sum(parameters[member] for member in members)
-            seconds[name] = tuple(
-                sum(times) for times in zip(*(seconds[member] for member in members), strict=True)
-            )
+    for name, entry in entries.items():
+        members = [runs[member] for member in entry.get("members", [name])]
         rows.append(
             Row(
                 name=name,
                 title=entry.get("title", name),
-                model=entry.get("model", "") if name in variants else FUSION,
-                labels=labels,
+                model=entry.get("model", FUSION),
+                labels=first.labels[known],
                 probabilities=_stack(results, name, seeds, split, first)[:, known],
-                parameters=parameters[name],
-                seconds=seconds[name],
+                parameters=sum(int(member[0]["parameters"]) for member in members),
+                seconds=tuple(
+                    sum(float(run["train_seconds"]) for run in of_seed)
+                    for of_seed in zip(*members, strict=True)
+                ),
             )
         )
+    every = [run for of_variant in runs.values() for run in of_variant]
+    by_top1 = [_kept_best_top1(run) for run in every]
     return Evaluation(
         split=split,
-        labels=labels,
+        labels=first.labels[known],
         subjects=np.array(first.subjects)[known],
         classes=classes,
         seeds=seeds,
         rows=tuple(rows),
         unlabelled=int((~known).sum()),
         epoch_by_top1=None if None in by_top1 else all(by_top1),
+        devices=tuple(sorted({run["device"] for run in every if "device" in run})),
     )
+
+
+def _entries(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Variants, then fusions, by name; refuse a name used twice and a member that is no variant."""
+    variants, fusions = config["variants"], config.get("fusions") or {}
+    for name, fusion in fusions.items():
+        if name in variants:
+            raise InputError(f"config: {name} names a variant and a fusion; rename one of them")
+        unknown = [member for member in fusion["members"] if member not in variants]
+        if unknown:
+            raise InputError(
+                f"config: fusion {name} has the member {unknown[0]}, which is no variant; "
+                f"there are {', '.join(variants)}"
+            )
+    return {**variants, **fusions}
 
 
 def _prediction_path(results: Path, name: str, seed: int, split: str) -> Path:
@@ -260,15 +265,17 @@ def _stack(
 
 
 def _read_metrics(folder: Path) -> dict[str, Any]:
-    """Read a run's ``metrics.json`` and check for what the table needs of it."""
+    """Read a run's ``metrics.json`` and, where time is kept apart, its ``timing.json``."""
     path = folder / "metrics.json"
+    # Times differ from run to run; kept apart, they do not change the hash of what was learned.
+    timing = folder / "timing.json"
     try:
-        metrics = read_json(path)
+        metrics = read_json(path) | (read_json(timing) if timing.exists() else {})
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not readable ({error}); train the variant") from None
     missing = [key for key in ("parameters", "train_seconds") if key not in metrics]
     if missing:
-        raise InputError(f"{path}: no {' and '.join(missing)}; run the training again")
+        raise InputError(f"{path}: no {' and no '.join(missing)}; train the variant again")
     return metrics
 
 

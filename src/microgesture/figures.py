@@ -1,53 +1,20 @@
-"""The figures: top-1 of every row, recall by class, confusion, and the course of a training."""
+"""The figures that go with the ablation table: top-1 of every row, recall by class, confusion."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator
 
-from microgesture.errors import InputError
+from microgesture.curves import plot_curve as plot_curve
 from microgesture.evaluation import FUSION, Evaluation, Row
-from microgesture.files import atomic_path
+from microgesture.style import FAINT, FUSION_MARK, INK, MARKS, SOFT, open_figure
 
-# Okabe and Ito's colours, told apart by colour-blind readers; shapes differ as well.
-_MARKS = (("#0072B2", "o"), ("#D55E00", "s"), ("#CC79A7", "^"), ("#E69F00", "v"))
-_FUSION_MARK = ("#009E73", "D")
-_INK, _SOFT, _FAINT = "#222222", "#777777", "#DDDDDD"
 _MODEL_NAMES = {"stgcn": "ST-GCN", "posec3d": "PoseC3D", FUSION: "Fusion"}
 _SPLITS = {"test": "test", "val": "validation"}
-_STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters on every machine
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.labelcolor": _INK,
-    "axes.edgecolor": _SOFT,
-    "axes.linewidth": 0.7,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "grid.color": _FAINT,
-    "grid.linewidth": 0.6,
-    "text.color": _INK,
-    "xtick.color": _SOFT,
-    "ytick.color": _SOFT,
-    "xtick.labelcolor": _INK,
-    "ytick.labelcolor": _INK,
-    "xtick.major.size": 3,
-    "ytick.major.size": 3,
-    "legend.frameon": False,
-    "figure.dpi": 100,
-}
 _LONGEST_NAME = 48
 _LEAST_SHOWN = 5  # percent: smaller shares are told by the colour alone
 
@@ -56,9 +23,9 @@ def plot_ablation(evaluation: Evaluation, path: str | Path, generated: bool = Fa
     """Draw top-1 of every row: a mark for the mean, a bar for the std, a dot for each seed."""
     rows = evaluation.rows
     marks = _marks_of_models(rows)
-    with _figure(path, 7.2, 1.3 + 0.34 * len(rows)) as figure:
+    with open_figure(path, 7.2, 1.3 + 0.34 * len(rows)) as figure:
         axes = figure.add_subplot()
-        axes.axvline(evaluation.chance, color=_SOFT, linestyle=(0, (4, 3)), linewidth=0.9)
+        axes.axvline(evaluation.chance, color=SOFT, linestyle=(0, (4, 3)), linewidth=0.9)
         for place, row in enumerate(rows):
             colour, marker = marks[row.model]
             _draw_seeds(axes, place, row.scores["top1"], colour, marker)
@@ -82,7 +49,7 @@ def plot_ablation(evaluation: Evaluation, path: str | Path, generated: bool = Fa
         spread = ": mean, std and seeds" if len(evaluation.seeds) > 1 else ""
         axes.set_xlabel(f"Top-1 accuracy, {_SPLITS[evaluation.split]} clips (%){spread}")
         handles = [_legend_mark(_model_name(model), *mark) for model, mark in marks.items()]
-        chance = Line2D([], [], color=_SOFT, linestyle=(0, (4, 3)), linewidth=0.9)
+        chance = Line2D([], [], color=SOFT, linestyle=(0, (4, 3)), linewidth=0.9)
         chance.set_label(f"Chance, {evaluation.chance:.1f} %")
         _legend_above(axes, [*handles, chance])
         _warn(figure, generated)
@@ -96,11 +63,11 @@ def plot_recall(evaluation: Evaluation, path: str | Path, generated: bool = Fals
     order = np.argsort(-counts, kind="stable")
     order = order[counts[order] > 0]
     recalls = {row.model: 100 * row.recall[order] for row in rows}
-    with _figure(path, 7.2, 1.4 + 0.215 * len(order)) as figure:
+    with open_figure(path, 7.2, 1.4 + 0.215 * len(order)) as figure:
         axes = figure.add_subplot()
         places = np.arange(len(order))
         every = np.stack(list(recalls.values()))
-        axes.hlines(places, every.min(axis=0), every.max(axis=0), color=_FAINT, linewidth=2.2)
+        axes.hlines(places, every.min(axis=0), every.max(axis=0), color=FAINT, linewidth=2.2)
         for row in rows:
             colour, marker = marks[row.model]
             axes.scatter(
@@ -124,7 +91,7 @@ def plot_recall(evaluation: Evaluation, path: str | Path, generated: bool = Fals
             "xycoords": ("axes fraction", "data"),
             "va": "center_baseline",
             "ha": "right",
-            "color": _SOFT,
+            "color": SOFT,
         }
         axes.annotate("clips", (1.11, -0.85), **side)
         for place, one in enumerate(order):
@@ -150,7 +117,7 @@ def plot_confusion(evaluation: Evaluation, path: str | Path, generated: bool = F
     side = max(num * (0.235 if num > 16 else 0.34), 2.2)
     words = 0.068 * max(map(len, names))  # inches; the figure should be no larger than its content
     width = max(side + words + 0.3, 0.09 * len(row.title) + 0.3)
-    with _figure(path, width, side + 1.3) as figure:
+    with open_figure(path, width, side + 1.3) as figure:
         axes = figure.add_subplot(anchor="NE")
         axes.imshow(
             np.ma.masked_equal(share, 0), cmap="Blues", vmin=0, vmax=100, interpolation="nearest"
@@ -169,10 +136,10 @@ def plot_confusion(evaluation: Evaluation, path: str | Path, generated: bool = F
                 ha="center",
                 va="center_baseline",
                 fontsize=6 if num > 16 else 8,
-                color="white" if share[true, taken] > 55 else _INK,
+                color="white" if share[true, taken] > 55 else INK,
             )
         for one in range(num):  # the diagonal, where a perfect row would lie
-            axes.add_patch(Rectangle((one - 0.5, one - 0.5), 1, 1, fill=False, ec=_SOFT, lw=0.7))
+            axes.add_patch(Rectangle((one - 0.5, one - 0.5), 1, 1, fill=False, ec=SOFT, lw=0.7))
         axes.set_xlabel(
             f"recognised as, id (% of the row; from {_LEAST_SHOWN} % in figures)", loc="right"
         )
@@ -183,59 +150,10 @@ def plot_confusion(evaluation: Evaluation, path: str | Path, generated: bool = F
             xytext=(-3.5, 5),
             textcoords="offset points",
             ha="right",
-            color=_SOFT,
+            color=SOFT,
         )
         figure.suptitle(row.title, x=0.01, ha="left", fontsize=10, fontweight="bold")
         _warn(figure, generated)
-
-
-def plot_curve(metrics: dict[str, Any], path: str | Path) -> None:
-    """Draw loss and top-1 by epoch, training and validation, with the epoch that was kept.
-
-    Parameters
-    ----------
-    metrics
-        Content of a run's ``metrics.json``: ``epochs``, a list with ``epoch``, ``train_loss``,
-        ``train_top1``, ``val_loss``, ``val_top1`` (accuracies as fractions; a validation value may
-        be missing or None), ``best_epoch``, and ``variant`` and ``seed`` for the title.
-    path
-        The PNG to write.
-
-    """
-    epochs = metrics.get("epochs") or []
-    if not epochs:
-        raise InputError("metrics: no epochs to draw; expected a list under `epochs`")
-    numbers = np.array([one["epoch"] for one in epochs])
-    best = metrics.get("best_epoch")
-    with _figure(path, 7.2, 2.9) as figure:
-        panels = figure.subplots(1, 2)
-        for axes, what, scale, label in zip(
-            panels, ("loss", "top1"), (1.0, 100.0), ("Loss", "Top-1 accuracy (%)"), strict=True
-        ):
-            for split, (colour, marker) in zip(("train", "val"), _MARKS[:2], strict=True):
-                found = [one.get(f"{split}_{what}") for one in epochs]
-                values = np.array([np.nan if one is None else scale * one for one in found])
-                name = {"train": "training", "val": "validation"}[split]
-                single = marker if len(epochs) == 1 else ""
-                axes.plot(numbers, values, color=colour, linewidth=1.5, label=name, marker=single)
-                if split == "val" and best in numbers:
-                    kept = values[numbers == best][0]
-                    axes.plot(best, kept, marker="o", color=colour, markeredgecolor="white", ms=7)
-            if best in numbers:
-                axes.axvline(best, color=_SOFT, linestyle=(0, (2, 2)), linewidth=0.9, zorder=0)
-            axes.set_xlabel("Epoch")
-            axes.set_title(label, fontweight="normal")
-            axes.grid(axis="y")
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
-        panels[1].set_ylim(0, None)
-        handles, _ = panels[0].get_legend_handles_labels()
-        if best in numbers:
-            kept_line = Line2D([], [], color=_SOFT, linestyle=(0, (2, 2)), linewidth=0.9)
-            kept_line.set_label(f"kept: epoch {best}")
-            handles.append(kept_line)
-        panels[1].legend(handles=handles, loc="lower right", fontsize=8)
-        title = [metrics.get("variant"), f"seed {metrics['seed']}" if "seed" in metrics else None]
-        figure.suptitle(", ".join(part for part in title if part), x=0.01, ha="left", fontsize=10)
 
 
 def best_rows(evaluation: Evaluation) -> list[Row]:
@@ -247,24 +165,12 @@ def best_rows(evaluation: Evaluation) -> list[Row]:
     return list(best.values())
 
 
-@contextmanager
-def _figure(path: str | Path, width: float, height: float) -> Iterator[Figure]:
-    """Open a figure in the house style (inches) and write it as PNG at 200 dots an inch."""
-    with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasAgg(figure)
-        yield figure
-        with atomic_path(path) as temporary:
-            # Without matplotlib's version in the file, the same picture is the same bytes.
-            figure.savefig(temporary, dpi=200, metadata={"Software": None})
-
-
 def _marks_of_models(rows: tuple[Row, ...] | list[Row]) -> dict[str, tuple[str, str]]:
     """Give every model a colour and a shape, in the order of the rows."""
     models = list(dict.fromkeys(row.model for row in rows if row.model != FUSION))
-    marks = {model: _MARKS[place % len(_MARKS)] for place, model in enumerate(models)}
+    marks = {model: MARKS[place % len(MARKS)] for place, model in enumerate(models)}
     if any(row.model == FUSION for row in rows):
-        marks[FUSION] = _FUSION_MARK
+        marks[FUSION] = FUSION_MARK
     return marks
 
 
@@ -321,4 +227,4 @@ def _short(name: str, longest: int = _LONGEST_NAME) -> str:
 def _warn(figure: Figure, generated: bool) -> None:
     """Say on the picture itself, which travels without the table, that its data are made up."""
     if generated:
-        figure.supxlabel("Generated data: says nothing about iMiGUE.", fontsize=8, color=_SOFT)
+        figure.supxlabel("Generated data: says nothing about iMiGUE.", fontsize=8, color=SOFT)

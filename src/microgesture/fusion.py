@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -99,13 +100,14 @@ def fuse_files(members: dict[str, float], out: str | Path) -> None:
         for one, weight in zip(read, members.values(), strict=True)
     ]
     first = read[0]
-    # What all members agree on (seed, split) holds for the result as well.
-    shared = {
-        key: value
-        for key, value in first.metadata.items()
-        if all(key in one.metadata and one.metadata[key] == value for one in read)
+    # What all members agree on holds for the result as well; the rest is each member's own.
+    metadata: dict[str, Any] = {
+        key: first.metadata[key]
+        for key in ("seed", "split")
+        if key in first.metadata
+        and all(one.metadata.get(key) == first.metadata[key] for one in read)
     }
-    metadata = shared | {"members": sources}
+    metadata["members"] = sources
     write_predictions(out, first.clip_ids, first.labels, first.subjects, fused, metadata)
 
 

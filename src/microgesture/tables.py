@@ -42,7 +42,8 @@ def markdown(
     config
         ``data_name`` and ``data_format``; "synthetic" puts a warning on top.
     summary
-        Summary of the skeleton stage; of it, ``subject_overlap``: "train-val" -> shared subjects.
+        Summary of the skeleton stage: ``subject_overlap``, "train+val" or "train-val" -> shared
+        subjects (a pair not named shares none), and ``subject_is_video``.
 
     """
     parts = ["# Ablation table"]
@@ -272,6 +273,8 @@ def _notes(evaluation: Evaluation, summary: Mapping[str, Any]) -> list[str]:
     )
     if len(evaluation.classes) <= 5:
         notes.append(f"Top-5 says nothing with {len(evaluation.classes)} classes.")
+    if evaluation.devices:
+        notes.append(f"Training time is that of one seed, on {' and '.join(evaluation.devices)}.")
     if any(row.model == FUSION for row in evaluation.rows):
         notes.append("Parameters and training time of a fusion are the sums of its members.")
     if any(row.model.startswith("posec3d") for row in evaluation.rows):
@@ -284,22 +287,32 @@ def _notes(evaluation: Evaluation, summary: Mapping[str, Any]) -> list[str]:
 
 def _overlap_notes(evaluation: Evaluation, summary: Mapping[str, Any]) -> list[str]:
     """Say for validation and test whether their subjects also occur in training."""
-    overlap = summary.get("subject_overlap", {})
+    if "subject_overlap" not in summary:
+        return ["Not recorded whether validation or test subjects occur in training."]
+    overlap = {
+        pair.replace("+", "-"): shared for pair, shared in summary["subject_overlap"].items()
+    }
     notes = []
     for split in ("val", "test"):
-        shared = overlap.get(f"train-{split}", overlap.get(f"{split}-train"))
+        shared = overlap.get(f"train-{split}", [])
         name = _SPLITS[split].capitalize()
-        if shared is None:
-            notes.append(f"{name} subjects: not recorded whether they occur in training.")
-        elif shared:
+        if shared:
             some = ", ".join(map(str, shared[:5])) + (", ..." if len(shared) > 5 else "")
-            whose = "scores" if split == evaluation.split else "validation scores"
+            whose = "scores" if split == evaluation.split else f"{_SPLITS[split]} scores"
             notes.append(
                 f"**{name} subjects also occur in training: {len(shared)} ({some})**; "
                 f"{whose} are higher than they would be on new people."
             )
         else:
             notes.append(f"{name} subjects do not occur in training.")
+    if summary.get("subject_is_video"):
+        video = (
+            "**Every video counts as a subject of its own, because the data do not say who is in "
+            "it: a person in two videos counts as two, so overlap cannot be seen and the intervals "
+            "of the claims are rather too narrow.**"
+        )
+        # What cannot be seen must not be claimed: only overlaps that were found stay.
+        notes = [note for note in notes if note.startswith("**")] + [video]
     return notes
 
 

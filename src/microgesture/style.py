@@ -1,0 +1,53 @@
+"""The house style of all figures: colours, shapes, letters, and how a picture is written."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from microgesture.files import atomic_path
+
+# Okabe and Ito's colours, told apart by colour-blind readers; shapes differ as well.
+MARKS = (("#0072B2", "o"), ("#D55E00", "s"), ("#CC79A7", "^"), ("#E69F00", "v"))
+FUSION_MARK = ("#009E73", "D")
+INK, SOFT, FAINT = "#222222", "#777777", "#DDDDDD"
+STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters on every machine
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelcolor": INK,
+    "axes.edgecolor": SOFT,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.6,
+    "text.color": INK,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.major.size": 3,
+    "ytick.major.size": 3,
+    "legend.frameon": False,
+    "figure.dpi": 100,
+}
+
+
+@contextmanager
+def open_figure(path: str | Path, width: float, height: float) -> Iterator[Figure]:
+    """Open a figure in the house style (inches) and write it as PNG at 200 dots an inch."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(figure)
+        yield figure
+        with atomic_path(path) as temporary:
+            # Without matplotlib's version in the file, the same picture is the same bytes.
+            figure.savefig(temporary, dpi=200, metadata={"Software": None})

@@ -1,0 +1,37 @@
+"""Shared fixtures: the repository's layouts and a maker of plausible clips."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from microgesture.layouts import load_layout
+from microgesture.store import Clip
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def layout22():
+    return load_layout(REPOSITORY / "config/layouts/openpose22.yaml")
+
+
+@pytest.fixture(scope="session")
+def layout41():
+    return load_layout(REPOSITORY / "config/layouts/openpose41.yaml")
+
+
+def make_clip(clip_id="a", num_frames=9, label="left", split="train", seed=0, subject="s1"):
+    """A person with random points; `left` and `right` differ in where the right wrist is."""
+    rng = np.random.default_rng(seed)
+    points = np.ones((num_frames, 137, 3), np.float32)
+    points[..., :2] = rng.uniform((250, 100), (450, 300), (137, 2)) + rng.normal(
+        0, 2, (num_frames, 137, 2)
+    )
+    points[:, 2, :2], points[:, 5, :2] = (300, 200), (400, 200)
+    points[:, 1, :2] = (350, 200)
+    points[:, 4, 0] = 260 if label == "left" else 440
+    return Clip(clip_id, label, subject, split, 25.0, 480, 640, points)

@@ -110,6 +110,16 @@ def test_release_is_read_in_order_with_ids_labels_and_frames(release):
     assert clips[0].subject == "0001"
 
 
+def test_the_order_is_not_that_of_the_file_system(release, monkeypatch):
+    expected = [clip.clip_id for clip in read(release)]
+    listed = Path.iterdir
+    for backwards in (False, True):
+        monkeypatch.setattr(
+            Path, "iterdir", lambda p, b=backwards: iter(sorted(listed(p), reverse=b))
+        )
+        assert [clip.clip_id for clip in read(release)] == expected
+
+
 def test_settings_reach_the_clips(release):
     clip = read(release, fps=50, height=100, width=200)[0]
     assert (clip.fps, clip.height, clip.width) == (50.0, 100, 200)

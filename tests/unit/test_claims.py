@@ -62,6 +62,12 @@ def test_the_interval_is_that_of_the_slow_reference():
     np.testing.assert_allclose(fast, slow, atol=0.1 * (slow[1] - slow[0]))
 
 
+def test_subjects_with_few_and_many_clips_are_weighed_by_their_clips():
+    groups = np.array([0] * 90 + [1, 2, 3, 4])
+    # Every clip gains, so every resample's mean is one, however many clips were drawn.
+    assert paired_interval(np.ones((2, 94), int), groups) == (100.0, 100.0)
+
+
 def test_subjects_that_differ_widen_the_interval():
     groups = np.repeat(np.arange(10), 20)
     gain = np.where(groups < 6, 1, -1)[None]  # all clips of a person alike

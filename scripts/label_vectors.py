@@ -1,0 +1,48 @@
+"""Compute one vector a class from the words of its name, for the semantic loss."""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from microgesture.classes import load_classes
+from microgesture.errors import InputError, run
+from microgesture.files import atomic_path, write_json
+from microgesture.label_vectors import label_vectors
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--classes", type=Path, required=True, help="list of classes (YAML)")
+    parser.add_argument(
+        "--config",
+        required=True,
+        help='JSON: {"source": "wordllama"} or {"source": "glove", "path": FILE}',
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        help=".npz with the array 'vectors' (K, D), or .json with 'classes' and 'vectors'",
+    )
+    args = parser.parse_args()
+    if args.out.suffix not in (".npz", ".json"):
+        raise InputError(f"--out {args.out}: expected a name that ends in .npz or .json")
+    try:
+        config = json.loads(args.config)
+    except ValueError as error:
+        raise InputError(f"--config: found {args.config!r}, expected JSON ({error})") from None
+    if not isinstance(config, dict):
+        raise InputError(f"--config: found {args.config!r}, expected a JSON object")
+    names = load_classes(args.classes)
+    vectors = label_vectors(names, config)
+    if args.out.suffix == ".json":
+        write_json(args.out, {"classes": names, "vectors": vectors.tolist()})
+        return
+    with atomic_path(args.out) as temporary:
+        np.savez(temporary, vectors=vectors)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,10 +1,8 @@
-"""Predict one split's clips with a trained variant."""
+"""Predict the validation and test clips with a trained variant."""
 
 import argparse
 import json
 from pathlib import Path
-
-import numpy as np
 
 from microgesture.checkpoints import load_checkpoint
 from microgesture.errors import run
@@ -22,8 +20,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True, help="checkpoint")
     parser.add_argument("--input", type=Path, required=True, help="manifest of stream or cache")
     parser.add_argument("--layout", type=Path, required=True, help="layout file")
-    parser.add_argument("--split", choices=["train", "val", "test"], required=True)
-    parser.add_argument("--out", type=Path, required=True, help="prediction file to write")
+    parser.add_argument("--out", type=Path, required=True, help="folder for val and test.parquet")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
@@ -34,28 +31,26 @@ def main() -> None:
     source = open_input(config, layout, args.input.with_suffix(".arrow"))
     model = new_model(config, layout, len(about["classes"]), about["vector_size"])
     model.load_state_dict(state)
-    index = source.records.index
-    rows = np.flatnonzero(index["split"] == args.split)
-    shares = predict(
-        model.to(device),
-        source,
-        rows,
-        temporal=config["temporal"],
-        length=config["length"],
-        views=args.config["views"],
-        flip=args.config["flip"],
-        batch=config["training"]["batch"],
-        workers=args.threads if device.type == "cuda" else 0,
-    )
-    chosen = index.iloc[rows]
-    write_predictions(
-        args.out,
-        chosen["clip_id"].tolist(),
-        [None if label < 0 else label for label in chosen["label"].tolist()],
-        chosen["subject"].tolist(),
-        shares,
-        {**about, "testing": args.config, "model": sha256(args.model), "predicted_by": made_by(__file__)},
-    )
+    model.to(device)
+    about |= {"testing": args.config, "model": sha256(args.model), "predicted_by": made_by(__file__)}
+    for split in ("val", "test"):
+        chosen = source.records.index.query("split == @split")
+        shares = predict(
+            model,
+            source,
+            chosen.index.to_numpy(),
+            temporal=config["temporal"],
+            length=config["length"],
+            views=args.config["views"],
+            flip=args.config["flip"],
+            batch=config["training"]["batch"],
+            workers=args.threads if device.type == "cuda" else 0,
+        )
+        labels = [None if label < 0 else label for label in chosen["label"].tolist()]
+        path = args.out / f"{split}.parquet"
+        write_predictions(
+            path, chosen["clip_id"].tolist(), labels, chosen["subject"].tolist(), shares, about
+        )
 
 
 if __name__ == "__main__":

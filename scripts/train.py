@@ -12,7 +12,6 @@ import torch
 from microgesture.checkpoints import save_checkpoint
 from microgesture.classes import load_classes
 from microgesture.errors import run
-from microgesture.figures import plot_curve
 from microgesture.files import read_json, write_json
 from microgesture.layouts import load_layout
 from microgesture.models import count_parameters
@@ -66,7 +65,6 @@ def main() -> None:
     seconds = history.pop("seconds")
     metrics = {**about, "variant": config["variant"], "parameters": count_parameters(model), **history}
     save_checkpoint(args.out / "model.safetensors", state, about)
-    plot_curve(metrics, args.out / "curve.png")
     write_json(args.out / "timing.json", {"train_seconds": seconds, "device": str(device)})
     write_json(args.out / "metrics.json", metrics)
 

@@ -124,7 +124,7 @@ SAMPLERS: dict[str, Callable[[int, int, np.random.Generator], np.ndarray]] = {
 """How a training sample's frames are chosen; aligned clips already have ``length`` frames."""
 
 
-def test_views(kind: str, num_frames: int, length: int, views: int) -> list[np.ndarray]:
+def inference_views(kind: str, num_frames: int, length: int, views: int) -> list[np.ndarray]:
     """Frame indices of the temporal views that are averaged in testing.
 
     `align` has one view only, since nothing in it is random; `crop_pad` has crops at even

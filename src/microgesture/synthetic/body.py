@@ -108,8 +108,8 @@ def sample_person(rng: np.random.Generator, classes: int) -> Person:
         head=length(1.0, 0.05),
         hand=length(1.0, 0.06),
         fingers=np.exp(rng.normal(0, 0.05, 5)),
-        face_shape={name: float(np.exp(rng.normal(0, 0.08))) for name in face.SHAPE}
-        | {"lips": float(np.exp(rng.normal(0, 0.2)))},
+        face_shape={name: float(np.exp(rng.normal(0, 0.06))) for name in face.SHAPE}
+        | {"lips": float(np.exp(rng.normal(0, 0.14)))},
         slump=float(rng.normal(0.06, 0.06)),
         head_tilt=float(rng.normal(0, 0.05)),
         head_nod=float(rng.normal(0.03, 0.1)),
@@ -204,7 +204,7 @@ def sample_camera(rng: np.random.Generator, height: int, width: int) -> Camera:
     """Draw a view of a speaker: most of the upper body in a picture of height x width pixels."""
     scale = height / 720 * 6.0 * np.exp(rng.normal(0, 0.13))
     return Camera(
-        yaw=float(rng.normal(0, 0.16)),
+        yaw=float(rng.normal(0, 0.14)),
         pitch=float(rng.normal(0.06, 0.06)),
         roll=float(rng.normal(0, 0.03)),
         scale=float(scale),

@@ -73,7 +73,7 @@ def _occlusion(scene: Scene, unit: float) -> np.ndarray:
 def _jitter(rng: np.random.Generator, frames: int, noise: float, unit: float) -> np.ndarray:
     """Localisation error (T, 137, 2) in pixels: white, slow, and common to a block."""
     size = np.full(137, 1.0)
-    size[FACE], size[95:] = 0.35, 0.6
+    size[FACE], size[95:] = 0.28, 0.6
     error = rng.standard_normal((frames, 137, 2)) * 0.7
     error += 0.7 * wander(rng, frames, 6.0, 274).reshape(frames, 137, 2)
     error *= size[:, None]

@@ -52,8 +52,8 @@ def _place_lips(face: np.ndarray, shape: Mapping[str, float]) -> None:
     wide, thick = 2.6 * shape["mouth"], shape["lips"]
     x = np.array([-1, -0.66, -0.25, 0, 0.25, 0.66, 1])
     face[48:55, 0], face[55:60, 0] = x * wide, x[5:0:-1] * wide * [0.95, 1, 1, 1, 0.95]
-    face[48:55, 1] = np.array([0, -0.55, -0.95, -0.8, -0.95, -0.55, 0]) * thick
-    face[55:60, 1] = np.array([0.75, 1.1, 1.2, 1.1, 0.75]) * thick
+    face[48:55, 1] = np.array([0, -0.7, -1.1, -0.95, -1.1, -0.7, 0]) * thick
+    face[55:60, 1] = np.array([0.85, 1.25, 1.35, 1.25, 0.85]) * thick
     face[60:65, 0], face[65:68, 0] = np.array([-0.85, -0.3, 0, 0.3, 0.85]) * wide, x[[4, 3, 2]]
     face[65:68, 0] *= wide
     face[60:65, 1] = [0, -0.08, -0.05, -0.08, 0]
@@ -75,19 +75,19 @@ def move_face(face: np.ndarray, track: Mapping[str, np.ndarray]) -> np.ndarray:
     puff, wide = track["puff"][:, None], track["wide"][:, None]
     # The chin and the lower lip follow the jaw; the upper lip gives a little.
     hinge = np.sin(np.pi * np.arange(17) / 16) ** 3
-    moved[:, JAW, 1] += 0.8 * opening * hinge - 0.35 * press * hinge
+    moved[:, JAW, 1] += 0.8 * opening * hinge - 0.6 * press * hinge
     moved[:, JAW, 0] += puff * np.sign(face[JAW, 0]) * np.sin(np.pi * np.arange(17) / 8) ** 2
     moved[:, LOWER_OUTER + LOWER_INNER, 1] += opening
     moved[:, UPPER_OUTER + UPPER_INNER, 1] -= 0.12 * opening
     moved[:, [48, 54, 60, 64], 1] += 0.4 * opening
     middle = face[[60, 64], 1].mean()
-    tucked = 1 - 0.75 * press
+    tucked = 1 - 0.8 * press
     for group in (UPPER_OUTER, LOWER_OUTER, UPPER_INNER, LOWER_INNER):
         moved[:, group, 1] = middle + (moved[:, group, 1] - middle) * tucked
     corner = face[48:68, 0] / np.abs(face[48:68, 0]).max()
-    stretch = wide + 0.22 * press - 0.3 * np.minimum(opening, 1) - 0.2 * puff
+    stretch = wide + 0.45 * press - 0.3 * np.minimum(opening, 1) - 0.2 * puff
     moved[:, 48:68, 0] += stretch * corner
-    moved[:, 48:68, 1] += 0.25 * press * np.abs(corner) - 0.35 * wide * np.abs(corner)
+    moved[:, 48:68, 1] += 0.35 * press * np.abs(corner) - 0.35 * wide * np.abs(corner)
     moved[:, 48:68, 2] += 0.3 * puff
     moved[:, BROWS, 1] -= track["brow"][:, None]
     lids = track["blink"][:, None]

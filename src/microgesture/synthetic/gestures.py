@@ -58,7 +58,7 @@ def _talk_hand(cue: Cue, side: int, where: np.ndarray, path: np.ndarray, palm: s
 def illustrative(cue: Cue) -> Gesture:
     """Body language that goes with words: one or two talking hands, or the head alone."""
     channels: dict[str, np.ndarray | float] = {
-        "open": np.maximum(0, cue.size(0.5) * (cue.wave(cue.rate(3.5)) + 0.2 * cue.drift(0.3))),
+        "open": np.maximum(0, cue.size(0.7) * (0.6 + cue.wave(cue.rate(3.5)) + 0.3 * cue.drift(0.3))),
         "brow": cue.size(0.3) * cue.pulses(cue.rate(1.5), 1),
     }
     if cue.chance(0.5):

@@ -31,8 +31,8 @@ def bulging(cue: Cue) -> Gesture:
     cheeks = cue.pick((True, True, False))
     return Gesture(
         {
-            "puff": cue.size(0.85 if cheeks else 0.3) * rise,
-            "chest": cue.size(1.0 if cheeks else 2.0) * rise,
+            "puff": cue.size(1.4 if cheeks else 0.4) * rise,
+            "chest": cue.size(1.2 if cheeks else 2.5) * rise,
             "stretch": cue.size(0.5) * rise,
             "press": (0.3 if cheeks else 0.0) * rise,
             "open": (0.25 if not cheeks and cue.chance(0.5) else 0.0) * rise,
@@ -44,7 +44,7 @@ def bulging(cue: Cue) -> Gesture:
 
 def pressing_lips(cue: Cue) -> Gesture:
     """Lips tucked in or pressed on each other."""
-    level = np.clip(cue.size(0.75, 0.25), 0.3, 1.1)
+    level = np.clip(cue.size(0.9, 0.2), 0.4, 1.15)
     press = level * (1 - 0.35 * cue.pulses(cue.rate(1.5), int(cue.rng.integers(0, 3))))
     return Gesture(
         {

@@ -1,7 +1,7 @@
 """One long video of a subject: idle behaviour, gestures in a row, camera and detector."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -103,14 +103,14 @@ def _idle(
     level = slow(1.0, 1.2) + 1.6 * (person.chattiness - 0.5)
     talk = smoothstep(0.5 + 1.2 * level)
     beat = np.sin(2 * np.pi * np.cumsum(rng.uniform(3.0, 4.5) * (1 + 0.3 * slow(1, 0.5))) / fps)
-    track["open"] += talk * np.maximum(0, 0.35 + 0.35 * beat + slow(0.2, 0.25))
+    track["open"] += talk * np.maximum(0, 0.5 + 0.45 * beat + slow(0.25, 0.25))
     track["wide"] += 0.12 * talk * slow(1, 0.3) + slow(0.15, 1.5)
-    track["press"] += np.clip(person.lip_rest + slow(0.14, 0.8), -0.1, 0.5) * (1 - 0.8 * talk)
+    track["press"] += np.clip(person.lip_rest + slow(0.1, 0.8), -0.1, 0.4) * (1 - 0.8 * talk)
     track["puff"] += slow(0.08, 0.8)
     track["brow"] += slow(0.15, 0.8)
     nod = slow(1.0, 0.35) * np.clip(slow(1.0, 1.5), 0, 2)
     track["head_pitch"] += live * (slow(0.07, 1.4) + 0.05 * nod)
-    track["head_yaw"] += live * (slow(0.16, 1.8) + 0.03 * slow(1, 0.4))
+    track["head_yaw"] += live * (slow(0.13, 1.8) + 0.03 * slow(1, 0.4))
     track["head_roll"] += live * slow(0.05, 1.3)
     shrug = live * 0.6 * np.clip(slow(1.0, 0.3), 0, 3) * np.clip(slow(1.0, 1.2) - 0.5, 0, 2)
     track["shrug_right"] += shrug
@@ -162,9 +162,12 @@ def act(
         time = (np.arange(frames.start, frames.stop) - start) / fps
         cue = Cue(rng, person, person.habits[label], time, (end - start + 1) / fps, fps)
         gesture = CLASSES[label](cue)
+        if not gesture.hush and label != len(CLASSES) - 1:
+            # Who fidgets mostly listens.
+            gesture = replace(gesture, hush=rng.beta(1.2, 1.2))
         add_channels(track, gesture, span)
         acted.append((gesture, span))
-    for name, most in (("open", 2.5), ("puff", 2.0), ("blink", 1.0), ("press", 1.15)):
+    for name, most in (("open", 2.5), ("puff", 2.6), ("blink", 1.0), ("press", 1.15)):
         track[name] = np.clip(track[name], -0.1, most)
     poses = pose_frames(person, track)
     hands = _resting_hands(rng, person, poses, fps)

@@ -1,0 +1,18 @@
+# Micro-gesture recognition: from raw skeletons to the ablation table and the fused submission.
+#
+#   snakemake --cores all                                     the embedded data set
+#   snakemake --cores all --configfile config/imigue.yaml     another config, with results of its own
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/heatmaps.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/prediction.smk"
+include: "workflow/rules/results.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        f"{RESULTS}/ablation_table.md",

@@ -1,0 +1,113 @@
+import copy
+
+import pytest
+import yaml
+
+from microgesture import config as settings
+from microgesture.errors import InputError
+from tests.conftest import REPOSITORY
+
+SCHEMA = REPOSITORY / "workflow/schemas/config.schema.yaml"
+CONFIGS = sorted((REPOSITORY / "config").glob("*.yaml"))
+
+
+@pytest.fixture
+def config():
+    return yaml.safe_load((REPOSITORY / "config/config.yaml").read_text())
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_config_that_comes_with_the_project_is_valid(path, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    settings.check_config(yaml.safe_load(path.read_text()), SCHEMA, str(path))
+
+
+def test_no_two_configs_share_their_results():
+    results = [yaml.safe_load(path.read_text())["results"] for path in CONFIGS]
+    assert len(set(results)) == len(results)
+
+
+def edited(config, place, value):
+    changed = copy.deepcopy(config)
+    *above, last = place
+    here = changed
+    for key in above:
+        here = here[key]
+    here[last] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        (["sigma"], 1, "top level: unknown key 'sigma'; known keys: results"),
+        (["heatmaps", "sgima"], 1, "heatmaps: unknown key 'sgima'; known keys: size, sigma"),
+        (["heatmaps", "sigma"], "wide", "heatmaps.sigma: 'wide' is not of type 'number'"),
+        (["seeds"], [], "seeds:"),
+        (["seeds"], [0, -1], r"seeds\[1\]: -1 is less than the minimum"),
+        (["data", "formt"], "x", "data: unknown key 'formt'"),
+        (["data", "format"], "numpy", "data"),
+        (["data", "generate", "clips", "test"], 0, "data.generate.clips.test: 0 is less than"),
+        (["variants", "joint22_align", "lr"], 1, "variants.joint22_align: unknown key 'lr'"),
+        (["variants", "joint22_align", "training"], {"lr": 1}, "unknown key 'lr'; known keys: epochs"),
+        (["variants", "joint22_align", "temporal"], "pad", "'pad' is not one of"),
+        (["variants", "joint22_align", "layout"], "openpose23", "openpose23.yaml"),
+        (["variants", "joint22_align", "input_size"], 99, "input_size 99 is larger than heatmaps"),
+        (["models", "posec3d", "network", "stem_kernel"], 4, "stem_kernel"),
+        (["fusions", "fused", "members"], {"joint22_align": 1, "limb": 1}, "names 'limb'; expected"),
+        (["claims", 0, "better"], "nobody", r"claims\[0\] names 'nobody'; expected one of"),
+        (["submission"], "nobody", "submission names 'nobody'"),
+        (["semantic", "source"], "bert", "semantic"),
+        (["results"], "../elsewhere", "results:"),
+    ],
+)
+def test_a_wrong_entry_is_named_with_its_file(config, place, value, said, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    with pytest.raises(InputError, match=said) as caught:
+        settings.check_config(edited(config, place, value), SCHEMA, "config/mine.yaml")
+    assert str(caught.value).startswith("config/mine.yaml: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_stream_is_for_posec3d_only(config, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    without = copy.deepcopy(config)
+    del without["variants"]["joint22_align"]["stream"]
+    with pytest.raises(InputError, match="variants.joint22_align"):
+        settings.check_config(without, SCHEMA, "c")
+
+
+def test_a_variants_own_settings_win(config):
+    config["variants"]["joint22_align"]["training"] = {"learning_rate": 0.5}
+    merged = settings.variant_config(config, "joint22_align")
+    assert merged["training"] == {**config["models"]["posec3d"]["training"], "learning_rate": 0.5}
+    assert merged["network"] == config["models"]["posec3d"]["network"]
+
+
+def test_a_step_depends_on_its_own_slice_only(config):
+    """What an edit may change, by slice: the workflow reruns exactly the steps whose slice moved."""
+    edits = {
+        ("variants", "joint22_align", "training"): {"train joint22_align"},
+        ("variants", "joint22_align", "title"): {"table"},
+        ("heatmaps", "sigma"): {"heatmaps"},
+        ("cleaning", "min_score"): {"streams"},
+        ("data", "name"): {"table"},
+    }
+    for place, moved in edits.items():
+        value = {"learning_rate": 0.5} if place[-1] == "training" else 0.123
+        assert differing(slices(config), slices(edited(config, place, value))) == moved, place
+
+
+def slices(config):
+    trains = {f"train {name}": settings.train_slice(config, name) for name in config["variants"]}
+    return {
+        "reader": settings.reader_slice(config),
+        "streams": settings.stream_slice(config, "align16"),
+        "heatmaps": settings.heatmap_slice(config),
+        "table": settings.table_slice(config),
+        **trains,
+    }
+
+
+def differing(one, other):
+    return {name for name in one if one[name] != other[name]}

@@ -1,0 +1,145 @@
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from microgesture.checkpoints import load_checkpoint, save_checkpoint
+from microgesture.errors import InputError
+from microgesture.inputs import PointInput, whole
+from microgesture.streams import build_stream
+from microgesture.training import predict, train
+from microgesture.variants import new_model
+from tests.conftest import make_clip
+
+CLASSES = ["left", "right"]
+STREAM = {"cleaning": {"min_score": 0.05, "max_jump": 1.5}, "length": 8, "max_gap": 3}
+CONFIG = {
+    "variant": "tiny",
+    "model": "stgcn",
+    "layout": "openpose22",
+    "temporal": "align",
+    "length": 8,
+    "padding": 0.25,
+    "semantic_weight": 0,
+    "network": {"base_channels": 8, "num_stages": 2, "inflate_stages": [], "down_stages": []},
+    "augment": {"crop_area": [0.8, 1.0], "flip": 0.0},
+    "training": {
+        "epochs": 10,
+        "batch": 8,
+        "learning_rate": 0.1,
+        "momentum": 0.9,
+        "weight_decay": 0.0003,
+        "max_gradient_norm": 40,
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory, layout22):
+    splits = ["train"] * 64 + ["val"] * 8 + ["test"] * 8
+    clips = [
+        make_clip(f"c{i}", 5 + i % 9, CLASSES[i % 2], split, seed=i)
+        for i, split in enumerate(splits)
+    ]
+    path = tmp_path_factory.mktemp("training") / "s.arrow"
+    build_stream(clips, layout22, CLASSES, STREAM, path)
+    return PointInput(path, layout22, 0.25)
+
+
+def fit(source, layout, seed=0, vectors=None, workers=0, **changes):
+    config = {**CONFIG, **changes}
+    torch.manual_seed(seed)
+    size = None if vectors is None else vectors.shape[1]
+    model = new_model(config, layout, 2, size)
+    state, history = train(model, source, config, seed=seed, vectors=vectors, workers=workers)
+    model.load_state_dict(state)
+    return model, history
+
+
+def shares_of(model, source, split="test", **changes):
+    rows = np.flatnonzero(source.records.index["split"] == split)
+    options = {"temporal": "align", "length": 8, "views": 10, "flip": False, "batch": 5}
+    return predict(model, source, rows, **{**options, **changes})
+
+
+def test_what_can_be_learned_is_learned(source, layout22):
+    model, history = fit(source, layout22)
+    shares = shares_of(model, source)
+    assert np.allclose(shares.sum(axis=1), 1, atol=1e-6)
+    assert (shares.argmax(axis=1) == [0, 1] * 4).all()
+    assert history["epochs"][-1]["train_loss"] < history["epochs"][0]["train_loss"] / 2
+
+
+def test_the_same_seed_gives_the_same_bytes_whatever_loads_the_data(source, layout22):
+    runs = [fit(source, layout22, workers=workers) for workers in (0, 0, 2)]
+    for model, history in runs:
+        history.pop("seconds")
+        for name, value in model.state_dict().items():
+            assert torch.equal(value, runs[0][0].state_dict()[name]), name
+        assert history == runs[0][1]
+
+
+def test_another_seed_gives_another_model(source, layout22):
+    first, second = (fit(source, layout22, seed=seed)[0] for seed in (0, 1))
+    assert not torch.equal(first.cls_head.fc_cls.weight, second.cls_head.fc_cls.weight)
+
+
+def test_the_best_epoch_is_the_one_that_is_kept(source, layout22):
+    model, history = fit(source, layout22)
+    entries = history["epochs"]
+    best = max(entries, key=lambda e: (e["val_top1"], -e["val_loss"], -e["epoch"]))
+    assert history["best_epoch"] == best["epoch"]
+    shares = shares_of(model, source, "val", views=1)
+    truth = np.array([0, 1] * 4)
+    assert -np.log(shares[np.arange(8), truth]).mean() == pytest.approx(best["val_loss"], rel=1e-4)
+
+
+def test_the_learning_rate_falls_to_zero_along_a_cosine(source, layout22):
+    _, history = fit(source, layout22)
+    rates = [entry["learning_rate"] for entry in history["epochs"]]
+    assert np.allclose(rates, 0.1 * (1 + np.cos(np.pi * np.arange(10) / 10)) / 2)
+
+
+def test_the_semantic_loss_pulls_towards_the_labels_vectors(source, layout22):
+    vectors = np.array([[1, 0, 0], [0, 0.5, 1]], np.float32)
+    model, _ = fit(source, layout22, vectors=vectors, semantic_weight=1)
+    rows = np.flatnonzero(source.records.index["split"] == "test")
+    samples = torch.from_numpy(np.stack([source.sample(row, np.arange(8)) for row in rows]))
+    with torch.inference_mode():
+        _, embedded = model.eval().forward_with_vectors(
+            source.assemble(samples, whole(len(rows)), training=False)
+        )
+    distance = np.linalg.norm(embedded.numpy()[:, None] - vectors, axis=2)
+    assert (distance.argmin(axis=1) == [0, 1] * 4).all()
+
+
+def test_mirrored_testing_averages_both(source, layout22):
+    model, _ = fit(source, layout22)
+    plain, both = shares_of(model, source), shares_of(model, source, flip=True)
+    assert not np.allclose(plain, both)
+    assert np.allclose(both, shares_of(model, source, flip=True, batch=3), atol=1e-6)
+
+
+def test_training_without_validation_clips_is_refused(tmp_path, layout22):
+    clips = [make_clip(f"c{i}", 8, CLASSES[i % 2]) for i in range(4)]
+    build_stream(clips, layout22, CLASSES, STREAM, tmp_path / "s.arrow")
+    with pytest.raises(InputError, match=r"s.arrow: no labelled clip in the split 'val'"):
+        fit(PointInput(tmp_path / "s.arrow", layout22, 0.25), layout22)
+
+
+def test_a_checkpoint_comes_back_with_its_meaning(tmp_path, layout22):
+    model = new_model(CONFIG, layout22, 2, None)
+    path = tmp_path / "model.safetensors"
+    save_checkpoint(path, model.state_dict(), {"config": CONFIG, "classes": CLASSES})
+    state, about = load_checkpoint(path)
+    assert about == {"config": CONFIG, "classes": CLASSES}
+    assert all(torch.equal(state[name], value) for name, value in model.state_dict().items())
+    assert set(load_file(path)) == set(state)  # plain safetensors: any tool can read it
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path):
+    path = tmp_path / "model.safetensors"
+    save_checkpoint(path, {"a": torch.zeros(100)}, {})
+    path.write_bytes(path.read_bytes()[:-7])
+    with pytest.raises(InputError, match=r"model.safetensors: not a readable checkpoint"):
+        load_checkpoint(path)

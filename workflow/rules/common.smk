@@ -1,0 +1,136 @@
+# Needs a config; gives every other file its checked settings, its paths and small helpers.
+
+import json
+import os
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from microgesture import config as settings
+from microgesture.errors import InputError
+from microgesture.provenance import code_files
+
+# a config given on the command line replaces the default one; merging two would mix their variants
+if not workflow.configfiles:
+
+    configfile: "config/config.yaml"
+
+
+def checked(config):
+    source = ", ".join(os.path.relpath(path) for path in workflow.configfiles)
+    schema = Path(workflow.basedir, "workflow/schemas/config.schema.yaml")
+    try:
+        settings.check_config(config, schema, source)
+    except InputError as error:
+        raise WorkflowError(str(error))
+    return config
+
+
+def code(name):
+    """The script of a step and the modules that it uses, so that editing one reruns the step."""
+    paths = code_files(f"scripts/{name}.py")
+    return [
+        os.path.relpath(path) if path.is_absolute() else str(path) for path in paths
+    ]
+
+
+def as_json(value):
+    return json.dumps(value)
+
+
+def points_of(variant):
+    settled = settings.variant_config(config, variant)
+    timeline = settings.variant_timeline(config, variant)
+    return f"{RESULTS}/streams/{settled['layout']}-{timeline}.json"
+
+
+def input_of(wildcards):
+    """Manifest of what a variant reads: key points for ST-GCN, a heatmap cache for PoseC3D."""
+    settled = settings.variant_config(config, wildcards.variant)
+    points = points_of(wildcards.variant)
+    if settled["model"] == "stgcn":
+        return points
+    return f"{RESULTS}/heatmaps/{settled['stream']}-{Path(points).name}"
+
+
+def layout_of(wildcards):
+    return settings.layout_file(config["variants"][wildcards.variant]["layout"])
+
+
+def vectors_of(wildcards):
+    semantic = config["variants"][wildcards.variant].get("semantic")
+    return f"{RESULTS}/labels/vectors.npz" if semantic else []
+
+
+def members_of(wildcards):
+    members = config["fusions"][wildcards.fusion]["members"]
+    return expand(
+        "{results}/predict/{member}/seed{seed}/{split}.parquet",
+        results=RESULTS,
+        member=members,
+        **wildcards,
+    )
+
+
+def weights_of(wildcards, input):
+    weights = config["fusions"][wildcards.fusion]["members"].values()
+    return as_json(dict(zip(input.members, weights)))
+
+
+def raw_files():
+    """What the reader reads; a release's own files, so that a changed one is noticed."""
+    data = config["data"]
+    if data["format"] == "synthetic":
+        return f"{RESULTS}/release/manifest.json"
+    if data["format"] == "parquet":
+        return data["path"]
+    subjects = [data["subjects"]] if data["subjects"] else []
+    return sorted(map(str, Path(data["root"]).rglob("[0-9]*_*.*"))) + subjects
+
+
+def predictions_of():
+    return expand(
+        "{results}/predict/{row}/seed{seed}/{split}.parquet",
+        results=RESULTS,
+        row=[*VARIANTS, *FUSIONS],
+        seed=config["seeds"],
+        split=["val", "test"],
+    )
+
+
+def submitted(split):
+    row, seeds = config["submission"], config["seeds"]
+    return [f"{RESULTS}/predict/{row}/seed{seed}/{split}.parquet" for seed in seeds]
+
+
+def figure_files():
+    names = ["ablation", "per_class_recall", "confusion"]
+    return [f"{RESULTS}/figures/{name}.png" for name in names]
+
+
+def curve_files():
+    runs = [f"{name}-seed{seed}" for name in VARIANTS for seed in config["seeds"]]
+    return [f"{RESULTS}/figures/curves/{run}.png" for run in runs]
+
+
+def submission_files():
+    if config["submission"] is None:
+        return []
+    names = ["kaggle2025.csv", "Submission.zip", "submission.json"]
+    return [f"{RESULTS}/submission/{name}" for name in names]
+
+
+config = checked(config)
+RESULTS = config["results"]
+VARIANTS = list(config["variants"])
+FUSIONS = list(config["fusions"])
+
+
+wildcard_constraints:
+    layout=r"[A-Za-z0-9_]+",
+    timeline=r"native|align\d+",
+    stream="joint|limb",
+    variant="|".join(VARIANTS),
+    fusion="|".join(FUSIONS) or "none",
+    seed=r"\d+",
+    split="val|test",

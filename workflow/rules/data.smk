@@ -1,0 +1,67 @@
+# Needs raw skeletons (or makes the embedded ones); gives the skeleton store and one stream file for
+# each layout and timeline.
+
+
+rule synthesize:
+    """Generate the embedded data set, written as a MiGA 2025 release."""
+    input:
+        code=code("synthesize"),
+    output:
+        f"{RESULTS}/release/manifest.json",
+    log:
+        f"{RESULTS}/logs/synthesize.log",
+    conda:
+        "../envs/microgesture.yaml"
+    threads: 2
+    params:
+        config=as_json(config["data"].get("generate")),
+        out=subpath(output[0], parent=True),
+    shell:
+        "python scripts/synthesize.py --config {params.config:q} --out {params.out:q}"
+        " --workers {threads} 2> >(tee {log:q} >&2)"
+
+
+rule skeletons:
+    """Read the raw data set into the skeleton store."""
+    input:
+        code=code("skeletons"),
+        raw=raw_files(),
+        classes=config["classes"],
+    output:
+        clips=f"{RESULTS}/skeletons/clips.parquet",
+        summary=f"{RESULTS}/skeletons/summary.json",
+    log:
+        f"{RESULTS}/logs/skeletons.log",
+    conda:
+        "../envs/microgesture.yaml"
+    threads: 2
+    params:
+        data=as_json(settings.reader_slice(config)),
+    shell:
+        "python scripts/skeletons.py --data {params.data:q} --classes {input.classes:q}"
+        " --out {output.clips:q} --summary {output.summary:q} --workers {threads}"
+        " 2> >(tee {log:q} >&2)"
+
+
+rule streams:
+    """Choose a layout, clean it and bring it to a timeline."""
+    input:
+        code=code("streams"),
+        skeletons=rules.skeletons.output.clips,
+        layout="config/layouts/{layout}.yaml",
+        classes=config["classes"],
+    output:
+        points=f"{RESULTS}/streams/{{layout}}-{{timeline}}.arrow",
+        manifest=f"{RESULTS}/streams/{{layout}}-{{timeline}}.json",
+    log:
+        f"{RESULTS}/logs/streams/{{layout}}-{{timeline}}.log",
+    conda:
+        "../envs/microgesture.yaml"
+    params:
+        config=lambda wildcards: as_json(
+            settings.stream_slice(config, wildcards.timeline)
+        ),
+    shell:
+        "python scripts/streams.py --config {params.config:q} --skeletons {input.skeletons:q}"
+        " --layout {input.layout:q} --classes {input.classes:q} --out {output.points:q}"
+        " --manifest {output.manifest:q} 2> >(tee {log:q} >&2)"

@@ -1,0 +1,43 @@
+# Needs trained models; gives class probabilities by clip id, of single variants and fused.
+
+
+rule predict:
+    """Predict validation and test clips, averaged over temporal views and mirror images."""
+    input:
+        code=code("predict"),
+        model=rules.train.output.model,
+        data=input_of,
+        layout=layout_of,
+    output:
+        val=f"{RESULTS}/predict/{{variant}}/seed{{seed}}/val.parquet",
+        test=f"{RESULTS}/predict/{{variant}}/seed{{seed}}/test.parquet",
+    log:
+        f"{RESULTS}/logs/predict/{{variant}}/seed{{seed}}.log",
+    conda:
+        "../envs/microgesture.yaml"
+    resources:
+        gpu=1,
+    params:
+        config=as_json(config["testing"]),
+        out=subpath(output.val, parent=True),
+    shell:
+        "python scripts/predict.py --config {params.config:q} --model {input.model:q}"
+        " --input {input.data:q} --layout {input.layout:q} --out {params.out:q}"
+        " --threads {threads} 2> >(tee {log:q} >&2)"
+
+
+rule fuse:
+    """Average the probabilities of several variants, joined by clip id."""
+    input:
+        code=code("fuse"),
+        members=members_of,
+    output:
+        f"{RESULTS}/predict/{{fusion}}/seed{{seed}}/{{split}}.parquet",
+    log:
+        f"{RESULTS}/logs/fuse/{{fusion}}/seed{{seed}}-{{split}}.log",
+    conda:
+        "../envs/microgesture.yaml"
+    params:
+        members=weights_of,
+    shell:
+        "python scripts/fuse.py --members {params.members:q} --out {output:q} 2> >(tee {log:q} >&2)"

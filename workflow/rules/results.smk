@@ -1,0 +1,92 @@
+# Needs predictions and training metrics; gives the ablation table, the figures and the submission.
+
+
+rule ablation_table:
+    """Compare all variants and fusions, and judge the claims."""
+    input:
+        predictions=predictions_of(),
+        metrics=expand(
+            rules.train.output.metrics, variant=VARIANTS, seed=config["seeds"]
+        ),
+        timing=expand(rules.train.output.timing, variant=VARIANTS, seed=config["seeds"]),
+        code=code("ablation"),
+        classes=config["classes"],
+        summary=rules.skeletons.output.summary,
+        shown=figure_files() + curve_files() + submission_files(),
+    output:
+        md=f"{RESULTS}/ablation_table.md",
+        csv=f"{RESULTS}/ablation_table.csv",
+    log:
+        f"{RESULTS}/logs/ablation_table.log",
+    conda:
+        "../envs/microgesture.yaml"
+    params:
+        config=as_json(settings.table_slice(config)),
+        results=RESULTS,
+    shell:
+        "python scripts/ablation.py --config {params.config:q} --results {params.results:q}"
+        " --classes {input.classes:q} --summary {input.summary:q} --out-md {output.md:q}"
+        " --out-csv {output.csv:q} 2> >(tee {log:q} >&2)"
+
+
+rule figures:
+    """Draw accuracy, recall of each class and the confusion matrix."""
+    input:
+        predictions=predictions_of(),
+        metrics=expand(
+            rules.train.output.metrics, variant=VARIANTS, seed=config["seeds"]
+        ),
+        timing=expand(rules.train.output.timing, variant=VARIANTS, seed=config["seeds"]),
+        code=code("figures"),
+        classes=config["classes"],
+    output:
+        expand("{results}/figures/{name}.png", results=RESULTS, name=FIGURES),
+    log:
+        f"{RESULTS}/logs/figures.log",
+    conda:
+        "../envs/microgesture.yaml"
+    params:
+        config=as_json(settings.table_slice(config)),
+        results=subpath(output[0], ancestor=2),
+        out=subpath(output[0], parent=True),
+    shell:
+        "python scripts/figures.py --config {params.config:q} --results {params.results:q}"
+        " --classes {input.classes:q} --out-dir {params.out:q} 2> >(tee {log:q} >&2)"
+
+
+rule curves:
+    """Draw loss and accuracy of every training by epoch."""
+    input:
+        code=code("curves"),
+        metrics=expand(rules.train.output.metrics, variant=VARIANTS, seed=config["seeds"]),
+    output:
+        curve_files(),
+    params:
+        out=subpath(output[0], parent=True),
+    log:
+        f"{RESULTS}/logs/curves.log",
+    conda:
+        "../envs/microgesture.yaml"
+    shell:
+        "python scripts/curves.py --metrics {input.metrics:q} --out-dir {params.out:q}"
+        " 2> >(tee {log:q} >&2)"
+
+
+rule submission:
+    """Write the challenge's files from the seed that is best on the validation clips."""
+    input:
+        code=code("submission"),
+        val=submitted("val"),
+        test=submitted("test"),
+    output:
+        submission_files(),
+    log:
+        f"{RESULTS}/logs/submission.log",
+    conda:
+        "../envs/microgesture.yaml"
+    params:
+        seeds=config["seeds"],
+        out=subpath(output[0], parent=True),
+    shell:
+        "python scripts/submission.py --seeds {params.seeds} --val {input.val:q}"
+        " --test {input.test:q} --out-dir {params.out:q} 2> >(tee {log:q} >&2)"

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from microgesture.curves import plot_curve as plot_curve
 from microgesture.evaluation import FUSION, Evaluation, Row
 from microgesture.style import FAINT, FUSION_MARK, INK, MARKS, SOFT, open_figure
 

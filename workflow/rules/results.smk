@@ -22,7 +22,7 @@ rule ablation_table:
         "../envs/microgesture.yaml"
     params:
         config=as_json(settings.table_slice(config)),
-        results=RESULTS,
+        results=subpath(input.summary, ancestor=2),
     shell:
         "python scripts/ablation.py --config {params.config:q} --results {params.results:q}"
         " --classes {input.classes:q} --summary {input.summary:q} --out-md {output.md:q}"
@@ -40,7 +40,7 @@ rule figures:
         code=code("figures"),
         classes=config["classes"],
     output:
-        expand("{results}/figures/{name}.png", results=RESULTS, name=FIGURES),
+        figure_files(),
     log:
         f"{RESULTS}/logs/figures.log",
     conda:
@@ -58,15 +58,17 @@ rule curves:
     """Draw loss and accuracy of every training by epoch."""
     input:
         code=code("curves"),
-        metrics=expand(rules.train.output.metrics, variant=VARIANTS, seed=config["seeds"]),
+        metrics=expand(
+            rules.train.output.metrics, variant=VARIANTS, seed=config["seeds"]
+        ),
     output:
         curve_files(),
-    params:
-        out=subpath(output[0], parent=True),
     log:
         f"{RESULTS}/logs/curves.log",
     conda:
         "../envs/microgesture.yaml"
+    params:
+        out=subpath(output[0], parent=True),
     shell:
         "python scripts/curves.py --metrics {input.metrics:q} --out-dir {params.out:q}"
         " 2> >(tee {log:q} >&2)"

@@ -17,7 +17,7 @@ from microgesture.layouts import load_layout
 from microgesture.models import count_parameters
 from microgesture.provenance import made_by
 from microgesture.training import train
-from microgesture.variants import choose_device, new_model, open_input
+from microgesture.variants import choose_device, choose_precision, new_model, open_input
 
 
 def main() -> None:
@@ -50,13 +50,21 @@ def main() -> None:
             flush=True,
         )
 
-    workers = args.threads if device.type == "cuda" else 0
+    dtype = choose_precision(config["training"]["precision"], device)
     state, history = train(
-        model, source, config, seed=args.seed, vectors=vectors, workers=workers, report=report
+        model,
+        source,
+        config,
+        seed=args.seed,
+        vectors=vectors,
+        dtype=dtype,
+        workers=args.threads if device.type == "cuda" else 0,
+        report=report,
     )
     about = {
         "config": config,
         "seed": args.seed,
+        "precision": str(dtype).removeprefix("torch."),
         "classes": names,
         "vector_size": size,
         "data": read_json(args.input)["sha256"],

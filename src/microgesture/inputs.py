@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import torch
 
@@ -119,20 +120,68 @@ class HeatmapInput(Input):
         """See `Input.assemble`; in testing the whole volume at the size it was drawn in."""
         cells = batch.shape[-1]
         size = self._size if training else cells
-        values = batch.float() / 255
-        across = resampling(geometry.windows[:, [0, 2]], geometry.mirrored, cells, size)
-        down = resampling(
-            geometry.windows[:, [1, 3]], np.zeros_like(geometry.mirrored), cells, size
-        )
-        across, down = across.to(batch.device), down.to(batch.device)
-        channels = values.shape[1] * values.shape[2]
-        flat = values.reshape(len(batch), channels * cells, cells) @ across.transpose(1, 2)
-        flat = flat.reshape(len(batch), channels, cells, size)
-        moved = (down[:, None] @ flat).reshape(*values.shape[:3], size, size)
-        mirrored = torch.as_tensor(geometry.mirrored, device=batch.device)
-        return torch.where(
-            mirrored[:, None, None, None, None], moved[:, self._flip.to(batch.device)], moved
-        )
+        windows, mirrored = geometry.windows, geometry.mirrored
+        unturned = np.zeros_like(mirrored)
+        across = resampling(windows[:, [0, 2]], mirrored, cells, size).to(batch.device) / 255
+        down = resampling(windows[:, [1, 3]], unturned, cells, size).to(batch.device)
+        flip = self._flip.to(batch.device)
+        shape = (*batch.shape[:3], size, size)
+        inputs = torch.empty(shape, device=batch.device, memory_format=torch.channels_last_3d)
+        for n, volume in enumerate(batch):
+            turned = volume[flip] if mirrored[n] else volume
+            resample(turned, down[n], across[n], inputs[n])
+        return inputs
+
+
+def resample(
+    volume: torch.Tensor, down: torch.Tensor, across: torch.Tensor, out: torch.Tensor
+) -> None:
+    """Write ``down @ plane @ across.T`` of every plane into ``out``.
+
+    On a CPU only the few cells that are not empty are touched, which is ten times faster.
+
+    Parameters
+    ----------
+    volume : Tensor, uint8 (V, T, H, W)
+    down, across : Tensor, float32 (h, H) and (w, W)
+    out : Tensor, float32 (V, T, h, w)
+        In memory as (T, h, w, V).
+    """
+    if volume.device.type == "cpu":
+        _scatter(volume.numpy(), down.numpy(), across.numpy(), out.permute(1, 2, 3, 0).numpy())
+    else:
+        out.copy_(down @ (volume.float() @ across.T))
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _scatter(volume: np.ndarray, down: np.ndarray, across: np.ndarray, out: np.ndarray) -> None:
+    """Add every cell of a volume (V, T, H, W) to those it weighs on; ``out`` is (T, h, w, V)."""
+    rows, columns = _reach(down), _reach(across)
+    out[...] = 0
+    for v in range(volume.shape[0]):
+        for t in range(volume.shape[1]):
+            for i in range(volume.shape[2]):
+                for j in range(volume.shape[3]):
+                    level = volume[v, t, i, j]
+                    if level == 0:
+                        continue
+                    for a in range(rows[i, 0], rows[i, 1]):
+                        weight = level * down[a, i]
+                        for b in range(columns[j, 0], columns[j, 1]):
+                            out[t, a, b, v] += weight * across[b, j]
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _reach(weights: np.ndarray) -> np.ndarray:
+    """First and one past the last row in which each column is not zero, int (columns, 2)."""
+    reach = np.zeros((weights.shape[1], 2), np.int64)
+    for j in range(weights.shape[1]):
+        for a in range(weights.shape[0]):
+            if weights[a, j] != 0:
+                if reach[j, 1] == 0:
+                    reach[j, 0] = a
+                reach[j, 1] = a + 1
+    return reach
 
 
 def resampling(spans: np.ndarray, mirrored: np.ndarray, cells: int, size: int) -> torch.Tensor:

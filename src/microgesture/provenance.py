@@ -48,10 +48,15 @@ def _files(name: str) -> list[Path]:
     return [path for path in [*above, SOURCE.joinpath(*parts[1:]).with_suffix(".py")] if path.is_file()]
 
 
+def code_hash(script: str | Path) -> str:
+    """SHA-256 over the contents of `code_files`, in the order of their names."""
+    digest = hashlib.sha256()
+    for path in sorted(code_files(script), key=lambda path: path.name):
+        digest.update(f"{path.name} {sha256(path)}\n".encode())
+    return digest.hexdigest()
+
+
 def made_by(script: str | Path) -> dict[str, Any]:
     """What an artifact states about its making: a hash of the code and the versions that matter."""
-    digest = hashlib.sha256()
-    for path in code_files(script):
-        digest.update(sha256(path).encode())
     versions = {package: version(package) for package in PACKAGES}
-    return {"code": digest.hexdigest(), "python": platform.python_version(), **versions}
+    return {"code": code_hash(script), "python": platform.python_version(), **versions}

@@ -109,6 +109,7 @@ def train(
     *,
     seed: int,
     vectors: np.ndarray | None = None,
+    dtype: torch.dtype = torch.float32,
     workers: int = 0,
     report: Callable[[dict[str, Any]], None] = lambda entry: None,
 ) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -129,6 +130,8 @@ def train(
         Seeds order, frames and geometry; the caller seeds torch before it builds the model.
     vectors : ndarray, float32 (K, D), optional
         Label vectors for the semantic loss.
+    dtype : torch.dtype
+        Precision of the training step's products (autocast); weights and inference stay float32.
     report : callable
         Given each epoch's entry as soon as it is known.
 
@@ -171,7 +174,8 @@ def train(
             geometry = random_geometry(len(samples), config["augment"], rng)
             inputs = source.assemble(samples.to(device), geometry, training=True)
             truth = torch.from_numpy(labels[batch_rows]).long().to(device)
-            loss, logits = _loss(model, inputs, truth, targets, config["semantic_weight"])
+            with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+                loss, logits = _loss(model, inputs, truth, targets, config["semantic_weight"])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), recipe["max_gradient_norm"])
@@ -210,11 +214,11 @@ def _loss(
     Source: Li et al. 2023, joint skeletal and semantic embedding loss.
     """
     if vectors is None:
-        logits = model(inputs)
+        logits = model(inputs).float()
         return functional.cross_entropy(logits, truth), logits
     logits, embedded = model.forward_with_vectors(inputs)
-    semantic = functional.mse_loss(embedded, vectors[truth])
-    return functional.cross_entropy(logits, truth) + weight * semantic, logits
+    semantic = functional.mse_loss(embedded.float(), vectors[truth])
+    return functional.cross_entropy(logits.float(), truth) + weight * semantic, logits
 
 
 def _validate(

@@ -47,3 +47,22 @@ def choose_device(name: str, threads: int) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("--device cuda: torch sees no GPU; use --device auto or cpu")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def choose_precision(name: str, device: torch.device) -> torch.dtype:
+    """Precision of training steps.
+
+    Parameters
+    ----------
+    name : {'auto', 'float32', 'bfloat16'}
+        ``auto`` is bfloat16 where the hardware multiplies it natively, where it halves a step's
+        time, and float32 elsewhere, where it would be emulated.
+    """
+    if name == "auto":
+        if device.type == "cuda":
+            native = torch.cuda.is_bf16_supported(including_emulation=False)
+        else:
+            able = torch.cpu.get_capabilities()
+            native = bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+        return torch.bfloat16 if native else torch.float32
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[name]

@@ -11,6 +11,7 @@ from microgesture.inputs import (
     HeatmapInput,
     PointInput,
     random_geometry,
+    resample,
     resampling,
     whole,
 )
@@ -86,6 +87,17 @@ def test_a_window_on_a_drawn_volume_is_close_to_drawing_the_moved_points(files, 
     draw(grid[None], "joint", layout22.edges, 1.5 / 0.8, direct)
     difference = np.abs(moved.swapaxes(0, 1) - direct)
     assert difference.max() < 0.15 and difference.mean() < 0.005
+
+
+def test_resampling_only_what_is_not_empty_equals_the_matrix_product():
+    rng = np.random.default_rng(0)
+    volume = torch.from_numpy(rng.integers(0, 255, (3, 4, 9, 7)).astype(np.uint8))
+    volume[torch.from_numpy(rng.random(volume.shape) < 0.8)] = 0
+    down = resampling(np.array([[0.1, 0.7]]), np.array([False]), 9, 6)[0]
+    across = resampling(np.array([[0.2, 0.8]]), np.array([True]), 7, 5)[0]
+    out = torch.full((3, 4, 6, 5), 7.0)
+    resample(volume, down, across, out)
+    assert torch.allclose(out, down @ (volume.float() @ across.T), atol=1e-3)
 
 
 def test_resampling_matrices_by_hand():

@@ -8,7 +8,7 @@ from snakemake.exceptions import WorkflowError
 
 from microgesture import config as settings
 from microgesture.errors import InputError
-from microgesture.provenance import code_files
+from microgesture.provenance import code_hash
 
 # a config given on the command line replaces the default one; merging two would mix their variants
 if not workflow.configfiles:
@@ -27,11 +27,12 @@ def checked(config):
 
 
 def code(name):
-    """The script of a step and the modules that it uses, so that editing one reruns the step."""
-    paths = code_files(f"scripts/{name}.py")
-    return [
-        os.path.relpath(path) if path.is_absolute() else str(path) for path in paths
-    ]
+    """Hash of a step's script and of the modules that it imports.
+
+    As a parameter of the rule it reruns the step when the code changes, whatever the files' times
+    are, and keeps two dozen module names out of every job's list of inputs.
+    """
+    return code_hash(f"scripts/{name}.py")
 
 
 def as_json(value):

@@ -4,8 +4,6 @@
 
 rule synthesize:
     """Generate the embedded data set, written as a MiGA 2025 release."""
-    input:
-        code=code("synthesize"),
     output:
         f"{RESULTS}/release/manifest.json",
     log:
@@ -14,6 +12,7 @@ rule synthesize:
         "../envs/microgesture.yaml"
     threads: 2
     params:
+        code=code("synthesize"),
         config=as_json(config["data"].get("generate")),
         out=subpath(output[0], parent=True),
     shell:
@@ -24,7 +23,6 @@ rule synthesize:
 rule skeletons:
     """Read the raw data set into the skeleton store."""
     input:
-        code=code("skeletons"),
         raw=raw_files(),
         classes=config["classes"],
     output:
@@ -36,6 +34,7 @@ rule skeletons:
         "../envs/microgesture.yaml"
     threads: 2
     params:
+        code=code("skeletons"),
         data=as_json(settings.reader_slice(config)),
     shell:
         "python scripts/skeletons.py --data {params.data:q} --classes {input.classes:q}"
@@ -46,7 +45,6 @@ rule skeletons:
 rule streams:
     """Choose a layout, clean it and bring it to a timeline."""
     input:
-        code=code("streams"),
         skeletons=rules.skeletons.output.clips,
         layout="config/layouts/{layout}.yaml",
         classes=config["classes"],
@@ -58,6 +56,7 @@ rule streams:
     conda:
         "../envs/microgesture.yaml"
     params:
+        code=code("streams"),
         config=lambda wildcards: as_json(
             settings.stream_slice(config, wildcards.timeline)
         ),

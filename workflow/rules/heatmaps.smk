@@ -5,7 +5,6 @@
 rule heatmaps:
     """Draw every frame of a stream once."""
     input:
-        code=code("heatmaps"),
         manifest=f"{RESULTS}/streams/{{layout}}-{{timeline}}.json",
         points=f"{RESULTS}/streams/{{layout}}-{{timeline}}.arrow",
         layout="config/layouts/{layout}.yaml",
@@ -17,6 +16,7 @@ rule heatmaps:
     conda:
         "../envs/microgesture.yaml"
     params:
+        code=code("heatmaps"),
         config=as_json(settings.heatmap_slice(config)),
     shell:
         "python scripts/heatmaps.py --config {params.config:q} --points {input.points:q}"

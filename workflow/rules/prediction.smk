@@ -4,7 +4,6 @@
 rule predict:
     """Predict validation and test clips, averaged over temporal views and mirror images."""
     input:
-        code=code("predict"),
         model=rules.train.output.model,
         data=input_of,
         layout=layout_of,
@@ -18,6 +17,7 @@ rule predict:
     resources:
         gpu=1,
     params:
+        code=code("predict"),
         config=as_json(config["testing"]),
         out=subpath(output.val, parent=True),
     shell:
@@ -29,7 +29,6 @@ rule predict:
 rule fuse:
     """Average the probabilities of several variants, joined by clip id."""
     input:
-        code=code("fuse"),
         members=members_of,
     output:
         f"{RESULTS}/predict/{{fusion}}/seed{{seed}}/{{split}}.parquet",
@@ -38,6 +37,7 @@ rule fuse:
     conda:
         "../envs/microgesture.yaml"
     params:
+        code=code("fuse"),
         members=weights_of,
     shell:
         "python scripts/fuse.py --members {params.members:q} --out {output:q} 2> >(tee {log:q} >&2)"

@@ -9,7 +9,6 @@ rule ablation_table:
             rules.train.output.metrics, variant=VARIANTS, seed=config["seeds"]
         ),
         timing=expand(rules.train.output.timing, variant=VARIANTS, seed=config["seeds"]),
-        code=code("ablation"),
         classes=config["classes"],
         summary=rules.skeletons.output.summary,
         shown=figure_files() + curve_files() + submission_files(),
@@ -21,6 +20,7 @@ rule ablation_table:
     conda:
         "../envs/microgesture.yaml"
     params:
+        code=code("ablation"),
         config=as_json(settings.table_slice(config)),
         results=subpath(input.summary, ancestor=2),
     shell:
@@ -37,7 +37,6 @@ rule figures:
             rules.train.output.metrics, variant=VARIANTS, seed=config["seeds"]
         ),
         timing=expand(rules.train.output.timing, variant=VARIANTS, seed=config["seeds"]),
-        code=code("figures"),
         classes=config["classes"],
     output:
         figure_files(),
@@ -46,6 +45,7 @@ rule figures:
     conda:
         "../envs/microgesture.yaml"
     params:
+        code=code("figures"),
         config=as_json(settings.table_slice(config)),
         results=subpath(output[0], ancestor=2),
         out=subpath(output[0], parent=True),
@@ -57,7 +57,6 @@ rule figures:
 rule curves:
     """Draw loss and accuracy of every training by epoch."""
     input:
-        code=code("curves"),
         metrics=expand(
             rules.train.output.metrics, variant=VARIANTS, seed=config["seeds"]
         ),
@@ -68,6 +67,7 @@ rule curves:
     conda:
         "../envs/microgesture.yaml"
     params:
+        code=code("curves"),
         out=subpath(output[0], parent=True),
     shell:
         "python scripts/curves.py --metrics {input.metrics:q} --out-dir {params.out:q}"
@@ -77,7 +77,6 @@ rule curves:
 rule submission:
     """Write the challenge's files from the seed that is best on the validation clips."""
     input:
-        code=code("submission"),
         val=submitted("val"),
         test=submitted("test"),
     output:
@@ -87,6 +86,7 @@ rule submission:
     conda:
         "../envs/microgesture.yaml"
     params:
+        code=code("submission"),
         seeds=config["seeds"],
         out=subpath(output[0], parent=True),
     shell:

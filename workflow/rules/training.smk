@@ -4,7 +4,6 @@
 rule label_vectors:
     """Describe every class by the vectors of its words, for the semantic loss."""
     input:
-        code=code("label_vectors"),
         classes=config["classes"],
     output:
         f"{RESULTS}/labels/vectors.npz",
@@ -13,6 +12,7 @@ rule label_vectors:
     conda:
         "../envs/microgesture.yaml"
     params:
+        code=code("label_vectors"),
         config=as_json({k: v for k, v in config["semantic"].items() if k != "weight"}),
     shell:
         "python scripts/label_vectors.py --classes {input.classes:q} --config {params.config:q}"
@@ -22,7 +22,6 @@ rule label_vectors:
 rule train:
     """Train one variant with one seed; the best epoch by validation is kept."""
     input:
-        code=code("train"),
         data=input_of,
         layout=layout_of,
         classes=config["classes"],
@@ -38,6 +37,7 @@ rule train:
     resources:
         gpu=1,
     params:
+        code=code("train"),
         config=lambda wildcards: as_json(
             settings.train_slice(config, wildcards.variant)
         ),

@@ -204,7 +204,7 @@ def sample_camera(rng: np.random.Generator, height: int, width: int) -> Camera:
     """Draw a view of a speaker: most of the upper body in a picture of height x width pixels."""
     scale = height / 720 * 6.0 * np.exp(rng.normal(0, 0.13))
     return Camera(
-        yaw=float(rng.normal(0, 0.14)),
+        yaw=float(rng.normal(0, 0.12)),
         pitch=float(rng.normal(0.06, 0.06)),
         roll=float(rng.normal(0, 0.03)),
         scale=float(scale),

@@ -1,7 +1,7 @@
 """What a gesture knows when it is acted out: the person, the time it has, and random variation."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -30,7 +30,7 @@ class Cue:
     time: np.ndarray
     length: float
     fps: float
-    _picked: int = 0
+    _picked: int = field(default=0, init=False)
 
     def pick(self, options: Sequence[Option]) -> Option:
         """One of several variants, often the one that this subject prefers."""

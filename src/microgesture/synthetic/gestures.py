@@ -58,7 +58,9 @@ def _talk_hand(cue: Cue, side: int, where: np.ndarray, path: np.ndarray, palm: s
 def illustrative(cue: Cue) -> Gesture:
     """Body language that goes with words: one or two talking hands, or the head alone."""
     channels: dict[str, np.ndarray | float] = {
-        "open": np.maximum(0, cue.size(0.7) * (0.6 + cue.wave(cue.rate(3.5)) + 0.3 * cue.drift(0.3))),
+        "open": np.maximum(
+            0, cue.size(0.7) * (0.6 + cue.wave(cue.rate(3.5)) + 0.3 * cue.drift(0.3))
+        ),
         "brow": cue.size(0.3) * cue.pulses(cue.rate(1.5), 1),
     }
     if cue.chance(0.5):
@@ -82,6 +84,20 @@ def illustrative(cue: Cue) -> Gesture:
     if cue.chance(0.5):
         other = path if cue.chance(0.7) else _talk_path(cue, cue.pick(kinds))
         moves.append(_talk_hand(cue, -side, where, other, palm))
+    return Gesture(channels, moves)
+
+
+def aside(cue: Cue) -> Gesture:
+    """Something small besides, whatever the class: a stir, a twitch, a shifted hand."""
+    channels: dict[str, np.ndarray | float] = {}
+    moves: list[Move] = []
+    if cue.chance(0.4):
+        stir = cue.pick((postures.moving_torso, postures.shaking_shoulders))(cue)
+        channels = {name: 0.4 * value for name, value in stir.channels.items()}
+    if cue.chance(0.25):
+        moves = rest(cue.rng)
+        if cue.chance(0.6):
+            moves = moves[:1]
     return Gesture(channels, moves)
 
 
@@ -140,7 +156,7 @@ _RESTS = {
 }
 
 
-def rest(rng: np.random.Generator, frames: int, kind: str | None = None) -> list[Move]:
+def rest(rng: np.random.Generator, kind: str | None = None) -> list[Move]:
     """Both hands lying still somewhere in front: apart, close, or one on the other."""
     names = [*_RESTS, "held"]
     kind = str(rng.choice(names, p=[0.3, 0.12, 0.15, 0.15, 0.16, 0.12])) if kind is None else kind

@@ -65,7 +65,11 @@ def two_bone(
     shortest, longest = abs(upper - lower) + 1e-6, upper + lower - 1e-6
     reach = np.clip(np.linalg.norm(line, axis=-1, keepdims=True), shortest, longest)
     along = unit(line)
-    aside = unit(pole - np.sum(pole * along, axis=-1, keepdims=True) * along)
+    along = np.where(np.abs(along).sum(axis=-1, keepdims=True) > 0.5, along, [0.0, 1.0, 0.0])
+    aside = pole - np.sum(pole * along, axis=-1, keepdims=True) * along
+    # A pole along the arm says nothing: any direction across the arm will do.
+    spare = np.cross(along, np.eye(3)[np.abs(along).argmin(axis=-1)])
+    aside = unit(np.where(np.linalg.norm(aside, axis=-1, keepdims=True) > 1e-6, aside, spare))
     foot = (upper**2 - lower**2 + reach**2) / (2 * reach)
     height = np.sqrt(np.maximum(upper**2 - foot**2, 0))
     return shoulder + foot * along + height * aside, shoulder + reach * along

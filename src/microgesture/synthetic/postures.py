@@ -31,7 +31,7 @@ def bulging(cue: Cue) -> Gesture:
     cheeks = cue.pick((True, True, False))
     return Gesture(
         {
-            "puff": cue.size(1.4 if cheeks else 0.4) * rise,
+            "puff": cue.size(1.6 if cheeks else 0.4) * rise,
             "chest": cue.size(1.2 if cheeks else 2.5) * rise,
             "stretch": cue.size(0.5) * rise,
             "press": (0.3 if cheeks else 0.0) * rise,
@@ -74,7 +74,7 @@ def shaking_shoulders(cue: Cue) -> Gesture:
     rate = cue.rate(2.2)
     count = int(cue.rng.integers(1, max(2, min(5, int(cue.length * rate) + 1))))
     shape = cue.bump(0.5) if cue.chance(0.25) else cue.pulses(rate, count)
-    height = cue.size(2.4)
+    height = cue.size(2.8)
     one = cue.pick(("both", "both", "right", "left"))
     left = height * shape * (0.25 if one == "right" else cue.rng.uniform(0.75, 1.1))
     right = height * shape * (0.25 if one == "left" else cue.rng.uniform(0.75, 1.1))
@@ -96,7 +96,7 @@ def moving_torso(cue: Cue) -> Gesture:
         path = cue.wave(cue.rate(0.7))
     else:
         path = cue.sign() * (1.6 * cue.ramp() - 0.8) + 0.3 * cue.drift(0.8)
-    angle = cue.size(0.13)
+    angle = cue.size(0.15)
     channels: dict[str, np.ndarray | float] = {
         "torso_roll": (angle if kind == "sway" else 0.15 * angle) * path,
         "torso_yaw": (1.7 * angle if kind == "twist" else 0.2 * angle) * path,
@@ -245,8 +245,8 @@ def crossing_fingers(cue: Cue) -> Gesture:
             side,
             "front",
             side,
-            (spot + rub(cue, "hold")) * [side, 1, 1] + [0.6, 0.35 * side, 0.35 * side],
-            "pads",
+            (spot + rub(cue, "hold")) * [side, 1, 1] + [2.2, 0.35 * side, 0.35 * side],
+            "roots",
             cue.turn((-0.75, -0.25 + turn, 0.6), 0.08),
             cue.turn((-0.75, 0.25, -0.5), 0.08),
             cue.turn((0.8, 0.7, 0.0)),

@@ -16,7 +16,7 @@ from microgesture.synthetic.body import (
 )
 from microgesture.synthetic.cues import Cue
 from microgesture.synthetic.detector import Scene, detect, disturb
-from microgesture.synthetic.gestures import CLASSES, rest
+from microgesture.synthetic.gestures import CLASSES, aside, rest
 from microgesture.synthetic.kinematics import LEFT, RIGHT, smoothstep, wander
 from microgesture.synthetic.motion import (
     Gesture,
@@ -59,10 +59,10 @@ def plan(
 
 
 def _span(rng: np.random.Generator, start: int, end: int, fps: float) -> Span:
-    """Ramps of a gesture: 0.15 to 0.5 s long, each partly inside and partly outside the clip."""
+    """Ramps of a gesture: 0.2 to 0.6 s long, each partly inside and partly outside the clip."""
     length = end - start + 1
-    rise, fall = np.clip(rng.lognormal(np.log(0.28), 0.35, 2), 0.12, 0.6) * fps
-    rise, fall = min(rise, 0.6 * length), min(fall, 0.6 * length)
+    rise, fall = np.clip(rng.lognormal(np.log(0.32), 0.3, 2), 0.2, 0.6) * fps
+    rise, fall = (max(min(ramp, 0.7 * length), 0.2 * fps) for ramp in (rise, fall))
     # Annotators are late or early: this share of the ramp lies outside the clip.
     before, after = rng.uniform(-0.1, 0.9, 2)
     return Span(
@@ -85,9 +85,9 @@ def _idle(
 
     track = {name: np.zeros(frames) for name in CHANNELS}
     for name, size, seconds in (
-        ("torso_yaw", 0.03, 1.8),
-        ("torso_pitch", 0.02, 2.0),
-        ("torso_roll", 0.018, 1.8),
+        ("torso_yaw", 0.025, 1.8),
+        ("torso_pitch", 0.016, 2.0),
+        ("torso_roll", 0.015, 1.8),
         ("torso_x", 0.9, 2.2),
         ("torso_z", 0.8, 2.5),
         ("stretch", 0.35, 2.0),
@@ -127,14 +127,14 @@ def _resting_hands(
     total = len(frames.neck)
     hands = {RIGHT: blank_hand(total), LEFT: blank_hand(total)}
     always = Span(0, total - 1, (-20.0, -10.0), (total + 10.0, total + 20.0))
-    for move in rest(rng, total):
+    for move in rest(rng):
         resolve(move, always, person, frames, hands)
     now = rng.exponential(12.0) * fps
     while now < total:
         last = now + (1.0 + rng.exponential(8.0)) * fps
         ramp = rng.uniform(0.4, 0.9) * fps
         span = Span(int(now), int(min(last, total - 1)), (now, now + ramp), (last - ramp, last))
-        for move in rest(rng, total):
+        for move in rest(rng):
             resolve(move, span, person, frames, hands)
         now = last + rng.exponential(8.0) * fps
     for hand in hands.values():
@@ -165,8 +165,11 @@ def act(
         if not gesture.hush and label != len(CLASSES) - 1:
             # Who fidgets mostly listens.
             gesture = replace(gesture, hush=rng.beta(1.2, 1.2))
-        add_channels(track, gesture, span)
-        acted.append((gesture, span))
+        # The main gesture comes last: it has the hands where both want them.
+        other = replace(cue, habit=rng.uniform(size=8))
+        for part in (aside(other), gesture):
+            add_channels(track, part, span)
+            acted.append((part, span))
     for name, most in (("open", 2.5), ("puff", 2.6), ("blink", 1.0), ("press", 1.15)):
         track[name] = np.clip(track[name], -0.1, most)
     poses = pose_frames(person, track)

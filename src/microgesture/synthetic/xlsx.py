@@ -72,9 +72,9 @@ def write_points(path: str | Path, points: np.ndarray) -> None:
     sheet += b"</sheetData></worksheet>"
     with (
         atomic_path(path) as temporary,
-        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=5) as archive,
     ):
         parts = {name: text.encode() for name, text in _PARTS.items()}
         for name, content in {**parts, "xl/worksheets/sheet1.xml": sheet}.items():
             # ZipInfo's default date is the fixed 1980-01-01.
-            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED, 1)
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED, 5)

@@ -26,7 +26,9 @@ def check_config(config: Config, schema: Path, source: str) -> None:
         Naming the config file, the entry, what was found and what was expected.
     """
     rules = yaml.safe_load(schema.read_text(encoding="utf-8"))
-    errors = sorted(Draft202012Validator(rules).iter_errors(config), key=lambda e: list(map(str, e.path)))
+    errors = sorted(
+        Draft202012Validator(rules).iter_errors(config), key=lambda e: list(map(str, e.path))
+    )
     if errors:
         raise InputError(f"{source}: {_explain(errors[0])}")
     variants, fusions = config["variants"], config["fusions"]

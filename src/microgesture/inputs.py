@@ -55,7 +55,9 @@ def random_geometry(count: int, config: Mapping[str, Any], rng: np.random.Genera
     aspect = np.exp(rng.uniform(*np.log(ASPECT), count))
     size = np.minimum(np.sqrt(np.stack([area * aspect, area / aspect], axis=1)), 1)
     corner = rng.uniform(size=(count, 2)) * (1 - size)
-    return Geometry(np.concatenate([corner, size], axis=1), rng.uniform(size=count) < config["flip"])
+    return Geometry(
+        np.concatenate([corner, size], axis=1), rng.uniform(size=count) < config["flip"]
+    )
 
 
 class Input(ABC):

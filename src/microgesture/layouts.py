@@ -101,7 +101,9 @@ def load_layout(path: str | Path) -> Layout:
     edges = _pairs(path, "edges", raw["edges"], index)
     mirrored = _pairs(path, "flip", raw["flip"], index)
     if raw["center"] not in index:
-        raise InputError(f"{path}: center names the joint {raw['center']!r}, which is not in joints")
+        raise InputError(
+            f"{path}: center names the joint {raw['center']!r}, which is not in joints"
+        )
     flip = np.arange(len(joints))
     for number, (a, b) in enumerate(mirrored):
         if flip[a] != a or flip[b] != b or a == b:

@@ -45,7 +45,9 @@ def _files(name: str) -> list[Path]:
     if parts[0] != PACKAGE:
         return []
     above = [SOURCE.joinpath(*parts[1:depth], "__init__.py") for depth in range(1, len(parts) + 1)]
-    return [path for path in [*above, SOURCE.joinpath(*parts[1:]).with_suffix(".py")] if path.is_file()]
+    return [
+        path for path in [*above, SOURCE.joinpath(*parts[1:]).with_suffix(".py")] if path.is_file()
+    ]
 
 
 def code_hash(script: str | Path) -> str:

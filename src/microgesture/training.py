@@ -144,7 +144,9 @@ def train(
     """
     recipe, index = config["training"], source.records.index
     labels = index["label"].to_numpy()
-    rows, checked = (np.flatnonzero((index["split"] == s) & (labels >= 0)) for s in ("train", "val"))
+    rows, checked = (
+        np.flatnonzero((index["split"] == s) & (labels >= 0)) for s in ("train", "val")
+    )
     for split, chosen in (("train", rows), ("val", checked)):
         if not len(chosen):
             raise InputError(f"{source.records.path}: no labelled clip in the split {split!r}")
@@ -197,7 +199,9 @@ def train(
         score = (entry["val_top1"], -entry["val_loss"])
         if best is None or score > best:
             best, best_epoch = score, epoch
-            state = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+            state = {
+                name: value.detach().cpu().clone() for name, value in model.state_dict().items()
+            }
     seconds = time.perf_counter() - started
     return state, {"best_epoch": best_epoch, "epochs": entries, "seconds": seconds}
 

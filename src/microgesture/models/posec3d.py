@@ -48,6 +48,7 @@ class Bottleneck(nn.Module):
         stride: tuple[int, int, int],
         inflate: bool,
         project: bool,
+        zero_init: bool,
     ) -> None:
         super().__init__()
         out_channels = planes * EXPANSION
@@ -57,8 +58,8 @@ class Bottleneck(nn.Module):
         self.downsample = (
             ConvNorm(in_channels, out_channels, (1, 1, 1), stride, relu=False) if project else None
         )
-        # The block starts as the identity.
-        nn.init.zeros_(self.conv3.bn.weight)
+        if zero_init:
+            nn.init.zeros_(self.conv3.bn.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         """From (N, C, T, H, W) to (N, 4 planes, T', H', W')."""
@@ -78,6 +79,7 @@ class SlowOnly(Backbone):
         stem_pool: bool,
         inflate: Sequence[bool],
         temporal_strides: Sequence[int],
+        zero_init_residual: bool,
     ) -> None:
         super().__init__()
         self.conv1 = ConvNorm(in_channels, base_channels, (1, stem_kernel, stem_kernel))
@@ -92,7 +94,9 @@ class SlowOnly(Backbone):
             for block in range(num_blocks):
                 first = block == 0
                 stride = (temporal_strides[stage], 2, 2) if first else (1, 1, 1)
-                blocks.append(Bottleneck(channels, planes, stride, inflate[stage], project=first))
+                blocks.append(
+                    Bottleneck(channels, planes, stride, inflate[stage], first, zero_init_residual)
+                )
                 channels = planes * EXPANSION
             self.stages.append(f"layer{stage + 1}")
             self.add_module(self.stages[-1], nn.Sequential(*blocks))
@@ -120,6 +124,7 @@ def build_posec3d(
     stem_pool: bool = True,
     inflate: Sequence[bool] | None = None,
     temporal_strides: Sequence[int] | None = None,
+    zero_init_residual: bool = True,
     dropout: float = 0.5,
 ) -> Recognizer:
     """Build the network for heatmaps (N, V, T, H, W).
@@ -144,6 +149,10 @@ def build_posec3d(
         (and the only stage, when there is one).
     temporal_strides
         Temporal stride of each stage; by default 2 in a third and 1 elsewhere.
+    zero_init_residual
+        Whether every block starts as its shortcut, as in PySKL. In a network of one block a stage
+        the shortcuts skip three of four cells, so that little of a sparse heatmap gets through at
+        first and training starts slowly.
     dropout
         Before the classification layer.
 
@@ -169,5 +178,6 @@ def build_posec3d(
         stem_pool,
         inflate or [stage > 0 or num_stages == 1 for stage in range(num_stages)],
         temporal_strides or [2 if stage == 2 else 1 for stage in range(num_stages)],
+        zero_init_residual,
     )
     return Recognizer(backbone, num_classes, dropout, vector_size)

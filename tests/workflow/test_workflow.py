@@ -1,0 +1,277 @@
+"""The whole workflow on a tiny generated set, in a copy of the repository that may be edited."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from microgesture.predictions import read_predictions
+from tests.conftest import REPOSITORY
+
+pytestmark = pytest.mark.slow
+PARTS = ["Snakefile", "workflow", "scripts", "config", "profiles", "src"]
+
+
+class Project:
+    """A copy of the repository with a small config, run as a user runs it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for part in PARTS:
+            source = REPOSITORY / part
+            if source.is_dir():
+                shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, folder / part)
+        self.config_file = folder / "config/config.yaml"
+        self.write(small(yaml.safe_load(self.config_file.read_text())))
+
+    @property
+    def config(self):
+        return yaml.safe_load(self.config_file.read_text())
+
+    def write(self, config):
+        self.config_file.write_text(yaml.safe_dump(config, sort_keys=False))
+
+    def run(self, *arguments):
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(self.folder / "src"),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        }
+        return subprocess.run(
+            arguments, cwd=self.folder, env=environment, capture_output=True, text=True, check=False
+        )
+
+    def snakemake(self, *arguments):
+        return self.run("snakemake", "--cores", "2", *arguments)
+
+    def planned(self):
+        """Jobs of a dry run, by rule."""
+        said = self.snakemake("--dry-run")
+        assert said.returncode == 0, said.stderr
+        table = re.search(r"^job +count\n[- ]+\n(.*?)^total", said.stdout, re.M | re.S)
+        if table is None:
+            assert "Nothing to be done" in said.stdout + said.stderr
+            return {}
+        rows = [line.split() for line in table[1].splitlines()]
+        return {rule: int(count) for rule, count in rows if rule != "all"}
+
+
+def small(config):
+    """Four variants, one seed, one epoch, one network block a stage."""
+    config["seeds"] = [3]
+    config["data"]["generate"].update(
+        subjects={"train": 3, "val": 2, "test": 2},
+        clips={"train": 64, "val": 32, "test": 33},
+        class_minimum={"train": 1, "val": 1, "test": 1},
+        mean_seconds=0.6,
+    )
+    config["heatmaps"]["size"] = 16
+    for model in config["models"].values():
+        model["length"] = 8
+        model["training"] = {**model["training"], "epochs": 1, "batch": 16}
+    config["models"]["stgcn"]["network"] = {
+        "base_channels": 4,
+        "num_stages": 2,
+        "inflate_stages": [2],
+        "down_stages": [2],
+    }
+    config["models"]["posec3d"]["network"] = {"base_channels": 4, "stage_blocks": [1], "stem_kernel": 3}
+    config["models"]["posec3d"]["input_size"] = 14
+    kept = ["stgcn22_crop_pad", "stgcn41_align", "joint41_align_semantic", "limb41_align_semantic"]
+    config["variants"] = {name: config["variants"][name] for name in kept}
+    config["claims"] = config["claims"][-1:]
+    config["testing"]["views"] = 2
+    return config
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    project = Project(tmp_path_factory.mktemp("workflow"))
+    done = project.snakemake("results/ablation_table.md")
+    assert done.returncode == 0, done.stderr
+    return project
+
+
+@pytest.fixture
+def edited(finished):
+    """The finished project; what a test edits is put back."""
+    before = finished.config
+    yield finished
+    finished.write(before)
+
+
+def test_a_second_run_has_nothing_to_do(finished):
+    assert finished.planned() == {}
+
+
+def test_the_table_has_every_row_and_its_figures_exist(finished):
+    results = finished.folder / "results"
+    text = (results / "ablation_table.md").read_text()
+    for row in [*finished.config["variants"].values(), *finished.config["fusions"].values()]:
+        assert row["title"] in text
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert links and all((results / link).is_file() for link in links)
+    table = pd.read_csv(results / "ablation_table.csv")
+    assert len(table) == 5
+
+
+def test_fused_probabilities_are_the_mean_of_their_members(finished):
+    predicted = finished.folder / "results/predict"
+    names = ["joint41_align_semantic", "limb41_align_semantic", "fused"]
+    joint, limb, fused = (
+        read_predictions(predicted / name / "seed3/test.parquet") for name in names
+    )
+    assert joint.clip_ids == limb.clip_ids == fused.clip_ids
+    mean = (joint.probabilities + limb.probabilities) / 2
+    assert np.allclose(fused.probabilities, mean, atol=1e-6)
+
+
+def test_the_submissions_hold_one_row_a_test_clip(finished):
+    folder = finished.folder / "results/submission"
+    fused = read_predictions(finished.folder / "results/predict/fused/seed3/test.parquet")
+    expected = dict(zip(fused.clip_ids, fused.probabilities.argmax(axis=1), strict=True))
+    kaggle = pd.read_csv(folder / "kaggle2025.csv")
+    assert dict(zip(kaggle["Id"], kaggle["Target"], strict=True)) == expected
+    with zipfile.ZipFile(folder / "Submission.zip") as archive:
+        rows = archive.read("Submission.csv").decode().split()
+    assert rows == [f"{i},{t}" for i, t in zip(kaggle["Id"], kaggle["Target"], strict=True)]
+
+
+def test_a_model_says_what_it_was_made_of(finished):
+    results = finished.folder / "results"
+    metrics = json.loads((results / "train/stgcn41_align/seed3/metrics.json").read_text())
+    stream = json.loads((results / "streams/openpose41-align8.json").read_text())
+    assert metrics["data"] == stream["sha256"]
+    assert metrics["config"]["training"]["epochs"] == 1
+    assert len(metrics["made_by"]["code"]) == 64
+
+
+LATER = {"ablation_table": 1, "figures": 1}
+
+
+def test_a_learning_rate_reruns_one_variant_and_what_follows(edited):
+    config = edited.config
+    config["variants"]["stgcn41_align"]["training"] = {"learning_rate": 0.01}
+    edited.write(config)
+    assert edited.planned() == {"train": 1, "predict": 1, "curves": 1, **LATER}
+
+
+def test_a_fused_variants_learning_rate_reruns_the_fusion_too(edited):
+    config = edited.config
+    config["variants"]["limb41_align_semantic"]["training"] = {"learning_rate": 0.01}
+    edited.write(config)
+    expected = {"train": 1, "predict": 1, "curves": 1, "fuse": 2, "submission": 1, **LATER}
+    assert edited.planned() == expected
+
+
+def test_sigma_reruns_caches_and_posec3d_only(edited):
+    config = edited.config
+    config["heatmaps"]["sigma"] = 0.7
+    edited.write(config)
+    expected = {"heatmaps": 2, "train": 2, "predict": 2, "curves": 1, "fuse": 2, "submission": 1}
+    assert edited.planned() == {**expected, **LATER}
+
+
+def test_a_title_reruns_only_what_shows_it(edited):
+    config = edited.config
+    config["variants"]["stgcn41_align"]["title"] = "Another title"
+    edited.write(config)
+    assert edited.planned() == LATER
+
+
+@pytest.mark.parametrize(
+    ("module", "untouched"),
+    [
+        ("heatmaps.py", {"synthesize", "skeletons", "streams", "label_vectors"}),
+        ("fusion.py", {"synthesize", "skeletons", "streams", "heatmaps", "train", "predict"}),
+        ("label_vectors.py", {"synthesize", "skeletons", "streams", "heatmaps"}),
+    ],
+)
+def test_a_library_module_reruns_the_steps_that_use_it(finished, module, untouched):
+    path = finished.folder / "src/microgesture" / module
+    before = path.read_text()
+    path.write_text(before + "\n# edited\n")
+    try:
+        planned = finished.planned()
+    finally:
+        path.write_text(before)
+    rule = {"heatmaps.py": "heatmaps", "fusion.py": "fuse", "label_vectors.py": "label_vectors"}
+    assert rule[module] in planned and "ablation_table" in planned
+    assert not untouched & set(planned)
+
+
+def test_an_unknown_config_key_stops_before_anything_runs(edited):
+    config = edited.config
+    config["heatmaps"]["sgima"] = 1
+    edited.write(config)
+    said = edited.snakemake()
+    assert said.returncode != 0
+    assert "config/config.yaml: heatmaps: unknown key 'sgima'; known keys: size, sigma" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+def test_a_layout_with_a_missing_joint_is_named_and_leaves_nothing(edited):
+    layout = edited.folder / "config/layouts/openpose41.yaml"
+    before = layout.read_text()
+    layout.write_text(before.replace("- [neck, nose]", "- [neck, noze]"))
+    try:
+        said = edited.snakemake("results/streams/openpose41-align9.json")
+    finally:
+        layout.write_text(before)
+    assert said.returncode != 0 and "Traceback" not in said.stderr
+    assert "openpose41.yaml: edges[0] names the joint 'noze', which is not in joints" in said.stderr
+    assert not list((edited.folder / "results/streams").glob("*align9*"))
+
+
+def test_a_label_beyond_the_video_is_named_and_leaves_nothing(finished):
+    labels = next((finished.folder / "results/release").rglob("0001_label.csv"))
+    before = labels.read_text()
+    labels.write_text(before + "1,5,99999\n")
+    row = len(before.splitlines()) + 1
+    data = {"format": "miga2025", "root": "results/release", "on_bad_clip": "stop"}
+    try:
+        said = finished.run(
+            "python",
+            "scripts/skeletons.py",
+            "--data",
+            json.dumps(data),
+            "--classes",
+            "config/classes/imigue.yaml",
+            "--out",
+            "bad/clips.parquet",
+            "--summary",
+            "bad/summary.json",
+        )
+    finally:
+        labels.write_text(before)
+    assert said.returncode == 2 and "Traceback" not in said.stderr
+    assert f"0001_label.csv, row {row}" in said.stderr and "99999" in said.stderr
+    assert not list(finished.folder.glob("bad/*"))
+
+
+def test_two_runs_give_the_same_bytes(finished, tmp_path):
+    again = Project(tmp_path)
+    target = "results/predict/joint41_align_semantic/seed3/test.parquet"
+    done = again.snakemake(target)
+    assert done.returncode == 0, done.stderr
+    for path in [
+        "results/release/manifest.json",
+        "results/skeletons/clips.parquet",
+        "results/streams/openpose41-align8.arrow",
+        "results/heatmaps/joint-openpose41-align8.arrow",
+        "results/train/joint41_align_semantic/seed3/model.safetensors",
+        "results/train/joint41_align_semantic/seed3/metrics.json",
+        target,
+    ]:
+        assert (finished.folder / path).read_bytes() == (again.folder / path).read_bytes(), path

@@ -32,7 +32,11 @@ def main() -> None:
     model = new_model(config, layout, len(about["classes"]), about["vector_size"])
     model.load_state_dict(state)
     model.to(device)
-    about |= {"testing": args.config, "model": sha256(args.model), "predicted_by": made_by(__file__)}
+    about |= {
+        "testing": args.config,
+        "model": sha256(args.model),
+        "predicted_by": made_by(__file__),
+    }
     for split in ("val", "test"):
         chosen = source.records.index.query("split == @split")
         shares = predict(

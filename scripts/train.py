@@ -71,7 +71,12 @@ def main() -> None:
         "made_by": made_by(__file__),
     }
     seconds = history.pop("seconds")
-    metrics = {**about, "variant": config["variant"], "parameters": count_parameters(model), **history}
+    metrics = {
+        **about,
+        "variant": config["variant"],
+        "parameters": count_parameters(model),
+        **history,
+    }
     save_checkpoint(args.out / "model.safetensors", state, about)
     write_json(args.out / "timing.json", {"train_seconds": seconds, "device": str(device)})
     write_json(args.out / "metrics.json", metrics)

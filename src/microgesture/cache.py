@@ -42,6 +42,7 @@ def build_cache(
         Clips drawn at once; the file is the same for any number.
     progress : callable
         Wraps the iterable of rows, to show how far it is.
+
     """
     source = Records(stream_file)
     metadata = {"layout": layout.name, "stream": stream, **config}
@@ -61,7 +62,7 @@ def build_cache(
         for row, blobs in zip(
             range(len(source)), _in_order(compressed, rows, threads), strict=True
         ):
-            entry = source.index.iloc[row].to_dict()
+            entry: dict[Any, Any] = source.index.iloc[row].to_dict()
             entry["label"] = None if entry["label"] < 0 else entry["label"]
             writer.append({**entry, "blobs": blobs})
             frames += len(blobs)

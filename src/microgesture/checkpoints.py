@@ -31,6 +31,7 @@ def load_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
     ------
     InputError
         When the file is damaged or was not written by this package.
+
     """
     try:
         with safe_open(path, framework="pt") as file:

@@ -22,6 +22,7 @@ def clean(points: np.ndarray, config: Mapping[str, float]) -> np.ndarray:
     -------
     ndarray, float32 (T, 137, 3)
         x = y = score = 0 for everything that was taken out.
+
     """
     found = points[..., 2] >= max(config["min_score"], np.finfo(np.float32).tiny)
     kept = np.where(found[..., None], points, 0).astype(np.float32)

@@ -24,6 +24,7 @@ def check_config(config: Config, schema: Path, source: str) -> None:
     ------
     InputError
         Naming the config file, the entry, what was found and what was expected.
+
     """
     rules = yaml.safe_load(schema.read_text(encoding="utf-8"))
     errors = sorted(
@@ -76,8 +77,10 @@ def _explain(error: ValidationError) -> str:
     place = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in error.absolute_path)[1:]
     place = place or "top level"
     if error.validator == "additionalProperties":
-        known = list(error.schema["properties"])
-        unknown = [key for key in error.instance if key not in known]
+        schema: Any = error.schema
+        entry: Any = error.instance
+        known = list(schema["properties"])
+        unknown = [key for key in entry if key not in known]
         return f"{place}: unknown key {unknown[0]!r}; known keys: {', '.join(known)}"
     return f"{place}: {error.message}"
 

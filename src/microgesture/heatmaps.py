@@ -33,6 +33,7 @@ def clip_box(points: np.ndarray, padding: float) -> tuple[float, float, float]:
     -------
     tuple of float
         Left, top and side in pixels.
+
     """
     seen = points[points[..., 2] > 0][:, :2].astype(float)
     low, high = seen.min(axis=0), seen.max(axis=0)
@@ -70,6 +71,7 @@ def draw(
     sigma : float
         In heatmap cells.
     out : ndarray, float32 (T, V, H, W) or (T, E, H, W)
+
     """
     out[...] = 0
     if stream == "joint":
@@ -78,7 +80,7 @@ def draw(
         _draw_limbs(persons, edges, sigma, out)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _draw_point(x: float, y: float, score: float, sigma: float, plane: np.ndarray) -> None:
     height, width = plane.shape
     reach = 3 * sigma
@@ -91,7 +93,7 @@ def _draw_point(x: float, y: float, score: float, sigma: float, plane: np.ndarra
             plane[i, j] = max(plane[i, j], np.float32(row * math.exp(scale * (j - x) ** 2)))
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _draw_joints(persons: np.ndarray, sigma: float, out: np.ndarray) -> None:
     for m in range(persons.shape[0]):
         for t in range(persons.shape[1]):
@@ -101,7 +103,7 @@ def _draw_joints(persons: np.ndarray, sigma: float, out: np.ndarray) -> None:
                     _draw_point(x, y, score, sigma, out[t, v])
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _draw_limbs(persons: np.ndarray, edges: np.ndarray, sigma: float, out: np.ndarray) -> None:
     height, width = out.shape[2:]
     reach = 3 * sigma

@@ -32,6 +32,7 @@ class Geometry:
     windows : ndarray, float (N, 4)
         Left, top, width and height of the window in shares of the clip's box.
     mirrored : ndarray, bool (N,)
+
     """
 
     windows: np.ndarray
@@ -50,9 +51,11 @@ def random_geometry(count: int, config: Mapping[str, Any], rng: np.random.Genera
     ----------
     config : mapping
         ``crop_area``: smallest and largest share of the box's area; ``flip``: probability.
+
     """
-    area = rng.uniform(*config["crop_area"], count)
-    aspect = np.exp(rng.uniform(*np.log(ASPECT), count))
+    smallest, largest = config["crop_area"]
+    area = rng.uniform(smallest, largest, count)
+    aspect = np.exp(rng.uniform(np.log(ASPECT[0]), np.log(ASPECT[1]), count))
     size = np.minimum(np.sqrt(np.stack([area * aspect, area / aspect], axis=1)), 1)
     corner = rng.uniform(size=(count, 2)) * (1 - size)
     return Geometry(
@@ -148,6 +151,7 @@ def resample(
     down, across : Tensor, float32 (h, H) and (w, W)
     out : Tensor, float32 (V, T, h, w)
         In memory as (T, h, w, V).
+
     """
     if volume.device.type == "cpu":
         _scatter(volume.numpy(), down.numpy(), across.numpy(), out.permute(1, 2, 3, 0).numpy())
@@ -155,7 +159,7 @@ def resample(
         out.copy_(down @ (volume.float() @ across.T))
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _scatter(volume: np.ndarray, down: np.ndarray, across: np.ndarray, out: np.ndarray) -> None:
     """Add every cell of a volume (V, T, H, W) to those it weighs on; ``out`` is (T, h, w, V)."""
     rows, columns = _reach(down), _reach(across)
@@ -173,7 +177,7 @@ def _scatter(volume: np.ndarray, down: np.ndarray, across: np.ndarray, out: np.n
                             out[t, a, b, v] += weight * across[b, j]
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _reach(weights: np.ndarray) -> np.ndarray:
     """First and one past the last row in which each column is not zero, int (columns, 2)."""
     reach = np.zeros((weights.shape[1], 2), np.int64)
@@ -195,6 +199,7 @@ def resampling(spans: np.ndarray, mirrored: np.ndarray, cells: int, size: int) -
         Start and length of what is shown, in shares of the axis.
     mirrored : ndarray, bool (N,)
         Where true, the result runs backwards.
+
     """
     step = (np.arange(size) + 0.5) / size
     step = np.where(mirrored[:, None], 1 - step, step)

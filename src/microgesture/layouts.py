@@ -38,6 +38,7 @@ class Layout:
         The same for the edges.
     center : int
         The joint from which the spatial partition of ST-GCN measures distance.
+
     """
 
     name: str
@@ -86,6 +87,7 @@ def load_layout(path: str | Path) -> Layout:
     InputError
         When the file is not a layout, names a joint that does not exist or twice, its edges are not
         one tree, or mirroring does not map its edges onto each other.
+
     """
     path = Path(path)
     try:
@@ -171,7 +173,7 @@ def _check_tree(path: Path, layout: Layout) -> None:
     if (hops < 0).any():
         loose = [layout.joints[v] for v in np.flatnonzero(hops < 0)]
         raise InputError(
-            f"{path}: {', '.join(loose)}: not connected to {layout.joints[layout.center]}; add edges"
+            f"{path}: {', '.join(loose)}: no edges lead to {layout.joints[layout.center]}; add them"
         )
     if len(layout.edges) != len(layout.joints) - 1:
         raise InputError(

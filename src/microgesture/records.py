@@ -76,6 +76,7 @@ class Records:
         What the writer stated about all records.
     index : DataFrame
         One row a clip: clip_id, label (-1 where unknown), subject, split, num_frames.
+
     """
 
     def __init__(self, path: str | Path) -> None:

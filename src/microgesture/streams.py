@@ -40,6 +40,7 @@ def build_stream(
     ------
     InputError
         When a clip has no visible point left in this layout.
+
     """
     ids = {name: number for number, name in enumerate(class_names)}
     metadata = {"layout": layout.name, "joints": len(layout.joints), **config}

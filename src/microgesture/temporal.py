@@ -43,6 +43,7 @@ def align(points: np.ndarray, length: int, max_gap: int) -> np.ndarray:
     Returns
     -------
     ndarray, float32 (length, V, 3)
+
     """
     times = align_times(len(points), length)
     seen = points[..., 2] > 0

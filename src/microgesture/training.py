@@ -55,7 +55,7 @@ def batches(
 ) -> Iterator[tuple[torch.Tensor, np.ndarray]]:
     """Stacked samples and their rows, ``size`` at a time, loaded by so many worker processes."""
     groups = [keys[start : start + size] for start in range(0, len(keys), size)]
-    loader = DataLoader(dataset, batch_sampler=groups, num_workers=workers)  # type: ignore[arg-type]
+    loader = DataLoader(dataset, batch_sampler=groups, num_workers=workers)
     for samples, rows in loader:
         yield samples, rows.numpy()
 
@@ -79,6 +79,7 @@ def predict(
     -------
     ndarray, float32 (len(rows), K)
         Each row sums to 1.
+
     """
     device = next(model.parameters()).device
     dataset = ViewClips(source, temporal, length, views)
@@ -141,6 +142,7 @@ def train(
         The best epoch's weights.
     history : dict
         ``best_epoch``, ``epochs`` and ``seconds`` (wall clock, validation included).
+
     """
     recipe, index = config["training"], source.records.index
     labels = index["label"].to_numpy()
@@ -168,7 +170,7 @@ def train(
     state: dict[str, torch.Tensor] = {}
     for epoch in range(1, recipe["epochs"] + 1):
         rng = np.random.default_rng((seed, epoch))
-        # the remainder is left out: batch norm is unsteady on a few clips, and the next epoch has it
+        # the remainder is left out: batch norm is unsteady on a few clips; other epochs have it
         keys = [(int(row), epoch) for row in rng.permutation(rows)[: steps * size]]
         rate, loss_sum, hits = schedule.get_last_lr()[0], 0.0, 0
         model.train()
@@ -196,7 +198,7 @@ def train(
             raise FloatingPointError(f"the loss is not finite in epoch {epoch}")
         entries.append(entry)
         report(entry)
-        score = (entry["val_top1"], -entry["val_loss"])
+        score = (float(entry["val_top1"]), -float(entry["val_loss"]))
         if best is None or score > best:
             best, best_epoch = score, epoch
             state = {

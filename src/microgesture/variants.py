@@ -41,6 +41,7 @@ def choose_device(name: str, threads: int) -> torch.device:
     ----------
     name : {'auto', 'cpu', 'cuda'}
         ``auto`` takes a GPU when there is one.
+
     """
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
@@ -57,6 +58,7 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     name : {'auto', 'float32', 'bfloat16'}
         ``auto`` is bfloat16 where the hardware multiplies it natively, where it halves a step's
         time, and float32 elsewhere, where it would be emulated.
+
     """
     if name == "auto":
         if device.type == "cuda":

@@ -49,12 +49,20 @@ def edited(config, place, value):
         (["data", "format"], "numpy", "data"),
         (["data", "generate", "clips", "test"], 0, "data.generate.clips.test: 0 is less than"),
         (["variants", "joint22_align", "lr"], 1, "variants.joint22_align: unknown key 'lr'"),
-        (["variants", "joint22_align", "training"], {"lr": 1}, "unknown key 'lr'; known keys: epochs"),
+        (
+            ["variants", "joint22_align", "training"],
+            {"lr": 1},
+            "unknown key 'lr'; known keys: epochs",
+        ),
         (["variants", "joint22_align", "temporal"], "pad", "'pad' is not one of"),
         (["variants", "joint22_align", "layout"], "openpose23", "openpose23.yaml"),
         (["variants", "joint22_align", "input_size"], 99, "input_size 99 is larger than heatmaps"),
         (["models", "posec3d", "network", "stem_kernel"], 4, "stem_kernel"),
-        (["fusions", "fused", "members"], {"joint22_align": 1, "limb": 1}, "names 'limb'; expected"),
+        (
+            ["fusions", "fused", "members"],
+            {"joint22_align": 1, "limb": 1},
+            "names 'limb'; expected",
+        ),
         (["claims", 0, "better"], "nobody", r"claims\[0\] names 'nobody'; expected one of"),
         (["submission"], "nobody", "submission names 'nobody'"),
         (["semantic", "source"], "bert", "semantic"),
@@ -73,7 +81,7 @@ def test_a_stream_is_for_posec3d_only(config, monkeypatch):
     monkeypatch.chdir(REPOSITORY)
     without = copy.deepcopy(config)
     del without["variants"]["joint22_align"]["stream"]
-    with pytest.raises(InputError, match="variants.joint22_align"):
+    with pytest.raises(InputError, match=r"variants\.joint22_align"):
         settings.check_config(without, SCHEMA, "c")
 
 
@@ -85,7 +93,7 @@ def test_a_variants_own_settings_win(config):
 
 
 def test_a_step_depends_on_its_own_slice_only(config):
-    """What an edit may change, by slice: the workflow reruns exactly the steps whose slice moved."""
+    """An edit moves the slices named here; the workflow reruns exactly their steps."""
     edits = {
         ("variants", "joint22_align", "training"): {"train joint22_align"},
         ("variants", "joint22_align", "title"): {"table"},

@@ -52,7 +52,9 @@ def random_persons(seed, persons=2, frames=3, joints=5, size=(17, 23)):
     return points
 
 
-@given(seed=st.integers(0, 9999), sigma=st.floats(0.3, 3), stream=st.sampled_from(["joint", "limb"]))
+@given(
+    seed=st.integers(0, 9999), sigma=st.floats(0.3, 3), stream=st.sampled_from(["joint", "limb"])
+)
 def test_drawing_equals_its_readable_reference(seed, sigma, stream):
     persons, size = random_persons(seed), (17, 23)  # not square: height and width must not be mixed
     edges = np.array([[0, 1], [1, 2], [0, 3], [4, 2]])
@@ -72,7 +74,7 @@ def test_mirroring_a_drawn_volume_is_drawing_mirrored_points(layout41, stream):
     volume = drawn(points, stream, layout41.edges, 0.6, (size, size))
     turned = volume[..., ::-1][:, layout41.channel_flip(stream)]
     direct = drawn(mirrored, stream, layout41.edges, 0.6, (size, size))
-    # the window is cut at whole cells from the lower side, so values under exp(-3^2 / 2) may differ;
+    # the window is cut at whole cells, from one side, so values under exp(-3^2 / 2) may differ;
     # a limb under one cell is drawn at its first joint, and mirroring may swap which is first
     assert np.abs(turned - direct).max() < np.exp(-4.5) + 1e-6
 

@@ -74,7 +74,7 @@ def test_in_testing_a_cached_volume_is_fed_as_drawn(files, layout22):
 
 
 def test_a_window_on_a_drawn_volume_is_close_to_drawing_the_moved_points(files, layout22):
-    """Wide Gaussians: what differs is their width, which grows with the zoom, and the window's cut."""
+    """Gaussians grow with the zoom; besides, only interpolation and the window's cut differ."""
     source = HeatmapInput(files[1], layout22, 24)
     window = (0.1, 0.2, 0.8, 0.8)
     geometry = Geometry(np.array([window] * 2), np.array([False, False]))

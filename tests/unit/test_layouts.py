@@ -33,7 +33,19 @@ def test_openpose22_is_the_published_layout(layout22):
     # the ids as they stand in the documentation of the 2023 release
     published = [*range(8), 15, 16, 17, 18, 99, 103, 107, 111, 115, 120, 124, 128, 132, 136]
     assert layout22.points.tolist() == published
-    edges = {(1, 0), (1, 2), (2, 3), (3, 4), (1, 5), (5, 6), (6, 7), (0, 8), (8, 10), (0, 9), (9, 11)}
+    edges = {
+        (1, 0),
+        (1, 2),
+        (2, 3),
+        (3, 4),
+        (1, 5),
+        (5, 6),
+        (6, 7),
+        (0, 8),
+        (8, 10),
+        (0, 9),
+        (9, 11),
+    }
     edges |= {(7, tip) for tip in range(12, 17)} | {(4, tip) for tip in range(17, 22)}
     assert set(map(tuple, layout22.edges.tolist())) == edges
     pairs = [(2, 5), (3, 6), (4, 7), (8, 9), (10, 11), *[(tip, tip + 5) for tip in range(12, 17)]]
@@ -52,8 +64,13 @@ def test_openpose41_adds_19_points_of_the_face(layout22, layout41):
 
 def test_adjacency_by_hand(tmp_path):
     # a chain out - middle - center: each column is divided by its joint's neighbours and itself
-    path = write(tmp_path, joints={"center": 0, "middle": 1, "out": 2}, center="center",
-                 edges=[["center", "middle"], ["middle", "out"]], flip=[])
+    path = write(
+        tmp_path,
+        joints={"center": 0, "middle": 1, "out": 2},
+        center="center",
+        edges=[["center", "middle"], ["middle", "out"]],
+        flip=[],
+    )
     same, further, nearer = load_layout(path).adjacency()
     assert np.allclose(same, np.diag([1 / 2, 1 / 3, 1 / 2]))
     assert np.allclose(further, [[0, 0, 0], [1 / 2, 0, 0], [0, 1 / 3, 0]])
@@ -81,13 +98,16 @@ def write(folder, **changes):
     ("changes", "said"),
     [
         ({"edges": [["neck", "left"], ["neck", "rihgt"]]}, r"edges\[1\] names the joint 'rihgt'"),
-        ({"edges": [["neck", "left"]], "flip": []}, "right: not connected to neck"),
+        ({"edges": [["neck", "left"]], "flip": []}, "right: no edges lead to neck"),
         (
             {"edges": [["neck", "left"], ["neck", "right"], ["left", "right"]]},
             "form a cycle",
         ),
         ({"edges": [["neck", "left"], ["left", "right"]]}, "neck - left has no mirror image"),
-        ({"flip": [["left", "right"], ["right", "neck"]]}, r"flip\[1\] names a joint that an earlier"),
+        (
+            {"flip": [["left", "right"], ["right", "neck"]]},
+            r"flip\[1\] names a joint that an earlier",
+        ),
         ({"joints": {"neck": 1, "left": 5, "right": 5}}, "same point number"),
         ({"joints": {"neck": 1, "left": 5, "right": 137}}, "right is point 137; expected 0 to 136"),
         ({"center": "nose"}, "center names the joint 'nose'"),

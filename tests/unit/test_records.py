@@ -33,7 +33,9 @@ def test_blobs_come_back_by_row_and_number_over_batches(tmp_path):
     records = Records(tmp_path / "r.arrow")
     for opened in (records, pickle.loads(pickle.dumps(records))):
         assert opened.metadata == {"a": 1}
-        found = [[opened.blob(i, j).to_pybytes() for j in range(len(b))] for i, b in enumerate(content)]
+        found = [
+            [opened.blob(i, j).to_pybytes() for j in range(len(b))] for i, b in enumerate(content)
+        ]
         assert found == content
     assert records.index["label"].tolist() == [i if i % 2 else -1 for i in range(23)]
 
@@ -104,7 +106,9 @@ def test_frames_of_the_cache_come_in_the_order_asked(tmp_path, layout22):
     cache = Records(tmp_path / "h.arrow")
     volume = cached_frames(cache, 0, np.arange(5))
     chosen = cached_frames(cache, 0, np.array([3, 3, -1, 0]))
-    assert np.array_equal(chosen[:, :2], volume[:, [3, 3]]) and np.array_equal(chosen[:, 3], volume[:, 0])
+    assert np.array_equal(chosen[:, :2], volume[:, [3, 3]]) and np.array_equal(
+        chosen[:, 3], volume[:, 0]
+    )
     assert chosen[:, 2].max() == 0
 
 

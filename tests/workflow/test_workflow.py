@@ -86,7 +86,11 @@ def small(config):
         "inflate_stages": [2],
         "down_stages": [2],
     }
-    config["models"]["posec3d"]["network"] = {"base_channels": 4, "stage_blocks": [1], "stem_kernel": 3}
+    config["models"]["posec3d"]["network"] = {
+        "base_channels": 4,
+        "stage_blocks": [1],
+        "stem_kernel": 3,
+    }
     config["models"]["posec3d"]["input_size"] = 14
     kept = ["stgcn22_crop_pad", "stgcn41_align", "joint41_align_semantic", "limb41_align_semantic"]
     config["variants"] = {name: config["variants"][name] for name in kept}
@@ -217,7 +221,9 @@ def test_an_unknown_config_key_stops_before_anything_runs(edited):
     edited.write(config)
     said = edited.snakemake()
     assert said.returncode != 0
-    assert "config/config.yaml: heatmaps: unknown key 'sgima'; known keys: size, sigma" in said.stderr
+    assert (
+        "config/config.yaml: heatmaps: unknown key 'sgima'; known keys: size, sigma" in said.stderr
+    )
     assert "Traceback" not in said.stderr
 
 

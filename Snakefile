@@ -4,6 +4,9 @@
 #   snakemake --cores all --configfile config/imigue.yaml     another config, with results of its own
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/heatmaps.smk"

@@ -14,7 +14,11 @@ rule ablation_table:
         shown=figure_files() + curve_files() + submission_files(),
     output:
         md=f"{RESULTS}/ablation_table.md",
-        csv=f"{RESULTS}/ablation_table.csv",
+        csv=report(
+            f"{RESULTS}/ablation_table.csv",
+            caption="../report/ablation_table.rst",
+            category="Results",
+        ),
     log:
         f"{RESULTS}/logs/ablation_table.log",
     conda:
@@ -39,7 +43,7 @@ rule figures:
         timing=expand(rules.train.output.timing, variant=VARIANTS, seed=config["seeds"]),
         classes=config["classes"],
     output:
-        figure_files(),
+        report(figure_files(), caption="../report/figures.rst", category="Results"),
     log:
         f"{RESULTS}/logs/figures.log",
     conda:
@@ -61,7 +65,7 @@ rule curves:
             rules.train.output.metrics, variant=VARIANTS, seed=config["seeds"]
         ),
     output:
-        curve_files(),
+        report(curve_files(), caption="../report/curves.rst", category="Training"),
     log:
         f"{RESULTS}/logs/curves.log",
     conda:

@@ -10,7 +10,7 @@ all: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all results/ablation_table.md
 
 test: $(READY)
-	PATH="$(CURDIR)/$(BIN):$$PATH" pytest
+	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n 2 --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check

@@ -127,7 +127,8 @@ def stream_slice(config: Config, timeline_name: str) -> dict[str, Any]:
     aligned = timeline_name.removeprefix("align")
     length = None if aligned == timeline_name else int(aligned)
     gap = {} if length is None else {"max_gap": config["align"]["max_gap"]}
-    return {"cleaning": dict(config["cleaning"]), "length": length, **gap}
+    policy = config["data"]["on_bad_clip"]
+    return {"cleaning": dict(config["cleaning"]), "length": length, **gap, "on_bad_clip": policy}
 
 
 def heatmap_slice(config: Config) -> dict[str, Any]:

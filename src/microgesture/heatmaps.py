@@ -20,12 +20,12 @@ _NEGLIGIBLE = 17.0
 
 
 def clip_box(points: np.ndarray, padding: float) -> tuple[float, float, float]:
-    """Square around all visible points of a clip.
+    """Square around all visible points of a clip; some square where none is visible.
 
     Parameters
     ----------
     points : ndarray, (T, V, 3)
-        x, y in pixels, score; at least one point must be visible.
+        x, y in pixels, score.
     padding : float
         The tight square grows by this share of its side.
 
@@ -36,6 +36,8 @@ def clip_box(points: np.ndarray, padding: float) -> tuple[float, float, float]:
 
     """
     seen = points[points[..., 2] > 0][:, :2].astype(float)
+    if not len(seen):
+        return 0.0, 0.0, MIN_BOX_SIDE
     low, high = seen.min(axis=0), seen.max(axis=0)
     side = max(float((high - low).max()) * (1 + padding), MIN_BOX_SIDE)
     left, top = (low + high) / 2 - side / 2

@@ -32,30 +32,34 @@ def build_stream(
         Names in id order.
     config : mapping
         ``cleaning`` (see `clean`), ``length`` (None keeps the clip's own frames, a number aligns
-        to so many) and ``max_gap`` (see `align`).
+        to so many), ``max_gap`` (see `align`) and ``on_bad_clip``: whether a clip without any
+        visible point is kept, empty (``skip``; a submission needs every clip), or an error.
     path : Path
         Record file to write; a record's one blob is float32 (T, V, 3).
 
     Raises
     ------
     InputError
-        When a clip has no visible point left in this layout.
+        When a clip has no visible point left in this layout and ``on_bad_clip`` is ``stop``.
 
     """
     ids = {name: number for number, name in enumerate(class_names)}
     metadata = {"layout": layout.name, "joints": len(layout.joints), **config}
     frames = count = 0
+    empty = []
     with write_records(path, metadata) as writer:
         for clip in clips:
             points = clean(clip.points, config["cleaning"])[:, layout.points]
             if config["length"] is not None:
                 points = align(points, config["length"], config["max_gap"])
             if not (points[..., 2] > 0).any():
-                raise InputError(
-                    f"clip {clip.clip_id}: none of the {len(layout.joints)} points of layout "
-                    f"{layout.name} is visible after cleaning in {len(clip.points)} frames; remove "
-                    "the clip from the data or lower cleaning.min_score"
-                )
+                empty.append(clip.clip_id)
+                if config["on_bad_clip"] == "stop":
+                    raise InputError(
+                        f"clip {clip.clip_id}: none of the {len(layout.joints)} points of layout "
+                        f"{layout.name} is visible after cleaning in {len(clip.points)} frames; "
+                        "remove the clip, lower cleaning.min_score, or set data.on_bad_clip: skip"
+                    )
             writer.append(
                 {
                     "clip_id": clip.clip_id,
@@ -68,7 +72,7 @@ def build_stream(
             )
             frames += len(points)
             count += 1
-    return {**metadata, "clips": count, "frames": frames, "sha256": sha256(path)}
+    return {**metadata, "clips": count, "frames": frames, "empty": empty, "sha256": sha256(path)}
 
 
 def stream_points(records: Records, row: int) -> np.ndarray:

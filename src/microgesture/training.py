@@ -187,6 +187,11 @@ def train(
             schedule.step()
             loss_sum += float(loss.detach()) * len(samples)
             hits += int((logits.argmax(dim=1) == truth).sum())
+        if not np.isfinite(loss_sum):
+            raise InputError(
+                f"{config['variant']}: the loss is not finite in epoch {epoch}; lower its "
+                f"training.learning_rate, now {recipe['learning_rate']}"
+            )
         entry = {
             "epoch": epoch,
             "learning_rate": rate,
@@ -194,8 +199,6 @@ def train(
             "train_top1": hits / len(keys),
             **_validate(model, source, checked, labels[checked], config, size, workers),
         }
-        if not np.isfinite(entry["train_loss"]):
-            raise FloatingPointError(f"the loss is not finite in epoch {epoch}")
         entries.append(entry)
         report(entry)
         score = (float(entry["val_top1"]), -float(entry["val_loss"]))

@@ -18,7 +18,7 @@ from microgesture.inputs import (
 from microgesture.streams import build_stream
 from tests.conftest import make_clip
 
-CONFIG = {"cleaning": {"min_score": 0.05, "max_jump": 1.5}, "length": None}
+CONFIG = {"cleaning": {"min_score": 0.05, "max_jump": 1.5}, "length": None, "on_bad_clip": "stop"}
 HEATMAPS = {"size": 24, "sigma": 1.5, "padding": 0.25}
 
 

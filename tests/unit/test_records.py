@@ -57,7 +57,7 @@ def test_a_truncated_file_is_refused(tmp_path):
 
 
 def stream(tmp_path, layout, clips, length=None):
-    config = {"cleaning": CLEANING, "length": length, "max_gap": 3}
+    config = {"cleaning": CLEANING, "length": length, "max_gap": 3, "on_bad_clip": "stop"}
     path = tmp_path / "s.arrow"
     manifest = build_stream(clips, layout, ["left", "right"], config, path)
     return path, manifest
@@ -85,6 +85,19 @@ def test_a_clip_with_no_visible_point_of_the_layout_is_named(tmp_path, layout22)
     with pytest.raises(InputError, match="clip 0007_3: none of the 22 points of layout openpose22"):
         stream(tmp_path, layout22, [clip])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_clip_with_no_visible_point_is_kept_empty_where_bad_clips_are_skipped(tmp_path, layout22):
+    clip = make_clip("0007_3")
+    clip.points[:] = 0
+    config = {"cleaning": CLEANING, "length": None, "max_gap": 3, "on_bad_clip": "skip"}
+    clips = [clip, make_clip("0007_4")]
+    manifest = build_stream(clips, layout22, ["left", "right"], config, tmp_path / "s.arrow")
+    assert manifest["empty"] == ["0007_3"] and manifest["clips"] == 2
+    build_cache(tmp_path / "s.arrow", layout22, "joint", HEATMAPS, tmp_path / "h.arrow")
+    cache = Records(tmp_path / "h.arrow")
+    assert cached_frames(cache, 0, np.arange(9)).max() == 0
+    assert cached_frames(cache, 1, np.arange(9)).max() > 0
 
 
 @pytest.mark.parametrize("kind", ["joint", "limb"])

@@ -12,7 +12,12 @@ from microgesture.variants import new_model
 from tests.conftest import make_clip
 
 CLASSES = ["left", "right"]
-STREAM = {"cleaning": {"min_score": 0.05, "max_jump": 1.5}, "length": 8, "max_gap": 3}
+STREAM = {
+    "cleaning": {"min_score": 0.05, "max_jump": 1.5},
+    "length": 8,
+    "max_gap": 3,
+    "on_bad_clip": "stop",
+}
 CONFIG = {
     "variant": "tiny",
     "model": "stgcn",
@@ -118,6 +123,12 @@ def test_mirrored_testing_averages_both(source, layout22):
     plain, both = shares_of(model, source), shares_of(model, source, flip=True)
     assert not np.allclose(plain, both)
     assert np.allclose(both, shares_of(model, source, flip=True, batch=3), atol=1e-6)
+
+
+def test_a_learning_rate_that_explodes_is_named(source, layout22):
+    recipe = {**CONFIG["training"], "learning_rate": 1e30, "max_gradient_norm": 1e30}
+    with pytest.raises(InputError, match=r"tiny: the loss is not finite in epoch 1; lower its"):
+        fit(source, layout22, training=recipe)
 
 
 def test_training_without_validation_clips_is_refused(tmp_path, layout22):

@@ -10,7 +10,6 @@ rule synthesize:
         f"{RESULTS}/logs/synthesize.log",
     conda:
         "../envs/microgesture.yaml"
-    threads: 2
     params:
         code=code("synthesize"),
         config=as_json(config["data"].get("generate")),
@@ -32,7 +31,6 @@ rule skeletons:
         f"{RESULTS}/logs/skeletons.log",
     conda:
         "../envs/microgesture.yaml"
-    threads: 2
     params:
         code=code("skeletons"),
         data=as_json(settings.reader_slice(config)),

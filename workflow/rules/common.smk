@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -14,6 +15,10 @@ from microgesture.provenance import code_hash
 if not workflow.configfiles:
 
     configfile: "config/config.yaml"
+
+
+# the steps run this checkout's code, whatever is installed beside it
+shell.prefix(f"export PYTHONPATH={shlex.quote(workflow.basedir)}/src; ")
 
 
 def checked(config):

@@ -10,7 +10,7 @@ from microgesture.files import write_json
 from microgesture.layouts import load_layout
 from microgesture.progress import progress
 from microgesture.provenance import made_by
-from microgesture.store import iter_store
+from microgesture.store import iter_store, read_metadata
 from microgesture.streams import build_stream
 
 
@@ -26,7 +26,8 @@ def main() -> None:
 
     clips = progress(iter_store(args.skeletons), "clips")
     names = load_classes(args.classes)
-    manifest = build_stream(clips, load_layout(args.layout), names, args.config, args.out)
+    layout, order = load_layout(args.layout), read_metadata(args.skeletons)["points"]
+    manifest = build_stream(clips, layout, names, args.config, args.out, order)
     write_json(args.manifest, {**manifest, "made_by": made_by(__file__)})
 
 

@@ -1,4 +1,4 @@
-"""Joint layouts: which of the 137 OpenPose points are used, and all that follows from their tree.
+"""Joint layouts: which of the stored points are used, and all that follows from their tree.
 
 A layout file names joints, edges and left-right pairs. Flip maps, channel counts and the graph are
 derived from it, so that none of them can disagree with another.
@@ -14,8 +14,8 @@ import numpy as np
 import yaml
 
 from microgesture.errors import InputError
+from microgesture.points import OPENPOSE, ORDERS
 
-NUM_POINTS = 137
 Stream = Literal["joint", "limb"]
 
 
@@ -29,7 +29,7 @@ class Layout:
     joints : tuple of str
         The V joint names, in channel order.
     points : ndarray, int (V,)
-        Position of each joint among the 137 OpenPose points.
+        Position of each joint among the points of its source.
     edges : ndarray, int (E, 2)
         Joint indices of each limb; the edges form one tree.
     flip : ndarray, int (V,)
@@ -38,6 +38,8 @@ class Layout:
         The same for the edges.
     center : int
         The joint from which the spatial partition of ST-GCN measures distance.
+    source : str
+        Name of the `microgesture.points.PointOrder` that ``points`` counts in.
 
     """
 
@@ -48,6 +50,19 @@ class Layout:
     flip: np.ndarray
     limb_flip: np.ndarray
     center: int
+    source: str = OPENPOSE.name
+
+    def as_dict(self) -> dict[str, Any]:
+        """What a layout file holds, for `layout_from_dict`; joints as pairs, to keep their order."""
+        names = self.joints
+        return {
+            "name": self.name,
+            "source": self.source,
+            "center": names[self.center],
+            "joints": [[n, int(p)] for n, p in zip(names, self.points, strict=True)],
+            "edges": [[names[a], names[b]] for a, b in self.edges],
+            "flip": [[names[a], names[b]] for a, b in enumerate(self.flip) if a < b],
+        }
 
     def channels(self, stream: Stream) -> int:
         """Number of heatmap channels: V for the joint stream, E for the limb stream."""
@@ -80,25 +95,45 @@ class Layout:
 
 
 def load_layout(path: str | Path) -> Layout:
-    """Read and check a layout file.
-
-    Raises
-    ------
-    InputError
-        When the file is not a layout, names a joint that does not exist or twice, its edges are not
-        one tree, or mirroring does not map its edges onto each other.
-
-    """
+    """Read and check a layout file; see `layout_from_dict` for the errors."""
     path = Path(path)
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{path}: cannot be read as a layout ({error})") from None
+    return layout_from_dict(raw, path)
+
+
+def layout_from_dict(raw: Any, path: Path) -> Layout:
+    """Check a layout and derive what follows from it.
+
+    Parameters
+    ----------
+    raw : Any
+        What a layout file holds, or `Layout.as_dict`.
+    path : Path
+        Where it was found, for messages.
+
+    Raises
+    ------
+    InputError
+        When it is not a layout, names a joint that does not exist or twice, its edges are not one
+        tree, or mirroring does not map its edges onto each other.
+
+    """
     expected = {"name", "center", "joints", "edges", "flip"}
-    if not isinstance(raw, dict) or set(raw) != expected:
+    if not isinstance(raw, dict) or set(raw) - {"source"} != expected:
         found = sorted(raw) if isinstance(raw, dict) else type(raw).__name__
-        raise InputError(f"{path}: expected the keys {sorted(expected)}, found {found}")
-    joints = _check_joints(path, raw["joints"])
+        raise InputError(
+            f"{path}: expected the keys {sorted(expected)} and optionally source, found {found}"
+        )
+    source = raw.get("source", OPENPOSE.name)
+    if source not in ORDERS:
+        raise InputError(f"{path}: source is {source!r}, expected one of {', '.join(ORDERS)}")
+    numbered = raw["joints"]
+    if isinstance(numbered, list) and all(isinstance(p, list) and len(p) == 2 for p in numbered):
+        numbered = {str(name): point for name, point in numbered}
+    joints = _check_joints(path, numbered, ORDERS[source].count)
     index = {name: number for number, name in enumerate(joints)}
     edges = _pairs(path, "edges", raw["edges"], index)
     mirrored = _pairs(path, "flip", raw["flip"], index)
@@ -114,23 +149,24 @@ def load_layout(path: str | Path) -> Layout:
     layout = Layout(
         name=str(raw["name"]),
         joints=joints,
-        points=np.array(list(raw["joints"].values())),
+        points=np.array(list(numbered.values())),
         edges=edges,
         flip=flip,
         limb_flip=_limb_flip(path, edges, flip, joints),
         center=index[raw["center"]],
+        source=source,
     )
     _check_tree(path, layout)
     return layout
 
 
-def _check_joints(path: Path, raw: Any) -> tuple[str, ...]:
+def _check_joints(path: Path, raw: Any, count: int) -> tuple[str, ...]:
     if not isinstance(raw, dict) or not raw:
         raise InputError(f"{path}: joints must map each joint's name to its point number")
     for name, point in raw.items():
-        if not isinstance(point, int) or not 0 <= point < NUM_POINTS:
+        if not isinstance(point, int) or not 0 <= point < count:
             raise InputError(
-                f"{path}: joints: {name} is point {point!r}; expected 0 to {NUM_POINTS - 1}"
+                f"{path}: joints: {name} is point {point!r}; expected 0 to {count - 1}"
             )
     if len(set(raw.values())) != len(raw):
         raise InputError(f"{path}: joints: two joints have the same point number")

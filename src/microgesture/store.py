@@ -18,13 +18,12 @@ import pyarrow.parquet as pq
 
 from microgesture.errors import InputError
 from microgesture.files import atomic_path
+from microgesture.points import OPENPOSE, ORDERS
 
 SPLITS = ("train", "val", "test")
-POINTS = 137
+POINTS = OPENPOSE.count
 NUMBERS_PER_FRAME = POINTS * 3
 METADATA_KEY = b"microgesture"
-# Named in every store, so that a store of another point order can never be taken for this one.
-POINT_ORDER = "openpose137-v1"
 
 SCHEMA = pa.schema(
     [
@@ -61,8 +60,9 @@ class Clip:
     height, width
         Of the source frame, in pixels.
     points
-        float32 (T, 137, 3): x, y in pixels of the source frame (y down) and score in [0, 1];
-        a point that was not found is (0, 0, 0).
+        float32 (T, P, 3): x, y in pixels of the source frame (y down) and score in [0, 1];
+        a point that was not found is (0, 0, 0). P is 137, or that of another
+        `microgesture.points.PointOrder`.
 
     """
 
@@ -93,7 +93,7 @@ class BadClip:
         """What the person at the keyboard is told."""
         return (
             f"{self.place}: clip {self.clip_id}: {self.reason}; "
-            "mend or remove the row, or set on_bad_clip: skip"
+            "mend or remove it, or set on_bad_clip: skip"
         )
 
 
@@ -117,7 +117,9 @@ def clean_points(points: np.ndarray) -> np.ndarray:
     return cleaned
 
 
-def check_clip(clip: Clip, place: str, class_names: Container[str]) -> Clip | BadClip:
+def check_clip(
+    clip: Clip, place: str, class_names: Container[str], count: int = POINTS
+) -> Clip | BadClip:
     """Return the clip with cleaned points, or say what is wrong with it.
 
     Parameters
@@ -128,9 +130,11 @@ def check_clip(clip: Clip, place: str, class_names: Container[str]) -> Clip | Ba
         File and row, for the message.
     class_names
         The names that ``clip.label`` may have.
+    count
+        Points in a frame.
 
     """
-    fault = _fault(clip, class_names)
+    fault = _fault(clip, class_names, count)
     if fault:
         return BadClip(clip.clip_id, clip.split, place, fault)
     points = clean_points(clip.points)
@@ -140,10 +144,10 @@ def check_clip(clip: Clip, place: str, class_names: Container[str]) -> Clip | Ba
     return replace(clip, points=points)
 
 
-def _fault(clip: Clip, class_names: Container[str]) -> str | None:
+def _fault(clip: Clip, class_names: Container[str], count: int) -> str | None:
     shape = clip.points.shape
-    if len(shape) != 3 or shape[1:] != (POINTS, 3):
-        return f"its points have shape {shape}, expected (frames, {POINTS}, 3)"
+    if len(shape) != 3 or shape[1:] != (count, 3):
+        return f"its points have shape {shape}, expected (frames, {count}, 3)"
     if shape[0] < 1:
         return "it has no frames, expected at least 1"
     if clip.split not in SPLITS:
@@ -193,6 +197,7 @@ def write_store(
     source_format: str,
     on_bad_clip: str = "stop",
     row_group: int = 64,
+    order: str = OPENPOSE.name,
 ) -> Written:
     """Write clips as they come, holding at most ``row_group`` of them in memory.
 
@@ -212,6 +217,8 @@ def write_store(
         "stop" or "skip".
     row_group
         Rows in a row group, at most 64.
+    order
+        Name of the order that the points are in, kept in the file's metadata.
 
     Raises
     ------
@@ -219,7 +226,7 @@ def write_store(
         On a bad clip under "stop", a clip id that occurs twice, or when no clip is left.
 
     """
-    metadata = {"classes": class_names, "format": source_format, "points": POINT_ORDER}
+    metadata = {"classes": class_names, "format": source_format, "points": order}
     schema = SCHEMA.with_metadata({METADATA_KEY: json.dumps(metadata, sort_keys=True)})
     written = Written()
     pending: list[Clip] = []
@@ -227,7 +234,8 @@ def write_store(
         atomic_path(path) as temporary,
         pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
     ):
-        for clip in _accepted(items, set(class_names), source_format, on_bad_clip, written):
+        checked = _checked(items, set(class_names), source_format, ORDERS[order].count)
+        for clip in _accepted(checked, source_format, on_bad_clip, written):
             pending.append(clip)
             if len(pending) == row_group:
                 writer.write_batch(_batch(pending, schema))
@@ -237,17 +245,19 @@ def write_store(
     return written
 
 
+def _checked(
+    items: Iterable[Clip | BadClip], names: Container[str], source: str, count: int
+) -> Iterator[Clip | BadClip]:
+    for item in items:
+        yield check_clip(item, source, names, count) if isinstance(item, Clip) else item
+
+
 def _accepted(
-    items: Iterable[Clip | BadClip],
-    names: Container[str],
-    source: str,
-    on_bad_clip: str,
-    written: Written,
+    items: Iterable[Clip | BadClip], source: str, on_bad_clip: str, written: Written
 ) -> Iterator[Clip]:
     """Yield the good clips; count into ``written``, or stop."""
     seen: set[str] = set()
-    for item in items:
-        checked = check_clip(item, source, names) if isinstance(item, Clip) else item
+    for checked in items:
         if isinstance(checked, BadClip):
             if on_bad_clip != "skip":
                 raise InputError(checked.message)
@@ -314,13 +324,17 @@ def _open_store(path: str | Path) -> pq.ParquetFile:
     parquet = open_parquet(path)
     if METADATA_KEY not in (parquet.schema_arrow.metadata or {}):
         raise InputError(f"{path}: is not a skeleton store; write it with scripts/skeletons.py")
-    found = json.loads(parquet.schema_arrow.metadata[METADATA_KEY])["points"]
-    if found != POINT_ORDER:
+    found = _metadata(parquet)["points"]
+    if found not in ORDERS:
         raise InputError(
-            f"{path}: holds points in the order {found!r}, expected {POINT_ORDER!r}; "
+            f"{path}: holds points in the order {found!r}, expected one of {', '.join(ORDERS)}; "
             "write it again with scripts/skeletons.py"
         )
     return parquet
+
+
+def _metadata(parquet: pq.ParquetFile) -> dict[str, Any]:
+    return json.loads(parquet.schema_arrow.metadata[METADATA_KEY])
 
 
 def iter_store(path: str | Path) -> Iterator[Clip]:
@@ -333,11 +347,12 @@ def iter_store(path: str | Path) -> Iterator[Clip]:
 
     """
     with _open_store(path) as parquet:
+        count = ORDERS[_metadata(parquet)["points"]].count
         for index, flat in iter_batches(parquet, SCHEMA.names):
             frames = index.pop("num_frames")
             for row, points in enumerate(flat):
                 fields = {name: column[row] for name, column in index.items()}
-                yield Clip(**fields, points=points.reshape(frames[row], POINTS, 3).copy())
+                yield Clip(**fields, points=points.reshape(frames[row], count, 3).copy())
 
 
 def read_index(path: str | Path) -> pd.DataFrame:
@@ -349,4 +364,4 @@ def read_index(path: str | Path) -> pd.DataFrame:
 def read_metadata(path: str | Path) -> dict[str, Any]:
     """What a store says of itself: ``classes`` (names), ``format`` and ``points`` (their order)."""
     with _open_store(path) as parquet:
-        return json.loads(parquet.schema_arrow.metadata[METADATA_KEY])
+        return _metadata(parquet)

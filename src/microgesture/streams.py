@@ -10,6 +10,7 @@ from microgesture.cleaning import clean
 from microgesture.errors import InputError
 from microgesture.files import sha256
 from microgesture.layouts import Layout
+from microgesture.points import OPENPOSE, ORDERS
 from microgesture.records import Records, write_records
 from microgesture.store import Clip
 from microgesture.temporal import align
@@ -21,6 +22,7 @@ def build_stream(
     class_names: Sequence[str],
     config: Mapping[str, Any],
     path: Path,
+    order: str = OPENPOSE.name,
 ) -> dict[str, Any]:
     """Write a stream file and return its manifest.
 
@@ -36,20 +38,28 @@ def build_stream(
         visible point is kept, empty (``skip``; a submission needs every clip), or an error.
     path : Path
         Record file to write; a record's one blob is float32 (T, V, 3).
+    order : str
+        What the clips' points are, as the store's metadata says.
 
     Raises
     ------
     InputError
-        When a clip has no visible point left in this layout and ``on_bad_clip`` is ``stop``.
+        When the layout is made for other points, or a clip has no visible point left in this
+        layout and ``on_bad_clip`` is ``stop``.
 
     """
+    if layout.source != order:
+        raise InputError(
+            f"layout {layout.name} numbers the points of {layout.source}, but the skeleton store "
+            f"holds {order}; give the variants a layout whose source is {order}"
+        )
     ids = {name: number for number, name in enumerate(class_names)}
     metadata = {"layout": layout.name, "joints": len(layout.joints), **config}
     frames = count = 0
     empty = []
     with write_records(path, metadata) as writer:
         for clip in clips:
-            points = clean(clip.points, config["cleaning"])[:, layout.points]
+            points = clean(clip.points, config["cleaning"], ORDERS[order])[:, layout.points]
             if config["length"] is not None:
                 points = align(points, config["length"], config["max_gap"])
             if not (points[..., 2] > 0).any():

@@ -9,7 +9,7 @@ from microgesture.classes import load_classes
 from microgesture.errors import run
 from microgesture.files import sha256, write_json
 from microgesture.progress import progress
-from microgesture.readers import read_clips
+from microgesture.readers import point_order, read_clips
 from microgesture.store import read_index, write_store
 from microgesture.summary import summarise, warnings
 
@@ -26,7 +26,8 @@ def main() -> None:
     names = load_classes(args.classes)
     clips = progress(read_clips(args.data, names, args.workers), "clips")
     on_bad_clip = args.data.get("on_bad_clip", "stop")
-    written = write_store(args.out, clips, names, args.data["format"], on_bad_clip)
+    order, source = point_order(args.data), args.data["format"]
+    written = write_store(args.out, clips, names, source, on_bad_clip, order=order)
     summary = {**summarise(read_index(args.out), written, names), "sha256": sha256(args.out)}
     write_json(args.summary, summary)
     for line in warnings(summary):

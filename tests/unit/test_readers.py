@@ -334,7 +334,7 @@ def test_the_classes_must_be_the_32(release):
 
 
 def test_an_unknown_format():
-    with pytest.raises(InputError, match=r"'kinect'.*miga2025, parquet"):
+    with pytest.raises(InputError, match=r"'kinect'.*miga2025, .*parquet"):
         read_clips({"format": "kinect"}, NAMES)
 
 

@@ -9,12 +9,18 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from microgesture.errors import InputError
-from microgesture.readers import miga, plain
+from microgesture.points import KINECT, OPENPOSE
+from microgesture.readers import miga, openpose_json, plain
+from microgesture.readers.common import unreadable
 from microgesture.store import BadClip, Clip
 
 Reader = Callable[[Mapping[str, Any], list[str], int], Iterator[Clip | BadClip]]
 
-FORMATS: dict[str, Reader] = {"miga2025": miga.read, "parquet": plain.read}
+FORMATS: dict[str, Reader] = {
+    "miga2025": miga.read,
+    "openpose_json": openpose_json.read,
+    "parquet": plain.read,
+}
 
 
 def read_clips(
@@ -24,4 +30,20 @@ def read_clips(
     name = data.get("format")
     if name not in FORMATS:
         raise InputError(f"data.format is {name!r}, expected one of {', '.join(FORMATS)}")
-    return FORMATS[name](data, class_names, workers)
+    return _read(FORMATS[name], data, class_names, workers)
+
+
+def _read(
+    reader: Reader, data: Mapping[str, Any], class_names: list[str], workers: int
+) -> Iterator[Clip | BadClip]:
+    try:
+        yield from reader(data, class_names, workers)
+    except OSError as error:
+        # a file that vanishes, may not be read or has links in a loop, wherever that shows
+        place = error.filename or data.get("path") or data.get("root")
+        raise InputError(unreadable(place, error)) from error
+
+
+def point_order(data: Mapping[str, Any]) -> str:
+    """Name of the `microgesture.points.PointOrder` of what the reader of ``data`` yields."""
+    return KINECT.name if data["format"] == "smg" else OPENPOSE.name

@@ -3,20 +3,23 @@
 A folder holds one long video; the clips are the rows of its label file.
 """
 
-import csv
-import multiprocessing
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import numpy as np
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 from microgesture.errors import InputError
+from microgesture.readers.common import ordered_map
+from microgesture.readers.tables import (
+    LabelRow,
+    RawClasses,
+    read_labels,
+    read_subjects,
+    subject_of,
+)
 from microgesture.store import NUMBERS_PER_FRAME, POINTS, BadClip, Clip, check_clip
 
 FOLDERS = {
@@ -29,19 +32,6 @@ NON_MICRO_GESTURE = 99
 LEVELS = 3
 # Booleans and dates would turn into numbers silently; calamine gives "" for an empty cell.
 NUMBERS = frozenset((float, int))
-
-Job = TypeVar("Job")
-Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class LabelRow:
-    """One row of a label file: ``line`` as an editor counts, frames 0-based, ``end`` inclusive."""
-
-    line: int
-    label: str | None
-    start: int
-    end: int
 
 
 @dataclass(frozen=True)
@@ -106,6 +96,7 @@ def scan(data: Mapping[str, Any], class_names: list[str]) -> list[Video]:
     """Find the videos and read their label files, without opening a spreadsheet."""
     root = Path(data["root"])
     subjects = read_subjects(Path(data["subjects"])) if data.get("subjects") else None
+    classes = raw_classes(class_names)
     videos: list[Video] = []
     seen: dict[str, Path] = {}
     for split, folder in _split_folders(root).items():
@@ -122,14 +113,17 @@ def scan(data: Mapping[str, Any], class_names: list[str]) -> list[Video]:
             for file in (sheet, labels):
                 if not file.is_file():
                     raise InputError(f"{file}: does not exist; complete or remove the folder")
-            if subjects is not None and video not in subjects:
-                raise InputError(
-                    f"{data['subjects']}: has no row for video {video}; add '{video},<subject>'"
-                )
-            rows = read_labels(labels, split, None if hide_label else class_names)
-            subject = video if subjects is None else subjects[video]
+            subject = subject_of(video, subjects, data.get("subjects"))
+            rows = read_labels(labels, split, video, None if hide_label else classes)
             videos.append(Video(split, video, subject, sheet, labels, tuple(rows)))
     return videos
+
+
+def raw_classes(class_names: list[str]) -> RawClasses:
+    """What the release's class column means: 1 to 31, and 99 for what is no micro-gesture."""
+    names = dict(enumerate(class_names[: CLASSES - 1], 1))
+    names[NON_MICRO_GESTURE] = class_names[CLASSES - 1]
+    return RawClasses(names, f"1..{CLASSES - 1} or {NON_MICRO_GESTURE}")
 
 
 def _split_folders(root: Path) -> dict[str, Path]:
@@ -152,91 +146,6 @@ def _split_folders(root: Path) -> dict[str, Path]:
                 f"{places}; set data.root to the folder that holds both phases"
             )
     return {split: paths[0] for split, paths in found.items()}
-
-
-def read_subjects(path: Path) -> dict[str, str]:
-    """Read a CSV with the columns ``video,subject`` into a mapping."""
-    rows = _csv_rows(path)
-    if not rows or rows[0][1] != ["video", "subject"]:
-        raise InputError(f"{path}: expected the header row 'video,subject'")
-    subjects: dict[str, str] = {}
-    for line, fields in rows[1:]:
-        if len(fields) != 2 or not all(fields):
-            raise InputError(f"{path}, row {line}: found {fields}, expected video,subject")
-        video, subject = fields
-        if subjects.setdefault(video, subject) != subject:
-            raise InputError(
-                f"{path}, row {line}: video {video} has subject {subject}, but "
-                f"{subjects[video]} in an earlier row; keep one"
-            )
-    return subjects
-
-
-def _csv_rows(path: Path) -> list[tuple[int, list[str]]]:
-    """Rows that are not blank, each with its 1-based line number."""
-    try:
-        # utf-8-sig: spreadsheet programs put a byte order mark in front
-        with open(path, encoding="utf-8-sig", newline="") as handle:
-            rows = [(i, [f.strip() for f in row]) for i, row in enumerate(csv.reader(handle), 1)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read as a CSV file: {error}") from error
-    return [(line, fields) for line, fields in rows if any(fields)]
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def read_labels(path: Path, split: str, class_names: list[str] | None) -> list[LabelRow | BadClip]:
-    """Read ``class,start,end`` rows; a header row, one without any number, is skipped.
-
-    Parameters
-    ----------
-    path
-        The label file of one video.
-    split
-        Of that video.
-    class_names
-        Names in id order, or None where the class column is a placeholder and not read.
-
-    """
-    rows = _csv_rows(path)
-    if rows and not any(map(_is_number, rows[0][1])):
-        rows = rows[1:]
-    if not rows:
-        raise InputError(f"{path}: holds no rows, expected class,start,end; remove the folder")
-    video = path.name.removesuffix("_label.csv")
-    return [
-        _label_row(path, line, f"{video}_{i}", split, fields, class_names)
-        for i, (line, fields) in enumerate(rows)
-    ]
-
-
-def _label_row(
-    path: Path, line: int, clip_id: str, split: str, fields: list[str], names: list[str] | None
-) -> LabelRow | BadClip:
-    def bad(reason: str) -> BadClip:
-        return BadClip(clip_id, split, f"{path}, row {line}", reason)
-
-    # a placeholder class may be anything, so only what is used must be a number
-    used = fields[1:] if names is None else fields
-    whole = [float(f) for f in used if _is_number(f) and float(f).is_integer()]
-    if len(fields) != 3 or len(whole) != len(used):
-        return bad(f"found {','.join(fields)!r}, expected three integers class,start,end")
-    start, end = int(whole[-2]), int(whole[-1])
-    if not 0 <= start <= end:
-        return bad(f"frames {start}..{end}, expected 0 <= start <= end")
-    if names is None:
-        return LabelRow(line, None, start, end)
-    raw = int(whole[0])
-    if not (1 <= raw < CLASSES or raw == NON_MICRO_GESTURE):
-        return bad(f"class {raw}, expected 1..{CLASSES - 1} or {NON_MICRO_GESTURE}")
-    label = names[CLASSES - 1 if raw == NON_MICRO_GESTURE else raw - 1]
-    return LabelRow(line, label, start, end)
 
 
 def cut(task: _Task) -> list[Clip | BadClip]:
@@ -329,29 +238,3 @@ def _sheet_fault(path: Path, sheet: CalamineSheet) -> str:
             if not abs(cast(float, cell)) <= float(np.finfo(np.float32).max):
                 return f"{place}: found {cell}, expected a finite number"
     return f"{path}: cannot be read"
-
-
-def ordered_map(
-    function: Callable[[Job], Result], jobs: Iterable[Job], workers: int
-) -> Iterator[Result]:
-    """Map over ``jobs`` in order, with at most ``workers`` results running or waiting at once."""
-    if workers <= 1:
-        yield from map(function, jobs)
-        return
-    remaining = iter(jobs)
-    pending: deque[Future[Result]] = deque()
-    # spawn: a fork of a process in which Arrow runs threads may hang
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        try:
-            while True:
-                while len(pending) < workers and (job := next(remaining, None)) is not None:
-                    pending.append(pool.submit(function, job))
-                if not pending:
-                    return
-                yield pending.popleft().result()
-        except BrokenProcessPool as error:
-            raise InputError(
-                "a reader process was killed, most likely for want of memory; use fewer workers"
-            ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)

@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from microgesture.errors import InputError
+from microgesture.readers.tables import splits_by_subject
 from microgesture.store import (
     INDEX_COLUMNS,
     NUMBERS_PER_FRAME,
@@ -47,7 +48,7 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
         columns = _check_columns(path, parquet.schema_arrow, needs_split=assigned is None)
         index = parquet.read(columns=[c for c in columns if c != "points"]).to_pandas()
         _check_index(path, index)
-        splits = _splits_by_subject(path, index, assigned) if assigned else None
+        splits = splits_by_subject(path, set(index.subject), assigned) if assigned else None
         names = set(class_names)
         row = 0
         for batch, points in iter_batches(parquet, columns):
@@ -133,29 +134,3 @@ def _check_index(path: str, index: pd.DataFrame) -> None:
         if wrong.any():
             row = int(wrong.argmax())
             fail(row, f"{name} is {index[name][row]}, expected a positive number")
-
-
-def _splits_by_subject(
-    path: str, index: pd.DataFrame, assigned: Mapping[str, Any]
-) -> dict[str, str]:
-    if assigned.get("by", "subject") != "subject":
-        raise InputError(f"data.split.by is {assigned['by']!r}, expected 'subject'")
-    subjects = set(index.subject)
-    splits: dict[str, str] = {}
-    for split in ("val", "test"):
-        # YAML reads a subject such as 07 as a number
-        for subject in map(str, assigned.get(split) or []):
-            if subject not in subjects:
-                raise InputError(
-                    f"data.split.{split} names subject {subject!r}, which {path} does not have; "
-                    f"it has {', '.join(sorted(subjects)[:20])}"
-                )
-            if subject in splits:
-                raise InputError(
-                    f"data.split names subject {subject!r} twice, in {splits[subject]} and "
-                    f"{split}; name it once"
-                )
-            splits[subject] = split
-    if subjects <= set(splits):
-        raise InputError(f"data.split leaves no subject of {path} for train; name fewer")
-    return splits

@@ -1,0 +1,164 @@
+"""What several readers share: files and folders that may be anything, and work in order."""
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from microgesture.errors import InputError
+from microgesture.points import OPENPOSE
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+NECK, MID_HIP = 1, 8
+SHOULDERS, HIPS = (2, 5), (9, 12)
+# Positions of COCO's points, as OpenPose writes 18 of them, among the 137.
+COCO18 = (0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18)
+
+
+def fill_midpoint(points: np.ndarray, target: int, pair: tuple[int, int]) -> None:
+    """Set a point that a detector does not give to the middle of two, where both were found.
+
+    Parameters
+    ----------
+    points
+        (..., 137, 3), changed in place.
+    target, pair
+        Point numbers; the score becomes the smaller one of the pair.
+
+    """
+    a, b = points[..., pair[0], :], points[..., pair[1], :]
+    both = (a[..., 2] > 0) & (b[..., 2] > 0)
+    # halved first: the sum of two coordinates of a broken file may not fit
+    middle = np.concatenate(
+        [a[..., :2] / 2 + b[..., :2] / 2, np.minimum(a, b)[..., 2:]], axis=-1
+    )
+    points[..., target, :] = np.where(both[..., None], middle, 0)
+
+
+def place_points(points: np.ndarray, numbers: Iterable[int]) -> np.ndarray:
+    """Put V points at their numbers among the 137; the rest was not found.
+
+    Parameters
+    ----------
+    points
+        (T, V, 3).
+    numbers
+        V different numbers.
+
+    Returns
+    -------
+    ndarray
+        float32 (T, 137, 3).
+
+    """
+    placed = np.zeros((len(points), OPENPOSE.count, 3), np.float32)
+    # a number that does not fit becomes infinite here, which the check of the clip names
+    with np.errstate(over="ignore"):
+        placed[:, list(numbers)] = points
+    return placed
+
+
+def shown(value: Any) -> str:
+    """A value as an error message may show it: one line, and never long."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):
+        # an integer of thousands of digits is not written out
+        return f"a {type(value).__name__}"
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def read_bytes(path: Path) -> bytes:
+    """Content of a file that a user names; waits for no pipe and reads no device.
+
+    Raises
+    ------
+    InputError
+        If it is not there (any more), is not a regular file or may not be read.
+
+    """
+    try:
+        if not path.is_file():
+            missing = not os.path.lexists(path)
+            what = "does not exist" if missing else "is not a regular file"
+            raise InputError(f"{path}: {what}; check the path")
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise InputError(unreadable(path, error)) from error
+
+
+def unreadable(path: object, error: Exception) -> str:
+    """One line for a file that the operating system does not give."""
+    reason = getattr(error, "strerror", None) or str(error)
+    return (
+        f"{path}: cannot be read ({reason}); check that it is there and that you may read it, and "
+        "do not change the data while it is read"
+    )
+
+
+def inside(root: Path, name: str, place: str) -> Path:
+    """The path of ``name`` below ``root``, which no link and no ``..`` may lead out of.
+
+    Parameters
+    ----------
+    root
+        The data folder.
+    name
+        As a data file gives it.
+    place
+        File and row, for the message.
+
+    Raises
+    ------
+    InputError
+        If the path leaves the folder or its links form a loop.
+
+    """
+    try:
+        base = root.resolve()
+        path = (base / name).resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        # RuntimeError is what Python 3.11 raises for links that form a loop
+        raise InputError(
+            f"{place}: {shown(name)} cannot be followed ({error}); name a folder in {root}"
+        ) from error
+    if path != base and base not in path.parents:
+        raise InputError(
+            f"{place}: {shown(name)} leads to {path}, which is outside of {root}; name a folder in "
+            "it, without links that leave it"
+        )
+    return path
+
+
+def ordered_map(
+    function: Callable[[Job], Result], jobs: Iterable[Job], workers: int
+) -> Iterator[Result]:
+    """Map over ``jobs`` in order, with at most ``workers`` results running or waiting at once."""
+    if workers <= 1:
+        yield from map(function, jobs)
+        return
+    remaining = iter(jobs)
+    pending: deque[Future[Result]] = deque()
+    # spawn: a fork of a process in which Arrow runs threads may hang
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        try:
+            while True:
+                while len(pending) < workers and (job := next(remaining, None)) is not None:
+                    pending.append(pool.submit(function, job))
+                if not pending:
+                    return
+                yield pending.popleft().result()
+        except BrokenProcessPool as error:
+            raise InputError(
+                "a reader process was killed, most likely for want of memory; use fewer workers"
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)

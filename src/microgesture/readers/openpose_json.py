@@ -1,0 +1,335 @@
+"""What OpenPose itself writes: a folder of JSON files a recording, one file a frame.
+
+A table names the clips. The files that are there are the frames, in the order of their numbers: a
+number that is missing in the sequence is no frame, and no gap is left for it.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import orjson
+
+from microgesture.errors import InputError
+from microgesture.points import OPENPOSE
+from microgesture.readers.common import (
+    COCO18,
+    HIPS,
+    MID_HIP,
+    NECK,
+    SHOULDERS,
+    fill_midpoint,
+    inside,
+    ordered_map,
+    read_bytes,
+    shown,
+    unreadable,
+)
+from microgesture.readers.tables import csv_rows, whole_number
+from microgesture.store import BadClip, Clip, check_clip
+
+REQUIRED = ("folder", "label", "subject", "split")
+OPTIONAL = ("start", "end", "clip_id")
+FRAME_NAME = re.compile(r"(.*?)_?([0-9]+)_keypoints\.json", re.DOTALL)
+BODY = range(25)
+# For every part, which points of the 137 its numbers are, by how many there are.
+PARTS: dict[str, dict[int, tuple[int, ...]]] = {
+    "pose_keypoints_2d": {75: tuple(BODY), 54: COCO18},
+    "face_keypoints_2d": {210: tuple(range(25, 95))},
+    "hand_left_keypoints_2d": {63: tuple(range(95, 116))},
+    "hand_right_keypoints_2d": {63: tuple(range(116, 137))},
+}
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One row of the table; ``end`` inclusive, both None where the whole folder is the clip."""
+
+    place: str
+    clip_id: str
+    folder: Path
+    label: str | None
+    subject: str
+    split: str
+    start: int | None
+    end: int | None
+
+
+@dataclass(frozen=True)
+class _Task:
+    row: _Row | BadClip
+    class_names: frozenset[str]
+    fps: float
+    height: int
+    width: int
+
+
+def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
+    """Yield the clips in the order of the table.
+
+    Parameters
+    ----------
+    data
+        ``root``: the folder below which all recordings lie; ``labels``: a CSV with a header row
+        and the columns ``folder`` (relative to ``root``), ``label``, ``subject``, ``split`` and,
+        where a clip is a part of a recording, ``start`` and ``end`` (positions in the sorted list
+        of frame files, from 0, the end inclusive), and optionally ``clip_id``; ``fps``,
+        ``height``, ``width``, ``on_bad_clip``.
+    class_names
+        The names that the label column may hold; an empty label is not known.
+    workers
+        Processes; at most this many clips are in memory at once.
+
+    Raises
+    ------
+    InputError
+        If the table is not as it must be, or names a folder outside of ``root``.
+
+    """
+    root, table = Path(data["root"]), Path(data["labels"])
+    if not root.is_dir():
+        raise InputError(f"{root}: is not a folder; set data.root to the one that holds them all")
+    names = frozenset(class_names)
+    rows = read_table(table, root, names)
+    if data.get("on_bad_clip", "stop") == "stop":
+        for row in rows:
+            if isinstance(row, BadClip):
+                raise InputError(row.message)
+    size = (float(data["fps"]), int(data["height"]), int(data["width"]))
+    yield from ordered_map(_cut, [_Task(row, names, *size) for row in rows], workers)
+
+
+def read_table(table: Path, root: Path, names: frozenset[str]) -> list[_Row | BadClip]:
+    """Read the table of clips, without opening a frame."""
+    rows = csv_rows(table)
+    header = rows[0][1] if rows else []
+    known = set(header) <= {*REQUIRED, *OPTIONAL} and len(set(header)) == len(header)
+    if not (known and set(REQUIRED) <= set(header)) or ("start" in header) != ("end" in header):
+        raise InputError(
+            f"{table}, row 1: found {shown(','.join(header))}, expected a header row of the "
+            f"columns {','.join(REQUIRED)} and optionally start,end and clip_id"
+        )
+    if len(rows) == 1:
+        raise InputError(f"{table}: holds no clip, expected one row for each below the header")
+    seen: dict[str, int] = {}
+    taken: dict[str, str] = {}
+    result: list[_Row | BadClip] = []
+    for line, fields in rows[1:]:
+        place = f"{table}, row {line}"
+        if len(fields) != len(header):
+            raise InputError(f"{place}: has {len(fields)} fields, expected {len(header)}")
+        row = _table_row(place, dict(zip(header, fields, strict=True)), root, names, seen)
+        if row.clip_id in taken:
+            raise InputError(
+                f"{place}: clip id {shown(row.clip_id)} is that of {taken[row.clip_id]}; give the "
+                "table a column clip_id with different ids"
+            )
+        taken[row.clip_id] = f"row {line}"
+        result.append(row)
+    return result
+
+
+def _table_row(
+    place: str, cell: dict[str, str], root: Path, names: frozenset[str], seen: dict[str, int]
+) -> _Row | BadClip:
+    for column in ("folder", "subject", "split"):
+        if not cell[column]:
+            raise InputError(f"{place}: {column} is empty, expected a value")
+    folder = inside(root, cell["folder"], place)
+    name = PurePosixPath(cell["folder"]).as_posix()
+    start, end = (cell.get(column, "") for column in ("start", "end"))
+    position = seen.get(name, 0)
+    seen[name] = position + 1
+    own = folder.name if name == "." else name
+    clip_id = cell.get("clip_id") or (f"{own}_{position}" if start or end else own)
+
+    def bad(reason: str) -> BadClip:
+        return BadClip(clip_id, cell["split"], place, reason)
+
+    if cell["label"] and cell["label"] not in names:
+        return bad(f"its label {shown(cell['label'])} is not in the classes file")
+    if not folder.is_dir():
+        return bad(f"{folder} is not a folder, expected one with frame files")
+    first, last = whole_number(start), whole_number(end)
+    if start or end:
+        if first is None or last is None:
+            return bad(f"start,end is {shown(f'{start},{end}')}, expected two integers or nothing")
+        if not 0 <= first <= last:
+            return bad(f"frames {first}..{last}, expected 0 <= start <= end")
+    return _Row(
+        place, clip_id, folder, cell["label"] or None, cell["subject"], cell["split"], first, last
+    )
+
+
+def _cut(task: _Task) -> Clip | BadClip:
+    row = task.row
+    if isinstance(row, BadClip):
+        return row
+    try:
+        files = frame_files(row.folder)
+        first, last = (0, len(files) - 1) if row.end is None else (row.start or 0, row.end)
+        if last >= len(files):
+            raise InputError(
+                f"frames {first}..{last}, but {row.folder} has {len(files)} frame files "
+                f"(0..{len(files) - 1})"
+            )
+        points = read_frames(files[first : last + 1])
+    except InputError as error:
+        return BadClip(row.clip_id, row.split, row.place, str(error))
+    clip = Clip(
+        row.clip_id, row.label, row.subject, row.split, task.fps, task.height, task.width, points
+    )
+    return check_clip(clip, row.place, task.class_names)
+
+
+def read_recording(folder: Path) -> np.ndarray:
+    """Read all frames of a folder and follow one person through them.
+
+    Parameters
+    ----------
+    folder
+        Holds the frame files of one recording, ``<anything>_<digits>_keypoints.json``.
+
+    Returns
+    -------
+    ndarray
+        float32 (T, 137, 3): x, y in pixels and score, as written; all zero in a frame without
+        anybody.
+
+    Raises
+    ------
+    InputError
+        If there is no frame file, or one is not as OpenPose writes it.
+
+    """
+    return read_frames(frame_files(folder))
+
+
+def frame_files(folder: Path) -> list[Path]:
+    """Frame files of one recording, in the order of their numbers; at least one."""
+    found: dict[int, Path] = {}
+    recordings: dict[str, Path] = {}
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        raise InputError(unreadable(folder, error)) from error
+    for path in paths:
+        match = FRAME_NAME.fullmatch(path.name)
+        if not match:
+            continue
+        recordings.setdefault(match[1], path)
+        if len(recordings) > 1:
+            one, other = (file.name for file in recordings.values())
+            raise InputError(
+                f"{folder}: holds frames of several recordings, such as {one} and {other}; give "
+                "every recording a folder of its own"
+            )
+        number = int(match[2])
+        if number in found:
+            raise InputError(
+                f"{folder}: {found[number].name} and {path.name} are both frame {number}; remove "
+                "one"
+            )
+        found[number] = path
+    if not found:
+        raise InputError(
+            f"{folder}: holds no frame file, expected names such as clip_000000000000_keypoints."
+            "json; name the folder in which they lie"
+        )
+    return [found[number] for number in sorted(found)]
+
+
+def read_frames(files: list[Path]) -> np.ndarray:
+    """Points of one person, float32 (T, 137, 3).
+
+    In the first frame with anybody the subject is the entry with the highest mean score of the
+    body. OpenPose numbers nobody, so from there on the subject is the entry whose neck and
+    shoulders are nearest to where they were last; of two equally near, the one with the higher
+    mean score.
+    """
+    points = np.zeros((len(files), OPENPOSE.count, 3), np.float32)
+    last: np.ndarray | None = None
+    for frame, path in enumerate(files):
+        people = read_people(path)
+        if not people:
+            continue
+        centers = [_center(person) for person in people]
+        ranks = [
+            (_distance(center, last), -float(person[BODY, 2].mean()))
+            for person, center in zip(people, centers, strict=True)
+        ]
+        chosen = ranks.index(min(ranks))
+        points[frame] = people[chosen]
+        last = last if centers[chosen] is None else centers[chosen]
+    return points
+
+
+def _center(person: np.ndarray) -> np.ndarray | None:
+    near = person[[NECK, *SHOULDERS]]
+    found = near[:, 2] > 0
+    return near[found, :2].mean(axis=0, dtype=float) if found.any() else None
+
+
+def _distance(center: np.ndarray | None, last: np.ndarray | None) -> float:
+    if last is None:
+        return 0.0
+    distance = np.inf if center is None else float(np.linalg.norm(center - last))
+    # a broken coordinate is the last choice, and told when the clip is checked
+    return distance if np.isfinite(distance) else np.inf
+
+
+def read_people(path: Path) -> list[np.ndarray]:
+    """Everybody in one frame file, each float32 (137, 3), in the order of the file.
+
+    Raises
+    ------
+    InputError
+        If the file is not JSON, or is not what OpenPose writes.
+
+    """
+    content = read_bytes(path)
+    try:
+        frame = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        empty = "" if content else " (the file is empty)"
+        raise InputError(
+            f"{path}: is not valid JSON: {error}{empty}; write the frame again with OpenPose"
+        ) from error
+    people = frame.get("people") if isinstance(frame, dict) else None
+    if not isinstance(people, list):
+        raise InputError(
+            f"{path}: has no list 'people', expected what OpenPose writes with --write_json"
+        )
+    return [_person(f"{path}, person {number}", entry) for number, entry in enumerate(people)]
+
+
+def _person(place: str, entry: Any) -> np.ndarray:
+    if not isinstance(entry, dict) or not any(part in entry for part in PARTS):
+        found = ", ".join(list(entry)[:5]) if isinstance(entry, dict) else type(entry).__name__
+        raise InputError(
+            f"{place}: found {shown(found)}, expected an entry with {', '.join(PARTS)}"
+        )
+    points = np.zeros((OPENPOSE.count, 3), np.float32)
+    for part, sizes in PARTS.items():
+        values = entry.get(part)
+        if values is None or values == []:
+            continue
+        if not isinstance(values, list) or len(values) not in sizes:
+            found = f"{len(values)} numbers" if isinstance(values, list) else shown(values)
+            expected = " or ".join(map(str, sizes))
+            raise InputError(f"{place}: {part} holds {found}, expected {expected}, or none")
+        points[list(sizes[len(values)])] = _numbers(f"{place}, {part}", values).reshape(-1, 3)
+        if len(values) == len(COCO18) * 3:
+            fill_midpoint(points, MID_HIP, HIPS)
+    return points
+
+
+def _numbers(place: str, values: list[Any]) -> np.ndarray:
+    for position, value in enumerate(values):
+        if type(value) not in (float, int):
+            raise InputError(f"{place}: number {position} is {shown(value)}, expected a number")
+    with np.errstate(over="ignore"):
+        return np.array(values, np.float32)

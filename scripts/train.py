@@ -12,9 +12,10 @@ import torch
 from microgesture.checkpoints import save_checkpoint
 from microgesture.classes import load_classes
 from microgesture.errors import run
-from microgesture.files import read_json, write_json
+from microgesture.files import read_json, sha256, write_json
 from microgesture.layouts import load_layout
 from microgesture.models import count_parameters
+from microgesture.models.pretrained import load_pretrained
 from microgesture.provenance import made_by
 from microgesture.training import train
 from microgesture.variants import choose_device, choose_precision, new_model, open_input
@@ -40,6 +41,8 @@ def main() -> None:
     torch.manual_seed(args.seed)
     size = None if vectors is None else vectors.shape[1]
     model = new_model(config, layout, len(names), size).to(device)
+    if pretrained := config.get("pretrained"):
+        load_pretrained(model, Path(pretrained), lambda line: print(line, file=sys.stderr))
 
     def report(entry: dict[str, Any]) -> None:
         print(
@@ -68,6 +71,7 @@ def main() -> None:
         "classes": names,
         "vector_size": size,
         "data": read_json(args.input)["sha256"],
+        "pretrained": sha256(pretrained) if pretrained else None,
         "made_by": made_by(__file__),
     }
     seconds = history.pop("seconds")
@@ -77,7 +81,8 @@ def main() -> None:
         "parameters": count_parameters(model),
         **history,
     }
-    save_checkpoint(args.out / "model.safetensors", state, about)
+    made_of = {"layout": layout.as_dict(), "preparation": source.records.metadata}
+    save_checkpoint(args.out / "model.safetensors", state, about | made_of)
     write_json(args.out / "timing.json", {"train_seconds": seconds, "device": str(device)})
     write_json(args.out / "metrics.json", metrics)
 

@@ -56,7 +56,8 @@ def check_config(config: Config, schema: Path, source: str) -> None:
                 f"{source}: variants.{name}: input_size {variant['input_size']} is larger than "
                 f"heatmaps.size {config['heatmaps']['size']}"
             )
-        for path in (layout_file(variant["layout"]), config["classes"]):
+        given = [variant["pretrained"]] if "pretrained" in variant else []
+        for path in (layout_file(variant["layout"]), config["classes"], *given):
             if not Path(path).is_file():
                 raise InputError(f"{source}: variants.{name}: there is no file {path}")
 
@@ -146,6 +147,8 @@ def train_slice(config: Config, name: str) -> dict[str, Any]:
         own = {key: variant[key] for key in ("stream", "input_size")}
     else:
         own = {"padding": config["box"]["padding"]}
+    if "pretrained" in variant:
+        own["pretrained"] = variant["pretrained"]
     return {
         "variant": name,
         **{key: variant[key] for key in keys},

@@ -63,9 +63,19 @@ def layout_of(wildcards):
     return settings.layout_file(config["variants"][wildcards.variant]["layout"])
 
 
+def layouts_in_use():
+    names = {variant["layout"] for variant in config["variants"].values()}
+    return [settings.layout_file(name) for name in sorted(names)]
+
+
 def vectors_of(wildcards):
     semantic = config["variants"][wildcards.variant].get("semantic")
     return f"{RESULTS}/labels/vectors.npz" if semantic else []
+
+
+def pretrained_of(wildcards):
+    """Published weights to start from, an input so that a changed file is noticed."""
+    return config["variants"][wildcards.variant].get("pretrained", [])
 
 
 def members_of(wildcards):

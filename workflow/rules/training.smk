@@ -26,6 +26,7 @@ rule train:
         layout=layout_of,
         classes=config["classes"],
         vectors=vectors_of,
+        pretrained=pretrained_of,
     output:
         model=f"{RESULTS}/train/{{variant}}/seed{{seed}}/model.safetensors",
         metrics=f"{RESULTS}/train/{{variant}}/seed{{seed}}/metrics.json",

@@ -1,0 +1,163 @@
+"""Starting from published weights: PySKL's names, adapted where the new task has other sizes."""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from microgesture.errors import InputError
+from microgesture.models.base import Recognizer
+
+STEM = "backbone.conv1.conv.weight"
+CLASSIFIER = "cls_head.fc_cls."
+SEMANTIC = "semantic_head."
+COUNTER = ".num_batches_tracked"
+_GRAPH = re.compile(r"backbone\.(data_bn\.|gcn\.\d+\.gcn\.P?A$)")
+_FIXED_GRAPH = re.compile(r"backbone\.gcn\.\d+\.gcn\.A$")
+_SHOWN = 5
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Read a checkpoint of named tensors, without running any code that it may hold.
+
+    Parameters
+    ----------
+    path : Path
+        ``.safetensors``, or a file of ``torch.save`` with a ``state_dict`` in it, or being one.
+
+    Raises
+    ------
+    InputError
+        When the file is missing, damaged, holds more than tensors and plain containers, or holds no
+        named tensors.
+
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such checkpoint; check `pretrained` in the config")
+    stored: Any
+    try:
+        if path.suffix == ".safetensors":
+            stored = load_file(path)
+        else:
+            stored = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: not a readable checkpoint ({error}); fetch it again") from None
+    except Exception as error:  # a damaged or hostile pickle can fail in any way
+        raise InputError(
+            f"{path}: not a checkpoint of tensors and plain containers only "
+            f"({type(error).__name__}), and nothing else is loaded, since it could run code; "
+            "fetch it again, or save its state_dict alone as safetensors"
+        ) from None
+    state = stored.get("state_dict", stored) if isinstance(stored, Mapping) else stored
+    if not isinstance(state, Mapping) or not state:
+        raise InputError(f"{path}: holds {type(state).__name__}; expected a dict of named tensors")
+    for name, value in state.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            raise InputError(
+                f"{path}: {name!r} is {type(value).__name__}; expected a dict of named tensors, or "
+                "one under the key 'state_dict'"
+            )
+    return dict(state)
+
+
+def load_pretrained(
+    model: Recognizer, path: Path, report: Callable[[str], None] = lambda line: None
+) -> None:
+    """Load published weights into a model with fresh ones.
+
+    What has the same name and shape is taken over. A stem for another number of channels becomes,
+    in every new channel, the mean over the old ones times old / new, so that it answers an input
+    that is equal in all channels as before. Classifier, semantic head and, for another number of
+    joints, ST-GCN's graph (``A``, ``PA``) and input norm (``data_bn``) stay fresh where they do not
+    fit.
+
+    Parameters
+    ----------
+    model : Recognizer
+    path : Path
+        See `read_weights`.
+    report : callable
+        Given one line for each kind of adaptation.
+
+    Raises
+    ------
+    InputError
+        Also for tensors that are missing, unexpected or of another shape than all that; nothing is
+        loaded then.
+
+    """
+    own, given = model.state_dict(), read_weights(path)
+    adapted: dict[str, Tensor] = {}
+    said: dict[str, None] = {}  # in order, each line once
+    faults = _unexpected(own, given)
+    for name, fresh in own.items():
+        value = given.get(name)
+        if value is not None and value.shape == fresh.shape:
+            adapted[name] = value
+            if _FIXED_GRAPH.match(name) and not torch.allclose(value, fresh.to(value), atol=1e-5):
+                said["the graph is the checkpoint's, which is not that of the layout"] = None
+        elif value is not None and name == STEM and _differs_in(value, fresh, 1):
+            adapted[name] = adapt_stem(value, fresh.shape[1])
+            said[
+                f"the stem takes {fresh.shape[1]} channels instead of {value.shape[1]}: each has "
+                f"the mean of the old weights, times {value.shape[1]}/{fresh.shape[1]}"
+            ] = None
+        elif line := _fresh(name, value, fresh):
+            said[line] = None
+        elif not (value is None and name.endswith(COUNTER)):
+            found = "missing" if value is None else f"of shape {tuple(value.shape)}"
+            faults.append(f"{name} is {found}, expected {tuple(fresh.shape)}")
+    if any(name.startswith(SEMANTIC) and name not in own for name in given):
+        said["its semantic head is left out"] = None
+    if faults:
+        more = f" and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
+        raise InputError(
+            f"{path}: does not fit the network: {'; '.join(faults[:_SHOWN])}{more}; give the "
+            "variant the `network` settings that the checkpoint was trained with"
+        )
+    model.load_state_dict(own | adapted)
+    for line in said:
+        report(f"pretrained {path}: {line}")
+    report(f"pretrained {path}: {len(adapted)} of {len(own)} tensors loaded")
+
+
+def adapt_stem(weight: Tensor, channels: int) -> Tensor:
+    """Stem weights (O, C, 1, k, k) for another number of channels, see `load_pretrained`."""
+    scale = weight.shape[1] / channels
+    return (weight.float().mean(dim=1, keepdim=True) * scale).repeat(1, channels, 1, 1, 1)
+
+
+def _unexpected(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]:
+    return [
+        f"{name} is unexpected"
+        for name in given
+        if name not in own and not name.startswith(SEMANTIC)
+    ]
+
+
+def _differs_in(one: Tensor, other: Tensor, axis: int) -> bool:
+    """Whether two shapes are equal but for one axis."""
+    shapes = [list(tensor.shape) for tensor in (one, other)]
+    if any(len(shape) <= axis for shape in shapes):
+        return False
+    for shape in shapes:
+        shape[axis] = 0
+    return shapes[0] == shapes[1]
+
+
+def _fresh(name: str, value: Tensor | None, fresh: Tensor) -> str:
+    """Say why a tensor keeps its fresh weights; nothing where it must not."""
+    if name.startswith(SEMANTIC):
+        return "the semantic head is fresh"
+    if value is None:
+        return ""
+    if name.startswith(CLASSIFIER) and _differs_in(value, fresh, 0):
+        return f"the classifier is fresh: {len(fresh)} classes instead of {len(value)}"
+    if _GRAPH.match(name) and value.dim() == fresh.dim():
+        return "the graph and the input norm are fresh: another number of joints"
+    return ""

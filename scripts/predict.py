@@ -4,14 +4,12 @@ import argparse
 import json
 from pathlib import Path
 
-from microgesture.checkpoints import load_checkpoint
 from microgesture.errors import run
 from microgesture.files import sha256
-from microgesture.layouts import load_layout
 from microgesture.predictions import write_predictions
 from microgesture.provenance import made_by
 from microgesture.training import predict
-from microgesture.variants import choose_device, new_model, open_input
+from microgesture.variants import choose_device, load_trained, open_input
 
 
 def main() -> None:
@@ -19,20 +17,17 @@ def main() -> None:
     parser.add_argument("--config", type=json.loads, required=True, help="testing: views and flip")
     parser.add_argument("--model", type=Path, required=True, help="checkpoint")
     parser.add_argument("--input", type=Path, required=True, help="manifest of stream or cache")
-    parser.add_argument("--layout", type=Path, required=True, help="layout file")
     parser.add_argument("--out", type=Path, required=True, help="folder for val and test.parquet")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
 
-    state, about = load_checkpoint(args.model)
-    config, layout = about["config"], load_layout(args.layout)
+    trained = load_trained(args.model)
+    config = trained.about["config"]
     device = choose_device(args.device, args.threads)
-    source = open_input(config, layout, args.input.with_suffix(".arrow"))
-    model = new_model(config, layout, len(about["classes"]), about["vector_size"])
-    model.load_state_dict(state)
-    model.to(device)
-    about |= {
+    source = open_input(config, trained.layout, args.input.with_suffix(".arrow"))
+    model = trained.model.to(device)
+    about = trained.about | {
         "testing": args.config,
         "model": sha256(args.model),
         "predicted_by": made_by(__file__),

@@ -45,7 +45,8 @@ def build_cache(
 
     """
     source = Records(stream_file)
-    metadata = {"layout": layout.name, "stream": stream, **config}
+    # what the stream file states goes on, so that a cache says all that its volumes are made of
+    metadata = {**source.metadata, "stream": stream, **config}
     shape = (layout.channels(stream), config["size"], config["size"])
 
     def compressed(row: int) -> list[bytes]:

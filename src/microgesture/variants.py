@@ -1,14 +1,16 @@
 """Putting one variant together: its input, its network and its device, from config and files."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from microgesture.checkpoints import load_checkpoint
 from microgesture.errors import InputError
 from microgesture.inputs import HeatmapInput, Input, PointInput
-from microgesture.layouts import Layout
+from microgesture.layouts import Layout, layout_from_dict
 from microgesture.models import build_model
 from microgesture.models.base import Recognizer
 
@@ -32,6 +34,55 @@ def new_model(
         adjacency=layout.adjacency() if graph else None,
         vector_size=vector_size,
     )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained variant, rebuilt from its checkpoint alone.
+
+    Attributes
+    ----------
+    path : Path
+    model : Recognizer
+        On the CPU, in evaluation mode.
+    layout : Layout
+    about : dict
+        The checkpoint's metadata: ``config`` (the slice it was trained with), ``classes`` (names in
+        id order), ``layout``, ``preparation`` (what the file of clips stated: cleaning, timeline
+        and, for heatmaps, stream, size, sigma and padding) and more.
+
+    """
+
+    path: Path
+    model: Recognizer
+    layout: Layout
+    about: dict[str, Any]
+
+
+def load_trained(path: Path) -> Trained:
+    """Rebuild a trained variant.
+
+    Raises
+    ------
+    InputError
+        When the file is no checkpoint, or does not say what its input was made of.
+
+    """
+    state, about = load_checkpoint(path)
+    wanted = ("config", "classes", "vector_size", "layout", "preparation")
+    if missing := [key for key in wanted if key not in about]:
+        raise InputError(
+            f"{path}: its metadata lacks {', '.join(missing)}, so it was written by another "
+            "version of this program; train the variant again"
+        )
+    layout = layout_from_dict(about["layout"], path)
+    model = new_model(about["config"], layout, len(about["classes"]), about["vector_size"])
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{path}: weights and metadata disagree ({reason}); train again") from None
+    return Trained(path, model.eval(), layout, about)
 
 
 def choose_device(name: str, threads: int) -> torch.device:

@@ -1,9 +1,12 @@
+import json
+from dataclasses import fields
+
 import numpy as np
 import pytest
 import yaml
 
 from microgesture.errors import InputError
-from microgesture.layouts import load_layout
+from microgesture.layouts import layout_from_dict, load_layout
 from tests.conftest import REPOSITORY
 
 FILES = sorted((REPOSITORY / "config/layouts").glob("*.yaml"))
@@ -21,6 +24,14 @@ def test_every_layout_is_one_tree_that_mirrors_onto_itself(layout):
     assert (layout.limb_flip[layout.limb_flip] == np.arange(len(layout.edges))).all()
     for edge, partner in zip(layout.edges, layout.edges[layout.limb_flip], strict=True):
         assert set(layout.flip[edge]) == set(partner)
+
+
+def test_a_layout_comes_back_from_a_json_file_that_sorts_its_keys(layout, tmp_path):
+    raw = json.loads(json.dumps(layout.as_dict(), sort_keys=True))
+    back = layout_from_dict(raw, tmp_path / "model.safetensors")
+    for field in fields(layout):
+        one, other = getattr(layout, field.name), getattr(back, field.name)
+        assert np.array_equal(one, other), field.name
 
 
 def test_left_and_right_are_swapped_by_name(layout):
@@ -110,6 +121,7 @@ def write(folder, **changes):
         ),
         ({"joints": {"neck": 1, "left": 5, "right": 5}}, "same point number"),
         ({"joints": {"neck": 1, "left": 5, "right": 137}}, "right is point 137; expected 0 to 136"),
+        ({"joints": [["neck", 1], ["left"]]}, "joints must map each joint's name"),
         ({"center": "nose"}, "center names the joint 'nose'"),
         ({"colour": "red"}, "expected the keys"),
         ({"edges": [["neck"]]}, r"edges\[0\] is \['neck'\]; expected two joint names"),

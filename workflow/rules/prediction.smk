@@ -6,7 +6,6 @@ rule predict:
     input:
         model=rules.train.output.model,
         data=input_of,
-        layout=layout_of,
     output:
         val=f"{RESULTS}/predict/{{variant}}/seed{{seed}}/val.parquet",
         test=f"{RESULTS}/predict/{{variant}}/seed{{seed}}/test.parquet",
@@ -22,8 +21,8 @@ rule predict:
         out=subpath(output.val, parent=True),
     shell:
         "python scripts/predict.py --config {params.config:q} --model {input.model:q}"
-        " --input {input.data:q} --layout {input.layout:q} --out {params.out:q}"
-        " --threads {threads} 2> >(tee {log:q} >&2)"
+        " --input {input.data:q} --out {params.out:q} --threads {threads}"
+        " 2> >(tee {log:q} >&2)"
 
 
 rule fuse:

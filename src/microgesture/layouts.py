@@ -53,7 +53,7 @@ class Layout:
     source: str = OPENPOSE.name
 
     def as_dict(self) -> dict[str, Any]:
-        """What `layout_from_dict` reads; joints as pairs, so that no JSON file loses their order."""
+        """What `layout_from_dict` reads; joints as pairs, so that no JSON loses their order."""
         names = self.joints
         return {
             "name": self.name,

@@ -72,7 +72,13 @@ def _explain(error: ValidationError) -> str:
     if error.validator == "oneOf" and error.context:
         # of the alternatives, report on the one whose `format` or `source` was chosen
         chosen = [e for e in error.context if e.validator != "const"]
-        wrong = {e.schema_path[0] for e in error.context if e.validator == "const"}
+        wrong = {e.schema_path[0]: e for e in error.context if e.validator == "const"}
+        alternatives: Any = error.validator_value
+        if len(wrong) == len(alternatives):
+            kinds = ", ".join(str(e.validator_value) for e in wrong.values())
+            first = next(iter(wrong.values()))
+            place = ".".join(map(str, first.absolute_path))
+            return f"{place} is {first.instance!r}; expected one of {kinds}"
         chosen = [e for e in chosen if e.schema_path[0] not in wrong] or list(error.context)
         return _explain(chosen[0])
     place = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in error.absolute_path)[1:]

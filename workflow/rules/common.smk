@@ -8,6 +8,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from microgesture import config as settings
+from microgesture import rawdata
 from microgesture.errors import InputError
 from microgesture.provenance import code_hash
 
@@ -25,6 +26,7 @@ def checked(config):
     source = ", ".join(os.path.relpath(path) for path in workflow.configfiles)
     schema = Path(workflow.basedir, "workflow/schemas/config.schema.yaml")
     try:
+        config = rawdata.with_format(config)
         settings.check_config(config, schema, source)
     except InputError as error:
         raise WorkflowError(str(error))
@@ -98,10 +100,7 @@ def raw_files():
     data = config["data"]
     if data["format"] == "synthetic":
         return f"{RESULTS}/release/manifest.json"
-    if data["format"] == "parquet":
-        return data["path"]
-    subjects = [data["subjects"]] if data["subjects"] else []
-    return sorted(map(str, Path(data["root"]).rglob("[0-9]*_*.*"))) + subjects
+    return rawdata.raw_files(data)
 
 
 def predictions_of():

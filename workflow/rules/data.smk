@@ -33,6 +33,7 @@ rule skeletons:
         "../envs/microgesture.yaml"
     params:
         code=code("skeletons"),
+        frames=rawdata.frames_digest(config["data"]),
         data=as_json(settings.reader_slice(config)),
     shell:
         "python scripts/skeletons.py --data {params.data:q} --classes {input.classes:q}"

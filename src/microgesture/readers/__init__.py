@@ -10,7 +10,15 @@ from typing import Any
 
 from microgesture.errors import InputError
 from microgesture.points import KINECT, OPENPOSE
-from microgesture.readers import miga, openpose_json, plain
+from microgesture.readers import (
+    miga,
+    openpose_json,
+    plain,
+    plain_csv,
+    pyskl,
+    release2023,
+    smg,
+)
 from microgesture.readers.common import unreadable
 from microgesture.store import BadClip, Clip
 
@@ -19,7 +27,11 @@ Reader = Callable[[Mapping[str, Any], list[str], int], Iterator[Clip | BadClip]]
 FORMATS: dict[str, Reader] = {
     "miga2025": miga.read,
     "openpose_json": openpose_json.read,
+    "release2023": release2023.read,
+    "pyskl": pyskl.read,
+    "smg": smg.read,
     "parquet": plain.read,
+    "csv": plain_csv.read,
 }
 
 

@@ -21,6 +21,11 @@ NECK, MID_HIP = 1, 8
 SHOULDERS, HIPS = (2, 5), (9, 12)
 # Positions of COCO's points, as OpenPose writes 18 of them, among the 137.
 COCO18 = (0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18)
+# The same of COCO's own 17: nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles, each
+# the left one first.
+COCO17 = (0, 16, 15, 18, 17, 5, 2, 6, 3, 7, 4, 12, 9, 13, 10, 14, 11)
+# The 22 of iMiGUE: upper body, right and left eye and ear, tips of left and right fingers.
+POINTS22 = (*range(8), 15, 16, 17, 18, 99, 103, 107, 111, 115, 120, 124, 128, 132, 136)
 
 
 def fill_midpoint(points: np.ndarray, target: int, pair: tuple[int, int]) -> None:
@@ -37,9 +42,7 @@ def fill_midpoint(points: np.ndarray, target: int, pair: tuple[int, int]) -> Non
     a, b = points[..., pair[0], :], points[..., pair[1], :]
     both = (a[..., 2] > 0) & (b[..., 2] > 0)
     # halved first: the sum of two coordinates of a broken file may not fit
-    middle = np.concatenate(
-        [a[..., :2] / 2 + b[..., :2] / 2, np.minimum(a, b)[..., 2:]], axis=-1
-    )
+    middle = np.concatenate([a[..., :2] / 2 + b[..., :2] / 2, np.minimum(a, b)[..., 2:]], axis=-1)
     points[..., target, :] = np.where(both[..., None], middle, 0)
 
 

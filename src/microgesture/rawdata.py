@@ -1,0 +1,123 @@
+"""Where a data set's files are: which format lies at a place, and what a change of it changes."""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from microgesture.errors import InputError
+
+LEVELS = 4
+SUFFIXES = {
+    ".parquet": "parquet",
+    ".csv": "csv",
+    ".pkl": "pyskl",
+    ".pickle": "pyskl",
+}
+# The format of a folder, by the path of a file in it and by what a person would look for.
+PATTERNS = {
+    "miga2025": (r"(.*/)?imigue_skeleton_\w+/[^/]+/[^/]+_openpose\.xlsx", "0001_openpose.xlsx"),
+    "release2023": (r"(train|valid|test)_data\.npy", "train_data.npy"),
+    "smg": (r"(.*/)?([^/]+)/\2_skeleton\.csv", "Sample0001/Sample0001_skeleton.csv"),
+    "openpose_json": (r"(.*/)?[^/]*[0-9]_keypoints\.json", "clip_000000000000_keypoints.json"),
+}
+LOCATIONS = {"parquet": "path", "csv": "path", "pyskl": "path"}
+
+
+def _files(root: Path) -> Iterator[str]:
+    """Relative paths of the files below a folder, a few levels deep; no links are followed."""
+    for place, below, files in os.walk(root):
+        inside = Path(place).relative_to(root)
+        below[:] = sorted(below) if len(inside.parts) < LEVELS else []
+        yield from ((inside / name).as_posix() for name in files)
+
+
+def detect(path: str | Path) -> str:
+    """The format of what lies at a place, by the names of its files alone.
+
+    Raises
+    ------
+    InputError
+        When nothing is there, or nothing that is known, or the files of several formats.
+
+    """
+    path = Path(path)
+    if path.is_file():
+        if path.suffix.lower() in SUFFIXES:
+            return SUFFIXES[path.suffix.lower()]
+        raise InputError(
+            f"{path}: its format cannot be told from its name, expected one of "
+            f"{', '.join(SUFFIXES)}; name it in data.format"
+        )
+    if not path.is_dir():
+        raise InputError(f"{path}: there is no such file or folder; check data.root or data.path")
+    found: dict[str, str] = {}
+    for name in _files(path):
+        for kind, (pattern, _) in PATTERNS.items():
+            if kind not in found and re.fullmatch(pattern, name):
+                found[kind] = name
+    if len(found) == 1:
+        return next(iter(found))
+    if found:
+        seen = ", ".join(f"{kind} ({name})" for kind, name in found.items())
+        raise InputError(f"{path}: holds several formats: {seen}; name one in data.format")
+    looked = ", ".join(f"{example} ({kind})" for kind, (_, example) in PATTERNS.items())
+    raise InputError(
+        f"{path}: no known format was found; looked for {looked}, or a file that ends in "
+        f"{', '.join(SUFFIXES)}"
+    )
+
+
+def with_format(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config with ``data.format: auto`` replaced by what lies at ``data.root`` or ``.path``."""
+    data = config.get("data")
+    if not isinstance(data, Mapping) or data.get("format") != "auto":
+        return dict(config)
+    places = [data[key] for key in ("root", "path") if isinstance(data.get(key), str)]
+    if len(places) != 1:
+        raise InputError("data.format is auto, which needs one of data.root and data.path")
+    kind = detect(places[0])
+    rest = {key: value for key, value in data.items() if key not in ("root", "path")}
+    return {**config, "data": {**rest, "format": kind, LOCATIONS.get(kind, "root"): places[0]}}
+
+
+def raw_files(data: Mapping[str, Any]) -> list[str]:
+    """The files that the reader of ``data`` reads, so that a changed one is noticed.
+
+    Frames of OpenPose are too many to be listed; see `frames_digest`.
+    """
+    tables = [data[key] for key in ("subjects", "labels") if data.get(key)]
+    if "path" in data:
+        return [data["path"], *tables]
+    patterns = {
+        "miga2025": ["[0-9]*_*.*"],
+        "release2023": ["*_data.npy", "*_label.pkl"],
+        "smg": ["*_skeleton.csv", "*_data.csv", "*_finelabels.csv"],
+    }
+    found = [p for end in patterns.get(data["format"], []) for p in Path(data["root"]).rglob(end)]
+    return sorted(map(str, found)) + tables
+
+
+def frames_digest(data: Mapping[str, Any]) -> str | None:
+    """SHA-256 over the names and sizes of all frames of OpenPose; None for other formats.
+
+    Times are left out: those of a versioned data set differ on every machine.
+    """
+    if data["format"] != "openpose_json":
+        return None
+    digest = hashlib.sha256()
+    root = Path(data["root"])
+    for place, below, files in os.walk(root):
+        below.sort()
+        for name in sorted(files):
+            if name.endswith("_keypoints.json"):
+                path = Path(place, name)
+                size = path.lstat().st_size
+                digest.update(
+                    f"{path.relative_to(root).as_posix()} {size}\n".encode(
+                        "utf-8", "surrogateescape"
+                    )
+                )
+    return digest.hexdigest()

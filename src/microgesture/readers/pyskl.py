@@ -1,0 +1,230 @@
+"""Annotation pickles of PySKL and MMAction2: a list of clips, and which of them a split takes."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from microgesture.errors import InputError
+from microgesture.points import OPENPOSE
+from microgesture.readers.common import (
+    COCO17,
+    COCO18,
+    HIPS,
+    MID_HIP,
+    NECK,
+    POINTS22,
+    SHOULDERS,
+    fill_midpoint,
+    place_points,
+    shown,
+)
+from microgesture.readers.release2023 import class_name
+from microgesture.readers.tables import read_subjects, splits_by_subject, subject_of
+from microgesture.store import SPLITS, BadClip, Clip, check_clip
+from microgesture.unpickle import load
+
+# Which of the 137 points an array holds, by how many there are.
+NUMBERS: dict[int, tuple[int, ...]] = {
+    137: tuple(range(137)),
+    25: tuple(range(25)),
+    22: POINTS22,
+    18: COCO18,
+    17: COCO17,
+}
+SPLIT_NAMES = {**{name: name for name in SPLITS}, "valid": "val", "validation": "val"}
+KEYS = ("frame_dir", "label", "img_shape", "keypoint")
+
+
+def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
+    """Yield the clips in the order of the file's annotations.
+
+    Parameters
+    ----------
+    data
+        ``path``: the pickle; ``fps``; optionally ``splits``: for names of the file's splits the
+        one of train, val and test that they are (the others are left out); ``split``:
+        ``{by: subject, val: [...], test: [...]}``, needed where the file has no splits;
+        ``subjects``: a CSV ``video,subject`` or None, the video of a clip being its ``frame_dir``
+        up to the last underscore; ``points``: for each of the file's points its number among the
+        137, needed where there are not 137, 25 (BODY_25), 22, 18 or 17 (COCO) of them.
+    class_names
+        Names in id order: a label is a class id from 0, or a class name.
+    workers
+        Not used: the file is read at once.
+
+    Raises
+    ------
+    InputError
+        If the file is no such pickle, or its splits are not known.
+
+    """
+    path = Path(data["path"])
+    annotations, splits = _parts(path, load(path))
+    numbers = _numbers(data.get("points"))
+    table = read_subjects(Path(data["subjects"])) if data.get("subjects") else None
+    subjects = [
+        subject_of(_video(annotation["frame_dir"]), table, data.get("subjects"))
+        for annotation in annotations
+    ]
+    if data.get("split"):
+        by_subject = splits_by_subject(str(path), set(subjects), data["split"])
+        ids = [annotation["frame_dir"] for annotation in annotations]
+        taken = {i: by_subject.get(s, "train") for i, s in zip(ids, subjects, strict=True)}
+    else:
+        taken = _taken(path, annotations, splits, data.get("splits"))
+    names = set(class_names)
+    for row, (annotation, subject) in enumerate(zip(annotations, subjects, strict=True)):
+        place, clip_id = f"{path}, annotation {row}", annotation["frame_dir"]
+        if clip_id not in taken and data.get("splits"):
+            continue
+        split = taken.get(clip_id, "none")
+        try:
+            if split == "none":
+                raise InputError("no split of the file names it")
+            label = _label(annotation["label"], class_names)
+            height, width = _size(annotation["img_shape"])
+            points = _points(annotation, numbers)
+        except InputError as error:
+            yield BadClip(clip_id, split, place, str(error))
+            continue
+        clip = Clip(clip_id, label, subject, split, float(data["fps"]), height, width, points)
+        yield check_clip(clip, place, names)
+
+
+def _video(frame_dir: str) -> str:
+    return frame_dir.rpartition("_")[0] or frame_dir
+
+
+def _parts(path: Path, content: Any) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+    """The annotations, checked for what identifies them, and the splits where there are any."""
+    splits = None
+    annotations = content
+    if isinstance(content, dict):
+        annotations, splits = content.get("annotations"), content.get("split")
+    if not isinstance(annotations, list) or not (splits is None or isinstance(splits, dict)):
+        raise InputError(
+            f"{path}: holds a {type(content).__name__} without 'split' and 'annotations', "
+            "expected what PySKL reads: those two, or a list of annotations"
+        )
+    seen: dict[str, int] = {}
+    for row, annotation in enumerate(annotations):
+        place = f"{path}, annotation {row}"
+        if not isinstance(annotation, dict):
+            raise InputError(f"{place}: is a {type(annotation).__name__}, expected a dict")
+        missing = [key for key in KEYS if key not in annotation]
+        if missing:
+            found = shown(", ".join(map(str, list(annotation)[:8])))
+            raise InputError(f"{place}: has no {', '.join(missing)}; it has {found}")
+        name = annotation["frame_dir"]
+        if not isinstance(name, str) or not name:
+            raise InputError(f"{place}: frame_dir is {shown(name)}, expected text")
+        if name in seen:
+            raise InputError(
+                f"{place}: frame_dir {shown(name)} is also that of annotation {seen[name]}; "
+                "give every clip its own"
+            )
+        seen[name] = row
+    return annotations, splits
+
+
+def _taken(
+    path: Path,
+    annotations: Sequence[Mapping[str, Any]],
+    splits: Mapping[str, Any] | None,
+    wanted: Mapping[str, str] | None,
+) -> dict[str, str]:
+    """The split of every clip that one names."""
+    if splits is None:
+        raise InputError(
+            f"{path}: has no splits; give data.split {{by: subject, val: [...], test: [...]}}"
+        )
+    known = wanted or SPLIT_NAMES
+    strange = [name for name in splits if name not in known] if not wanted else []
+    absent = [name for name in wanted or {} if name not in splits]
+    if strange or absent:
+        wrong = f"has a split {shown(strange[0])}" if strange else f"has no split {absent[0]!r}"
+        raise InputError(
+            f"{path}: {wrong}; it has {shown(', '.join(map(str, splits)))}: say in data.splits "
+            "which of them is train, val and test"
+        )
+    ids = {annotation["frame_dir"] for annotation in annotations}
+    taken: dict[str, str] = {}
+    for name in splits:
+        members = splits[name] if name in known else []
+        if not isinstance(members, list | tuple | np.ndarray):
+            raise InputError(f"{path}: split {shown(name)} is no list of clips")
+        for member in members:
+            if not isinstance(member, str) or member not in ids:
+                raise InputError(
+                    f"{path}: split {shown(name)} names {shown(member)}, which has no annotation"
+                )
+            if taken.setdefault(str(member), known[name]) != known[name]:
+                raise InputError(
+                    f"{path}: clip {shown(member)} is in {taken[member]} and in {known[name]}; "
+                    "leave one of the splits out with data.splits"
+                )
+    return taken
+
+
+def _numbers(points: Sequence[int] | None) -> tuple[int, ...] | None:
+    if points is None:
+        return None
+    if len(set(points)) != len(points) or not all(0 <= n < OPENPOSE.count for n in points):
+        raise InputError(
+            f"data.points is {shown(list(points))}, expected different numbers from 0 to "
+            f"{OPENPOSE.count - 1}"
+        )
+    return tuple(points)
+
+
+def _label(raw: Any, class_names: list[str]) -> str:
+    label = class_name(raw, class_names)
+    if label is None:
+        expected = f"0..{len(class_names) - 1} or a name of the classes file"
+        raise InputError(f"its label is {shown(raw)}, expected {expected}")
+    return label
+
+
+def _size(raw: Any) -> tuple[int, int]:
+    sides = raw.tolist() if isinstance(raw, np.ndarray) else raw
+    pair = isinstance(sides, list | tuple) and len(sides) == 2
+    if not pair or not all(isinstance(n, int | np.integer) and 0 < n < 2**31 for n in sides):
+        raise InputError(f"img_shape is {shown(raw)}, expected (height, width) in pixels")
+    return int(sides[0]), int(sides[1])
+
+
+def _points(annotation: Mapping[str, Any], numbers: tuple[int, ...] | None) -> np.ndarray:
+    """Points of the person with the highest mean score, float32 (T, 137, 3)."""
+    keypoint = annotation["keypoint"]
+    shape = np.shape(keypoint) if isinstance(keypoint, np.ndarray) else ()
+    if len(shape) != 4 or shape[3] != 2 or keypoint.dtype.kind not in "fiu":
+        found = f"shape {shape}" if shape else f"type {type(keypoint).__name__}"
+        raise InputError(f"keypoint has {found}, expected an array (persons, frames, points, 2)")
+    if 0 in shape[:3]:
+        raise InputError(f"keypoint has shape {shape}, expected at least one person and frame")
+    frames = annotation.get("total_frames", shape[1])
+    if not isinstance(frames, int | np.integer) or frames != shape[1]:
+        raise InputError(f"total_frames is {shown(frames)}, but keypoint has {shape[1]} frames")
+    score = annotation.get("keypoint_score")
+    if score is None:
+        # without scores, (0, 0) says that a point was not found
+        score = (keypoint != 0).any(axis=3)
+    elif not isinstance(score, np.ndarray) or score.shape != shape[:3] or score.dtype.kind != "f":
+        found = f"shape {score.shape}" if isinstance(score, np.ndarray) else "no array"
+        raise InputError(f"keypoint_score has {found}, expected float {shape[:3]}")
+    expected = numbers or NUMBERS.get(shape[2])
+    if expected is None or len(expected) != shape[2]:
+        raise InputError(
+            f"keypoint has {shape[2]} points, expected "
+            + (f"the {len(numbers)} of data.points" if numbers else "137, 25, 22, 18 or 17")
+            + "; say in data.points which of the 137 they are"
+        )
+    person = int(score.mean(axis=(1, 2), dtype=float).argmax())
+    both = np.concatenate([keypoint[person], score[person][..., None]], axis=2, dtype=np.float64)
+    points = place_points(both, expected)
+    for target, pair in ((NECK, SHOULDERS), (MID_HIP, HIPS)):
+        if numbers is None and target not in expected and set(pair) <= set(expected):
+            fill_midpoint(points, target, pair)
+    return points

@@ -1,0 +1,156 @@
+"""iMiGUE as it was given out in 2023: one array of clips a split, already cut to 22 points."""
+
+from collections.abc import Iterator, Mapping
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+
+from microgesture.errors import InputError
+from microgesture.readers.common import POINTS22, place_points, shown
+from microgesture.readers.tables import read_subjects, subject_of
+from microgesture.store import BadClip, Clip, check_clip
+from microgesture.unpickle import load
+
+FILES = {"train": "train", "val": "valid", "test": "test"}
+CHANNELS = 3
+
+
+def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
+    """Yield the clips of train, val and test, as far as they are there, in file order.
+
+    Parameters
+    ----------
+    data
+        ``root``: the folder that holds ``train_data.npy``, ``train_label.pkl`` and the same for
+        ``valid`` and ``test``; ``subjects``: a CSV ``video,subject`` or None; ``fps``, ``height``,
+        ``width``. The video of a clip is its name up to the last underscore.
+    class_names
+        Names in id order: a label is a class id from 0, or a class name.
+    workers
+        Not used: the arrays are read from disk as they are.
+
+    Notes
+    -----
+    Clips are padded with zero frames at the end, and their true length is not stored: it is taken
+    to end with the last frame in which anything is not zero. A clip of more than 90 frames had all
+    but its last 90 cut off.
+
+    """
+    root = Path(data["root"])
+    subjects = read_subjects(Path(data["subjects"])) if data.get("subjects") else None
+    found = {s: name for s, name in FILES.items() if (root / f"{name}_data.npy").is_file()}
+    if not found:
+        names = ", ".join(f"{name}_data.npy" for name in FILES.values())
+        raise InputError(f"{root}: holds none of {names}; set data.root to the folder that does")
+    size = (float(data["fps"]), int(data["height"]), int(data["width"]))
+    # label files are small: what is wrong in them is told before the clips are read
+    labels = {split: read_names(root / f"{name}_label.pkl") for split, name in found.items()}
+    for split, name in found.items():
+        path = root / f"{name}_data.npy"
+        clips = open_clips(path)
+        if len(clips) != len(labels[split]):
+            raise InputError(
+                f"{path}: holds {len(clips)} clips, but {name}_label.pkl names "
+                f"{len(labels[split])}; they must come from the same release"
+            )
+        for row, (clip_id, raw) in enumerate(labels[split]):
+            place = f"{path}, clip {row}"
+            label = class_name(raw, class_names)
+            if label is None:
+                expected = f"0..{len(class_names) - 1} or a name of the classes file"
+                reason = f"its label is {shown(raw)}, expected {expected}"
+                yield BadClip(clip_id, split, place, reason)
+                continue
+            subject = subject_of(
+                clip_id.rpartition("_")[0] or clip_id, subjects, data.get("subjects")
+            )
+            points = place_points(unpadded(clips[row]), POINTS22)
+            clip = Clip(clip_id, label, subject, split, *size, points)
+            yield check_clip(clip, place, class_names)
+
+
+def read_names(path: Path) -> list[tuple[str, Any]]:
+    """Names and raw labels of a split, in the order of its array.
+
+    Raises
+    ------
+    InputError
+        If the pickle is not the pair (names, labels), one label a name.
+
+    """
+    content = load(path)
+    pair = isinstance(content, list | tuple) and len(content) == 2
+    if not pair or not all(map(_is_list, content)):
+        raise InputError(
+            f"{path}: holds a {type(content).__name__}, expected the pair (names, labels)"
+        )
+    names, labels = content
+    if len(names) != len(labels):
+        raise InputError(
+            f"{path}: holds {len(names)} names and {len(labels)} labels, expected one label a name"
+        )
+    for row, name in enumerate(names):
+        if not isinstance(name, str) or not name:
+            raise InputError(f"{path}: name {row} is {shown(name)}, expected text")
+    return [(str(name), label) for name, label in zip(names, labels, strict=True)]
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim == 1)
+
+
+def class_name(raw: Any, class_names: list[str]) -> str | None:
+    """The class of a label that is an id from 0 or a name; None where it is neither."""
+    if isinstance(raw, str):
+        return str(raw) if raw in class_names else None
+    whole = isinstance(raw, int | np.integer) and not isinstance(raw, bool)
+    return class_names[int(raw)] if whole and 0 <= raw < len(class_names) else None
+
+
+def open_clips(path: Path) -> np.ndarray:
+    """Map the array of a split, float (N, 3, T, 22, 1); nothing of it is read yet.
+
+    Raises
+    ------
+    InputError
+        If it is no such array, or states more than the file holds.
+
+    """
+    try:
+        with open(path, "rb") as handle:
+            version = npy.read_magic(handle)
+            header = {
+                (1, 0): npy.read_array_header_1_0,
+                (2, 0): npy.read_array_header_2_0,
+            }[version]
+            shape, fortran, dtype = header(handle)
+            offset, held = handle.tell(), path.stat().st_size
+    except OSError:
+        raise
+    except Exception as error:  # a header is text that is evaluated as a literal: many ways to fail
+        reason = " ".join(str(error).split())[:100]
+        raise InputError(
+            f"{path}: cannot be read as a numpy array ({reason}); unpack the release again"
+        ) from error
+    if dtype.kind != "f" or len(shape) != 5 or (shape[1], *shape[3:]) != (CHANNELS, 22, 1):
+        raise InputError(
+            f"{path}: holds a {dtype} array of shape {shown(shape)}, expected float32 "
+            "(clips, 3, frames, 22, 1)"
+        )
+    needed = prod(shape) * dtype.itemsize
+    if min(shape) < 1 or needed != held - offset:
+        raise InputError(
+            f"{path}: states an array of shape {shown(shape)}, but holds {held - offset} bytes of "
+            "it; unpack the release again"
+        )
+    return np.memmap(path, dtype, "r", offset, shape, "F" if fortran else "C")
+
+
+def unpadded(clip: np.ndarray) -> np.ndarray:
+    """Points (T, 22, 3) of a clip (3, frames, 22, 1), without the zero frames at its end."""
+    points = np.asarray(clip[..., 0]).transpose(1, 2, 0)
+    used = np.flatnonzero((points != 0).any(axis=(1, 2)))
+    return points[: used[-1] + 1 if len(used) else 0]

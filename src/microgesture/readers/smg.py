@@ -1,0 +1,226 @@
+"""SMG: long recordings of Kinect v2 as CSV files, of which the 2-D points are read."""
+
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import csv
+
+from microgesture.errors import InputError
+from microgesture.points import KINECT
+from microgesture.readers.common import ordered_map, read_bytes, shown
+from microgesture.readers.tables import (
+    LabelRow,
+    RawClasses,
+    csv_rows,
+    read_labels,
+    read_subjects,
+    splits_by_subject,
+    subject_of,
+)
+from microgesture.store import BadClip, Clip, check_clip
+
+FOLDERS = {
+    "smg_skeleton_train": "train",
+    "smg_skeleton_validate": "val",
+    "smg_skeleton_test": "test",
+}
+LEVELS = 3
+# Of a joint: x, y, z, an orientation of four numbers, 2-D x and y, and two that are not read.
+PER_JOINT, FIRST_2D = 11, 7
+COLUMNS = PER_JOINT * KINECT.count
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """One recording and what its label file says."""
+
+    split: str
+    name: str
+    subject: str
+    folder: Path
+    fps: float
+    rows: tuple[LabelRow | BadClip, ...]
+
+
+@dataclass(frozen=True)
+class _Task:
+    sample: _Sample
+    class_names: tuple[str, ...]
+    height: int
+    width: int
+
+
+def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
+    """Yield the clips sorted by sample and row; their points are Kinect's 25, not OpenPose's 137.
+
+    Parameters
+    ----------
+    data
+        ``root``: the folder with the samples, or with the release's folders that hold them;
+        ``split``: ``{by: subject, val: [...], test: [...]}``, or None where the folders
+        ``smg_skeleton_train``, ``_validate`` and ``_test`` say it; ``subjects``: a CSV
+        ``video,subject`` or None: every sample is its own subject; ``height``, ``width`` of the
+        colour picture that the 2-D points lie in; ``on_bad_clip``.
+    class_names
+        K names; raw class 1 is the first.
+    workers
+        Processes; at most this many recordings are in memory at once.
+
+    Notes
+    -----
+    Frames of a label row count from 0, the end inclusive. Kinect gives no score: a point has
+    score 1, and (0, 0) is one that was not found.
+
+    """
+    samples = scan(data, class_names)
+    if data.get("on_bad_clip", "stop") == "stop":
+        for row in (row for sample in samples for row in sample.rows):
+            if isinstance(row, BadClip):
+                raise InputError(row.message)
+    size = (int(data["height"]), int(data["width"]))
+    tasks = [_Task(sample, tuple(class_names), *size) for sample in samples]
+    for clips in ordered_map(_cut, tasks, workers):
+        yield from clips
+
+
+def scan(data: Mapping[str, Any], class_names: list[str]) -> list[_Sample]:
+    """Find the samples and read their small files, without opening a skeleton file."""
+    root = Path(data["root"])
+    table = read_subjects(Path(data["subjects"])) if data.get("subjects") else None
+    folders = _sample_folders(root)
+    subjects = {name: subject_of(name, table, data.get("subjects")) for name in folders}
+    assigned = data.get("split")
+    splits = splits_by_subject(str(root), set(subjects.values()), assigned) if assigned else None
+    classes = RawClasses(dict(enumerate(class_names, 1)), f"1..{len(class_names)}")
+    samples = []
+    for name, folder in folders.items():
+        if splits is not None:
+            split = splits.get(subjects[name], "train")
+        elif folder.parent.name in FOLDERS:
+            split = FOLDERS[folder.parent.name]
+        else:
+            raise InputError(
+                f"{folder}: is not in one of the folders {', '.join(FOLDERS)}; give data.split "
+                "{by: subject, val: [...], test: [...]}"
+            )
+        rows = read_labels(folder / f"{name}_finelabels.csv", split, name, classes)
+        fps = read_fps(folder / f"{name}_data.csv")
+        samples.append(_Sample(split, name, subjects[name], folder, fps, tuple(rows)))
+    return samples
+
+
+def _sample_folders(root: Path) -> dict[str, Path]:
+    if not root.is_dir():
+        raise InputError(f"{root}: is not a folder; set data.root to the one with the samples")
+    found: dict[str, Path] = {}
+    level = [root]
+    for _ in range(LEVELS + 1):
+        below = sorted(p for folder in level for p in folder.iterdir() if p.is_dir())
+        level = []
+        for path in below:
+            name = path.name
+            if not (path / f"{name}_skeleton.csv").is_file():
+                level.append(path)
+            elif name in found:
+                raise InputError(f"{path}: sample {name} is also in {found[name]}; remove one")
+            else:
+                found[name] = path
+    if not found:
+        raise InputError(
+            f"{root}: holds no sample, expected folders such as Sample0001 with "
+            "Sample0001_skeleton.csv in them"
+        )
+    return dict(sorted(found.items()))
+
+
+def read_fps(path: Path) -> float:
+    """Frames a second, from the row ``numFrames,fps,maxDepth`` of a sample."""
+    rows = csv_rows(path)
+    try:
+        fps = float(rows[0][1][1])
+    except (IndexError, ValueError):
+        fps = 0.0
+    if not 0 < fps < np.inf:
+        found = shown(",".join(rows[0][1])) if rows else "nothing"
+        raise InputError(f"{path}: found {found}, expected the row numFrames,fps,maxDepth")
+    return fps
+
+
+def _cut(task: _Task) -> list[Clip | BadClip]:
+    """Read one sample's skeleton file and cut it at the rows of its label file."""
+    sample = task.sample
+    path = sample.folder / f"{sample.name}_skeleton.csv"
+    points = read_skeleton(path)
+    clips: list[Clip | BadClip] = []
+    for position, row in enumerate(sample.rows):
+        if isinstance(row, BadClip):
+            clips.append(row)
+            continue
+        clip_id = f"{sample.name}_{position}"
+        place = f"{sample.folder / sample.name}_finelabels.csv, row {row.line}"
+        if row.end >= len(points):
+            frames = f"{len(points)} frames (0..{len(points) - 1})"
+            reason = f"frames {row.start}..{row.end}, but {path.name} has {frames}"
+            clips.append(BadClip(clip_id, sample.split, place, reason))
+            continue
+        clip = Clip(
+            clip_id,
+            row.label,
+            sample.subject,
+            sample.split,
+            sample.fps,
+            task.height,
+            task.width,
+            points[row.start : row.end + 1],
+        )
+        clips.append(check_clip(clip, place, task.class_names, KINECT.count))
+    return clips
+
+
+def read_skeleton(path: Path) -> np.ndarray:
+    """Read a skeleton file: no header, one row a frame, 25 joints x 11 numbers.
+
+    Returns
+    -------
+    ndarray
+        float32 (T, 25, 3): 2-D x, y in pixels of the colour picture, and score 0 or 1.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, is empty, or a row is not 275 numbers.
+
+    """
+    content = read_bytes(path)
+    names = [str(column) for column in range(COLUMNS)]
+    wanted = [
+        str(joint * PER_JOINT + FIRST_2D + axis) for joint in range(KINECT.count) for axis in (0, 1)
+    ]
+    try:
+        table = csv.read_csv(
+            io.BytesIO(content),
+            csv.ReadOptions(column_names=names, use_threads=False),
+            csv.ParseOptions(ignore_empty_lines=True),
+            csv.ConvertOptions(
+                column_types=dict.fromkeys(wanted, pa.float32()),
+                include_columns=wanted,
+                null_values=[],
+            ),
+        )
+    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise InputError(
+            f"{path}: cannot be read ({reason}), expected rows of {COLUMNS} numbers "
+            f"({KINECT.count} joints x {PER_JOINT}) without a header"
+        ) from error
+    if not table.num_rows:
+        raise InputError(f"{path}: is empty, expected one row a frame")
+    flat = np.stack([column.to_numpy() for column in table.columns], axis=1)
+    places = flat.reshape(-1, KINECT.count, 2)
+    score = (places != 0).any(axis=2, keepdims=True)
+    return np.concatenate([places, score], axis=2, dtype=np.float32)

@@ -7,7 +7,7 @@ READY := .venv/.ready
 .PHONY: all test lint
 
 all: $(READY)
-	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all results/ablation_table.md
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all
 
 test: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n 2 --dist loadfile

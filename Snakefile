@@ -9,6 +9,7 @@ report: "workflow/report/workflow.rst"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
+include: "workflow/rules/report.smk"
 include: "workflow/rules/heatmaps.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/prediction.smk"
@@ -19,3 +20,4 @@ rule all:
     default_target: True
     input:
         f"{RESULTS}/ablation_table.md",
+        f"{RESULTS}/data_report.md",

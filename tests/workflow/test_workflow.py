@@ -102,7 +102,7 @@ def small(config):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     project = Project(tmp_path_factory.mktemp("workflow"))
-    done = project.snakemake("results/ablation_table.md")
+    done = project.snakemake()
     assert done.returncode == 0, done.stderr
     return project
 
@@ -128,6 +128,12 @@ def test_the_table_has_every_row_and_its_figures_exist(finished):
     assert links and all((results / link).is_file() for link in links)
     table = pd.read_csv(results / "ablation_table.csv")
     assert len(table) == 5
+
+
+def test_the_data_report_comes_with_its_figures(finished):
+    results = finished.folder / "results"
+    links = re.findall(r"\]\(([^)]+)\)", (results / "data_report.md").read_text())
+    assert len(links) == 5 and all((results / link).is_file() for link in links)
 
 
 def test_fused_probabilities_are_the_mean_of_their_members(finished):

@@ -1,0 +1,38 @@
+"""Say what a skeleton store holds and what is probably wrong with it, before any training."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from microgesture.datareport import largest_layout, write_report
+from microgesture.errors import run
+from microgesture.files import read_json
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--skeletons", type=Path, required=True, help="skeleton store (Parquet)")
+    parser.add_argument(
+        "--summary", type=Path, required=True, help="what scripts/skeletons.py says"
+    )
+    parser.add_argument(
+        "--layouts", type=Path, nargs="+", required=True, help="layout files; the largest is shown"
+    )
+    parser.add_argument(
+        "--about", type=json.loads, default={}, help="JSON text: data_name, data_format"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="Markdown file to write")
+    parser.add_argument("--figures", type=Path, required=True, help="folder for the PNG files")
+    args = parser.parse_args()
+
+    layout, summary = largest_layout(args.layouts), read_json(args.summary)
+    findings = write_report(args.skeletons, summary, layout, args.out, args.figures, args.about)
+    for finding in findings:
+        print(f"warning: {finding.line}", file=sys.stderr)
+    count = "1 warning" if len(findings) == 1 else f"{len(findings)} warnings"
+    print(f"{count}; see {args.out}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,30 @@
+"""Draw one clip as an animation, its skeleton beside its heatmap volume (GIF or MP4)."""
+
+import argparse
+from pathlib import Path
+
+from microgesture.errors import run
+from microgesture.layouts import load_layout
+from microgesture.viewer import find_clip, write_animation
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--skeletons", type=Path, required=True, help="skeleton store (Parquet)")
+    parser.add_argument("--clip", required=True, help="id of the clip")
+    parser.add_argument("--layout", type=Path, required=True, help="layout file (YAML)")
+    parser.add_argument("--out", type=Path, required=True, help="file to write, .gif or .mp4")
+    parser.add_argument(
+        "--stream", choices=["joint", "limb"], default="joint", help="which heatmap volume"
+    )
+    parser.add_argument("--size", type=int, default=64, help="cells a side of the heatmaps")
+    parser.add_argument("--sigma", type=float, default=0.6, help="of a point, in cells")
+    args = parser.parse_args()
+
+    clip, layout = find_clip(args.skeletons, args.clip), load_layout(args.layout)
+    frames = write_animation(clip, layout, args.out, args.stream, args.size, args.sigma)
+    print(f"{args.out}: {frames} frames")
+
+
+if __name__ == "__main__":
+    run(main)

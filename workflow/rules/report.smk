@@ -1,0 +1,34 @@
+# Needs the skeleton store; gives a page on what it holds and what is probably wrong with it. Nothing
+# waits for it.
+
+
+rule data_report:
+    """Describe and draw the skeletons, and warn of what is probably wrong with them."""
+    input:
+        skeletons=rules.skeletons.output.clips,
+        summary=rules.skeletons.output.summary,
+        layouts=layouts_in_use(),
+    output:
+        md=f"{RESULTS}/data_report.md",
+        figures=report(
+            directory(f"{RESULTS}/figures/data"),
+            patterns=["{figure}.png"],
+            caption="../report/data_report.rst",
+            category="Data",
+        ),
+    log:
+        f"{RESULTS}/logs/data_report.log",
+    conda:
+        "../envs/microgesture.yaml"
+    params:
+        code=code("data_report"),
+        about=as_json(
+            {
+                "data_name": config["data"]["name"],
+                "data_format": config["data"]["format"],
+            }
+        ),
+    shell:
+        "python scripts/data_report.py --skeletons {input.skeletons:q} --summary {input.summary:q}"
+        " --layouts {input.layouts:q} --about {params.about:q} --out {output.md:q}"
+        " --figures {output.figures:q} 2> >(tee {log:q} >&2)"

@@ -1,6 +1,7 @@
 """One clip as an animation: its skeleton beside what a network is shown of it."""
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 from difflib import get_close_matches
 from fractions import Fraction
@@ -209,8 +210,13 @@ def _palette() -> Image.Image:
 
 def _write_mp4(scene: _Scene, path: str | Path) -> int:
     writer = FFMpegWriter(scene.fps, "h264", extra_args=["-pix_fmt", "yuv420p"])  # type: ignore[arg-type]
-    with atomic_path(path) as temporary, writer.saving(scene.figure, str(temporary), _DPI):
-        for frame in range(scene.frames):
-            scene.show(frame)
-            writer.grab_frame()
+    try:
+        with atomic_path(path) as temporary, writer.saving(scene.figure, str(temporary), _DPI):
+            for frame in range(scene.frames):
+                scene.show(frame)
+                writer.grab_frame()
+    except (subprocess.CalledProcessError, OSError) as error:
+        raise InputError(
+            f"{path}: ffmpeg could not write it ({error}); check that it has h264, or write a .gif"
+        ) from error
     return scene.frames

@@ -131,6 +131,16 @@ def test_a_layout_for_other_points_is_refused(tmp_path, layout22):
         write_animation(clip, layout22, tmp_path / "a.gif")
 
 
+def test_an_ffmpeg_that_fails_is_reported(tmp_path, layout22, monkeypatch):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/ffmpeg").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "bin/ffmpeg").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}")
+    with pytest.raises(InputError, match=r"a\.mp4: ffmpeg could not write it .* or write a \.gif"):
+        write_animation(person("a", frames=5), layout22, tmp_path / "a.mp4")
+    assert [path.name for path in tmp_path.iterdir()] == ["bin"]
+
+
 def test_an_mp4_is_written_where_ffmpeg_is(tmp_path, layout22):
     if not shutil.which("ffmpeg"):
         pytest.skip("ffmpeg is not on this machine")

@@ -1,0 +1,175 @@
+"""Writers of every documented form, each giving back the `data` section that reads it."""
+
+import csv
+import json
+import pickle
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import xlsxwriter
+
+from microgesture.readers.common import POINTS22
+from microgesture.store import SCHEMA, Clip
+
+SIZE = {"fps": 25.0, "height": 720, "width": 1280}
+BODY_SIZES = {
+    75: list(range(25)),
+    # OpenPose's COCO order of 18 points, as BODY_25 numbers
+    54: [0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18],
+}
+
+
+def some_clips(names, missing=True, frames=(5, 3, 4)):
+    """One clip a split, of different lengths; some points were not found."""
+    clips = []
+    for number, (split, count) in enumerate(zip(("train", "val", "test"), frames, strict=True)):
+        rng = np.random.default_rng(number)
+        points = rng.uniform(0.05, 1, (count, 137, 3)).astype(np.float32)
+        points[..., :2] *= (1280, 720)
+        if missing:
+            points[rng.random((count, 137)) < 0.2] = 0
+        # what other tests look at is always there
+        points[:, [1, 2, 5], 2] = 0.5
+        video = f"000{number}"
+        clips.append(Clip(f"{video}_0", names[number], video, split, 25.0, 720, 1280, points))
+    return clips
+
+
+def person(points, body=75, version=1.3):
+    """One entry of `people`, (137, 3), as OpenPose writes it."""
+    parts = {
+        "pose_keypoints_2d": points[BODY_SIZES[body]],
+        "face_keypoints_2d": points[25:95],
+        "hand_left_keypoints_2d": points[95:116],
+        "hand_right_keypoints_2d": points[116:137],
+    }
+    entry = {key: part.ravel().tolist() for key, part in parts.items()}
+    return {**({"person_id": [-1]} if version > 1.2 else {}), **entry, "pose_keypoints_3d": []}
+
+
+def write_frame(path, people, version=1.3):
+    path.write_text(json.dumps({"version": version, "people": people}), encoding="utf-8")
+
+
+def write_frames(folder, points, name="clip", **how):
+    folder.mkdir(parents=True)
+    for number, frame in enumerate(points):
+        version = how.get("version", 1.3)
+        write_frame(
+            folder / f"{name}_{number:012d}_keypoints.json", [person(frame, **how)], version
+        )
+
+
+def write_openpose_json(root, clips):
+    with open(root / "labels.csv", "w", encoding="utf-8", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(["folder", "label", "subject", "split"])
+        for clip in clips:
+            write_frames(root / "json" / clip.clip_id, clip.points)
+            writer.writerow([clip.clip_id, clip.label or "", clip.subject, clip.split])
+    places = {"root": str(root / "json"), "labels": str(root / "labels.csv")}
+    return {"format": "openpose_json", **places, **SIZE}
+
+
+def write_miga2025(root, clips):
+    folders = {
+        "train": "imigue_data_phase1/datasets/imigue_skeleton_train",
+        "val": "imigue_data_phase1/datasets/imigue_skeleton_validate",
+        "test": "imigue_data_phase2/imigue_skeleton_test",
+    }
+    for raw, clip in enumerate(clips, 1):
+        folder = root / folders[clip.split] / clip.subject
+        folder.mkdir(parents=True)
+        book = xlsxwriter.Workbook(folder / f"{clip.subject}_openpose.xlsx")
+        sheet = book.add_worksheet()
+        for frame, row in enumerate(clip.points.reshape(len(clip.points), -1).tolist()):
+            sheet.write_row(frame, 0, row)
+        book.close()
+        labels = f"{raw},0,{len(clip.points) - 1}\n"
+        (folder / f"{clip.subject}_label.csv").write_text(labels)
+    return {"format": "miga2025", "root": str(root), "test_labels": "real"}
+
+
+def write_release2023(root, clips, names, labels=None):
+    for split, name in (("train", "train"), ("val", "valid"), ("test", "test")):
+        of_split = [clip for clip in clips if clip.split == split]
+        array = np.zeros((len(of_split), 3, 90, 22, 1), np.float32)
+        for row, clip in enumerate(of_split):
+            array[row, :, : len(clip.points), :, 0] = clip.points[:, POINTS22].transpose(2, 0, 1)
+        np.save(root / f"{name}_data.npy", array)
+        ids = [clip.clip_id for clip in of_split]
+        raw = labels or [names.index(clip.label) for clip in of_split]
+        (root / f"{name}_label.pkl").write_bytes(pickle.dumps((ids, raw)))
+    return {"format": "release2023", "root": str(root), **SIZE}
+
+
+def annotations(clips, names, numbers=range(137), scores=True):
+    """PySKL's list of annotations, with the points `numbers`."""
+    made = []
+    for clip in clips:
+        points = clip.points[None][:, :, list(numbers)]
+        made.append(
+            {
+                "frame_dir": clip.clip_id,
+                "label": names.index(clip.label),
+                "img_shape": (clip.height, clip.width),
+                "original_shape": (clip.height, clip.width),
+                "total_frames": len(clip.points),
+                "keypoint": points[..., :2],
+                **({"keypoint_score": points[..., 2]} if scores else {}),
+            }
+        )
+    return made
+
+
+def write_pyskl(root, clips, names, protocol=pickle.DEFAULT_PROTOCOL, **how):
+    splits = {s: [c.clip_id for c in clips if c.split == s] for s in ("train", "val", "test")}
+    content = {"split": splits, "annotations": annotations(clips, names, **how)}
+    (root / "clips.pkl").write_bytes(pickle.dumps(content, protocol))
+    return {"format": "pyskl", "path": str(root / "clips.pkl"), "fps": 25.0}
+
+
+def write_smg(root, clips, names):
+    """The 2-D points 0 to 24 of each clip, in a sample of its own."""
+    folders = {"train": "smg_skeleton_train", "val": "smg_skeleton_validate"}
+    for clip in clips:
+        folder = root / folders.get(clip.split, "smg_skeleton_test") / clip.subject
+        folder.mkdir(parents=True)
+        table = np.full((len(clip.points), 25, 11), 9.0)
+        table[..., 7:9] = clip.points[:, :25, :2]
+        rows = [",".join(map(repr, row)) for row in table.reshape(len(table), -1).tolist()]
+        (folder / f"{clip.subject}_skeleton.csv").write_text("\n".join(rows) + "\n")
+        (folder / f"{clip.subject}_data.csv").write_text(f"{len(table)},25,4096\n")
+        labels = f"{names.index(clip.label) + 1},0,{len(table) - 1}\n"
+        (folder / f"{clip.subject}_finelabels.csv").write_text(labels)
+    return {"format": "smg", "root": str(root), "height": 720, "width": 1280}
+
+
+def write_parquet(root, clips):
+    columns = {
+        name: [getattr(clip, name) for clip in clips]
+        for name in SCHEMA.names
+        if name not in ("points", "num_frames")
+    }
+    columns["num_frames"] = [len(clip.points) for clip in clips]
+    columns["points"] = [clip.points.ravel() for clip in clips]
+    table = pa.table({name: columns[name] for name in SCHEMA.names}, schema=SCHEMA)
+    pq.write_table(table, root / "clips.parquet")
+    return {"format": "parquet", "path": str(root / "clips.parquet")}
+
+
+def write_csv(root, clips):
+    with open(root / "points.csv", "w", encoding="utf-8", newline="") as handle:
+        writer = csv.writer(handle)
+        head = ["clip_id", "label", "subject", "split", "fps", "height", "width"]
+        writer.writerow([*head, "frame", "point", "x", "y", "score"])
+        for clip in clips:
+            of_clip = [getattr(clip, name) for name in head]
+            found = clip.points[..., 2] > 0
+            # the last frame is told by a row, also where nothing was found in it
+            found[-1, 0] = True
+            for frame, point in np.argwhere(found).tolist():
+                values = clip.points[frame, point].tolist()
+                writer.writerow([*of_clip, frame, point, *values])
+    return {"format": "csv", "path": str(root / "points.csv")}

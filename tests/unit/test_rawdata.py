@@ -1,0 +1,95 @@
+"""Telling a format by what lies there, and noticing when it changes."""
+
+import pytest
+
+from microgesture.errors import InputError
+from microgesture.rawdata import detect, frames_digest, raw_files, with_format
+from tests import formats
+
+NAMES = ["wave", "nod", "rest"]
+WRITERS = {
+    "miga2025": formats.write_miga2025,
+    "openpose_json": formats.write_openpose_json,
+    "release2023": lambda root, clips: formats.write_release2023(root, clips, NAMES),
+    "pyskl": lambda root, clips: formats.write_pyskl(root, clips, NAMES),
+    "smg": lambda root, clips: formats.write_smg(root, clips, NAMES),
+    "parquet": formats.write_parquet,
+    "csv": formats.write_csv,
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_each_format_is_told_by_its_files(tmp_path, name):
+    data = WRITERS[name](tmp_path, formats.some_clips(NAMES))
+    place = data.get("root") or data["path"]
+    assert detect(place) == name
+    for key in ("root", "path"):  # under auto either will do
+        rest = {k: v for k, v in data.items() if k not in ("root", "path", "format")}
+        given = {"results": "r", "data": {**rest, key: place, "format": "auto"}}
+        assert with_format(given) == {"results": "r", "data": data}
+
+
+def test_a_named_format_is_left_alone():
+    config = {"data": {"format": "csv", "path": "nowhere"}}
+    assert with_format(config) == config
+    assert with_format({}) == {}
+    assert with_format({"data": None}) == {"data": None}
+
+
+def test_auto_needs_one_place():
+    for places in ({}, {"root": "a", "path": "b"}, {"root": 7}):
+        with pytest.raises(InputError, match=r"needs one of data\.root and data\.path"):
+            with_format({"data": {"format": "auto", **places}})
+
+
+def test_nothing_and_several_are_one_message(tmp_path):
+    with pytest.raises(InputError, match="there is no such file or folder"):
+        detect(tmp_path / "none")
+    with pytest.raises(InputError) as caught:
+        detect(tmp_path)
+    for name in ("0001_openpose.xlsx", "train_data.npy", "Sample0001", "_keypoints.json", ".pkl"):
+        assert name in str(caught.value)
+    clips = formats.some_clips(NAMES)
+    formats.write_release2023(tmp_path, clips, NAMES)
+    formats.write_smg(tmp_path, clips, NAMES)
+    with pytest.raises(InputError, match=r"several formats: .*release2023 \(.*; name one"):
+        detect(tmp_path)
+    (tmp_path / "notes.txt").write_text("")
+    with pytest.raises(InputError, match=r"notes\.txt: its format cannot be told .*\.parquet"):
+        detect(tmp_path / "notes.txt")
+
+
+def test_links_in_a_loop_do_not_trap_the_search(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b").symlink_to("..")
+    with pytest.raises(InputError, match="no known format"):
+        detect(tmp_path)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_what_is_read_is_an_input_or_in_the_digest(tmp_path, name):
+    data = WRITERS[name](tmp_path, formats.some_clips(NAMES))
+    files = raw_files({**data, "subjects": "s.csv"})
+    assert files == sorted(set(files), key=files.index)
+    expected = {str(path) for path in tmp_path.rglob("*") if path.is_file()}
+    if name == "openpose_json":
+        assert set(files) == {data["labels"], "s.csv"}
+    else:
+        assert set(files) == {*expected, "s.csv"}
+        assert frames_digest(data) is None
+
+
+def test_a_frame_more_or_of_another_size_changes_the_digest(tmp_path):
+    data = formats.write_openpose_json(tmp_path, formats.some_clips(NAMES))
+    seen = [frames_digest(data)]
+    frame = next((tmp_path / "json").rglob("*.json"))
+    frame.touch()
+    (tmp_path / "json" / "notes.txt").write_text("not a frame")
+    assert frames_digest(data) == seen[0]
+    frame.write_text(frame.read_text() + " ")
+    seen.append(frames_digest(data))
+    frame.with_name("clip_9_keypoints.json").write_text("{}")
+    seen.append(frames_digest(data))
+    frame.unlink()
+    seen.append(frames_digest(data))
+    assert len(set(seen)) == 4

@@ -304,8 +304,9 @@ def open_parquet(path: str | Path) -> pq.ParquetFile:
         return pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False)
     except FileNotFoundError as error:
         raise InputError(f"{path}: does not exist; check the path") from error
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(f"{path}: cannot be read as a Parquet file: {error}") from error
+    except (pa.ArrowException, OSError, UnicodeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: cannot be read as a Parquet file: {reason}") from error
 
 
 def iter_batches(

@@ -13,8 +13,9 @@ import xlsxwriter
 
 from microgesture.classes import load_classes
 from microgesture.errors import InputError
-from microgesture.readers import miga, read_clips
+from microgesture.readers import miga, read_clips, sheets
 from microgesture.store import SCHEMA, BadClip, Clip, write_store
+from tests.reliability.targets import sheet_of, with_sheet
 
 NAMES = load_classes(Path(__file__).parents[2] / "config" / "classes" / "imigue.yaml")
 FOLDERS = {
@@ -489,3 +490,36 @@ def test_a_bad_clip_of_the_plain_form_is_handed_on(plain, changes, words):
 def test_a_missing_file(tmp_path):
     with pytest.raises(InputError, match=r"none\.parquet: does not exist"):
         list(read_clips({"format": "parquet", "path": str(tmp_path / "none.parquet")}, NAMES))
+
+
+# Cells that a table up to them would not fit into memory.
+
+
+def with_cell(path, old, new):
+    content = with_sheet(path.read_bytes(), sheet_of(path.read_bytes()).replace(old, new, 1))
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        (b"XFD1048576", ["column XFD"]),
+        (b"A1048576", ["row 1048576"]),
+        (b"AAA9", ["column AAA"]),
+        (b"ZZZZZZZZZZZZ99999999999999999999", ["column ZZZZZZZZZZ,"]),
+    ],
+)
+def test_a_stray_cell_far_out_does_not_take_all_memory(release, place, words):
+    with_cell(sheet_file(release), b'r="B9"', b'r="' + place + b'"')
+    stops(release, sheet_file(release), "has a cell in", *words, "delete what lies outside")
+
+
+def test_a_fault_of_the_parser_is_told(release, monkeypatch):
+    class PanicException(BaseException):
+        pass
+
+    def fail(path):
+        raise PanicException("capacity overflow")
+
+    monkeypatch.setattr(sheets.CalamineWorkbook, "from_path", fail)
+    stops(release, sheet_file(release), "cannot be read as a spreadsheet: capacity overflow")

@@ -8,6 +8,8 @@ whole file is an `InputError`, whatever ``on_bad_clip`` says.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import pyarrow as pa
+
 from microgesture.errors import InputError
 from microgesture.points import KINECT, OPENPOSE
 from microgesture.readers import (
@@ -50,9 +52,9 @@ def _read(
 ) -> Iterator[Clip | BadClip]:
     try:
         yield from reader(data, class_names, workers)
-    except OSError as error:
-        # a file that vanishes, may not be read or has links in a loop, wherever that shows
-        place = error.filename or data.get("path") or data.get("root")
+    except (OSError, pa.ArrowException, UnicodeError) as error:
+        # a file that vanishes, is damaged, may not be read or is a loop of links, wherever it shows
+        place = getattr(error, "filename", None) or data.get("path") or data.get("root")
         raise InputError(unreadable(place, error)) from error
 
 

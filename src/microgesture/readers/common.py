@@ -99,12 +99,15 @@ def read_bytes(path: Path) -> bytes:
 
 
 def unreadable(path: object, error: Exception) -> str:
-    """One line for a file that the operating system does not give."""
-    reason = getattr(error, "strerror", None) or str(error)
-    return (
-        f"{path}: cannot be read ({reason}); check that it is there and that you may read it, and "
-        "do not change the data while it is read"
+    """One line for a file that the operating system does not give, or that a library gives up."""
+    reason = " ".join((getattr(error, "strerror", None) or str(error)).split())[:200]
+    advice = (
+        "check that it is there and that you may read it, and do not change the data while it is "
+        "read"
+        if getattr(error, "errno", None)
+        else "the file is damaged: copy or write it again"
     )
+    return f"{path}: cannot be read ({reason}); {advice}"
 
 
 def inside(root: Path, name: str, place: str) -> Path:

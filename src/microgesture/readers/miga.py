@@ -6,13 +6,11 @@ A folder holds one long video; the clips are the rows of its label file.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
-
-import numpy as np
-from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
+from typing import Any
 
 from microgesture.errors import InputError
 from microgesture.readers.common import ordered_map
+from microgesture.readers.sheets import read_sheet
 from microgesture.readers.tables import (
     LabelRow,
     RawClasses,
@@ -20,7 +18,7 @@ from microgesture.readers.tables import (
     read_subjects,
     subject_of,
 )
-from microgesture.store import NUMBERS_PER_FRAME, POINTS, BadClip, Clip, check_clip
+from microgesture.store import BadClip, Clip, check_clip
 
 FOLDERS = {
     "train": "imigue_skeleton_train",
@@ -30,8 +28,6 @@ FOLDERS = {
 CLASSES = 32
 NON_MICRO_GESTURE = 99
 LEVELS = 3
-# Booleans and dates would turn into numbers silently; calamine gives "" for an empty cell.
-NUMBERS = frozenset((float, int))
 
 
 @dataclass(frozen=True)
@@ -175,66 +171,3 @@ def cut(task: _Task) -> list[Clip | BadClip]:
         )
         clips.append(check_clip(clip, place, task.class_names))
     return clips
-
-
-def read_sheet(path: Path) -> np.ndarray:
-    """Read a spreadsheet of OpenPose points: one row a frame, 411 numbers, no header.
-
-    Parameters
-    ----------
-    path
-        An .xlsx file; its first sheet is read.
-
-    Returns
-    -------
-    ndarray
-        float32 (T, 137, 3): x, y in pixels and score, as written.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, or a cell is empty, text, not finite, missing or too many.
-
-    """
-    try:
-        with CalamineWorkbook.from_path(path) as book:
-            sheet = book.get_sheet_by_index(0)
-    except (CalamineError, OSError) as error:
-        raise InputError(f"{path}: cannot be read as a spreadsheet: {error}") from error
-    if sheet.end is None:
-        raise InputError(f"{path}: its first sheet is empty, expected one row a frame")
-    columns = sheet.end[1] + 1
-    if sheet.start != (0, 0) or columns != NUMBERS_PER_FRAME:
-        raise InputError(_sheet_fault(path, sheet))
-    values = np.empty((sheet.end[0] + 1, columns), np.float32)
-    with np.errstate(over="ignore"):
-        for frame, cells in enumerate(sheet.iter_rows()):
-            if not NUMBERS.issuperset(map(type, cells)):
-                raise InputError(_sheet_fault(path, sheet))
-            values[frame] = cast(list[float], cells)
-    if not np.isfinite(values).all():
-        raise InputError(_sheet_fault(path, sheet))
-    return values.reshape(-1, POINTS, 3)
-
-
-def _sheet_fault(path: Path, sheet: CalamineSheet) -> str:
-    """Name the first cell that is wrong; slow, and called only where one is."""
-    # unlike iter_rows, this form keeps empty rows and columns in front, so that numbers are right
-    for number, cells in enumerate(sheet.to_python(skip_empty_area=False), 1):
-        while len(cells) > NUMBERS_PER_FRAME and cells[-1] == "":
-            cells.pop()
-        if len(cells) != NUMBERS_PER_FRAME:
-            return (
-                f"{path}, row {number}: has {len(cells)} columns, expected {NUMBERS_PER_FRAME} "
-                f"({POINTS} points x (x, y, score)); export the file again"
-            )
-        for column, cell in enumerate(cells, 1):
-            place = f"{path}, row {number}, column {column}"
-            if cell == "":
-                return f"{place}: the cell is empty, expected a number (0 where nothing was found)"
-            if type(cell) not in NUMBERS:
-                header = "; remove a header row" if number == 1 else ""
-                return f"{place}: found {cell!r}, expected a number{header}"
-            if not abs(cast(float, cell)) <= float(np.finfo(np.float32).max):
-                return f"{place}: found {cell}, expected a finite number"
-    return f"{path}: cannot be read"

@@ -1,0 +1,88 @@
+"""What the fuzzers feed: one valid small file of each form, and a reader to be tried on any bytes.
+
+A target writes the bytes where its format keeps them and reads the data set; an `InputError` is an
+answer, and so is a clip. Anything else that comes out is a fault.
+"""
+
+import io
+import zipfile
+from pathlib import Path
+
+from microgesture.errors import InputError
+from microgesture.readers import read_clips
+from tests import formats
+
+NAMES = ["wave", "nod", "rest"]
+CLASSES = [f"class {number}" for number in range(32)]
+
+
+SHEET = "xl/worksheets/sheet1.xml"
+
+
+def sheet_of(spreadsheet):
+    """The table inside of a spreadsheet, as XML."""
+    with zipfile.ZipFile(io.BytesIO(spreadsheet)) as archive:
+        return archive.read(SHEET)
+
+
+def with_sheet(spreadsheet, content):
+    """A spreadsheet with another table, whose checksums are right."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(spreadsheet)) as old, zipfile.ZipFile(made, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, content if name == SHEET else old.read(name))
+    return made.getvalue()
+
+
+class Target:
+    """A data set in ``root`` of which one file, or a part of it, is replaced again and again."""
+
+    def __init__(self, root, write, file, names=NAMES, part=None, whole=None):
+        root.mkdir(parents=True)
+        clips = formats.some_clips(names, frames=(2, 1, 1))
+        self.data = {**write(root, clips), "on_bad_clip": "skip"}
+        self.file = next(root.rglob(file))
+        self.names, self.original, self.whole = names, self.file.read_bytes(), whole
+        self.valid = part(self.original) if part else self.original
+
+    def __call__(self, content):
+        """Try it; whether it was read without an error."""
+        self.file.write_bytes(self.whole(self.original, content) if self.whole else content)
+        try:
+            for item in read_clips(self.data, self.names):
+                told = getattr(item, "message", "")
+                assert "\n" not in told, told
+        except InputError as error:
+            assert "\n" not in str(error), error
+            return False
+        return True
+
+
+def make_targets(root):
+    """All targets by name, each in a folder of its own below ``root``."""
+    root = Path(root)
+
+    def smg(path, clips):
+        return formats.write_smg(path, clips, NAMES)
+
+    def release(path, clips):
+        return formats.write_release2023(path, clips, NAMES)
+
+    def pyskl(path, clips):
+        return formats.write_pyskl(path, clips, NAMES, numbers=range(17))
+
+    miga2025 = formats.write_miga2025
+    return {
+        "json": Target(root / "json", formats.write_openpose_json, "*_keypoints.json"),
+        "label table": Target(root / "table", formats.write_openpose_json, "labels.csv"),
+        "plain csv": Target(root / "csv", formats.write_csv, "points.csv"),
+        "parquet": Target(root / "parquet", formats.write_parquet, "clips.parquet"),
+        "pickle": Target(root / "pickle", pyskl, "clips.pkl"),
+        "label pickle": Target(root / "labels", release, "train_label.pkl"),
+        "npy": Target(root / "npy", release, "train_data.npy"),
+        "xlsx": Target(root / "xlsx", miga2025, "*.xlsx", CLASSES),
+        "sheet": Target(root / "sheet", miga2025, "*.xlsx", CLASSES, sheet_of, with_sheet),
+        "miga labels": Target(root / "miga", miga2025, "*_label.csv", CLASSES),
+        "kinect csv": Target(root / "kinect", smg, "*_skeleton.csv"),
+        "kinect labels": Target(root / "finelabels", smg, "*_finelabels.csv"),
+    }

@@ -5,6 +5,7 @@ answer, and so is a clip. Anything else that comes out is a fault.
 """
 
 import io
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -38,6 +39,7 @@ class Target:
     """A data set in ``root`` of which one file, or a part of it, is replaced again and again."""
 
     def __init__(self, root, write, file, names=NAMES, part=None, whole=None):
+        shutil.rmtree(root, ignore_errors=True)
         root.mkdir(parents=True)
         clips = formats.some_clips(names, frames=(2, 1, 1))
         self.data = {**write(root, clips), "on_bad_clip": "skip"}

@@ -4,10 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: all test lint
+.PHONY: all test lint lock
 
 all: $(READY)
-	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all results/ablation_table.md
 
 test: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n 2 --dist loadfile
@@ -18,6 +18,13 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
+
+# run (with pip-tools) after editing the dependencies, on Linux with Python 3.11. The marker of atheris,
+# which has no wheels elsewhere, is lost by pip-compile; a local build's suffix does not belong into a lock
+lock:
+	pip-compile --quiet --extra dev --extra onnx --output-file requirements.lock --strip-extras \
+		--no-emit-index-url --no-emit-find-links --no-header --allow-unsafe pyproject.toml
+	sed -i -e 's/^\(torch==[0-9.]*\)+.*/\1/' requirements.lock -e 's/^\(atheris==[0-9.]*\)$$/\1 ; sys_platform == "linux" and platform_machine == "x86_64" and python_version < "3.14"/'
 
 # the mark is written last, so an interrupted installation is never taken for a finished one
 $(READY): requirements.lock pyproject.toml

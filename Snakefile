@@ -20,4 +20,3 @@ rule all:
     default_target: True
     input:
         f"{RESULTS}/ablation_table.md",
-        f"{RESULTS}/data_report.md",

@@ -12,6 +12,7 @@ rule ablation_table:
         classes=config["classes"],
         summary=rules.skeletons.output.summary,
         shown=figure_files() + curve_files() + submission_files(),
+        data_report=rules.data_report.output.md,
     output:
         md=f"{RESULTS}/ablation_table.md",
         csv=report(

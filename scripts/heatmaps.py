@@ -6,7 +6,7 @@ from pathlib import Path
 
 from microgesture.cache import build_cache
 from microgesture.errors import run
-from microgesture.files import write_json
+from microgesture.files import sha256, write_json
 from microgesture.layouts import load_layout
 from microgesture.progress import progress
 from microgesture.provenance import made_by
@@ -32,7 +32,8 @@ def main() -> None:
         args.threads,
         lambda rows: progress(rows, "clips"),
     )
-    write_json(args.manifest, {**manifest, "made_by": made_by(__file__)})
+    about = {"points": sha256(args.points), "made_by": made_by(__file__)}
+    write_json(args.manifest, {**manifest, **about})
 
 
 if __name__ == "__main__":

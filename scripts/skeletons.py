@@ -9,6 +9,7 @@ from microgesture.classes import load_classes
 from microgesture.errors import run
 from microgesture.files import sha256, write_json
 from microgesture.progress import progress
+from microgesture.provenance import made_by
 from microgesture.readers import point_order, read_clips
 from microgesture.store import read_index, write_store
 from microgesture.summary import summarise, warnings
@@ -28,7 +29,8 @@ def main() -> None:
     on_bad_clip = args.data.get("on_bad_clip", "stop")
     order, source = point_order(args.data), args.data["format"]
     written = write_store(args.out, clips, names, source, on_bad_clip, order=order)
-    summary = {**summarise(read_index(args.out), written, names), "sha256": sha256(args.out)}
+    about = {"config": args.data, "sha256": sha256(args.out), "made_by": made_by(__file__)}
+    summary = {**summarise(read_index(args.out), written, names), **about}
     write_json(args.summary, summary)
     for line in warnings(summary):
         print(f"note: {line}", file=sys.stderr)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from microgesture.classes import load_classes
 from microgesture.errors import run
-from microgesture.files import write_json
+from microgesture.files import sha256, write_json
 from microgesture.layouts import load_layout
 from microgesture.progress import progress
 from microgesture.provenance import made_by
@@ -28,7 +28,8 @@ def main() -> None:
     names = load_classes(args.classes)
     layout, order = load_layout(args.layout), read_metadata(args.skeletons)["points"]
     manifest = build_stream(clips, layout, names, args.config, args.out, order)
-    write_json(args.manifest, {**manifest, "made_by": made_by(__file__)})
+    about = {"skeletons": sha256(args.skeletons), "made_by": made_by(__file__)}
+    write_json(args.manifest, {**manifest, **about})
 
 
 if __name__ == "__main__":

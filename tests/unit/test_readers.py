@@ -512,6 +512,8 @@ def with_cell(path, old, new):
 def test_a_stray_cell_far_out_does_not_take_all_memory(release, place, words):
     with_cell(sheet_file(release), b'r="B9"', b'r="' + place + b'"')
     stops(release, sheet_file(release), "has a cell in", *words, "delete what lies outside")
+    with_cell(sheet_file(release), b'r="' + place + b'"', b"r='" + place + b"'")
+    stops(release, sheet_file(release), "has a cell in", *words)
 
 
 def test_a_fault_of_the_parser_is_told(release, monkeypatch):

@@ -3,6 +3,7 @@
 import re
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
@@ -15,8 +16,10 @@ from microgesture.store import NUMBERS_PER_FRAME, POINTS
 
 # Booleans and dates would turn into numbers silently; calamine gives "" for an empty cell.
 NUMBERS = frozenset((float, int))
-# A cell's place, where its column has three letters or more or its row six digits or more.
-FAR = re.compile(rb"""\br\s*=\s*["'](?:([A-Z]{3,})|[A-Z]*([0-9]{6,}))""")
+# A cell's place, where its column has three letters or more or its row six digits or more; the
+# first form is how programs write it, and is searched four times as fast as the second.
+FAR = re.compile(rb'r="(?:([A-Z]{3,})|[A-Z]*([0-9]{6,}))')
+FAR_QUOTED = re.compile(rb"""r=["'](?:([A-Z]{3,})|[A-Z]*([0-9]{6,}))""")
 CHUNK = 1 << 20
 
 
@@ -88,19 +91,23 @@ def _check_extent(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         names = [n for n in archive.namelist() if re.fullmatch(r"xl/worksheets/[^/]*\.xml", n)]
         for name in names:
-            with archive.open(name) as handle:
-                rows, last, tail = 0, 0, b""
-                while chunk := handle.read(CHUNK):
-                    text = tail + chunk
-                    rows += chunk.count(b"<row")
-                    for column, row in FAR.findall(text):
-                        if column:
-                            _refuse(path, f"column {column.decode()[:10]}")
-                        last = max(last, int(row[:18]))
-                    tail = chunk[-32:]
-            # a "<row" across two chunks may be missed
-            if last > 2 * rows + CHUNK // 1024:
+            last, tail = 0, b""
+            for chunk in _chunks(archive, name):
+                text = tail + chunk
+                for column, row in (FAR_QUOTED if b"'" in text else FAR).findall(text):
+                    if column:
+                        _refuse(path, f"column {column.decode()[:10]}")
+                    last = max(last, int(row[:18]))
+                tail = chunk[-32:]
+            # counted only now: recordings of so many frames are rare
+            if last and last > 2 * sum(chunk.count(b"<row") for chunk in _chunks(archive, name)):
                 _refuse(path, f"row {last}")
+
+
+def _chunks(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
+    with archive.open(name) as handle:
+        while chunk := handle.read(CHUNK):
+            yield chunk
 
 
 def _refuse(path: Path, place: str) -> None:

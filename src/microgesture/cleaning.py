@@ -33,9 +33,7 @@ def clean(
     return kept
 
 
-def other_person(
-    points: np.ndarray, max_jump: float, order: PointOrder = OPENPOSE
-) -> np.ndarray:
+def other_person(points: np.ndarray, max_jump: float, order: PointOrder = OPENPOSE) -> np.ndarray:
     """Frames in which the detector followed somebody else, bool (T,).
 
     OpenPose numbers nobody, so identity is followed by position and size: a frame is another

@@ -376,30 +376,45 @@ def test_real_stills_with_face_and_hands(tmp_path):
         openpose_json.read_recording(files[0].parent)
 
 
-def test_a_slice_of_a_real_set_gives_the_same_store_in_four_formats(tmp_path):
-    path = real("ksl13", "clips.parquet")
-    names = load_classes(REPOSITORY / "config/classes/ksl13.yaml")
-    reader = read_clips({"format": "parquet", "path": str(path)}, names)
-    # every 200th clip: all three splits, several classes
-    clips = [clip for row, clip in zip(range(2470), reader, strict=False) if row % 200 == 0]
-    assert {clip.split for clip in clips} == {"train", "val", "test"}
-    hashes = set()
+def stores(tmp_path, clips, names, kinds):
+    """Hashes of the stores that the clips give by way of each format."""
     settings = {"fps": clips[0].fps, "height": clips[0].height, "width": clips[0].width}
-    tables = {
+    subjects = {clip.clip_id.rpartition("_")[0]: clip.subject for clip in clips}
+    table = tmp_path / "subjects.csv"
+    table.write_text("\n".join(["video,subject", *(f"{v},{s}" for v, s in subjects.items())]))
+    written = {
         "parquet": lambda root: formats.write_parquet(root, clips),
         "csv": lambda root: formats.write_csv(root, clips),
-        "openpose_json": lambda root: formats.write_openpose_json(root, clips),
-        "pyskl": lambda root: formats.write_pyskl(root, clips, names),
+        "openpose_json": lambda root: {**formats.write_openpose_json(root, clips), **settings},
+        "pyskl": lambda root: {
+            **formats.write_pyskl(root, clips, names),
+            **settings,
+            "subjects": str(table),
+        },
     }
-    for name, write in tables.items():
-        (tmp_path / name).mkdir()
-        data = {**write(tmp_path / name), **({} if name in ("parquet", "csv") else settings)}
-        if name == "pyskl":
-            subjects = {clip.clip_id.rpartition("_")[0]: clip.subject for clip in clips}
-            rows = ["video,subject", *(f"{v},{s}" for v, s in subjects.items())]
-            (tmp_path / "subjects.csv").write_text("\n".join(rows))
-            data = {**data, "subjects": str(tmp_path / "subjects.csv")}
-        store = tmp_path / f"{name}.parquet"
-        write_store(store, read_clips(data, names), names, "any")
-        hashes.add(sha256(store))
-    assert len(hashes) == 1
+    for kind in kinds:
+        (tmp_path / kind).mkdir()
+        store = tmp_path / f"{kind}.parquet"
+        write_store(store, read_clips(written[kind](tmp_path / kind), names), names, "any")
+        yield sha256(store)
+
+
+def real_clips(step):
+    names = load_classes(REPOSITORY / "config/classes/ksl13.yaml")
+    path = real("ksl13", "clips.parquet")
+    reader = read_clips({"format": "parquet", "path": str(path)}, names)
+    return [clip for row, clip in enumerate(reader) if row % step == 0], names
+
+
+def test_a_slice_of_a_real_set_gives_the_same_store_in_four_formats(tmp_path):
+    clips, names = real_clips(200)  # all three splits, several classes
+    assert {clip.split for clip in clips} == {"train", "val", "test"}
+    kinds = ("parquet", "csv", "openpose_json", "pyskl")
+    assert len(set(stores(tmp_path, clips, names, kinds))) == 1
+
+
+@pytest.mark.slow
+def test_a_whole_real_set_gives_the_same_store_in_three_formats(tmp_path):
+    clips, names = real_clips(1)
+    assert len(clips) == 2470
+    assert len(set(stores(tmp_path, clips, names, ("parquet", "openpose_json", "pyskl")))) == 1

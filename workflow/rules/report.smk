@@ -1,5 +1,5 @@
-# Needs the skeleton store; gives a page on what it holds and what is probably wrong with it. Nothing
-# waits for it.
+# Needs the skeleton store; gives a page on what it holds and what is probably wrong with it. Training
+# does not wait for it; the ablation table does.
 
 
 rule data_report:

@@ -16,6 +16,17 @@ from microgesture.temporal import timeline
 
 Config = Mapping[str, Any]
 
+GRAPH_MODELS = ("stgcn", "agcn")
+GRAPH_STREAMS = ("joint", "bone", "joint_motion", "bone_motion")
+HEATMAP_STREAMS = ("joint", "limb", "joint_motion")
+PLAIN_TRAINING = {
+    "sampling": "natural",
+    "label_smoothing": 0.0,
+    "logit_adjustment": 0.0,
+    "balanced_head_epochs": 0,
+}
+"""Training settings that a config may leave out, and what they are then."""
+
 
 def check_config(config: Config, schema: Path, source: str) -> None:
     """Check a config against the schema and its names against each other.
@@ -37,29 +48,48 @@ def check_config(config: Config, schema: Path, source: str) -> None:
     if both := sorted(set(variants) & set(fusions)):
         raise InputError(f"{source}: {both[0]} is a variant and a fusion; rename one of them")
     for name, fusion in fusions.items():
-        for member in fusion["members"]:
+        members = fusion["members"]
+        for member in members:
             _known(source, f"fusions.{name}.members", member, variants)
+        if isinstance(members, list) != ("weights" in fusion):
+            raise InputError(
+                f"{source}: fusions.{name}: give every member a weight, or list the members and "
+                "set weights: validation"
+            )
     for number, claim in enumerate(config["claims"]):
         worse = claim["worse"]
         for row in [claim["better"], *(worse if isinstance(worse, list) else [worse])]:
             _known(source, f"claims[{number}]", row, rows)
     if config["submission"] is not None:
         _known(source, "submission", config["submission"], rows)
-    for name in variants:
-        variant = variant_config(config, name)
-        has_stream = "stream" in variant
-        if has_stream != (variant["model"] == "posec3d"):
-            verb = "needs" if not has_stream else "takes no"
-            raise InputError(f"{source}: variants.{name}: {variant['model']} {verb} stream")
-        if has_stream and variant["input_size"] > config["heatmaps"]["size"]:
-            raise InputError(
-                f"{source}: variants.{name}: input_size {variant['input_size']} is larger than "
-                f"heatmaps.size {config['heatmaps']['size']}"
-            )
-        given = [variant["pretrained"]] if "pretrained" in variant else []
-        for path in (layout_file(variant["layout"]), config["classes"], *given):
-            if not Path(path).is_file():
-                raise InputError(f"{source}: variants.{name}: there is no file {path}")
+    for name in (config.get("explain") or {}).get("variants", []):
+        _known(source, "explain.variants", name, variants)
+    for name, variant in variants.items():
+        place = f"variants.{name}"
+        _known(source, f"{place}.model", variant["model"], config["models"])
+        _check_variant(variant_config(config, name), config, f"{source}: {place}")
+
+
+def _check_variant(variant: Mapping[str, Any], config: Config, place: str) -> None:
+    """Check one variant, its model's settings included, against the rest of the config."""
+    streams = GRAPH_STREAMS if variant["model"] in GRAPH_MODELS else HEATMAP_STREAMS
+    if variant["stream"] not in streams:
+        raise InputError(
+            f"{place}: stream is {variant['stream']!r}; {variant['model']} takes "
+            f"{', '.join(streams)}"
+        )
+    if variant["cleaning"] not in config["cleaning"]:
+        known = ", ".join(config["cleaning"])
+        raise InputError(f"{place}: cleaning is {variant['cleaning']!r}; expected one of {known}")
+    if variant.get("source") == "cached" and variant["input_size"] > config["heatmaps"]["size"]:
+        raise InputError(
+            f"{place}: input_size {variant['input_size']} is larger than heatmaps.size "
+            f"{config['heatmaps']['size']}, from which cached heatmaps are cropped"
+        )
+    given = [variant["pretrained"]] if "pretrained" in variant else []
+    for path in (layout_file(variant["layout"]), config["classes"], *given):
+        if not Path(path).is_file():
+            raise InputError(f"{place}: there is no file {path}")
 
 
 def _known(source: str, place: str, name: str, names: Any) -> None:
@@ -70,12 +100,12 @@ def _known(source: str, place: str, name: str, names: Any) -> None:
 def _explain(error: ValidationError) -> str:
     """One line for what jsonschema found, in the words of the config file."""
     if error.validator == "oneOf" and error.context:
-        # of the alternatives, report on the one whose `format` or `source` was chosen
-        chosen = [e for e in error.context if e.validator != "const"]
-        wrong = {e.schema_path[0]: e for e in error.context if e.validator == "const"}
+        # of the alternatives, report on the one whose `format`, `source` or `model` was chosen
+        chosen = [e for e in error.context if not _wrong_kind(e)]
+        wrong = {e.schema_path[0]: e for e in error.context if _wrong_kind(e)}
         alternatives: Any = error.validator_value
         if len(wrong) == len(alternatives):
-            kinds = ", ".join(str(e.validator_value) for e in wrong.values())
+            kinds = ", ".join(", ".join(_kinds(e)) for e in wrong.values())
             first = next(iter(wrong.values()))
             place = ".".join(map(str, first.absolute_path))
             return f"{place} is {first.instance!r}; expected one of {kinds}"
@@ -92,6 +122,18 @@ def _explain(error: ValidationError) -> str:
     return f"{place}: {error.message}"
 
 
+def _wrong_kind(error: ValidationError) -> bool:
+    """Whether an alternative is out because its `format`, `source` or `model` is another."""
+    return error.validator == "const" or (
+        error.validator == "enum" and error.absolute_path[-1] == "model"
+    )
+
+
+def _kinds(error: ValidationError) -> list[str]:
+    value: Any = error.validator_value
+    return [str(kind) for kind in (value if isinstance(value, list) else [value])]
+
+
 def layout_file(name: str) -> str:
     """The file of a layout."""
     return f"config/layouts/{name}.yaml"
@@ -101,16 +143,18 @@ def variant_config(config: Config, name: str) -> dict[str, Any]:
     """A variant's settings: those of its model, with the variant's own on top."""
     variant = dict(config["variants"][name])
     shared = config["models"][variant["model"]]
-    merged = {**shared, **variant}
-    for key in ("network", "training"):
-        merged[key] = {**shared[key], **variant.get(key, {})}
+    merged = {"stream": "joint", "cleaning": "standard", **shared, **variant}
+    merged["network"] = {**shared["network"], **variant.get("network", {})}
+    merged["training"] = {**PLAIN_TRAINING, **shared["training"], **variant.get("training", {})}
     return merged
 
 
-def variant_timeline(config: Config, name: str) -> str:
-    """Name of the timeline whose stream the variant reads, such as ``align16``."""
+def points_name(config: Config, name: str) -> str:
+    """Name of the stream file that a variant reads, such as ``openpose41-standard-align16``."""
     variant = variant_config(config, name)
-    return timeline(variant["temporal"], variant["length"])
+    return "-".join(
+        [variant["layout"], variant["cleaning"], timeline(variant["temporal"], variant["length"])]
+    )
 
 
 def reader_slice(config: Config) -> dict[str, Any]:
@@ -129,30 +173,33 @@ def reader_slice(config: Config) -> dict[str, Any]:
     }
 
 
-def stream_slice(config: Config, timeline_name: str) -> dict[str, Any]:
+def stream_slice(config: Config, cleaning: str, timeline_name: str) -> dict[str, Any]:
     """What a stream file depends on, besides layout and data."""
     aligned = timeline_name.removeprefix("align")
     length = None if aligned == timeline_name else int(aligned)
     gap = {} if length is None else {"max_gap": config["align"]["max_gap"]}
     policy = config["data"]["on_bad_clip"]
-    return {"cleaning": dict(config["cleaning"]), "length": length, **gap, "on_bad_clip": policy}
+    settings = dict(config["cleaning"][cleaning])
+    return {"cleaning": settings, "length": length, **gap, "on_bad_clip": policy}
 
 
 def heatmap_slice(config: Config) -> dict[str, Any]:
-    """What a heatmap cache depends on, besides its stream."""
+    """What drawn heatmaps depend on, besides their points."""
     return {**config["heatmaps"], "padding": config["box"]["padding"]}
 
 
 def train_slice(config: Config, name: str) -> dict[str, Any]:
-    """What training a variant depends on, besides its input, seed and label vectors."""
+    """What training a variant depends on, besides its input, seed, folds and label vectors."""
     variant = variant_config(config, name)
-    keys = ["model", "layout", "temporal", "length", "network", "training"]
+    keys = ["model", "layout", "stream", "temporal", "length", "network", "training"]
     weight = config["semantic"]["weight"] if variant.get("semantic") else 0
     own: dict[str, Any]
-    if variant["model"] == "posec3d":
-        own = {key: variant[key] for key in ("stream", "input_size")}
-    else:
+    if variant["model"] in GRAPH_MODELS:
         own = {"padding": config["box"]["padding"]}
+    else:
+        own = {key: variant[key] for key in ("source", "input_size")}
+        if variant["source"] == "drawn":  # a cache says it of itself
+            own["heatmaps"] = heatmap_slice(config)
     if "pretrained" in variant:
         own["pretrained"] = variant["pretrained"]
     return {
@@ -166,14 +213,18 @@ def train_slice(config: Config, name: str) -> dict[str, Any]:
 
 def table_slice(config: Config) -> dict[str, Any]:
     """What tables and figures show of the config."""
-    titles = {
-        name: {"title": v["title"], "model": v["model"]} for name, v in config["variants"].items()
-    }
+    titles = {}
+    for name in config["variants"]:
+        variant = variant_config(config, name)
+        keys = [key for key in ("title", "model", "source") if key in variant]
+        titles[name] = {key: variant[key] for key in keys}
     return {
         "seeds": list(config["seeds"]),
+        "folds": config["folds"],
         "variants": titles,
         "fusions": config["fusions"],
         "claims": config["claims"],
         "data_name": config["data"]["name"],
         "data_format": config["data"]["format"],
+        "submission": config["submission"],
     }

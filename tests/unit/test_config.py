@@ -56,7 +56,15 @@ def edited(config, place, value):
         ),
         (["variants", "joint22_align", "temporal"], "pad", "'pad' is not one of"),
         (["variants", "joint22_align", "layout"], "openpose23", "openpose23.yaml"),
-        (["variants", "joint22_align", "input_size"], 99, "input_size 99 is larger than heatmaps"),
+        (
+            ["variants", "joint22_align"],
+            {"title": "t", "model": "posec3d", "stream": "joint", "layout": "openpose22"}
+            | {"temporal": "align", "source": "cached", "input_size": 99},
+            "input_size 99 is larger than heatmaps",
+        ),
+        (["variants", "joint22_align", "cleaning"], "none", "expected one of standard"),
+        (["variants", "stgcn22_align", "stream"], "limb", "'limb' is not one of"),
+        (["fusions", "fused", "weights"], "validation", "give every member a weight, or list"),
         (["models", "posec3d", "network", "stem_kernel"], 4, "stem_kernel"),
         (
             ["fusions", "fused", "members"],
@@ -88,17 +96,21 @@ def test_a_stream_is_for_posec3d_only(config, monkeypatch):
 def test_a_variants_own_settings_win(config):
     config["variants"]["joint22_align"]["training"] = {"learning_rate": 0.5}
     merged = settings.variant_config(config, "joint22_align")
-    assert merged["training"] == {**config["models"]["posec3d"]["training"], "learning_rate": 0.5}
+    shared = config["models"]["posec3d"]["training"]
+    assert merged["training"] == {**settings.PLAIN_TRAINING, **shared, "learning_rate": 0.5}
     assert merged["network"] == config["models"]["posec3d"]["network"]
 
 
 def test_a_step_depends_on_its_own_slice_only(config):
     """An edit moves the slices named here; the workflow reruns exactly their steps."""
+    config["variants"]["joint41_align"]["source"] = "cached"
+    posec3d = [name for name, v in config["variants"].items() if v["model"] == "posec3d"]
+    drawn = {f"train {name}" for name in posec3d if name != "joint41_align"}
     edits = {
         ("variants", "joint22_align", "training"): {"train joint22_align"},
         ("variants", "joint22_align", "title"): {"table"},
-        ("heatmaps", "sigma"): {"heatmaps"},
-        ("cleaning", "min_score"): {"streams"},
+        ("heatmaps", "sigma"): {"heatmaps", *drawn},
+        ("cleaning", "standard", "min_score"): {"streams"},
         ("data", "name"): {"table"},
     }
     for place, moved in edits.items():
@@ -110,7 +122,7 @@ def slices(config):
     trains = {f"train {name}": settings.train_slice(config, name) for name in config["variants"]}
     return {
         "reader": settings.reader_slice(config),
-        "streams": settings.stream_slice(config, "align16"),
+        "streams": settings.stream_slice(config, "standard", "align16"),
         "heatmaps": settings.heatmap_slice(config),
         "table": settings.table_slice(config),
         **trains,

@@ -47,18 +47,43 @@ def as_json(value):
 
 
 def points_of(variant):
-    settled = settings.variant_config(config, variant)
-    timeline = settings.variant_timeline(config, variant)
-    return f"{RESULTS}/streams/{settled['layout']}-{timeline}.json"
+    return f"{RESULTS}/streams/{settings.points_name(config, variant)}.json"
 
 
 def input_of(wildcards):
-    """Manifest of what a variant reads: key points for ST-GCN, a heatmap cache for PoseC3D."""
+    """Manifest of what a variant reads: key points, or a cache of drawn heatmaps."""
     settled = settings.variant_config(config, wildcards.variant)
     points = points_of(wildcards.variant)
-    if settled["model"] == "stgcn":
+    if settled.get("source") != "cached":
         return points
     return f"{RESULTS}/heatmaps/{settled['stream']}-{Path(points).name}"
+
+
+def runs_of(seed):
+    """Trainings with one seed: one, or one for each fold of a cross-validation."""
+    if config["folds"] is None:
+        return [f"seed{seed}"]
+    return [f"seed{seed}-fold{fold}" for fold in range(config["folds"])]
+
+
+def folds_of(wildcards):
+    return [] if config["folds"] is None else f"{RESULTS}/folds.json"
+
+
+def seed_of(wildcards):
+    return wildcards.run.removeprefix("seed").partition("-fold")[0]
+
+
+def fold_options(wildcards, input):
+    """Options that replace the data's split by one fold's, under cross-validation."""
+    fold = wildcards.run.partition("-fold")[2]
+    return ["--folds", input.folds, "--fold", fold] if fold else []
+
+
+def launcher(wildcards, resources):
+    """One process, or one for each GPU where the job was given several."""
+    gpus = resources.get("gpu", 1)
+    return f"torchrun --standalone --nproc-per-node {gpus}" if gpus > 1 else "python"
 
 
 def layout_of(wildcards):
@@ -80,19 +105,20 @@ def pretrained_of(wildcards):
     return config["variants"][wildcards.variant].get("pretrained", [])
 
 
-def members_of(wildcards):
-    members = config["fusions"][wildcards.fusion]["members"]
-    return expand(
-        "{results}/predict/{member}/seed{seed}/{split}.parquet",
-        results=RESULTS,
-        member=members,
-        **wildcards,
-    )
+def members_of(split):
+    def files(wildcards):
+        members = config["fusions"][wildcards.fusion]["members"]
+        return [
+            f"{RESULTS}/predict/{member}/{wildcards.run}/{split}.parquet"
+            for member in members
+        ]
+
+    return files
 
 
-def weights_of(wildcards, input):
-    weights = config["fusions"][wildcards.fusion]["members"].values()
-    return as_json(dict(zip(input.members, weights)))
+def fusion_of(wildcards):
+    fusion = config["fusions"][wildcards.fusion]
+    return as_json({key: value for key, value in fusion.items() if key != "title"})
 
 
 def raw_files():
@@ -124,8 +150,32 @@ def figure_files():
 
 
 def curve_files():
-    runs = [f"{name}-seed{seed}" for name in VARIANTS for seed in config["seeds"]]
-    return [f"{RESULTS}/figures/curves/{run}.png" for run in runs]
+    return [
+        f"{RESULTS}/figures/curves/{name}-{run}.png"
+        for name in VARIANTS
+        for run in RUNS
+    ]
+
+
+def robustness_files():
+    if config["robustness"] is None:
+        return []
+    first = runs_of(min(config["seeds"]))
+    runs = first if config["robustness"]["runs"] == "first" else RUNS
+    return [
+        f"{RESULTS}/robustness/{name}/{run}.csv" for name in VARIANTS for run in runs
+    ]
+
+
+def occlusion_files():
+    if config["explain"] is None:
+        return []
+    runs = runs_of(min(config["seeds"]))
+    return [
+        f"{RESULTS}/occlusion/{name}/{run}.json"
+        for name in config["explain"]["variants"]
+        for run in runs
+    ]
 
 
 def submission_files():
@@ -139,13 +189,17 @@ config = checked(config)
 RESULTS = config["results"]
 VARIANTS = list(config["variants"])
 FUSIONS = list(config["fusions"])
+RUNS = [run for seed in config["seeds"] for run in runs_of(seed)]
 
 
 wildcard_constraints:
     layout=r"[A-Za-z0-9_]+",
+    cleaning=r"[A-Za-z0-9_]+",
     timeline=r"native|align\d+",
-    stream="joint|limb",
+    stream="joint|limb|joint_motion",
     variant="|".join(VARIANTS),
     fusion="|".join(FUSIONS) or "none",
+    row="|".join([*VARIANTS, *FUSIONS]),
     seed=r"\d+",
+    run=r"seed\d+" if config["folds"] is None else r"seed\d+-fold\d+",
     split="val|test",

@@ -1,5 +1,5 @@
-# Needs raw skeletons (or makes the embedded ones); gives the skeleton store and one stream file for
-# each layout and timeline.
+# Needs raw skeletons (or makes the embedded ones); gives the skeleton store, one stream file for each
+# layout, cleaning and timeline, and the folds of a cross-validation.
 
 
 rule synthesize:
@@ -48,18 +48,36 @@ rule streams:
         layout="config/layouts/{layout}.yaml",
         classes=config["classes"],
     output:
-        points=f"{RESULTS}/streams/{{layout}}-{{timeline}}.arrow",
-        manifest=f"{RESULTS}/streams/{{layout}}-{{timeline}}.json",
+        points=f"{RESULTS}/streams/{{layout}}-{{cleaning}}-{{timeline}}.arrow",
+        manifest=f"{RESULTS}/streams/{{layout}}-{{cleaning}}-{{timeline}}.json",
     log:
-        f"{RESULTS}/logs/streams/{{layout}}-{{timeline}}.log",
+        f"{RESULTS}/logs/streams/{{layout}}-{{cleaning}}-{{timeline}}.log",
     conda:
         "../envs/microgesture.yaml"
     params:
         code=code("streams"),
         config=lambda wildcards: as_json(
-            settings.stream_slice(config, wildcards.timeline)
+            settings.stream_slice(config, wildcards.cleaning, wildcards.timeline)
         ),
     shell:
         "python scripts/streams.py --config {params.config:q} --skeletons {input.skeletons:q}"
         " --layout {input.layout:q} --classes {input.classes:q} --out {output.points:q}"
         " --manifest {output.manifest:q} 2> >(tee {log:q} >&2)"
+
+
+rule folds:
+    """Deal the subjects out over the folds of a cross-validation."""
+    input:
+        skeletons=rules.skeletons.output.clips,
+    output:
+        f"{RESULTS}/folds.json",
+    log:
+        f"{RESULTS}/logs/folds.log",
+    conda:
+        "../envs/microgesture.yaml"
+    params:
+        code=code("folds"),
+        folds=config["folds"],
+    shell:
+        "python scripts/folds.py --skeletons {input.skeletons:q} --folds {params.folds}"
+        " --out {output:q} 2> >(tee {log:q} >&2)"

@@ -5,14 +5,14 @@
 rule heatmaps:
     """Draw every frame of a stream once."""
     input:
-        manifest=f"{RESULTS}/streams/{{layout}}-{{timeline}}.json",
-        points=f"{RESULTS}/streams/{{layout}}-{{timeline}}.arrow",
+        manifest=f"{RESULTS}/streams/{{layout}}-{{cleaning}}-{{timeline}}.json",
+        points=f"{RESULTS}/streams/{{layout}}-{{cleaning}}-{{timeline}}.arrow",
         layout="config/layouts/{layout}.yaml",
     output:
-        cache=f"{RESULTS}/heatmaps/{{stream}}-{{layout}}-{{timeline}}.arrow",
-        manifest=f"{RESULTS}/heatmaps/{{stream}}-{{layout}}-{{timeline}}.json",
+        cache=f"{RESULTS}/heatmaps/{{stream}}-{{layout}}-{{cleaning}}-{{timeline}}.arrow",
+        manifest=f"{RESULTS}/heatmaps/{{stream}}-{{layout}}-{{cleaning}}-{{timeline}}.json",
     log:
-        f"{RESULTS}/logs/heatmaps/{{stream}}-{{layout}}-{{timeline}}.log",
+        f"{RESULTS}/logs/heatmaps/{{stream}}-{{layout}}-{{cleaning}}-{{timeline}}.log",
     conda:
         "../envs/microgesture.yaml"
     params:

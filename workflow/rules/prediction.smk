@@ -6,11 +6,12 @@ rule predict:
     input:
         model=rules.train.output.model,
         data=input_of,
+        folds=folds_of,
     output:
-        val=f"{RESULTS}/predict/{{variant}}/seed{{seed}}/val.parquet",
-        test=f"{RESULTS}/predict/{{variant}}/seed{{seed}}/test.parquet",
+        val=f"{RESULTS}/predict/{{variant}}/{{run}}/val.parquet",
+        test=f"{RESULTS}/predict/{{variant}}/{{run}}/test.parquet",
     log:
-        f"{RESULTS}/logs/predict/{{variant}}/seed{{seed}}.log",
+        f"{RESULTS}/logs/predict/{{variant}}/{{run}}.log",
     conda:
         "../envs/microgesture.yaml"
     resources:
@@ -18,25 +19,51 @@ rule predict:
     params:
         code=code("predict"),
         config=as_json(config["testing"]),
+        fold=fold_options,
         out=subpath(output.val, parent=True),
     shell:
         "python scripts/predict.py --config {params.config:q} --model {input.model:q}"
-        " --input {input.data:q} --out {params.out:q} --threads {threads}"
+        " --input {input.data:q} {params.fold:q} --out {params.out:q} --threads {threads}"
         " 2> >(tee {log:q} >&2)"
 
 
 rule fuse:
     """Average the probabilities of several variants, joined by clip id."""
     input:
-        members=members_of,
+        val=members_of("val"),
+        test=members_of("test"),
     output:
-        f"{RESULTS}/predict/{{fusion}}/seed{{seed}}/{{split}}.parquet",
+        val=f"{RESULTS}/predict/{{fusion}}/{{run}}/val.parquet",
+        test=f"{RESULTS}/predict/{{fusion}}/{{run}}/test.parquet",
     log:
-        f"{RESULTS}/logs/fuse/{{fusion}}/seed{{seed}}-{{split}}.log",
+        f"{RESULTS}/logs/fuse/{{fusion}}/{{run}}.log",
     conda:
         "../envs/microgesture.yaml"
     params:
         code=code("fuse"),
-        members=weights_of,
+        config=fusion_of,
     shell:
-        "python scripts/fuse.py --members {params.members:q} --out {output:q} 2> >(tee {log:q} >&2)"
+        "python scripts/fuse.py --config {params.config:q} --val {input.val:q}"
+        " --test {input.test:q} --out-val {output.val:q} --out-test {output.test:q}"
+        " 2> >(tee {log:q} >&2)"
+
+
+if config["folds"] is not None:
+
+    rule pool:
+        """Join the folds' predictions: every clip once, by a model that never saw its subject."""
+        input:
+            lambda wildcards: [
+                f"{RESULTS}/predict/{wildcards.row}/{run}/{wildcards.split}.parquet"
+                for run in runs_of(wildcards.seed)
+            ],
+        output:
+            f"{RESULTS}/predict/{{row}}/seed{{seed}}/{{split}}.parquet",
+        log:
+            f"{RESULTS}/logs/pool/{{row}}/seed{{seed}}-{{split}}.log",
+        conda:
+            "../envs/microgesture.yaml"
+        params:
+            code=code("pool"),
+        shell:
+            "python scripts/pool.py --files {input:q} --out {output:q} 2> >(tee {log:q} >&2)"

@@ -5,10 +5,8 @@ rule ablation_table:
     """Compare all variants and fusions, and judge the claims."""
     input:
         predictions=predictions_of(),
-        metrics=expand(
-            rules.train.output.metrics, variant=VARIANTS, seed=config["seeds"]
-        ),
-        timing=expand(rules.train.output.timing, variant=VARIANTS, seed=config["seeds"]),
+        metrics=expand(rules.train.output.metrics, variant=VARIANTS, run=RUNS),
+        timing=expand(rules.train.output.timing, variant=VARIANTS, run=RUNS),
         classes=config["classes"],
         summary=rules.skeletons.output.summary,
         shown=figure_files() + curve_files() + submission_files(),
@@ -38,10 +36,8 @@ rule figures:
     """Draw accuracy, recall of each class and the confusion matrix."""
     input:
         predictions=predictions_of(),
-        metrics=expand(
-            rules.train.output.metrics, variant=VARIANTS, seed=config["seeds"]
-        ),
-        timing=expand(rules.train.output.timing, variant=VARIANTS, seed=config["seeds"]),
+        metrics=expand(rules.train.output.metrics, variant=VARIANTS, run=RUNS),
+        timing=expand(rules.train.output.timing, variant=VARIANTS, run=RUNS),
         classes=config["classes"],
     output:
         report(figure_files(), caption="../report/figures.rst", category="Results"),
@@ -62,9 +58,7 @@ rule figures:
 rule curves:
     """Draw loss and accuracy of every training by epoch."""
     input:
-        metrics=expand(
-            rules.train.output.metrics, variant=VARIANTS, seed=config["seeds"]
-        ),
+        metrics=expand(rules.train.output.metrics, variant=VARIANTS, run=RUNS),
     output:
         report(curve_files(), caption="../report/curves.rst", category="Training"),
     log:

@@ -27,12 +27,13 @@ rule train:
         classes=config["classes"],
         vectors=vectors_of,
         pretrained=pretrained_of,
+        folds=folds_of,
     output:
-        model=f"{RESULTS}/train/{{variant}}/seed{{seed}}/model.safetensors",
-        metrics=f"{RESULTS}/train/{{variant}}/seed{{seed}}/metrics.json",
-        timing=f"{RESULTS}/train/{{variant}}/seed{{seed}}/timing.json",
+        model=f"{RESULTS}/train/{{variant}}/{{run}}/model.safetensors",
+        metrics=f"{RESULTS}/train/{{variant}}/{{run}}/metrics.json",
+        timing=f"{RESULTS}/train/{{variant}}/{{run}}/timing.json",
     log:
-        f"{RESULTS}/logs/train/{{variant}}/seed{{seed}}.log",
+        f"{RESULTS}/logs/train/{{variant}}/{{run}}.log",
     conda:
         "../envs/microgesture.yaml"
     resources:
@@ -45,8 +46,12 @@ rule train:
         vectors=lambda wildcards, input: (
             ["--vectors", input.vectors] if input.vectors else []
         ),
+        seed=seed_of,
+        fold=fold_options,
+        resume=f"{RESULTS}/resume",
+        launch=launcher,
         out=subpath(output.model, parent=True),
     shell:
-        "python scripts/train.py --config {params.config:q} --seed {wildcards.seed}"
+        "{params.launch} scripts/train.py --config {params.config:q} --seed {params.seed}"
         " --input {input.data:q} --layout {input.layout:q} --classes {input.classes:q}"
-        " {params.vectors:q} --out {params.out:q} --threads {threads} 2> >(tee {log:q} >&2)"
+        " {params.vectors:q} {params.fold:q} --out {params.out:q} --resume-dir {params.resume:q} --threads {threads} 2> >(tee {log:q} >&2)"

@@ -1,0 +1,50 @@
+# Needs trained models and the skeleton store; gives what noise does to every variant, what a variant looks
+# at, and the page that shows all of it.
+
+
+rule robustness:
+    """Predict test clips whose points were dropped, jittered and hidden."""
+    input:
+        model=rules.train.output.model,
+        skeletons=rules.skeletons.output.clips,
+        folds=folds_of,
+    output:
+        f"{RESULTS}/robustness/{{variant}}/{{run}}.csv",
+    log:
+        f"{RESULTS}/logs/robustness/{{variant}}/{{run}}.log",
+    conda:
+        "../envs/microgesture.yaml"
+    resources:
+        gpu=1,
+    params:
+        code=code("robustness"),
+        config=as_json(settings.robustness_slice(config)),
+        fold=fold_options,
+    shell:
+        "python scripts/robustness.py --config {params.config:q} --model {input.model:q}"
+        " --skeletons {input.skeletons:q} {params.fold:q} --out {output:q} --threads {threads}"
+        " 2> >(tee {log:q} >&2)"
+
+
+rule occlusion:
+    """Hide points for a while and see how far the true class falls."""
+    input:
+        model=rules.train.output.model,
+        skeletons=rules.skeletons.output.clips,
+        folds=folds_of,
+    output:
+        f"{RESULTS}/occlusion/{{variant}}/{{run}}.json",
+    log:
+        f"{RESULTS}/logs/occlusion/{{variant}}/{{run}}.log",
+    conda:
+        "../envs/microgesture.yaml"
+    resources:
+        gpu=1,
+    params:
+        code=code("occlusion"),
+        config=as_json(config["explain"]),
+        fold=fold_options,
+    shell:
+        "python scripts/occlusion.py --config {params.config:q} --model {input.model:q}"
+        " --skeletons {input.skeletons:q} {params.fold:q} --out {output:q} --threads {threads}"
+        " 2> >(tee {log:q} >&2)"

@@ -211,6 +211,16 @@ def train_slice(config: Config, name: str) -> dict[str, Any]:
     }
 
 
+def robustness_slice(config: Config) -> dict[str, Any]:
+    """What the measurement of robustness depends on, besides the model and the clips.
+
+    One view without mirror images is enough to compare levels of noise, and ten times cheaper.
+    """
+    levels = config["robustness"] or {}
+    kinds = {key: value for key, value in levels.items() if key != "runs"}
+    return {**kinds, "seed": 0, "testing": {"views": 1, "flip": False}}
+
+
 def table_slice(config: Config) -> dict[str, Any]:
     """What tables and figures show of the config."""
     titles = {}

@@ -1,102 +1,17 @@
 """The whole workflow on a tiny generated set, in a copy of the repository that may be edited."""
 
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from microgesture.predictions import read_predictions
-from tests.conftest import REPOSITORY
+from tests.project import Project
 
 pytestmark = pytest.mark.slow
-PARTS = ["Snakefile", "workflow", "scripts", "config", "profiles", "src"]
-
-
-class Project:
-    """A copy of the repository with a small config, run as a user runs it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        for part in PARTS:
-            source = REPOSITORY / part
-            if source.is_dir():
-                shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy(source, folder / part)
-        self.config_file = folder / "config/config.yaml"
-        self.write(small(yaml.safe_load(self.config_file.read_text())))
-
-    @property
-    def config(self):
-        return yaml.safe_load(self.config_file.read_text())
-
-    def write(self, config):
-        self.config_file.write_text(yaml.safe_dump(config, sort_keys=False))
-
-    def run(self, *arguments):
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(self.folder / "src"),
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        }
-        return subprocess.run(
-            arguments, cwd=self.folder, env=environment, capture_output=True, text=True, check=False
-        )
-
-    def snakemake(self, *arguments):
-        return self.run("snakemake", "--cores", "2", *arguments)
-
-    def planned(self):
-        """Jobs of a dry run, by rule."""
-        said = self.snakemake("--dry-run")
-        assert said.returncode == 0, said.stderr
-        table = re.search(r"^job +count\n[- ]+\n(.*?)^total", said.stdout, re.M | re.S)
-        if table is None:
-            assert "Nothing to be done" in said.stdout + said.stderr
-            return {}
-        rows = [line.split() for line in table[1].splitlines()]
-        return {rule: int(count) for rule, count in rows if rule != "all"}
-
-
-def small(config):
-    """Four variants, one seed, one epoch, one network block a stage."""
-    config["seeds"] = [3]
-    config["data"]["generate"].update(
-        subjects={"train": 3, "val": 2, "test": 2},
-        clips={"train": 64, "val": 32, "test": 33},
-        class_minimum={"train": 1, "val": 1, "test": 1},
-        mean_seconds=0.6,
-    )
-    config["heatmaps"]["size"] = 16
-    for model in config["models"].values():
-        model["length"] = 8
-        model["training"] = {**model["training"], "epochs": 1, "batch": 16}
-    config["models"]["stgcn"]["network"] = {
-        "base_channels": 4,
-        "num_stages": 2,
-        "inflate_stages": [2],
-        "down_stages": [2],
-    }
-    config["models"]["posec3d"]["network"] = {
-        "base_channels": 4,
-        "stage_blocks": [1],
-        "stem_kernel": 3,
-    }
-    config["models"]["posec3d"]["input_size"] = 14
-    kept = ["stgcn22_crop_pad", "stgcn41_align", "joint41_align_semantic", "limb41_align_semantic"]
-    config["variants"] = {name: config["variants"][name] for name in kept}
-    config["claims"] = config["claims"][-1:]
-    config["testing"]["views"] = 2
-    return config
 
 
 @pytest.fixture(scope="module")

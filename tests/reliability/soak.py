@@ -1,0 +1,190 @@
+"""Kill the workflow at random moments, run it again, and compare with an undisturbed run.
+
+    python tests/reliability/soak.py --kills 100
+
+A round starts from nothing and is killed again and again, with everything it started, until it is
+through; rounds follow until there were enough kills and every stage was hit. Each round must end
+with the bytes of the undisturbed run.
+"""
+
+import argparse
+import hashlib
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from tests.project import Project
+
+STAGES = (
+    "synthesize skeletons streams heatmaps label_vectors train predict fuse figures curves "
+    "submission data_report robustness occlusion ablation report"
+).split()
+COMPARED = ["predict/**/*.parquet", "train/**/model.safetensors", "train/**/metrics.json"]
+COMPARED += ["robustness/**/*.csv", "occlusion/**/*.json", "submission/*", "figures/**/*.png"]
+"""Everything but the table and the page, which show training times."""
+
+
+def result_hashes(project: Project) -> dict[str, str]:
+    results = project.folder / "results"
+    found = sorted(path for pattern in COMPARED for path in results.glob(pattern))
+    return {
+        str(path.relative_to(results)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in found
+        if path.is_file()
+    }
+
+
+def below(root: int) -> list[tuple[int, str]]:
+    """Process ids and command lines of all that a process started, and of itself."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except (OSError, IndexError):
+                continue
+            children.setdefault(parent, []).append(int(entry.name))
+    found, waiting = [], [root]
+    while waiting:
+        process = waiting.pop()
+        try:
+            command = Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ")
+        except OSError:
+            continue
+        found.append((process, command.decode(errors="replace")))
+        waiting.extend(children.get(process, []))
+    return found
+
+
+def stages_of(processes: list[tuple[int, str]]) -> set[str]:
+    """Stages whose scripts run."""
+    commands = " ".join(command for _, command in processes)
+    return {stage for stage in re.findall(r"scripts/(\w+)\.py", commands) if stage in STAGES}
+
+
+class Soak:
+    def __init__(self, project: Project, seed: int) -> None:
+        self.project, self.rng = project, random.Random(seed)
+        self.kills: Counter[str] = Counter()
+        self.count = self.resumes = 0
+        self.log = project.folder / "soak.log"
+
+    def start(self) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                ["snakemake", "--cores", "2"],
+                cwd=self.project.folder,
+                env=self.project.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def disturbed_round(self, kills_wanted: int) -> None:
+        """Run to the end through as many kills as come; stop killing when there were enough."""
+        while True:
+            process = self.start()
+            if self.enough(kills_wanted):
+                process.wait()
+            else:
+                self._kill_sometime(process)
+            if process.returncode == 0:
+                return
+            if process.returncode > 0:
+                raise SystemExit(f"the workflow failed:\n{self.log.read_text()[-4000:]}")
+
+    def _kill_sometime(self, process: subprocess.Popen[bytes]) -> None:
+        """Wait for a step to run, then a little longer, and kill everything at once.
+
+        Stages that were hit least are preferred: others are let pass now and then, or a round
+        would never come to its later stages.
+        """
+        ended = time.monotonic() + 120
+        passed: set[int] = set()
+        while process.poll() is None and time.monotonic() < ended:
+            processes = below(process.pid)
+            steps = [(p, c) for p, c in processes if "scripts/" in c and p not in passed]
+            if steps and self.rng.random() < 0.6 / (1 + min(self._kills_at(steps), 8)):
+                time.sleep(self.rng.uniform(0, 2.5))
+                self._kill_all(process)
+                return
+            passed |= {p for p, _ in steps}
+            time.sleep(0.02)
+        process.wait()
+
+    def _kills_at(self, steps: list[tuple[int, str]]) -> int:
+        return min((self.kills[stage] for stage in stages_of(steps)), default=0)
+
+    def _kill_all(self, process: subprocess.Popen[bytes]) -> None:
+        processes = below(process.pid)
+        if process.poll() is not None or not processes:
+            return
+        for number, _ in processes:  # stop all first, or the parent sees a child die and cleans up
+            self._send(number, signal.SIGSTOP)
+        processes = below(process.pid)
+        for number, _ in processes:
+            self._send(number, signal.SIGKILL)
+        process.wait()
+        self.count += 1
+        self.kills.update(stages_of(processes) or {"between steps"})
+
+    @staticmethod
+    def _send(number: int, what: signal.Signals) -> None:
+        try:
+            os.kill(number, what)
+        except ProcessLookupError:
+            pass
+
+    def enough(self, wanted: int) -> bool:
+        return self.count >= wanted
+
+
+def soak(folder: Path, kills: int, seed: int) -> tuple[Soak, int, int]:
+    """Return what was done, the number of rounds, and the number of files that differ."""
+    undisturbed = Project(folder / "undisturbed", epochs=4)
+    done = undisturbed.snakemake()
+    if done.returncode:
+        raise SystemExit(f"the undisturbed run failed:\n{done.stderr[-4000:]}")
+    expected = result_hashes(undisturbed)
+    work = Soak(Project(folder / "disturbed", epochs=4), seed)
+    rounds = mismatches = 0
+    while not work.enough(kills):
+        shutil.rmtree(work.project.folder / "results", ignore_errors=True)
+        work.disturbed_round(kills)
+        found = result_hashes(work.project)
+        wrong = sorted(
+            name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)
+        )
+        rounds, mismatches = rounds + 1, mismatches + len(wrong)
+        print(f"round {rounds}: {work.count} kills so far, {len(wrong)} of {len(expected)} differ")
+        for name in wrong[:10]:
+            print(f"  differs: {name}")
+    work.resumes = len(re.findall(r"resumed", work.log.read_text(errors="replace")))
+    return work, rounds, mismatches
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="microgesture-soak-") as folder:
+        work, rounds, mismatches = soak(Path(folder), args.kills, args.seed)
+    print(f"kills: {work.count} in {rounds} rounds")
+    for stage in [*STAGES, "between steps"]:
+        print(f"  during {stage}: {work.kills[stage]}")
+    print(f"trainings resumed in the middle: {work.resumes}")
+    print(f"mismatches: {mismatches} files")
+    sys.exit(mismatches > 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,16 +1,26 @@
 # `make` sets everything up and runs the default pipeline; `make test` runs the tests.
+# `make bench` times everything, `make soak` kills the workflow a hundred times, `make verify` checks results.
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: all test lint lock
+.PHONY: all test lint bench soak verify lock
 
 all: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all results/ablation_table.md
 
 test: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n 2 --dist loadfile
+
+bench: $(READY)
+	$(BIN)/python benchmarks/run.py
+
+soak: $(READY)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.reliability.soak --kills 100
+
+verify: $(READY)
+	$(BIN)/python scripts/verify.py --results results
 
 lint: $(READY)
 	$(BIN)/ruff check

@@ -36,12 +36,10 @@ def by_openpyxl(path, read_only):
     return np.array(rows, np.float32).reshape(len(rows), 137, 3)
 
 
-def timed(name, function, *arguments):
+def timed(function, *arguments):
     start = time.perf_counter()
     result = function(*arguments)
-    seconds = time.perf_counter() - start
-    print(f"{name:32} {seconds:8.3f} s  {len(result) / seconds:9.0f} frames/s")
-    return result, seconds
+    return result, time.perf_counter() - start
 
 
 def write_sheet(path, points):
@@ -60,32 +58,40 @@ def write_frames(folder, points):
         (folder / f"video_{number:012d}_keypoints.json").write_bytes(content)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("frames", type=int, nargs="?", default=500)
-    frames = parser.parse_args().frames
+def measure(frames=500):
     points = np.random.default_rng(0).uniform(0.05, 1, (frames, 137, 3)).round(6)
     points[..., :2] = (points[..., :2] * (1280, 720)).round(3)
     with tempfile.TemporaryDirectory() as folder:
         sheet, json = Path(folder, "video.xlsx"), Path(folder, "json")
         write_sheet(sheet, points)
         write_frames(json, points)
-        fast, seconds = timed("spreadsheet, python-calamine", read_sheet, sheet)
-        slow, usual = timed("spreadsheet, openpyxl", by_openpyxl, sheet, False)
-        copies = [shutil.copy(sheet, Path(folder, f"{n}.xlsx")) for n in range(VIDEOS)]
-        start = time.perf_counter()
-        read = sum(len(points) for points in ordered_map(read_sheet, map(Path, copies), WORKERS))
-        at_once = (time.perf_counter() - start) / VIDEOS
-        print(f"{f'{VIDEOS} spreadsheets, {WORKERS} at once':32} {at_once * VIDEOS:8.3f} s", end="")
-        print(f"  {read / at_once / VIDEOS:9.0f} frames/s, starting the processes included")
-        _, streamed = timed("spreadsheet, openpyxl read-only", by_openpyxl, sheet, True)
-        frames_read, _ = timed("OpenPose JSON, a file a frame", read_recording, json)
+        fast, seconds = timed(read_sheet, sheet)
+        slow, usual = timed(by_openpyxl, sheet, False)
+        _, streamed = timed(by_openpyxl, sheet, True)
+        copies = [Path(shutil.copy(sheet, Path(folder, f"{n}.xlsx"))) for n in range(VIDEOS)]
+        _, together = timed(lambda: list(ordered_map(read_sheet, copies, WORKERS)))
+        frames_read, of_json = timed(read_recording, json)
         assert np.array_equal(fast, slow) and np.array_equal(fast, frames_read)
-    print(
-        f"Of openpyxl's time: {usual / seconds:.1f} x less for one video, {usual / at_once:.1f} x "
-        f"less a video with {WORKERS} at once; {streamed / seconds:.1f} x less than read-only mode"
-    )
+    what = f"Spreadsheet of {frames} frames"
+    return [
+        row(f"{what}, against openpyxl", usual, seconds),
+        row(f"{what}, against openpyxl read-only", streamed, seconds),
+        row(f"{what}, {WORKERS} at once, each", usual, together / VIDEOS)
+        | {"note": "starting the processes included"},
+        {
+            "what": f"OpenPose JSON, {frames} frames",
+            "ours_s": of_json,
+            "note": f"{frames / of_json:,.0f} frames/s",
+        },
+    ]
+
+
+def row(what, reference, ours):
+    return {"what": what, "reference_s": reference, "ours_s": ours, "ratio": reference / ours}
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("frames", type=int, nargs="?", default=500)
+    for line in measure(parser.parse_args().frames):
+        print(line)

@@ -208,6 +208,7 @@ def train_slice(config: Config, name: str) -> dict[str, Any]:
         **own,
         "semantic_weight": weight,
         "augment": dict(config["augment"]),
+        "imbalance": config["imbalance"],
     }
 
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from microgesture.errors import InputError
 from microgesture.files import atomic_path
+from microgesture.store import WRITING
 
 UNKNOWN = -1
 SUM_TOLERANCE = 1e-3
@@ -119,7 +120,7 @@ def write_predictions(
         metadata={_METADATA_KEY: text.encode(), _CLASSES_KEY: str(num_classes).encode()},
     )
     with atomic_path(path) as temporary:
-        pq.write_table(pa.Table.from_arrays(columns, schema=schema), temporary, compression="zstd")
+        pq.write_table(pa.Table.from_arrays(columns, schema=schema), temporary, **WRITING)
 
 
 def read_predictions(path: str | Path) -> Predictions:
@@ -161,7 +162,7 @@ def read_predictions(path: str | Path) -> Predictions:
 def _read_table(path: Path) -> pa.Table:
     """Read the four columns, cast to their types."""
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, page_checksum_verification=True)
     except FileNotFoundError:
         raise InputError(f"{path}: no such prediction file; run the step that writes it") from None
     except (OSError, pa.ArrowInvalid) as error:

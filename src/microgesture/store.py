@@ -24,6 +24,8 @@ SPLITS = ("train", "val", "test")
 POINTS = OPENPOSE.count
 NUMBERS_PER_FRAME = POINTS * 3
 METADATA_KEY = b"microgesture"
+# Every page with its CRC-32, which `open_parquet` checks: a damaged page is never read as data.
+WRITING: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 
 SCHEMA = pa.schema(
     [
@@ -232,7 +234,7 @@ def write_store(
     pending: list[Clip] = []
     with (
         atomic_path(path) as temporary,
-        pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
+        pq.ParquetWriter(temporary, schema, **WRITING) as writer,
     ):
         checked = _checked(items, set(class_names), source_format, ORDERS[order].count)
         for clip in _accepted(checked, source_format, on_bad_clip, written):
@@ -301,7 +303,9 @@ def open_parquet(path: str | Path) -> pq.ParquetFile:
 
     """
     try:
-        return pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False)
+        return pq.ParquetFile(
+            path, buffer_size=1 << 20, pre_buffer=False, page_checksum_verification=True
+        )
     except FileNotFoundError as error:
         raise InputError(f"{path}: does not exist; check the path") from error
     except (pa.ArrowException, OSError, UnicodeError) as error:

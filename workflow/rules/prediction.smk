@@ -9,6 +9,7 @@ rule predict:
     output:
         val=f"{RESULTS}/predict/{{variant}}/seed{{seed}}/val.parquet",
         test=f"{RESULTS}/predict/{{variant}}/seed{{seed}}/test.parquet",
+        record=f"{RESULTS}/provenance/predict/{{variant}}/seed{{seed}}.json",
     log:
         f"{RESULTS}/logs/predict/{{variant}}/seed{{seed}}.log",
     conda:
@@ -22,7 +23,7 @@ rule predict:
     shell:
         "python scripts/predict.py --config {params.config:q} --model {input.model:q}"
         " --input {input.data:q} --out {params.out:q} --threads {threads}"
-        " 2> >(tee {log:q} >&2)"
+        " --record {output.record:q} 2> >(tee {log:q} >&2)"
 
 
 rule fuse:
@@ -30,7 +31,8 @@ rule fuse:
     input:
         members=members_of,
     output:
-        f"{RESULTS}/predict/{{fusion}}/seed{{seed}}/{{split}}.parquet",
+        fused=f"{RESULTS}/predict/{{fusion}}/seed{{seed}}/{{split}}.parquet",
+        record=f"{RESULTS}/provenance/fuse/{{fusion}}/seed{{seed}}-{{split}}.json",
     log:
         f"{RESULTS}/logs/fuse/{{fusion}}/seed{{seed}}-{{split}}.log",
     conda:
@@ -39,4 +41,5 @@ rule fuse:
         code=code("fuse"),
         members=weights_of,
     shell:
-        "python scripts/fuse.py --members {params.members:q} --out {output:q} 2> >(tee {log:q} >&2)"
+        "python scripts/fuse.py --members {params.members:q} --out {output.fused:q}"
+        " --record {output.record:q} 2> >(tee {log:q} >&2)"

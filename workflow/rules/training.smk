@@ -6,7 +6,8 @@ rule label_vectors:
     input:
         classes=config["classes"],
     output:
-        f"{RESULTS}/labels/vectors.npz",
+        vectors=f"{RESULTS}/labels/vectors.npz",
+        record=f"{RESULTS}/provenance/label_vectors.json",
     log:
         f"{RESULTS}/logs/label_vectors.log",
     conda:
@@ -16,7 +17,7 @@ rule label_vectors:
         config=as_json({k: v for k, v in config["semantic"].items() if k != "weight"}),
     shell:
         "python scripts/label_vectors.py --classes {input.classes:q} --config {params.config:q}"
-        " --out {output:q} 2> >(tee {log:q} >&2)"
+        " --out {output.vectors:q} --record {output.record:q} 2> >(tee {log:q} >&2)"
 
 
 rule train:
@@ -31,6 +32,7 @@ rule train:
         model=f"{RESULTS}/train/{{variant}}/seed{{seed}}/model.safetensors",
         metrics=f"{RESULTS}/train/{{variant}}/seed{{seed}}/metrics.json",
         timing=f"{RESULTS}/train/{{variant}}/seed{{seed}}/timing.json",
+        record=f"{RESULTS}/provenance/train/{{variant}}/seed{{seed}}.json",
     log:
         f"{RESULTS}/logs/train/{{variant}}/seed{{seed}}.log",
     conda:
@@ -49,4 +51,5 @@ rule train:
     shell:
         "python scripts/train.py --config {params.config:q} --seed {wildcards.seed}"
         " --input {input.data:q} --layout {input.layout:q} --classes {input.classes:q}"
-        " {params.vectors:q} --out {params.out:q} --threads {threads} 2> >(tee {log:q} >&2)"
+        " {params.vectors:q} --out {params.out:q} --threads {threads} --record {output.record:q}"
+        " 2> >(tee {log:q} >&2)"

@@ -2,7 +2,8 @@
 
 Arrow IPC holds the records, so that a loader reads one clip of thousands without reading the others
 and memory does not grow with the file. Arrow keeps no checksums, so each clip carries two CRC-32:
-of its index entry, checked when the file is opened, and of its blobs, checked when first read.
+of its index entry, checked when the file is opened, and of its blobs, checked when first read. The
+file's footer, without which rows may go missing, has one too.
 """
 
 import json
@@ -19,6 +20,7 @@ import pyarrow as pa
 
 from microgesture.errors import InputError
 from microgesture.files import atomic_path
+from microgesture.footers import ARROW, footer_fits, seal_footer
 
 METADATA_KEY = b"microgesture"
 CHECKSUM_KEY = b"microgesture.crc32"
@@ -31,6 +33,7 @@ INDEX_FIELDS = [
 ]
 INDEX_NAMES = [field.name for field in INDEX_FIELDS]
 CHECKSUMS = [pa.field("index_crc32", pa.uint32()), pa.field("blobs_crc32", pa.uint32())]
+SCHEMA = pa.schema([*INDEX_FIELDS, *CHECKSUMS, pa.field("blobs", pa.list_(pa.large_binary()))])
 AGAIN = "delete it and run again"
 
 
@@ -90,14 +93,15 @@ def write_records(
     path: str | Path, metadata: Mapping[str, Any], batch: int = 32
 ) -> Iterator[RecordWriter]:
     """Open a record file for writing; it appears under its name only when the block ends well."""
-    blobs = pa.field("blobs", pa.list_(pa.large_binary()))
     text = json.dumps(metadata, sort_keys=True).encode()
     stated = {METADATA_KEY: text, CHECKSUM_KEY: str(crc32(text)).encode()}
-    schema = pa.schema([*INDEX_FIELDS, *CHECKSUMS, blobs], metadata=stated)
-    with atomic_path(path) as temporary, pa.OSFile(str(temporary), "wb") as sink:
-        writer = RecordWriter(sink, schema, batch)
-        yield writer
-        writer.close()
+    schema = SCHEMA.with_metadata(stated)
+    with atomic_path(path) as temporary:
+        with pa.OSFile(str(temporary), "wb") as sink:
+            writer = RecordWriter(sink, schema, batch)
+            yield writer
+            writer.close()
+        seal_footer(temporary, ARROW)
 
 
 class Records:
@@ -140,6 +144,8 @@ class Records:
     def _table(self) -> pa.Table:
         """The file's table over a memory map, its structure checked but no blob read."""
         try:
+            if not footer_fits(self.path, ARROW):
+                raise self._damaged("not a readable record file, cut short or damaged at its end")
             table = pa.ipc.open_file(pa.memory_map(str(self.path))).read_all()
             # an offset that leads out of the file would end the process, not raise
             table.validate(full=True)
@@ -150,9 +156,9 @@ class Records:
             raise InputError(
                 f"{self.path}: not a readable record file ({reason}); {AGAIN}"
             ) from None
-        wanted = [*INDEX_NAMES, *(field.name for field in CHECKSUMS), "blobs"]
-        if table.column_names != wanted:
-            raise self._damaged(f"it has the columns {', '.join(table.column_names)}")
+        if not table.schema.equals(SCHEMA):
+            columns = ", ".join(f"{field.name} {field.type}" for field in table.schema)
+            raise self._damaged(f"its columns are {columns}, not those of this version")
         return table
 
     def _checked_index(self, table: pa.Table) -> pd.DataFrame:

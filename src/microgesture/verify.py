@@ -18,7 +18,7 @@ from microgesture.files import read_json, sha256
 from microgesture.provenance import code_hash
 
 TABLE = "ablation_table.md"
-# Settings that a step shares with the one before it, where both state them.
+# Settings that a step shares with those before it, where both state them.
 SHARED = ("variant", "layout", "stream", "padding", "length")
 Record = dict[str, Any]
 Progress = Callable[[Iterable[Any], int], Iterable[Any]]
@@ -261,7 +261,7 @@ def _config_findings(
     for file in record["outputs"]:
         if file.endswith(".json"):
             yield from _stated_findings(name, record, file, results)
-    upstream = {owners[file] for file in record["artifacts"] if file in owners}
+    upstream = _upstream(name, records, owners)
     for other in sorted(upstream):
         before = records[other]["config"] or {}
         for key in SHARED:
@@ -284,18 +284,30 @@ def _config_findings(
                     yield Finding("config", name, TABLE, what, "none", advice)
 
 
+def _upstream(name: str, records: Mapping[str, Record], owners: Mapping[str, str]) -> set[str]:
+    """All records before one, the direct ones and theirs."""
+    found, waiting = set[str](), [name]
+    while waiting:
+        artifacts = records[waiting.pop()]["artifacts"]
+        new = {owners[file] for file in artifacts if file in owners} - found
+        found |= new
+        waiting.extend(new)
+    return found
+
+
 def _stated_findings(name: str, record: Record, file: str, results: Path) -> Iterator[Finding]:
     """A JSON output that states its config or seed states those of the record."""
     try:
         stated = read_json(results / file)
     except (OSError, InputError):
         return  # missing or damaged, which its hash says already
+    if not isinstance(stated, dict):
+        return
     for key in ("config", "seed"):
-        if not isinstance(stated, dict) or not isinstance(record[key], type(stated.get(key))):
-            continue
-        if stated[key] != record[key]:
+        ours, theirs = record[key], stated.get(key)
+        if ours is not None and isinstance(theirs, type(ours)) and ours != theirs:
             advice = "delete it and run the workflow again"
-            yield Finding("config", name, file, f"{key} {record[key]}", f"{stated[key]}", advice)
+            yield Finding("config", name, file, f"{key} {ours}", str(theirs), advice)
 
 
 def _code_findings(name: str, record: Record, scripts: Path) -> Iterator[Finding]:

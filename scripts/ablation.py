@@ -5,8 +5,9 @@ import argparse
 from microgesture.claims import judge_claims
 from microgesture.classes import load_classes
 from microgesture.errors import run
-from microgesture.evaluation import load_evaluation, parse_config
+from microgesture.evaluation import files_read, load_evaluation, parse_config
 from microgesture.files import read_json, write_text
+from microgesture.steps import add_record_option, write_record
 from microgesture.tables import csv_text, markdown
 
 
@@ -22,12 +23,20 @@ def main() -> None:
     parser.add_argument("--summary", required=True, help="summary.json of the skeleton step")
     parser.add_argument("--out-md", required=True, help="table to read")
     parser.add_argument("--out-csv", required=True, help="table to compute with")
+    add_record_option(parser)
     options = parser.parse_args()
     config = parse_config(options.config)
     evaluation = load_evaluation(config, options.results, load_classes(options.classes))
     claims = judge_claims(evaluation, config.get("claims") or [])
     write_text(options.out_md, markdown(evaluation, claims, config, read_json(options.summary)))
     write_text(options.out_csv, csv_text(evaluation))
+    write_record(
+        options.record,
+        __file__,
+        config=config,
+        inputs=[*files_read(config, options.results), options.classes, options.summary],
+        outputs=[options.out_md, options.out_csv],
+    )
 
 
 if __name__ == "__main__":

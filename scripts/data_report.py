@@ -8,6 +8,7 @@ from pathlib import Path
 from microgesture.datareport import largest_layout, write_report
 from microgesture.errors import run
 from microgesture.files import read_json
+from microgesture.steps import add_record_option, write_record
 
 
 def main() -> None:
@@ -24,6 +25,7 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, required=True, help="Markdown file to write")
     parser.add_argument("--figures", type=Path, required=True, help="folder for the PNG files")
+    add_record_option(parser)
     args = parser.parse_args()
 
     layout, summary = largest_layout(args.layouts), read_json(args.summary)
@@ -32,6 +34,13 @@ def main() -> None:
         print(f"warning: {finding.line}", file=sys.stderr)
     count = "1 warning" if len(findings) == 1 else f"{len(findings)} warnings"
     print(f"{count}; see {args.out}", file=sys.stderr)
+    write_record(
+        args.record,
+        __file__,
+        config=args.about,
+        inputs=[args.skeletons, args.summary, *args.layouts],
+        outputs=[args.out, args.figures],
+    )
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from microgesture.classes import load_classes
 from microgesture.errors import run
-from microgesture.evaluation import load_evaluation, parse_config
+from microgesture.evaluation import files_read, load_evaluation, parse_config
 from microgesture.figures import plot_ablation, plot_confusion, plot_recall
+from microgesture.steps import add_record_option, write_record
 
 
 def main() -> None:
@@ -17,6 +18,7 @@ def main() -> None:
     parser.add_argument("--results", required=True, help="folder with predict/ and train/")
     parser.add_argument("--classes", required=True, help="list of classes (YAML)")
     parser.add_argument("--out-dir", required=True, help="folder for the PNG files")
+    add_record_option(parser)
     options = parser.parse_args()
     config = parse_config(options.config)
     evaluation = load_evaluation(config, options.results, load_classes(options.classes))
@@ -25,6 +27,13 @@ def main() -> None:
     plot_ablation(evaluation, out_dir / "ablation.png", generated)
     plot_recall(evaluation, out_dir / "per_class_recall.png", generated)
     plot_confusion(evaluation, out_dir / "confusion.png", generated)
+    write_record(
+        options.record,
+        __file__,
+        config=config,
+        inputs=[*files_read(config, options.results), options.classes],
+        outputs=[out_dir / f"{name}.png" for name in ("ablation", "per_class_recall", "confusion")],
+    )
 
 
 if __name__ == "__main__":

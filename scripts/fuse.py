@@ -6,6 +6,7 @@ from typing import Any
 
 from microgesture.errors import InputError, run
 from microgesture.fusion import fuse_files
+from microgesture.steps import add_record_option, write_record
 
 
 def main() -> None:
@@ -14,8 +15,12 @@ def main() -> None:
         "--members", required=True, help='JSON: prediction file -> weight, {"a.parquet": 1, ...}'
     )
     parser.add_argument("--out", required=True, help="prediction file to write")
+    add_record_option(parser)
     options = parser.parse_args()
-    fuse_files(parse_members(options.members), options.out)
+    members = parse_members(options.members)
+    fuse_files(members, options.out)
+    weights = {"weights": list(members.values())}
+    write_record(options.record, __file__, config=weights, inputs=members, outputs=[options.out])
 
 
 def parse_members(text: str) -> dict[str, float]:

@@ -10,6 +10,7 @@ from microgesture.files import sha256, write_json
 from microgesture.layouts import load_layout
 from microgesture.progress import progress
 from microgesture.provenance import made_by
+from microgesture.steps import add_record_option, write_record
 
 
 def main() -> None:
@@ -21,6 +22,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="heatmap cache to write")
     parser.add_argument("--manifest", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--threads", type=int, default=1)
+    add_record_option(parser)
     args = parser.parse_args()
 
     manifest = build_cache(
@@ -34,6 +36,14 @@ def main() -> None:
     )
     about = {"points": sha256(args.points), "made_by": made_by(__file__)}
     write_json(args.manifest, {**manifest, **about})
+    write_record(
+        args.record,
+        __file__,
+        config={"stream": args.stream, **args.config},
+        inputs=[args.points, args.layout],
+        outputs=[args.out, args.manifest],
+        known={args.out: manifest["sha256"]},
+    )
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from microgesture.classes import load_classes
 from microgesture.errors import InputError, run
 from microgesture.files import atomic_path, write_json
 from microgesture.label_vectors import label_vectors
+from microgesture.steps import add_record_option, write_record
 
 
 def main() -> None:
@@ -26,6 +27,7 @@ def main() -> None:
         required=True,
         help=".npz with the array 'vectors' (K, D), or .json with 'classes' and 'vectors'",
     )
+    add_record_option(parser)
     args = parser.parse_args()
     if args.out.suffix not in (".npz", ".json"):
         raise InputError(f"--out {args.out}: expected a name that ends in .npz or .json")
@@ -39,9 +41,11 @@ def main() -> None:
     vectors = label_vectors(names, config)
     if args.out.suffix == ".json":
         write_json(args.out, {"classes": names, "vectors": vectors.tolist()})
-        return
-    with atomic_path(args.out) as temporary:
-        np.savez(temporary, vectors=vectors)
+    else:
+        with atomic_path(args.out) as temporary:
+            np.savez(temporary, vectors=vectors)
+    inputs = [args.classes, *([config["path"]] if "path" in config else [])]
+    write_record(args.record, __file__, config=config, inputs=inputs, outputs=[args.out])
 
 
 if __name__ == "__main__":

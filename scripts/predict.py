@@ -8,6 +8,7 @@ from microgesture.errors import run
 from microgesture.files import sha256
 from microgesture.predictions import write_predictions
 from microgesture.provenance import made_by
+from microgesture.steps import add_record_option, write_record
 from microgesture.training import predict
 from microgesture.variants import choose_device, load_trained, open_input
 
@@ -20,6 +21,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for val and test.parquet")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--threads", type=int, default=1)
+    add_record_option(parser)
     args = parser.parse_args()
 
     trained = load_trained(args.model)
@@ -50,6 +52,14 @@ def main() -> None:
         write_predictions(
             path, chosen["clip_id"].tolist(), labels, chosen["subject"].tolist(), shares, about
         )
+    write_record(
+        args.record,
+        __file__,
+        config={"variant": config["variant"], **args.config},
+        seed=about["seed"],
+        inputs=[args.model, args.input, args.input.with_suffix(".arrow")],
+        outputs=[args.out / "val.parquet", args.out / "test.parquet"],
+    )
 
 
 if __name__ == "__main__":

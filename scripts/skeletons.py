@@ -11,6 +11,7 @@ from microgesture.files import sha256, write_json
 from microgesture.progress import progress
 from microgesture.provenance import made_by
 from microgesture.readers import point_order, read_clips
+from microgesture.steps import add_record_option, write_record
 from microgesture.store import read_index, write_store
 from microgesture.summary import summarise, warnings
 
@@ -22,6 +23,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="Parquet file to write")
     parser.add_argument("--summary", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--workers", type=int, default=1, help="processes that read")
+    add_record_option(parser)
     args = parser.parse_args()
 
     names = load_classes(args.classes)
@@ -34,6 +36,15 @@ def main() -> None:
     write_json(args.summary, summary)
     for line in warnings(summary):
         print(f"note: {line}", file=sys.stderr)
+    write_record(
+        args.record,
+        __file__,
+        config=args.data,
+        inputs=[args.classes],
+        outputs=[args.out, args.summary],
+        data=args.data,
+        known={args.out: summary["sha256"]},
+    )
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from microgesture.files import sha256, write_json
 from microgesture.layouts import load_layout
 from microgesture.progress import progress
 from microgesture.provenance import made_by
+from microgesture.steps import add_record_option, write_record
 from microgesture.store import iter_store, read_metadata
 from microgesture.streams import build_stream
 
@@ -22,6 +23,7 @@ def main() -> None:
     parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
     parser.add_argument("--out", type=Path, required=True, help="stream file to write")
     parser.add_argument("--manifest", type=Path, required=True, help="JSON file to write")
+    add_record_option(parser)
     args = parser.parse_args()
 
     clips = progress(iter_store(args.skeletons), "clips")
@@ -30,6 +32,14 @@ def main() -> None:
     manifest = build_stream(clips, layout, names, args.config, args.out, order)
     about = {"skeletons": sha256(args.skeletons), "made_by": made_by(__file__)}
     write_json(args.manifest, {**manifest, **about})
+    write_record(
+        args.record,
+        __file__,
+        config={"layout": layout.name, **args.config},
+        inputs=[args.skeletons, args.layout, args.classes],
+        outputs=[args.out, args.manifest],
+        known={args.out: manifest["sha256"]},
+    )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """Write the challenge submissions, from the seed that is best on the validation clips."""
 
 import argparse
+from pathlib import Path
 
 from microgesture.errors import InputError, run
-from microgesture.submission import make_submission
+from microgesture.steps import add_record_option, write_record
+from microgesture.submission import FILES, make_submission
 
 
 def main() -> None:
@@ -12,6 +14,7 @@ def main() -> None:
     parser.add_argument("--val", required=True, nargs="+", help="validation file of each seed")
     parser.add_argument("--test", required=True, nargs="+", help="test file of each seed")
     parser.add_argument("--out-dir", required=True, help="folder for the submission files")
+    add_record_option(parser)
     options = parser.parse_args()
     seeds = options.seeds
     if len(set(seeds)) < len(seeds) or not len(seeds) == len(options.val) == len(options.test):
@@ -20,7 +23,15 @@ def main() -> None:
             "files; expected one file of each for each seed, in the same order"
         )
     validation = dict(zip(seeds, options.val, strict=True))
-    make_submission(validation, dict(zip(seeds, options.test, strict=True)), options.out_dir)
+    made = make_submission(validation, dict(zip(seeds, options.test, strict=True)), options.out_dir)
+    write_record(
+        options.record,
+        __file__,
+        config={"seeds": seeds},
+        seed=made["seed"],
+        inputs=[*options.val, *options.test],
+        outputs=[Path(options.out_dir, name) for name in FILES],
+    )
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from microgesture.errors import run
+from microgesture.steps import add_record_option, write_record
 from microgesture.synthetic.release import generate
 
 
@@ -13,8 +14,12 @@ def main() -> None:
     parser.add_argument("--config", type=json.loads, required=True, help="data.generate, as JSON")
     parser.add_argument("--out", type=Path, required=True, help="folder of the release")
     parser.add_argument("--workers", type=int, default=1, help="processes that generate")
+    add_record_option(parser)
     args = parser.parse_args()
-    generate(args.config, args.out, args.workers)
+    manifest = generate(args.config, args.out, args.workers)
+    known = {args.out / name: digest for name, digest in manifest["files"].items()}
+    outputs = [args.out / "manifest.json", *known]
+    write_record(args.record, __file__, config=args.config, inputs=[], outputs=outputs, known=known)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from microgesture.layouts import load_layout
 from microgesture.models import count_parameters
 from microgesture.models.pretrained import load_pretrained
 from microgesture.provenance import made_by
+from microgesture.steps import add_record_option, write_record
 from microgesture.training import train
 from microgesture.variants import choose_device, choose_precision, new_model, open_input
 
@@ -32,6 +33,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--threads", type=int, default=1)
+    add_record_option(parser)
     args = parser.parse_args()
 
     config, layout, names = args.config, load_layout(args.layout), load_classes(args.classes)
@@ -85,6 +87,15 @@ def main() -> None:
     save_checkpoint(args.out / "model.safetensors", state, about | made_of)
     write_json(args.out / "timing.json", {"train_seconds": seconds, "device": str(device)})
     write_json(args.out / "metrics.json", metrics)
+    read = [args.input, args.input.with_suffix(".arrow"), args.layout, args.classes]
+    write_record(
+        args.record,
+        __file__,
+        config=config,
+        seed=args.seed,
+        inputs=[*read, *filter(None, [args.vectors, pretrained])],
+        outputs=[args.out / f for f in ("model.safetensors", "metrics.json", "timing.json")],
+    )
 
 
 if __name__ == "__main__":

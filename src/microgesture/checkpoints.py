@@ -1,10 +1,12 @@
 """Trained weights as safetensors, with everything that is needed to use them."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -19,9 +21,23 @@ def save_checkpoint(
     path: str | Path, state: Mapping[str, Tensor], metadata: Mapping[str, Any]
 ) -> None:
     """Write weights and what they mean, atomically."""
-    stated = {METADATA_KEY: json.dumps(metadata, sort_keys=True)}
+    about = json.loads(json.dumps(metadata))
+    # one entry: several would come in another order every time
+    whole = {"about": about, "sha256": checksum(state, about)}
+    stated = {METADATA_KEY: json.dumps(whole, sort_keys=True)}
     with atomic_path(path) as temporary:
         save_file({name: value.contiguous() for name, value in state.items()}, temporary, stated)
+
+
+def checksum(state: Mapping[str, Tensor], about: Mapping[str, Any]) -> str:
+    """SHA-256 over the metadata and every tensor's name, type, shape and bytes."""
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    for name, value in sorted(state.items()):
+        digest.update(f"{name} {value.dtype} {list(value.shape)}\n".encode())
+        digest.update(
+            value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+        )
+    return digest.hexdigest()
 
 
 def load_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -41,4 +57,11 @@ def load_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
         raise InputError(f"{path}: not a readable checkpoint ({error}); train it again") from None
     if METADATA_KEY not in stated:
         raise InputError(f"{path}: a checkpoint of another program; it says nothing of its classes")
-    return state, json.loads(stated[METADATA_KEY])
+    try:
+        whole = json.loads(stated[METADATA_KEY])
+        about, digest = whole["about"], whole["sha256"]
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{path}: its metadata is unreadable; train it again") from None
+    if digest != checksum(state, about):
+        raise InputError(f"{path}: damaged, it does not fit its checksum; train it again")
+    return state, about

@@ -1,7 +1,7 @@
 """Reading every variant's predictions into one checked set of rows, for the table and figures."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -219,6 +219,21 @@ def load_evaluation(config: dict[str, Any], results: str | Path, classes: list[s
         epoch_by_top1=None if None in by_top1 else all(by_top1),
         devices=tuple(sorted({run["device"] for run in every if "device" in run})),
     )
+
+
+def files_read(config: Mapping[str, Any], results: str | Path) -> list[Path]:
+    """The predictions, metrics and times that `load_evaluation` goes back to."""
+    results = Path(results)
+    rows, runs = [*config["variants"], *(config.get("fusions") or {})], []
+    for seed in sorted(config["seeds"]):
+        for split in ("val", "test"):
+            runs += [_prediction_path(results, name, seed, split) for name in rows]
+        for name in config["variants"]:
+            # a run is seed0, or seed0-fold2 and others under cross-validation
+            folders = (results / "train" / name).glob(f"seed{seed}*")
+            mine = [one for one in folders if one.name.split("-")[0] == f"seed{seed}"]
+            runs += [one / file for one in mine for file in ("metrics.json", "timing.json")]
+    return sorted(path for path in runs if path.is_file())
 
 
 def _entries(config: dict[str, Any]) -> dict[str, dict[str, Any]]:

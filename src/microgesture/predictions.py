@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from microgesture.errors import InputError
 from microgesture.files import atomic_path
+from microgesture.footers import PARQUET, READING, WRITING, check_parquet, seal_footer
 
 UNKNOWN = -1
 SUM_TOLERANCE = 1e-3
@@ -119,7 +120,8 @@ def write_predictions(
         metadata={_METADATA_KEY: text.encode(), _CLASSES_KEY: str(num_classes).encode()},
     )
     with atomic_path(path) as temporary:
-        pq.write_table(pa.Table.from_arrays(columns, schema=schema), temporary, compression="zstd")
+        pq.write_table(pa.Table.from_arrays(columns, schema=schema), temporary, **WRITING)
+        seal_footer(temporary, PARQUET)
 
 
 def read_predictions(path: str | Path) -> Predictions:
@@ -160,11 +162,12 @@ def read_predictions(path: str | Path) -> Predictions:
 
 def _read_table(path: Path) -> pa.Table:
     """Read the four columns, cast to their types."""
+    if not path.exists():
+        raise InputError(f"{path}: no such prediction file; run the step that writes it")
+    check_parquet(path)
     try:
-        table = pq.read_table(path)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such prediction file; run the step that writes it") from None
-    except (OSError, pa.ArrowInvalid) as error:
+        table = pq.read_table(path, **READING)
+    except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path}: not a readable Parquet file ({error}); write it anew") from None
     missing = [name for name in _COLUMNS if name not in table.column_names]
     if missing:
@@ -175,7 +178,7 @@ def _read_table(path: Path) -> pa.Table:
     schema = pa.schema(_COLUMNS.items(), metadata=table.schema.metadata)
     try:
         return table.select(list(_COLUMNS)).cast(schema)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+    except pa.ArrowException as error:
         wanted = ", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())
         raise InputError(f"{path}: columns of another type ({error}); expected {wanted}") from None
 

@@ -109,15 +109,16 @@ def frames_digest(data: Mapping[str, Any]) -> str | None:
         return None
     digest = hashlib.sha256()
     root = Path(data["root"])
-    for place, below, files in os.walk(root):
-        below.sort()
+    for path in frame_files(root):
+        line = f"{path.relative_to(root).as_posix()} {path.lstat().st_size}\n"
+        digest.update(line.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def frame_files(root: Path, below: bool = True) -> Iterator[Path]:
+    """Frames of OpenPose in a folder, and in those below it, folder by folder in a fixed order."""
+    for place, inner, files in os.walk(root):
+        inner[:] = sorted(inner) if below else []
         for name in sorted(files):
             if name.endswith("_keypoints.json"):
-                path = Path(place, name)
-                size = path.lstat().st_size
-                digest.update(
-                    f"{path.relative_to(root).as_posix()} {size}\n".encode(
-                        "utf-8", "surrogateescape"
-                    )
-                )
-    return digest.hexdigest()
+                yield Path(place, name)

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from microgesture.errors import InputError
 from microgesture.files import atomic_path
+from microgesture.footers import PARQUET, READING, WRITING, check_parquet, readable, seal_footer
 from microgesture.points import OPENPOSE, ORDERS
 
 SPLITS = ("train", "val", "test")
@@ -230,18 +231,17 @@ def write_store(
     schema = SCHEMA.with_metadata({METADATA_KEY: json.dumps(metadata, sort_keys=True)})
     written = Written()
     pending: list[Clip] = []
-    with (
-        atomic_path(path) as temporary,
-        pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
-    ):
-        checked = _checked(items, set(class_names), source_format, ORDERS[order].count)
-        for clip in _accepted(checked, source_format, on_bad_clip, written):
-            pending.append(clip)
-            if len(pending) == row_group:
+    with atomic_path(path) as temporary:
+        with pq.ParquetWriter(temporary, schema, **WRITING) as writer:
+            checked = _checked(items, set(class_names), source_format, ORDERS[order].count)
+            for clip in _accepted(checked, source_format, on_bad_clip, written):
+                pending.append(clip)
+                if len(pending) == row_group:
+                    writer.write_batch(_batch(pending, schema))
+                    pending = []
+            if pending:
                 writer.write_batch(_batch(pending, schema))
-                pending = []
-        if pending:
-            writer.write_batch(_batch(pending, schema))
+        seal_footer(temporary, PARQUET)
     return written
 
 
@@ -300,13 +300,8 @@ def open_parquet(path: str | Path) -> pq.ParquetFile:
         If the file is missing or is not Parquet.
 
     """
-    try:
-        return pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: does not exist; check the path") from error
-    except (pa.ArrowException, OSError, UnicodeError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: cannot be read as a Parquet file: {reason}") from error
+    with readable(path):
+        return pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False, **READING)
 
 
 def iter_batches(
@@ -323,6 +318,7 @@ def iter_batches(
 
 def _open_store(path: str | Path) -> pq.ParquetFile:
     parquet = open_parquet(path)
+    check_parquet(path)
     if METADATA_KEY not in (parquet.schema_arrow.metadata or {}):
         raise InputError(f"{path}: is not a skeleton store; write it with scripts/skeletons.py")
     found = _metadata(parquet)["points"]
@@ -347,7 +343,7 @@ def iter_store(path: str | Path) -> Iterator[Clip]:
         If the file is missing or is not a skeleton store.
 
     """
-    with _open_store(path) as parquet:
+    with _open_store(path) as parquet, readable(path):
         count = ORDERS[_metadata(parquet)["points"]].count
         for index, flat in iter_batches(parquet, SCHEMA.names):
             frames = index.pop("num_frames")
@@ -358,7 +354,7 @@ def iter_store(path: str | Path) -> Iterator[Clip]:
 
 def read_index(path: str | Path) -> pd.DataFrame:
     """All columns of a store but the points, in file order."""
-    with _open_store(path) as parquet:
+    with _open_store(path) as parquet, readable(path):
         return parquet.read(columns=INDEX_COLUMNS).to_pandas()
 
 

@@ -16,6 +16,7 @@ from microgesture.predictions import UNKNOWN, Predictions, read_predictions
 
 KAGGLE_NAME = "kaggle2025.csv"
 CODALAB_NAME = "Submission.zip"
+FILES = (KAGGLE_NAME, CODALAB_NAME, "submission.json")
 _CODALAB_MEMBER = "Submission.csv"
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold: the bytes do not tell the day
 

@@ -5,7 +5,8 @@
 rule synthesize:
     """Generate the embedded data set, written as a MiGA 2025 release."""
     output:
-        f"{RESULTS}/release/manifest.json",
+        manifest=f"{RESULTS}/release/manifest.json",
+        record=f"{RESULTS}/provenance/synthesize.json",
     log:
         f"{RESULTS}/logs/synthesize.log",
     conda:
@@ -13,10 +14,10 @@ rule synthesize:
     params:
         code=code("synthesize"),
         config=as_json(config["data"].get("generate")),
-        out=subpath(output[0], parent=True),
+        out=subpath(output.manifest, parent=True),
     shell:
         "python scripts/synthesize.py --config {params.config:q} --out {params.out:q}"
-        " --workers {threads} 2> >(tee {log:q} >&2)"
+        " --workers {threads} --record {output.record:q} 2> >(tee {log:q} >&2)"
 
 
 rule skeletons:
@@ -27,6 +28,7 @@ rule skeletons:
     output:
         clips=f"{RESULTS}/skeletons/clips.parquet",
         summary=f"{RESULTS}/skeletons/summary.json",
+        record=f"{RESULTS}/provenance/skeletons.json",
     log:
         f"{RESULTS}/logs/skeletons.log",
     conda:
@@ -38,7 +40,7 @@ rule skeletons:
     shell:
         "python scripts/skeletons.py --data {params.data:q} --classes {input.classes:q}"
         " --out {output.clips:q} --summary {output.summary:q} --workers {threads}"
-        " 2> >(tee {log:q} >&2)"
+        " --record {output.record:q} 2> >(tee {log:q} >&2)"
 
 
 rule streams:
@@ -50,6 +52,7 @@ rule streams:
     output:
         points=f"{RESULTS}/streams/{{layout}}-{{cleaning}}-{{timeline}}.arrow",
         manifest=f"{RESULTS}/streams/{{layout}}-{{cleaning}}-{{timeline}}.json",
+        record=f"{RESULTS}/provenance/streams/{{layout}}-{{cleaning}}-{{timeline}}.json",
     log:
         f"{RESULTS}/logs/streams/{{layout}}-{{cleaning}}-{{timeline}}.log",
     conda:
@@ -62,7 +65,7 @@ rule streams:
     shell:
         "python scripts/streams.py --config {params.config:q} --skeletons {input.skeletons:q}"
         " --layout {input.layout:q} --classes {input.classes:q} --out {output.points:q}"
-        " --manifest {output.manifest:q} 2> >(tee {log:q} >&2)"
+        " --manifest {output.manifest:q} --record {output.record:q} 2> >(tee {log:q} >&2)"
 
 
 rule folds:
@@ -70,7 +73,8 @@ rule folds:
     input:
         skeletons=rules.skeletons.output.clips,
     output:
-        f"{RESULTS}/folds.json",
+        folds=f"{RESULTS}/folds.json",
+        record=f"{RESULTS}/provenance/folds.json",
     log:
         f"{RESULTS}/logs/folds.log",
     conda:
@@ -80,4 +84,4 @@ rule folds:
         folds=config["folds"],
     shell:
         "python scripts/folds.py --skeletons {input.skeletons:q} --folds {params.folds}"
-        " --out {output:q} 2> >(tee {log:q} >&2)"
+        " --out {output.folds:q} --record {output.record:q} 2> >(tee {log:q} >&2)"

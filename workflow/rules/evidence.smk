@@ -9,7 +9,8 @@ rule robustness:
         skeletons=rules.skeletons.output.clips,
         folds=folds_of,
     output:
-        f"{RESULTS}/robustness/{{variant}}/{{run}}.csv",
+        csv=f"{RESULTS}/robustness/{{variant}}/{{run}}.csv",
+        record=f"{RESULTS}/provenance/robustness/{{variant}}/{{run}}.json",
     log:
         f"{RESULTS}/logs/robustness/{{variant}}/{{run}}.log",
     conda:
@@ -22,8 +23,8 @@ rule robustness:
         fold=fold_options,
     shell:
         "python scripts/robustness.py --config {params.config:q} --model {input.model:q}"
-        " --skeletons {input.skeletons:q} {params.fold:q} --out {output:q} --threads {threads}"
-        " 2> >(tee {log:q} >&2)"
+        " --skeletons {input.skeletons:q} {params.fold:q} --out {output.csv:q} --threads {threads}"
+        " --record {output.record:q} 2> >(tee {log:q} >&2)"
 
 
 rule occlusion:
@@ -33,7 +34,8 @@ rule occlusion:
         skeletons=rules.skeletons.output.clips,
         folds=folds_of,
     output:
-        f"{RESULTS}/occlusion/{{variant}}/{{run}}.json",
+        json=f"{RESULTS}/occlusion/{{variant}}/{{run}}.json",
+        record=f"{RESULTS}/provenance/occlusion/{{variant}}/{{run}}.json",
     log:
         f"{RESULTS}/logs/occlusion/{{variant}}/{{run}}.log",
     conda:
@@ -46,5 +48,5 @@ rule occlusion:
         fold=fold_options,
     shell:
         "python scripts/occlusion.py --config {params.config:q} --model {input.model:q}"
-        " --skeletons {input.skeletons:q} {params.fold:q} --out {output:q} --threads {threads}"
-        " 2> >(tee {log:q} >&2)"
+        " --skeletons {input.skeletons:q} {params.fold:q} --out {output.json:q} --threads {threads}"
+        " --record {output.record:q} 2> >(tee {log:q} >&2)"

@@ -11,6 +11,7 @@ rule heatmaps:
     output:
         cache=f"{RESULTS}/heatmaps/{{stream}}-{{layout}}-{{cleaning}}-{{timeline}}.arrow",
         manifest=f"{RESULTS}/heatmaps/{{stream}}-{{layout}}-{{cleaning}}-{{timeline}}.json",
+        record=f"{RESULTS}/provenance/heatmaps/{{stream}}-{{layout}}-{{cleaning}}-{{timeline}}.json",
     log:
         f"{RESULTS}/logs/heatmaps/{{stream}}-{{layout}}-{{cleaning}}-{{timeline}}.log",
     conda:
@@ -21,4 +22,5 @@ rule heatmaps:
     shell:
         "python scripts/heatmaps.py --config {params.config:q} --points {input.points:q}"
         " --stream {wildcards.stream} --layout {input.layout:q} --out {output.cache:q}"
-        " --manifest {output.manifest:q} --threads {threads} 2> >(tee {log:q} >&2)"
+        " --manifest {output.manifest:q} --threads {threads} --record {output.record:q}"
+        " 2> >(tee {log:q} >&2)"

@@ -10,6 +10,7 @@ rule predict:
     output:
         val=f"{RESULTS}/predict/{{variant}}/{{run}}/val.parquet",
         test=f"{RESULTS}/predict/{{variant}}/{{run}}/test.parquet",
+        record=f"{RESULTS}/provenance/predict/{{variant}}/{{run}}.json",
     log:
         f"{RESULTS}/logs/predict/{{variant}}/{{run}}.log",
     conda:
@@ -24,7 +25,7 @@ rule predict:
     shell:
         "python scripts/predict.py --config {params.config:q} --model {input.model:q}"
         " --input {input.data:q} {params.fold:q} --out {params.out:q} --threads {threads}"
-        " 2> >(tee {log:q} >&2)"
+        " --record {output.record:q} 2> >(tee {log:q} >&2)"
 
 
 rule fuse:
@@ -35,6 +36,7 @@ rule fuse:
     output:
         val=f"{RESULTS}/predict/{{fusion}}/{{run}}/val.parquet",
         test=f"{RESULTS}/predict/{{fusion}}/{{run}}/test.parquet",
+        record=f"{RESULTS}/provenance/fuse/{{fusion}}/{{run}}.json",
     log:
         f"{RESULTS}/logs/fuse/{{fusion}}/{{run}}.log",
     conda:
@@ -45,7 +47,7 @@ rule fuse:
     shell:
         "python scripts/fuse.py --config {params.config:q} --val {input.val:q}"
         " --test {input.test:q} --out-val {output.val:q} --out-test {output.test:q}"
-        " 2> >(tee {log:q} >&2)"
+        " --record {output.record:q} 2> >(tee {log:q} >&2)"
 
 
 if config["folds"] is not None:
@@ -58,7 +60,8 @@ if config["folds"] is not None:
                 for run in runs_of(wildcards.seed)
             ],
         output:
-            f"{RESULTS}/predict/{{row}}/seed{{seed}}/{{split}}.parquet",
+            pooled=f"{RESULTS}/predict/{{row}}/seed{{seed}}/{{split}}.parquet",
+            record=f"{RESULTS}/provenance/pool/{{row}}/seed{{seed}}-{{split}}.json",
         log:
             f"{RESULTS}/logs/pool/{{row}}/seed{{seed}}-{{split}}.log",
         conda:
@@ -66,4 +69,5 @@ if config["folds"] is not None:
         params:
             code=code("pool"),
         shell:
-            "python scripts/pool.py --files {input:q} --out {output:q} 2> >(tee {log:q} >&2)"
+            "python scripts/pool.py --files {input:q} --out {output.pooled:q}"
+            " --record {output.record:q} 2> >(tee {log:q} >&2)"

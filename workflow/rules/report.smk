@@ -16,6 +16,7 @@ rule data_report:
             caption="../report/data_report.rst",
             category="Data",
         ),
+        record=f"{RESULTS}/provenance/data_report.json",
     log:
         f"{RESULTS}/logs/data_report.log",
     conda:
@@ -31,4 +32,4 @@ rule data_report:
     shell:
         "python scripts/data_report.py --skeletons {input.skeletons:q} --summary {input.summary:q}"
         " --layouts {input.layouts:q} --about {params.about:q} --out {output.md:q}"
-        " --figures {output.figures:q} 2> >(tee {log:q} >&2)"
+        " --figures {output.figures:q} --record {output.record:q} 2> >(tee {log:q} >&2)"

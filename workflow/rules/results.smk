@@ -18,6 +18,7 @@ rule ablation_table:
             caption="../report/ablation_table.rst",
             category="Results",
         ),
+        record=f"{RESULTS}/provenance/ablation_table.json",
     log:
         f"{RESULTS}/logs/ablation_table.log",
     conda:
@@ -29,7 +30,7 @@ rule ablation_table:
     shell:
         "python scripts/ablation.py --config {params.config:q} --results {params.results:q}"
         " --classes {input.classes:q} --summary {input.summary:q} --out-md {output.md:q}"
-        " --out-csv {output.csv:q} 2> >(tee {log:q} >&2)"
+        " --out-csv {output.csv:q} --record {output.record:q} 2> >(tee {log:q} >&2)"
 
 
 rule figures:
@@ -41,6 +42,7 @@ rule figures:
         classes=config["classes"],
     output:
         report(figure_files(), caption="../report/figures.rst", category="Results"),
+        record=f"{RESULTS}/provenance/figures.json",
     log:
         f"{RESULTS}/logs/figures.log",
     conda:
@@ -52,7 +54,8 @@ rule figures:
         out=subpath(output[0], parent=True),
     shell:
         "python scripts/figures.py --config {params.config:q} --results {params.results:q}"
-        " --classes {input.classes:q} --out-dir {params.out:q} 2> >(tee {log:q} >&2)"
+        " --classes {input.classes:q} --out-dir {params.out:q} --record {output.record:q}"
+        " 2> >(tee {log:q} >&2)"
 
 
 rule curves:
@@ -61,6 +64,7 @@ rule curves:
         metrics=expand(rules.train.output.metrics, variant=VARIANTS, run=RUNS),
     output:
         report(curve_files(), caption="../report/curves.rst", category="Training"),
+        record=f"{RESULTS}/provenance/curves.json",
     log:
         f"{RESULTS}/logs/curves.log",
     conda:
@@ -70,7 +74,7 @@ rule curves:
         out=subpath(output[0], parent=True),
     shell:
         "python scripts/curves.py --metrics {input.metrics:q} --out-dir {params.out:q}"
-        " 2> >(tee {log:q} >&2)"
+        " --record {output.record:q} 2> >(tee {log:q} >&2)"
 
 
 rule submission:
@@ -80,6 +84,7 @@ rule submission:
         test=submitted("test"),
     output:
         submission_files(),
+        record=f"{RESULTS}/provenance/submission.json",
     log:
         f"{RESULTS}/logs/submission.log",
     conda:
@@ -90,4 +95,5 @@ rule submission:
         out=subpath(output[0], parent=True),
     shell:
         "python scripts/submission.py --seeds {params.seeds} --val {input.val:q}"
-        " --test {input.test:q} --out-dir {params.out:q} 2> >(tee {log:q} >&2)"
+        " --test {input.test:q} --out-dir {params.out:q} --record {output.record:q}"
+        " 2> >(tee {log:q} >&2)"

@@ -6,7 +6,8 @@ rule label_vectors:
     input:
         classes=config["classes"],
     output:
-        f"{RESULTS}/labels/vectors.npz",
+        vectors=f"{RESULTS}/labels/vectors.npz",
+        record=f"{RESULTS}/provenance/label_vectors.json",
     log:
         f"{RESULTS}/logs/label_vectors.log",
     conda:
@@ -16,7 +17,7 @@ rule label_vectors:
         config=as_json({k: v for k, v in config["semantic"].items() if k != "weight"}),
     shell:
         "python scripts/label_vectors.py --classes {input.classes:q} --config {params.config:q}"
-        " --out {output:q} 2> >(tee {log:q} >&2)"
+        " --out {output.vectors:q} --record {output.record:q} 2> >(tee {log:q} >&2)"
 
 
 rule train:
@@ -32,6 +33,7 @@ rule train:
         model=f"{RESULTS}/train/{{variant}}/{{run}}/model.safetensors",
         metrics=f"{RESULTS}/train/{{variant}}/{{run}}/metrics.json",
         timing=f"{RESULTS}/train/{{variant}}/{{run}}/timing.json",
+        record=f"{RESULTS}/provenance/train/{{variant}}/{{run}}.json",
     log:
         f"{RESULTS}/logs/train/{{variant}}/{{run}}.log",
     conda:
@@ -54,4 +56,5 @@ rule train:
     shell:
         "{params.launch} scripts/train.py --config {params.config:q} --seed {params.seed}"
         " --input {input.data:q} --layout {input.layout:q} --classes {input.classes:q}"
-        " {params.vectors:q} {params.fold:q} --out {params.out:q} --resume-dir {params.resume:q} --threads {threads} 2> >(tee {log:q} >&2)"
+        " {params.vectors:q} {params.fold:q} --out {params.out:q} --resume-dir {params.resume:q} --threads {threads}"
+        " --record {output.record:q} 2> >(tee {log:q} >&2)"

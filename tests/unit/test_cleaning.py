@@ -1,3 +1,4 @@
+from dataclasses import replace
 from statistics import median
 
 import numpy as np
@@ -9,7 +10,9 @@ from hypothesis.extra.numpy import arrays
 from microgesture.cleaning import clean, other_person, outliers, shoulder_width
 from microgesture.errors import InputError
 from microgesture.points import KINECT
+from microgesture.records import Records
 from microgesture.smoothing import one_euro, savgol
+from microgesture.streams import build_stream, stream_points
 from tests.conftest import make_clip
 
 CONFIG = {"min_score": 0.1, "max_jump": 1.5}
@@ -219,3 +222,18 @@ def test_other_orders_are_cleaned_by_their_own_shoulders():
     wanted = {**CONFIG, "outliers": {"frames": 5, "deviations": 4}}
     assert np.argwhere(clean(points, wanted, KINECT)[..., 2] == 0).tolist() == [[6, 11]]
     assert shoulder_width(points, KINECT) == 80
+
+
+def test_a_stream_is_smoothed_at_the_frame_rate_of_each_clip(layout22, tmp_path):
+    wanted = {**CONFIG, "smooth": {"method": "one_euro", "min_cutoff": 1.0, "beta": 0.5}}
+    clips = [replace(make_clip(f"{fps}", 20), fps=fps) for fps in (25.0, 50.0)]
+    stream = {"cleaning": wanted, "length": None, "on_bad_clip": "stop"}
+    build_stream(clips, layout22, ["left", "right"], stream, tmp_path / "s.arrow")
+    records = Records(tmp_path / "s.arrow")
+    slow, fast = (stream_points(records, row) for row in range(2))
+    for clip, points in zip(clips, (slow, fast), strict=True):
+        expected = clean(clip.points, wanted, fps=clip.fps)[:, layout22.points]
+        assert np.array_equal(points, expected)
+    assert np.abs(np.diff(slow[..., :2], axis=0)).mean() > (
+        np.abs(np.diff(fast[..., :2], axis=0)).mean()
+    )

@@ -2,17 +2,19 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from microgesture.errors import InputError
 from microgesture.files import write_json
+from microgesture.layouts import load_layout
 from microgesture.perturbation import KINDS, perturb
-from microgesture.points import OPENPOSE
+from microgesture.points import KINECT, OPENPOSE
 from microgesture.robustness import accuracies, labelled_tests, measure, write_measured
 from microgesture.store import write_store
-from tests.conftest import make_clip
+from tests.conftest import REPOSITORY, make_clip
 from tests.unit.test_recordings import run_script
 from tests.watcher import CLASSES, FRAMES, make_tests, save_untrained, watcher
 
@@ -102,6 +104,26 @@ def test_a_store_of_other_classes_or_without_labels_is_refused(stored, layout22,
     write_store(tmp_path / "s.parquet", [make_clip(split="val")], CLASSES, "test")
     with pytest.raises(InputError, match="no labelled clip in the split test"):
         labelled_tests(tmp_path / "s.parquet", watcher(layout22, JOINT), None, None)
+
+
+def test_a_store_of_kinect_points_is_measured(layout22, tmp_path):
+    layout = load_layout(REPOSITORY / "config/layouts/kinect25.yaml")
+    clips = make_tests(6, layout, JOINT)  # its point of Kinect, cut out of OpenPose's
+    clips = [replace(clip, points=clip.points[:, : KINECT.count]) for clip in clips]
+    write_store(tmp_path / "k.parquet", clips, CLASSES, "test", order=KINECT.name)
+    model = watcher(layout, JOINT)
+    rows = measured((tmp_path / "k.parquet",), model, {**CONFIG, "occlude": [1]})
+    assert rows[0].top1 == 1 and rows[2].top1 == 0
+    right = [
+        (perturb(clip, "occlude", 1, 0, KINECT).points[:, 10, 2].mean() >= 0.5)
+        == (clip.label == "left")
+        for clip in clips
+    ]
+    assert rows[-1].kind == "occlude" and rows[-1].top1 == np.mean(right) < 1
+    with pytest.raises(
+        InputError, match=r"holds kinect25-v1 and 2 classes, but model\.safetensors"
+    ):
+        labelled_tests(tmp_path / "k.parquet", watcher(layout22, JOINT), None, None)
 
 
 def test_a_level_of_no_sense_is_refused_before_anything_is_measured(stored, layout22):

@@ -1,6 +1,7 @@
 """The orders of points that a skeleton store may hold; its metadata and every layout name one."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,8 @@ class PointOrder:
         The two shoulders, whose distance is the measure of a person's size.
     head_and_shoulders : tuple of int
         Points whose middle says where a person is.
+    regions : mapping
+        Points of each part of the body that something can hide as a whole; they overlap.
 
     """
 
@@ -24,11 +27,45 @@ class PointOrder:
     count: int
     shoulders: tuple[int, int]
     head_and_shoulders: tuple[int, ...]
+    regions: Mapping[str, tuple[int, ...]] = field(compare=False)
+
+
+def _sides(
+    head: tuple[int, ...],
+    hands: tuple[tuple[int, ...], tuple[int, ...]],
+    elbows: tuple[int, int],
+) -> dict[str, tuple[int, ...]]:
+    """Regions from the head, the left and right hand with its wrist, and the elbows."""
+    left, right = hands
+    return {
+        "head": head,
+        "left_hand": left,
+        "right_hand": right,
+        "hands": (*left, *right),
+        "left_arm": (elbows[0], *left),
+        "right_arm": (elbows[1], *right),
+    }
 
 
 # BODY_25 0-24, face 25-94, left hand 95-115, right hand 116-136
-OPENPOSE = PointOrder("openpose137-v1", 137, (2, 5), (0, 1, 2, 5, 15, 16, 17, 18))
+OPENPOSE = PointOrder(
+    "openpose137-v1",
+    137,
+    shoulders=(2, 5),
+    head_and_shoulders=(0, 1, 2, 5, 15, 16, 17, 18),
+    regions=_sides(
+        head=(0, *range(15, 19), *range(25, 95)),
+        hands=((7, *range(95, 116)), (4, *range(116, 137))),
+        elbows=(6, 3),
+    ),
+)
 # in the order of Kinect v2: spine base, spine mid, neck, head, left arm, right arm, legs, hands
-KINECT = PointOrder("kinect25-v1", 25, (8, 4), (2, 3, 4, 8, 20))
+KINECT = PointOrder(
+    "kinect25-v1",
+    25,
+    shoulders=(8, 4),
+    head_and_shoulders=(2, 3, 4, 8, 20),
+    regions=_sides(head=(3,), hands=((6, 7, 21, 22), (10, 11, 23, 24)), elbows=(5, 9)),
+)
 
 ORDERS = {order.name: order for order in (OPENPOSE, KINECT)}

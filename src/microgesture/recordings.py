@@ -142,20 +142,35 @@ def clip_shares(
         ``views`` and ``flip``, see `predict`.
 
     """
-    about, made = trained.about, trained.about["preparation"]
-    config = about["config"]
     with TemporaryDirectory(prefix="microgesture-") as folder:
         path = Path(folder, "points.arrow")
-        keys = [key for key in ("cleaning", "length", "max_gap") if key in made]
-        settings = {**{key: made[key] for key in keys}, "on_bad_clip": "skip"}
-        manifest = build_stream(clips, trained.layout, about["classes"], settings, path)
+        manifest = trained_stream(trained, clips, path)
+        return stream_shares(trained, path, testing), manifest["empty"]
+
+
+def trained_stream(trained: Trained, clips: Iterable[Clip], path: Path) -> dict[str, Any]:
+    """Write clips to a stream file as those were that a variant was trained on; its manifest.
+
+    A clip without visible points is kept, empty, and named in the manifest.
+    """
+    made = trained.about["preparation"]
+    keys = [key for key in ("cleaning", "length", "max_gap") if key in made]
+    settings = {**{key: made[key] for key in keys}, "on_bad_clip": "skip"}
+    layout, names = trained.layout, trained.about["classes"]
+    return build_stream(clips, layout, names, settings, path, layout.source)
+
+
+def stream_shares(trained: Trained, path: Path, testing: Mapping[str, Any]) -> np.ndarray:
+    """Class probabilities of all clips of a stream file, float32 (N, K); see `clip_shares`."""
+    config, made = trained.about["config"], trained.about["preparation"]
+    with TemporaryDirectory(prefix="microgesture-") as folder:
         if "stream" in made:
             drawing = {key: made[key] for key in ("size", "sigma", "padding")}
             volumes = Path(folder, "heatmaps.arrow")
             build_cache(path, trained.layout, made["stream"], drawing, volumes)
             path = volumes
         source = open_input(config, trained.layout, path)
-        shares = predict(
+        return predict(
             trained.model,
             source,
             np.arange(len(source.records)),
@@ -165,7 +180,6 @@ def clip_shares(
             flip=testing["flip"],
             batch=config["training"]["batch"],
         )
-    return shares, manifest["empty"]
 
 
 def predict_recordings(

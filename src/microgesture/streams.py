@@ -59,7 +59,8 @@ def build_stream(
     empty = []
     with write_records(path, metadata) as writer:
         for clip in clips:
-            points = clean(clip.points, config["cleaning"], ORDERS[order])[:, layout.points]
+            cleaned = clean(clip.points, config["cleaning"], ORDERS[order], clip.fps)
+            points = cleaned[:, layout.points]
             if config["length"] is not None:
                 points = align(points, config["length"], config["max_gap"])
             if not (points[..., 2] > 0).any():

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from microgesture.errors import InputError
 from microgesture.models.base import Backbone, Recognizer
+from microgesture.models.sparse import HeatmapConv
 
 EXPANSION = 4
 
@@ -24,10 +25,11 @@ class ConvNorm(nn.Module):
         kernel: tuple[int, int, int],
         stride: tuple[int, int, int] = (1, 1, 1),
         relu: bool = True,
+        conv: type[nn.Conv3d] = nn.Conv3d,
     ) -> None:
         super().__init__()
         padding = tuple(k // 2 for k in kernel)
-        self.conv = nn.Conv3d(in_channels, out_channels, kernel, stride, padding, bias=False)  # type: ignore[arg-type]
+        self.conv = conv(in_channels, out_channels, kernel, stride, padding, bias=False)  # type: ignore[arg-type]
         self.bn = nn.BatchNorm3d(out_channels)
         self.relu = relu
         nn.init.kaiming_normal_(self.conv.weight, mode="fan_out", nonlinearity="relu")
@@ -82,7 +84,8 @@ class SlowOnly(Backbone):
         zero_init_residual: bool,
     ) -> None:
         super().__init__()
-        self.conv1 = ConvNorm(in_channels, base_channels, (1, stem_kernel, stem_kernel))
+        kernel = (1, stem_kernel, stem_kernel)
+        self.conv1 = ConvNorm(in_channels, base_channels, kernel, conv=HeatmapConv)
         self.maxpool = (
             nn.MaxPool3d((1, 3, 3), stride=1, padding=(0, 1, 1)) if stem_pool else nn.Identity()
         )

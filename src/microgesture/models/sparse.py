@@ -4,10 +4,8 @@ Of a heatmap volume 0.6 to 3 % of the cells are not zero, and the dense convolut
 a training step. Here each of those cells adds its value times the weights to the cells around it.
 """
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numba
 import numpy as np
@@ -15,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-Found = TypeVar("Found")
+from microgesture.models.threads import each
+
 MAX_SHARE = 0.1
 """Largest share of cells that are not zero; above it the dense convolution is about as fast."""
 
@@ -75,7 +74,7 @@ def list_cells(x: Tensor) -> list[Cells] | None:
             return None
         return Cells(starts, places[: starts[-1]].copy(), values[: starts[-1]].copy())
 
-    found = _each(listed, clips.numpy())
+    found = each(listed, clips.numpy())
     return None if None in found else found
 
 
@@ -126,7 +125,7 @@ class _SparseConv(torch.autograd.Function):
             if dtype != weight.dtype:
                 out[n].copy_(clip)
 
-        _each(convolved, range(len(cells)))
+        each(convolved, range(len(cells)))
         return out.permute(0, 4, 1, 2, 3)
 
     @staticmethod
@@ -143,17 +142,8 @@ class _SparseConv(torch.autograd.Function):
             _gather(ctx.cells[n].starts, ctx.cells[n].places, ctx.cells[n].values, clip, turned)
             return turned
 
-        total = torch.from_numpy(np.sum(_each(summed, range(len(clips))), axis=0))
+        total = torch.from_numpy(np.sum(each(summed, range(len(clips))), axis=0))
         return total.permute(3, 0, 1, 2).flip(2, 3)[:, :, None], None, None, None, None
-
-
-def _each(function: Callable[[Any], Found], items: Any) -> list[Found]:
-    """``function`` of every item, on as many threads as torch may use."""
-    threads = min(torch.get_num_threads(), len(items))
-    if threads == 1:
-        return [function(item) for item in items]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(function, items))
 
 
 @numba.njit(cache=True, nogil=True)

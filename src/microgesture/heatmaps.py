@@ -171,7 +171,7 @@ def buffers(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 @numba.njit(inline="always", fastmath={"contract"})
-def _exp(x: float) -> float:
+def _exp(x: np.float32) -> np.float32:
     """float32 e^x for -87 < x <= 0, to 2e-7 of its value; in this form it is vectorised."""
     scaled = x * np.float32(1.4426950408889634)
     whole = np.rint(scaled)

@@ -248,7 +248,7 @@ def _difference(
                 top = given if forward else np.uint8(given + tops[c])
                 heads[t, c, 0] = np.uint8(top - tops[c]) if forward else top
                 tops[c] = top
-                first, last = np.int64(top), np.int64(top) + count
+                first, last = int(top), int(top + count)
             above = np.uint8(0)
             for i in range(first, last):
                 old_left, old_width = before[c, i]

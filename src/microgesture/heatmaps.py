@@ -43,13 +43,13 @@ def clip_box(points: np.ndarray, padding: float) -> tuple[float, float, float]:
         Left, top and side in pixels.
 
     """
-    seen = points[points[..., 2] > 0][:, :2].astype(float)
-    if not len(seen):
+    seen = points[..., 2] > 0
+    if not seen.any():
         return 0.0, 0.0, MIN_BOX_SIDE
-    low, high = seen.min(axis=0), seen.max(axis=0)
-    side = max(float((high - low).max()) * (1 + padding), MIN_BOX_SIDE)
-    left, top = (low + high) / 2 - side / 2
-    return float(left), float(top), side
+    x, y = points[..., 0][seen], points[..., 1][seen]
+    left, right, top, bottom = map(float, (x.min(), x.max(), y.min(), y.max()))
+    side = max(max(right - left, bottom - top) * (1 + padding), MIN_BOX_SIDE)
+    return (left + right) / 2 - side / 2, (top + bottom) / 2 - side / 2, side
 
 
 def to_grid(points: np.ndarray, box: tuple[float, float, float], size: int) -> np.ndarray:
@@ -124,7 +124,8 @@ def draw(
 
     """
     if boxes is None:
-        boxes = np.tile(np.array([0, out.shape[2], 0, out.shape[3]], np.int32), (*out.shape[:2], 1))
+        out[...] = 0
+        boxes = np.zeros((*out.shape[:2], 4), np.int32)
     paint(strokes(persons, stream, edges), sigma, out, boxes)
 
 

@@ -80,16 +80,27 @@ class Input(ABC):
         """Turn stacked samples, on their device, into what the network takes."""
 
 
-def _shares(points: np.ndarray, padding: float) -> np.ndarray:
-    """Points of a clip with x and y in shares of its box, float64 (T, V, 3); 0 where missing."""
-    left, top, side = clip_box(points, padding)
-    shares = (points - [left, top, 0]) / [side, side, 1]
-    return np.where(points[..., 2:] > 0, shares, 0)
+class _Places:
+    """Points of a stream file in shares of their clip's box, which is looked for only once."""
 
+    def __init__(self, records: Records, padding: float) -> None:
+        self._records, self._padding = records, padding
+        self._boxes: dict[int, tuple[float, float, float]] = {}
 
-def _chosen(frames: np.ndarray, indices: np.ndarray) -> np.ndarray:
-    """Frames at the indices; zeros where an index is `PADDING`."""
-    return np.where((indices == PADDING)[:, None, None], 0, frames[indices])
+    def at(self, row: int, indices: np.ndarray) -> np.ndarray:
+        """Float64 (T, V, 3); 0 where a point is missing or the index is `PADDING`."""
+        points = stream_points(self._records, row)
+        if row not in self._boxes:
+            self._boxes[row] = clip_box(points, self._padding)
+        left, top, side = self._boxes[row]
+        chosen = np.where((indices == PADDING)[:, None, None], 0, points[indices])
+        shares = (chosen - [left, top, 0]) / [side, side, 1]
+        return np.where(chosen[..., 2:] > 0, shares, 0)
+
+    def after(self, row: int, indices: np.ndarray) -> np.ndarray:
+        """Indices of the file's next frames; `PADDING` after the last frame and after itself."""
+        count = len(stream_points(self._records, row))
+        return np.where((indices == PADDING) | (indices + 1 >= count), PADDING, indices + 1)
 
 
 def vectors(points: np.ndarray, origins: np.ndarray) -> np.ndarray:
@@ -97,13 +108,6 @@ def vectors(points: np.ndarray, origins: np.ndarray) -> np.ndarray:
     score = np.minimum(points[..., 2:], origins[..., 2:])
     moved = np.concatenate([points[..., :2] - origins[..., :2], score], axis=-1)
     return np.where(score > 0, moved, 0)
-
-
-def motion(points: np.ndarray) -> np.ndarray:
-    """From each frame to the next, (T, V, 3); 0 in the last. See `vectors`."""
-    moved = np.zeros_like(points)
-    moved[:-1] = vectors(points[1:], points[:-1])
-    return moved
 
 
 class PointInput(Input):
@@ -125,10 +129,11 @@ class PointInput(Input):
     ) -> None:
         self.records = Records(path)
         self._flip = torch.from_numpy(layout.flip)
-        self._padding, self._stream = padding, stream
+        self._places, self._stream = _Places(self.records, padding), stream
         self._parents = layout.parents()
         mirrored = layout.flip[self._parents]
-        if stream.startswith("bone") and (mirrored != self._parents[layout.flip]).any():
+        self._bones = stream.startswith("bone")
+        if self._bones and (mirrored != self._parents[layout.flip]).any():
             raise InputError(
                 f"layout {layout.name}: its center {layout.joints[layout.center]} has a mirror "
                 "image, so mirrored bones are no bones; choose a center on the midline"
@@ -136,12 +141,14 @@ class PointInput(Input):
 
     def sample(self, row: int, indices: np.ndarray) -> np.ndarray:
         """Points or vectors in shares of the clip's box, float32 (T, V, 3); empty where missing."""
-        values = _shares(stream_points(self.records, row), self._padding)
-        if self._stream.startswith("bone"):
-            values = vectors(values, values[:, self._parents])
+        values = self._values(row, indices)
         if self._stream.endswith("motion"):
-            values = motion(values)
-        return _chosen(values, indices).astype(np.float32)
+            values = vectors(self._values(row, self._places.after(row, indices)), values)
+        return values.astype(np.float32)
+
+    def _values(self, row: int, indices: np.ndarray) -> np.ndarray:
+        points = self._places.at(row, indices)
+        return vectors(points, points[:, self._parents]) if self._bones else points
 
     def assemble(self, batch: torch.Tensor, geometry: Geometry, training: bool) -> torch.Tensor:
         """See `Input.assemble`; what is missing stays 0, for points at the window's middle."""
@@ -183,20 +190,21 @@ class DrawnInput(Input):
         self.records = Records(path)
         self._stream, self._edges, self._flip = stream, layout.edges, layout.flip
         self._whole_size, self._sigma = heatmaps["size"], heatmaps["sigma"]
-        self._padding, self._size = heatmaps["padding"], size
+        self._places, self._size = _Places(self.records, heatmaps["padding"]), size
 
     def sample(self, row: int, indices: np.ndarray) -> np.ndarray:
         """Points in shares of the clip's box, float64 (T, V, 3).
 
         For joint_motion (T, 2 V, 3): those of the frame, and those of the file's next one.
         """
-        points = _shares(stream_points(self.records, row), self._padding)
+        points = self._places.at(row, indices)
+        if self._stream == "joint_motion":
+            after = self._places.after(row, indices)
+            following = self._places.at(row, np.where(after == PADDING, indices, after))
+            points = np.concatenate([points, following], axis=1)
         # scores above 1 are cut, as in `to_grid`
         points[..., 2] = np.minimum(points[..., 2], 1)
-        if self._stream == "joint_motion":
-            following = np.concatenate([points[1:], points[-1:]])
-            points = np.concatenate([points, following], axis=1)
-        return _chosen(points, indices)
+        return points
 
     def assemble(self, batch: torch.Tensor, geometry: Geometry, training: bool) -> torch.Tensor:
         """See `Input.assemble`; the memory is in channels-last order on a CPU."""

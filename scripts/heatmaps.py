@@ -17,7 +17,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=json.loads, required=True, help="config slice, as JSON")
     parser.add_argument("--points", type=Path, required=True, help="stream file")
-    parser.add_argument("--stream", choices=["joint", "limb"], required=True)
+    parser.add_argument("--stream", choices=["joint", "limb", "joint_motion"], required=True)
     parser.add_argument("--layout", type=Path, required=True, help="layout file")
     parser.add_argument("--out", type=Path, required=True, help="heatmap cache to write")
     parser.add_argument("--manifest", type=Path, required=True, help="JSON file to write")

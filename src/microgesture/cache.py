@@ -1,4 +1,4 @@
-"""Heatmap caches: every frame of a stream file drawn once, quantised to 1/255 and compressed."""
+"""Heatmap caches: every frame of a stream file drawn once, rounded to 1/255, in compact form."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import pyarrow as pa
 
 from microgesture.files import sha256
-from microgesture.heatmaps import clip_box, draw, to_grid
+from microgesture.heatmaps import clip_box, to_grid
 from microgesture.layouts import Layout, Stream
 from microgesture.records import Records, write_records
+from microgesture.sparse import Sparse, cells_of, draw_sparse, pack, unpack
 from microgesture.streams import stream_points
 
-CODEC = pa.Codec("zstd", compression_level=1)
+PIECE = 32
+"""Frames packed together, each as its difference from the one before."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -31,8 +32,8 @@ def build_cache(
 ) -> dict[str, Any]:
     """Draw all clips of a stream file into a heatmap cache and return its manifest.
 
-    A record's blobs are its frames, each zstd-compressed uint8 (channels, size, size), so that a
-    loader unpacks only the frames it samples. A value is off by at most 1/510 from what was drawn.
+    A record's blobs are pieces of its frames (see `microgesture.sparse.pack`), so that a loader
+    unpacks only those that it samples from. A value is off by at most 1/510 from what was drawn.
 
     Parameters
     ----------
@@ -47,26 +48,26 @@ def build_cache(
     source = Records(stream_file)
     # what the stream file states goes on, so that a cache says all that its volumes are made of
     metadata = {**source.metadata, "stream": stream, **config}
-    shape = (layout.channels(stream), config["size"], config["size"])
+    size = config["size"]
+    shape = (layout.channels(stream), size, size)
 
-    def compressed(row: int) -> list[bytes]:
+    def packed(row: int) -> tuple[int, list[bytes]]:
         points = stream_points(source, row)
-        grid = to_grid(points, clip_box(points, config["padding"]), config["size"])
-        volume = np.empty((len(points), *shape), np.float32)
-        draw(grid[None], stream, layout.edges, config["sigma"], volume)
-        levels = np.rint(volume * 255).astype(np.uint8)
-        return [CODEC.compress(frame, asbytes=True) for frame in levels]
+        grid = to_grid(points, clip_box(points, config["padding"]), size)
+        drawn, count = (
+            draw_sparse(grid[None], stream, layout.edges, config["sigma"], size),
+            len(points),
+        )
+        return count, [pack(drawn, k, min(k + PIECE, count)) for k in range(0, count, PIECE)]
 
     frames = stored = 0
-    with write_records(path, {**metadata, "shape": shape}) as writer:
+    with write_records(path, {**metadata, "shape": shape, "piece": PIECE}) as writer:
         rows = progress(range(len(source)))
-        for row, blobs in zip(
-            range(len(source)), _in_order(compressed, rows, threads), strict=True
-        ):
+        for row, (count, blobs) in enumerate(_in_order(packed, rows, threads)):
             entry: dict[Any, Any] = source.index.iloc[row].to_dict()
             entry["label"] = None if entry["label"] < 0 else entry["label"]
             writer.append({**entry, "blobs": blobs})
-            frames += len(blobs)
+            frames += count
             stored += sum(map(len, blobs))
     return {
         **metadata,
@@ -93,13 +94,31 @@ def _in_order(
             yield waiting.popleft().result()
 
 
+def cached_pieces(
+    records: Records, row: int, indices: np.ndarray
+) -> Iterator[tuple[Sparse, np.ndarray]]:
+    """The pieces of a cached clip that hold chosen frames.
+
+    Yields
+    ------
+    Sparse
+        A piece.
+    ndarray, int (len(indices),)
+        Where each chosen frame is in it; -1 where it is in another, or empty since the index is
+        below 0.
+
+    """
+    length, (channels, *shape) = records.metadata["piece"], records.metadata["shape"]
+    numbers = np.where(indices < 0, -1, indices // length)
+    for number in np.unique(numbers[numbers >= 0]):
+        piece = unpack(records.blob(row, int(number)), channels, tuple(shape))
+        yield piece, np.where(numbers == number, indices % length, -1)
+
+
 def cached_frames(records: Records, row: int, indices: np.ndarray) -> np.ndarray:
     """Frames of a cached clip, uint8 (channels, T, H, W); an index below 0 gives an empty frame."""
-    shape = tuple(records.metadata["shape"])
-    size = int(np.prod(shape))
-    volume = np.zeros((len(indices), *shape), np.uint8)
-    for place, index in enumerate(indices.tolist()):
-        if index >= 0:
-            frame = CODEC.decompress(records.blob(row, index), decompressed_size=size)
-            volume[place] = np.frombuffer(frame, np.uint8).reshape(shape)
+    volume = np.zeros((len(indices), *records.metadata["shape"]), np.uint8)
+    for piece, frames in cached_pieces(records, row, indices):
+        places, levels = cells_of(piece, frames)
+        volume.reshape(-1)[places] = levels
     return volume.swapaxes(0, 1)

@@ -13,7 +13,7 @@ import torch
 
 from microgesture.errors import InputError
 from microgesture.files import atomic_path
-from microgesture.variants import Trained
+from microgesture.variants import Trained, is_cached
 
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 TOLERANCE = 1e-4
@@ -38,11 +38,11 @@ def need_packages() -> None:
 
 def input_shape(trained: Trained) -> tuple[int, ...]:
     """Shape of one clip as the network takes it in testing, without the batch axis."""
-    about = trained.about
-    length, made = about["config"]["length"], about["preparation"]
-    if "stream" in made:
-        channels, size = trained.layout.channels(made["stream"]), made["size"]
-        return channels, length, size, size
+    config, made = trained.about["config"], trained.about["preparation"]
+    length = config["length"]
+    if config["model"] == "posec3d":
+        drawing = made if is_cached(config) else config["heatmaps"]
+        return trained.layout.channels(config["stream"]), length, drawing["size"], drawing["size"]
     return 1, length, len(trained.layout.joints), 3
 
 

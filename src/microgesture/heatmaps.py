@@ -1,5 +1,8 @@
 """Drawing key points as heatmap volumes (PoseC3D, Duan et al. 2022), fast and in readable form.
 
+Everything drawn is a stroke: a joint is one without length, a limb leads from joint to joint, and a
+joint's motion from its place in a frame to its place in the next.
+
 The grid's cell (row i, column j) has its centre at y = i, x = j. A box side of ``size`` cells spans
 -0.5 to size - 0.5, so that mirroring a drawn volume equals drawing mirrored points.
 """
@@ -8,6 +11,7 @@ import math
 
 import numba
 import numpy as np
+import torch
 
 from microgesture.layouts import Stream
 
@@ -15,8 +19,12 @@ MIN_SCORE = 1e-3
 """Points with a smaller score are not drawn."""
 MIN_BOX_SIDE = 10.0
 """Smallest side of a clip's box, in pixels."""
-_NEGLIGIBLE = 17.0
-"""exp(-17) < 1e-7: cells further away than this exponent are left at zero in the limb stream."""
+NEGLIGIBLE = 17.0
+"""exp(-17) < 1e-7: cells further away than this exponent may be left at zero around a limb."""
+LANES = 16
+"""Cells of a row are evaluated so many at a time, with a fixed count that compilers vectorise."""
+_CHUNK = 1 << 26
+"""Cells that `draw_torch` works on at once; a few float32 arrays of this size bound its memory."""
 
 
 def clip_box(points: np.ndarray, padding: float) -> tuple[float, float, float]:
@@ -35,13 +43,13 @@ def clip_box(points: np.ndarray, padding: float) -> tuple[float, float, float]:
         Left, top and side in pixels.
 
     """
-    seen = points[points[..., 2] > 0][:, :2].astype(float)
-    if not len(seen):
+    seen = points[..., 2] > 0
+    if not seen.any():
         return 0.0, 0.0, MIN_BOX_SIDE
-    low, high = seen.min(axis=0), seen.max(axis=0)
-    side = max(float((high - low).max()) * (1 + padding), MIN_BOX_SIDE)
-    left, top = (low + high) / 2 - side / 2
-    return float(left), float(top), side
+    x, y = points[..., 0][seen], points[..., 1][seen]
+    left, right, top, bottom = map(float, (x.min(), x.max(), y.min(), y.max()))
+    side = max(max(right - left, bottom - top) * (1 + padding), MIN_BOX_SIDE)
+    return (left + right) / 2 - side / 2, (top + bottom) / 2 - side / 2, side
 
 
 def to_grid(points: np.ndarray, box: tuple[float, float, float], size: int) -> np.ndarray:
@@ -54,120 +62,296 @@ def to_grid(points: np.ndarray, box: tuple[float, float, float], size: int) -> n
     return grid
 
 
-def draw(
-    persons: np.ndarray, stream: Stream, edges: np.ndarray, sigma: float, out: np.ndarray
-) -> None:
-    """Draw a clip's joint or limb stream into ``out``, overwriting it.
+def strokes(
+    points: np.ndarray, stream: Stream, edges: np.ndarray, following: np.ndarray | None = None
+) -> np.ndarray:
+    """What a stream draws, float32 (..., T, C, 5): x and y of both ends, score.
 
-    Joints: ``score * exp(-d^2 / (2 sigma^2))`` within 3 sigma cut to whole cells. Limbs: the same
-    of the distance to the segment, times the smaller of both scores; a limb shorter than one cell
-    is drawn as a point. Several persons are combined by their maximum.
+    Parameters
+    ----------
+    points : ndarray, (..., T, V, 3)
+        x, y in heatmap cells, score.
+    stream : {'joint', 'limb', 'joint_motion'}
+    edges : ndarray, int (E, 2)
+        Joints of each limb; used by the limb stream alone.
+    following : ndarray, (..., T, V, 3), optional
+        The points one frame later, for joint_motion; without them they are the next of ``points``,
+        and the last frame's own.
+
+    """
+    if stream == "limb":
+        start, end = points[..., edges[:, 0], :], points[..., edges[:, 1], :]
+    elif stream == "joint":
+        start = end = points
+    else:
+        if following is None:
+            following = np.concatenate([points[..., 1:, :, :], points[..., -1:, :, :]], axis=-3)
+        start, end = points, following
+    drawn = np.empty((*start.shape[:-1], 5), np.float32)
+    drawn[..., :2], drawn[..., 2:4] = start[..., :2], end[..., :2]
+    drawn[..., 4] = np.minimum(start[..., 2], end[..., 2])
+    return drawn
+
+
+def draw(
+    persons: np.ndarray,
+    stream: Stream,
+    edges: np.ndarray,
+    sigma: float,
+    out: np.ndarray,
+    boxes: np.ndarray | None = None,
+) -> None:
+    """Draw a clip's stream into ``out``, overwriting it.
+
+    Points: ``score * exp(-d^2 / (2 sigma^2))`` within 3 sigma cut to whole cells. Limbs and paths:
+    the same of the distance to the segment, times the smaller of both scores, within the box
+    around both ends grown by 3 sigma; one shorter than a cell is drawn as a point at its start.
+    Several persons are combined by their maximum. A value below 1e-7 may be left at zero.
 
     Parameters
     ----------
     persons : ndarray, float32 (M, T, V, 3)
         x, y in heatmap cells, score.
-    stream : {'joint', 'limb'}
+    stream : {'joint', 'limb', 'joint_motion'}
     edges : ndarray, int (E, 2)
-        Joints of each limb; unused for the joint stream.
+        Joints of each limb; used by the limb stream alone.
     sigma : float
         In heatmap cells.
-    out : ndarray, float32 (T, V, H, W) or (T, E, H, W)
+    out : ndarray, float32 (T, C, H, W)
+    boxes : ndarray, int32 (T, C, 4), optional
+        Top, bottom, left and right of all that is not zero in ``out``: zeros for an empty one, then
+        what the last call left here. Only that is cleared, which costs less than clearing all.
 
     """
-    out[...] = 0
-    if stream == "joint":
-        _draw_joints(persons, sigma, out)
-    else:
-        _draw_limbs(persons, edges, sigma, out)
+    if boxes is None:
+        out[...] = 0
+        boxes = np.zeros((*out.shape[:2], 4), np.int32)
+    paint(strokes(persons, stream, edges), sigma, out, boxes)
 
 
 @numba.njit(cache=True, nogil=True)
-def _draw_point(x: float, y: float, score: float, sigma: float, plane: np.ndarray) -> None:
-    height, width = plane.shape
-    reach = 3 * sigma
-    left, right = max(math.floor(x - reach), 0), min(math.floor(x + reach) + 1, width)
-    top, bottom = max(math.floor(y - reach), 0), min(math.floor(y + reach) + 1, height)
-    scale = -0.5 / (sigma * sigma)
-    for i in range(top, bottom):
-        row = score * math.exp(scale * (i - y) ** 2)
-        for j in range(left, right):
-            plane[i, j] = max(plane[i, j], np.float32(row * math.exp(scale * (j - x) ** 2)))
-
-
-@numba.njit(cache=True, nogil=True)
-def _draw_joints(persons: np.ndarray, sigma: float, out: np.ndarray) -> None:
-    for m in range(persons.shape[0]):
-        for t in range(persons.shape[1]):
-            for v in range(persons.shape[2]):
-                x, y, score = persons[m, t, v]
-                if score >= MIN_SCORE:
-                    _draw_point(x, y, score, sigma, out[t, v])
-
-
-@numba.njit(cache=True, nogil=True)
-def _draw_limbs(persons: np.ndarray, edges: np.ndarray, sigma: float, out: np.ndarray) -> None:
+def paint(strokes: np.ndarray, sigma: float, out: np.ndarray, boxes: np.ndarray) -> None:
+    """Draw strokes, float32 (M, T, C, 5), into ``out`` (T, C, H, W) of any strides; see `draw`."""
     height, width = out.shape[2:]
-    reach = 3 * sigma
-    scale = 0.5 / (sigma * sigma)
-    for m in range(persons.shape[0]):
-        for t in range(persons.shape[1]):
-            for e in range(edges.shape[0]):
-                ax, ay, score_a = persons[m, t, edges[e, 0]]
-                bx, by, score_b = persons[m, t, edges[e, 1]]
-                score = min(score_a, score_b)
-                if score < MIN_SCORE:
-                    continue
-                dx, dy = bx - ax, by - ay
-                square = dx * dx + dy * dy
-                plane = out[t, e]
-                if square < 1:
-                    _draw_point(ax, ay, score, sigma, plane)
-                    continue
-                left = max(math.floor(min(ax, bx) - reach), 0)
-                right = min(math.floor(max(ax, bx) + reach) + 1, width)
-                top = max(math.floor(min(ay, by) - reach), 0)
-                bottom = min(math.floor(max(ay, by) + reach) + 1, height)
+    patch, ends, column = buffers(height, width)
+    for t in range(strokes.shape[1]):
+        for c in range(strokes.shape[2]):
+            plane, box = out[t, c], boxes[t, c]
+            for i in range(box[0], box[1]):
+                for j in range(box[2], box[3]):
+                    plane[i, j] = 0
+            box[:] = 0
+            for m in range(strokes.shape[0]):
+                top, bottom = evaluate(
+                    strokes[m, t, c], sigma, NEGLIGIBLE, height, width, patch, ends, column
+                )
                 for i in range(top, bottom):
-                    for j in range(left, right):
-                        along = min(max(((j - ax) * dx + (i - ay) * dy) / square, 0.0), 1.0)
-                        gap_x, gap_y = j - ax - along * dx, i - ay - along * dy
-                        exponent = scale * (gap_x * gap_x + gap_y * gap_y)
-                        if exponent < _NEGLIGIBLE:
-                            value = np.float32(score * math.exp(-exponent))
-                            plane[i, j] = max(plane[i, j], value)
+                    left, right = ends[i]
+                    for k in range(right - left):
+                        plane[i, left + k] = max(plane[i, left + k], patch[i, k])
+                    _grow(box, i, left, right)
+
+
+@numba.njit(cache=True, nogil=True)
+def _grow(box: np.ndarray, i: int, left: int, right: int) -> None:
+    """Make a box (top, bottom, left, right) hold a span of row i."""
+    if left >= right:
+        return
+    if box[1] == 0:
+        box[0], box[1], box[2], box[3] = i, i + 1, left, right
+    else:
+        box[0], box[1] = min(box[0], i), max(box[1], i + 1)
+        box[2], box[3] = min(box[2], left), max(box[3], right)
+
+
+@numba.njit(cache=True, nogil=True)
+def buffers(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Memory that `evaluate` works in: ``patch``, ``ends`` and ``column``."""
+    patch = np.empty((height, width + LANES), np.float32)
+    return patch, np.empty((height, 2), np.int64), np.empty(width + LANES, np.float32)
+
+
+@numba.njit(inline="always", fastmath={"contract"})
+def _exp(x: np.float32) -> np.float32:
+    """float32 e^x for -87 < x <= 0, to 2e-7 of its value; in this form it is vectorised."""
+    scaled = x * np.float32(1.4426950408889634)
+    whole = np.rint(scaled)
+    rest = scaled - whole
+    # 2^rest for -0.5 <= rest <= 0.5 (Cephes' exp2f), times 2^whole put together from its bits
+    value = np.float32(1.535336188319500e-4)
+    value = value * rest + np.float32(1.339887440266574e-3)
+    value = value * rest + np.float32(9.618437357674640e-3)
+    value = value * rest + np.float32(5.550332471162809e-2)
+    value = value * rest + np.float32(2.402264791363012e-1)
+    value = value * rest + np.float32(6.931472028550421e-1)
+    value = value * rest + np.float32(1.0)
+    return value * np.int32((np.int32(whole) + 127) << 23).view(np.float32)
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"contract"})
+def evaluate(
+    stroke: np.ndarray,
+    sigma: float,
+    cut: float,
+    height: int,
+    width: int,
+    patch: np.ndarray,
+    ends: np.ndarray,
+    column: np.ndarray,
+) -> tuple[int, int]:
+    """Values of one stroke; returns the rows it reaches, first and one past the last.
+
+    Distances are float64 and values float32. Cells of row i from ``ends[i, 0]`` to below
+    ``ends[i, 1]`` have the values ``patch[i, 0]`` and on; what lies behind them is undefined.
+
+    Parameters
+    ----------
+    cut : float
+        Cells of a limb whose exponent exceeds this may be left out.
+
+    """
+    ax, ay = np.float64(stroke[0]), np.float64(stroke[1])
+    bx, by = np.float64(stroke[2]), np.float64(stroke[3])
+    score = np.float32(stroke[4])
+    dx, dy = bx - ax, by - ay
+    square = dx * dx + dy * dy
+    if square < 1:
+        bx, by = ax, ay
+    reach = 3 * sigma
+    # compared as floats first: a point far away must not overflow a whole number
+    low, high = np.floor(min(ax, bx) - reach), np.floor(max(ax, bx) + reach) + 1
+    above, below = np.floor(min(ay, by) - reach), np.floor(max(ay, by) + reach) + 1
+    if score < MIN_SCORE or not (low < width and high > 0 and above < height and below > 0):
+        return 0, 0
+    left, right = int(max(low, 0.0)), int(min(high, float(width)))
+    top, bottom = int(max(above, 0.0)), int(min(below, float(height)))
+    scale = -0.5 / (sigma * sigma)
+    if square < 1:
+        for start in range(0, right - left, LANES):
+            for k in range(LANES):
+                gap = left + start + k - ax
+                column[start + k] = _exp(np.float32(max(scale * gap * gap, -80.0)))
+        for i in range(top, bottom):
+            row = score * _exp(np.float32(max(scale * (i - ay) * (i - ay), -80.0)))
+            ends[i, 0], ends[i, 1] = left, right
+            for start in range(0, right - left, LANES):
+                for k in range(LANES):
+                    patch[i, start + k] = row * column[start + k]
+        return top, bottom
+    flat = abs(dy) < 1e-6
+    slope = 0.0 if flat else dx / dy
+    # half the length of row within which the line is near; that of the segment lies inside
+    near = np.inf if flat else sigma * math.sqrt(2 * cut) * math.sqrt(square) / abs(dy)
+    for i in range(top, bottom):
+        gap_i = i - ay
+        middle = ax + gap_i * slope
+        first = int(min(max(np.floor(middle - near), float(left)), float(right)))
+        last = int(max(min(np.ceil(middle + near) + 1, float(right)), float(first)))
+        ends[i, 0], ends[i, 1] = first, last
+        for start in range(0, last - first, LANES):
+            for k in range(LANES):
+                gap_j = first + start + k - ax
+                along = min(max((gap_j * dx + gap_i * dy) / square, 0.0), 1.0)
+                gap_x, gap_y = gap_j - along * dx, gap_i - along * dy
+                exponent = scale * (gap_x * gap_x + gap_y * gap_y)
+                patch[i, start + k] = score * _exp(np.float32(max(exponent, -80.0)))
+    return top, bottom
+
+
+def draw_torch(strokes: torch.Tensor, sigma: float, size: int) -> torch.Tensor:
+    """Draw a batch of strokes of one person each on their device; equals `draw` to 1e-5.
+
+    Parameters
+    ----------
+    strokes : Tensor, float32 (N, T, C, 5)
+        As `strokes` gives them.
+    sigma : float
+        In heatmap cells.
+    size : int
+        Cells a side.
+
+    Returns
+    -------
+    Tensor, float32 (N, C, T, size, size)
+
+    """
+    count, frames, channels = strokes.shape[:3]
+    out = strokes.new_empty((count, channels, frames, size, size), dtype=torch.float32)
+    step = max(1, _CHUNK // max(1, frames * channels * size * size))
+    with torch.no_grad():
+        for start in range(0, count, step):
+            part = strokes[start : start + step].transpose(1, 2)
+            out[start : start + step] = _draw_torch(part, sigma, size)
+    return out
+
+
+def _draw_torch(strokes: torch.Tensor, sigma: float, size: int) -> torch.Tensor:
+    ax, ay, bx, by, score = strokes.unbind(-1)
+    point = (bx - ax).double() ** 2 + (by - ay).double() ** 2 < 1
+    bx, by = torch.where(point, ax, bx), torch.where(point, ay, by)
+    cells = torch.arange(size, device=strokes.device, dtype=torch.float32)
+    column = _seen(ax, bx, sigma, cells)[..., None, :]
+    row = _seen(ay, by, sigma, cells)[..., :, None] & (score >= MIN_SCORE)[..., None, None]
+    gap_x, gap_y = (cells - ax[..., None])[..., None, :], (cells - ay[..., None])[..., :, None]
+    if bool(point.all()):
+        square = gap_x**2 * column + gap_y**2
+    else:
+        dx, dy = (bx - ax)[..., None, None], (by - ay)[..., None, None]
+        along = (gap_x * dx + gap_y * dy) / (dx**2 + dy**2).clamp(min=1e-12)
+        along.clamp_(0, 1)
+        square = (gap_x - along * dx).square_() + (gap_y - along * dy).square_()
+    value = square.mul_(-0.5 / sigma**2).exp_().mul_(score[..., None, None])
+    return value.mul_(row).mul_(column)
+
+
+def _seen(a: torch.Tensor, b: torch.Tensor, sigma: float, cells: torch.Tensor) -> torch.Tensor:
+    """Cells within the window of strokes from a to b along one axis, as in `_window`."""
+    low = torch.floor(torch.minimum(a, b).double() - 3 * sigma)[..., None]
+    high = torch.floor(torch.maximum(a, b).double() + 3 * sigma)[..., None]
+    return (cells >= low) & (cells <= high)
 
 
 def draw_reference(
     persons: np.ndarray, stream: Stream, edges: np.ndarray, sigma: float, size: tuple[int, int]
 ) -> np.ndarray:
-    """The readable form of `draw`: one point or limb at a time; float32 (T, channels, H, W)."""
+    """The readable form of `draw`: one point or limb at a time; float32 (T, C, H, W)."""
     height, width = size
-    channels = persons.shape[2] if stream == "joint" else len(edges)
+    channels = len(edges) if stream == "limb" else persons.shape[2]
     volume = np.zeros((persons.shape[1], channels, height, width), np.float32)
     for person in persons.astype(float):
         for t, frame in enumerate(person):
             for c in range(channels):
-                a, b = (frame[c], frame[c]) if stream == "joint" else frame[edges[c]]
-                if np.hypot(*(b - a)[:2]) < 1:
-                    b = np.array([a[0], a[1], b[2]])
+                if stream == "joint":
+                    a = b = frame[c]
+                elif stream == "limb":
+                    a, b = frame[edges[c, 0]], frame[edges[c, 1]]
+                else:
+                    a, b = frame[c], person[min(t + 1, len(person) - 1), c]
                 score = min(a[2], b[2])
                 if score < MIN_SCORE:
                     continue
-                rows = _window(a[1], b[1], sigma, height)[:, None]
-                columns = _window(a[0], b[0], sigma, width)[None, :]
-                square = np.sum((b - a)[:2] ** 2)
-                along = (columns - a[0]) * (b - a)[0] + (rows - a[1]) * (b - a)[1]
-                along = np.clip(along / square, 0, 1) if square > 0 else np.zeros_like(along)
-                gap_x = columns - a[0] - along * (b - a)[0]
-                gap_y = rows - a[1] - along * (b - a)[1]
-                patch = score * np.exp(-(gap_x**2 + gap_y**2) / (2 * sigma**2))
-                here = np.ix_(rows[:, 0], columns[0])
-                volume[t, c][here] = np.maximum(volume[t, c][here], patch)
+                square = (b[0] - a[0]) ** 2 + (b[1] - a[1]) ** 2
+                if square < 1:
+                    b = a
+                rows = _window(a[1], b[1], sigma, height)
+                columns = _window(a[0], b[0], sigma, width)
+                x, y = columns[None, :], rows[:, None]
+                if square < 1:
+                    distance = (x - a[0]) ** 2 + (y - a[1]) ** 2
+                else:
+                    along = (x - a[0]) * (b[0] - a[0]) + (y - a[1]) * (b[1] - a[1])
+                    along = np.clip(along / square, 0, 1)
+                    gap_x = x - a[0] - along * (b[0] - a[0])
+                    gap_y = y - a[1] - along * (b[1] - a[1])
+                    distance = gap_x**2 + gap_y**2
+                if distance.size:
+                    patch = score * np.exp(-distance / (2 * sigma**2))
+                    here = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+                    volume[t, c][here] = np.maximum(volume[t, c][here], patch)
     return volume
 
 
 def _window(a: float, b: float, sigma: float, size: int) -> np.ndarray:
     """Cells from 3 sigma below the smaller to 3 sigma above the larger, cut to whole cells."""
-    low, high = np.floor(min(a, b) - 3 * sigma), np.floor(max(a, b) + 3 * sigma)
-    return np.arange(max(int(low), 0), min(int(high) + 1, size))
+    low, high = math.floor(min(a, b) - 3 * sigma), math.floor(max(a, b) + 3 * sigma)
+    return np.arange(max(low, 0), min(high + 1, size))

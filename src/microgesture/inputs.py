@@ -1,26 +1,29 @@
 """What the networks are fed: clips from a stream file or a heatmap cache, sampled and augmented.
 
 Frames are sampled clip by clip; geometry is changed for a whole batch on the training device.
+"Missing" is a point with score 0; it never takes part in a place, a vector or a drawing.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import numba
 import numpy as np
 import torch
 
-from microgesture.cache import cached_frames
-from microgesture.heatmaps import clip_box
-from microgesture.layouts import Layout
+from microgesture.cache import cached_pieces
+from microgesture.errors import InputError
+from microgesture.heatmaps import clip_box, draw_torch, paint, strokes
+from microgesture.layouts import Layout, Stream
 from microgesture.records import Records
+from microgesture.sparse import cells_of, resample
 from microgesture.streams import stream_points
 from microgesture.temporal import PADDING
 
 ASPECT = (3 / 4, 4 / 3)
+PointStream = Literal["joint", "bone", "joint_motion", "bone_motion"]
 
 
 @dataclass(frozen=True)
@@ -77,36 +80,185 @@ class Input(ABC):
         """Turn stacked samples, on their device, into what the network takes."""
 
 
-class PointInput(Input):
-    """Key points for ST-GCN: x and y in -1 to 1 over the window, score; (N, 1, T, V, 3)."""
+class _Places:
+    """Points of a stream file in shares of their clip's box, which is looked for only once."""
 
-    def __init__(self, path: Path, layout: Layout, padding: float) -> None:
+    def __init__(self, records: Records, padding: float) -> None:
+        self._records, self._padding = records, padding
+        self._boxes: dict[int, tuple[float, float, float]] = {}
+
+    def at(self, row: int, indices: np.ndarray) -> np.ndarray:
+        """Float64 (T, V, 3); 0 where a point is missing or the index is `PADDING`."""
+        points = stream_points(self._records, row)
+        if row not in self._boxes:
+            self._boxes[row] = clip_box(points, self._padding)
+        left, top, side = self._boxes[row]
+        chosen = np.where((indices == PADDING)[:, None, None], 0, points[indices])
+        shares = (chosen - [left, top, 0]) / [side, side, 1]
+        return np.where(chosen[..., 2:] > 0, shares, 0)
+
+    def after(self, row: int, indices: np.ndarray) -> np.ndarray:
+        """Indices of the file's next frames; `PADDING` after the last frame and after itself."""
+        count = len(stream_points(self._records, row))
+        return np.where((indices == PADDING) | (indices + 1 >= count), PADDING, indices + 1)
+
+
+def vectors(points: np.ndarray, origins: np.ndarray) -> np.ndarray:
+    """From each origin to its point, (..., 3) with the smaller score; 0 where either is missing."""
+    score = np.minimum(points[..., 2:], origins[..., 2:])
+    moved = np.concatenate([points[..., :2] - origins[..., :2], score], axis=-1)
+    return np.where(score > 0, moved, 0)
+
+
+class PointInput(Input):
+    """Key points for graph networks, (N, 1, T, V, 3): two numbers and the score.
+
+    The numbers are, by stream, in units of half the window:
+
+    - ``joint``: x and y from -1 to 1 over the window;
+    - ``bone``: the vector to the joint from its neighbour on the way to the layout's center, and 0
+      at the center;
+    - ``joint_motion``, ``bone_motion``: what is added to these until the file's next frame.
+
+    A vector's score is the smaller of both ends'. Source: Shi et al. 2019, two-stream adaptive
+    graph convolution, and PySKL's multi-stream ST-GCN++.
+    """
+
+    def __init__(
+        self, path: Path, layout: Layout, padding: float, stream: PointStream = "joint"
+    ) -> None:
         self.records = Records(path)
         self._flip = torch.from_numpy(layout.flip)
-        self._padding = padding
+        self._places, self._stream = _Places(self.records, padding), stream
+        self._parents = layout.parents()
+        mirrored = layout.flip[self._parents]
+        self._bones = stream.startswith("bone")
+        if self._bones and (mirrored != self._parents[layout.flip]).any():
+            raise InputError(
+                f"layout {layout.name}: its center {layout.joints[layout.center]} has a mirror "
+                "image, so mirrored bones are no bones; choose a center on the midline"
+            )
 
     def sample(self, row: int, indices: np.ndarray) -> np.ndarray:
-        """Points in shares of the clip's box, float32 (T, V, 3); empty where not found."""
-        points = stream_points(self.records, row)
-        left, top, side = clip_box(points, self._padding)
-        chosen = np.where((indices == PADDING)[:, None, None], 0, points[indices])
-        scaled = (chosen - [left, top, 0]) / [side, side, 1]
-        return np.where(chosen[..., 2:] > 0, scaled, 0).astype(np.float32)
+        """Points or vectors in shares of the clip's box, float32 (T, V, 3); empty where missing."""
+        values = self._values(row, indices)
+        if self._stream.endswith("motion"):
+            values = vectors(self._values(row, self._places.after(row, indices)), values)
+        return values.astype(np.float32)
+
+    def _values(self, row: int, indices: np.ndarray) -> np.ndarray:
+        points = self._places.at(row, indices)
+        return vectors(points, points[:, self._parents]) if self._bones else points
 
     def assemble(self, batch: torch.Tensor, geometry: Geometry, training: bool) -> torch.Tensor:
-        """See `Input.assemble`; points that were not found stay at the window's middle, score 0."""
+        """See `Input.assemble`; what is missing stays 0, for points at the window's middle."""
         window = torch.as_tensor(geometry.windows, dtype=batch.dtype, device=batch.device)
         mirrored = torch.as_tensor(geometry.mirrored, device=batch.device)[:, None, None, None]
         corner, size = window[:, None, None, :2], window[:, None, None, 2:]
         found = batch[..., 2:] > 0
-        place = torch.where(found, (batch[..., :2] - corner) / size * 2 - 1, 0)
+        if self._stream == "joint":
+            place = torch.where(found, (batch[..., :2] - corner) / size * 2 - 1, 0)
+        else:  # a vector is only stretched
+            place = batch[..., :2] / size * 2
         points = torch.cat([place, batch[..., 2:]], dim=-1)
         turned = points[:, :, self._flip.to(batch.device)] * points.new_tensor([-1, 1, 1])
         return torch.where(mirrored, turned, points)[:, None]
 
 
+class DrawnInput(Input):
+    """Heatmap volumes for PoseC3D, float32 (N, C, T, H, W), drawn from points already moved.
+
+    The points of every clip are moved into its window and mirrored; then the batch is drawn on its
+    device. As in the references the Gaussians keep their width in cells, whatever the window.
+
+    Parameters
+    ----------
+    path : Path
+        Stream file.
+    layout : Layout
+    stream : {'joint', 'limb', 'joint_motion'}
+    heatmaps : mapping
+        ``size`` (cells a side in testing), ``sigma`` (cells) and ``padding`` (see `clip_box`).
+    size : int
+        Cells a side in training.
+
+    """
+
+    def __init__(
+        self, path: Path, layout: Layout, stream: Stream, heatmaps: Mapping[str, Any], size: int
+    ) -> None:
+        self.records = Records(path)
+        self._stream, self._edges, self._flip = stream, layout.edges, layout.flip
+        self._whole_size, self._sigma = heatmaps["size"], heatmaps["sigma"]
+        self._places, self._size = _Places(self.records, heatmaps["padding"]), size
+
+    def sample(self, row: int, indices: np.ndarray) -> np.ndarray:
+        """Points in shares of the clip's box, float64 (T, V, 3).
+
+        For joint_motion (T, 2 V, 3): those of the frame, and those of the file's next one.
+        """
+        points = self._places.at(row, indices)
+        if self._stream == "joint_motion":
+            after = self._places.after(row, indices)
+            following = self._places.at(row, np.where(after == PADDING, indices, after))
+            points = np.concatenate([points, following], axis=1)
+        # scores above 1 are cut, as in `to_grid`
+        points[..., 2] = np.minimum(points[..., 2], 1)
+        return points
+
+    def assemble(self, batch: torch.Tensor, geometry: Geometry, training: bool) -> torch.Tensor:
+        """See `Input.assemble`; the memory is in channels-last order on a CPU."""
+        size = self._size if training else self._whole_size
+        drawn = self.strokes(batch.cpu().numpy(), geometry, size)
+        if batch.device.type != "cpu":
+            return draw_torch(torch.from_numpy(drawn).to(batch.device), self._sigma, size)
+        return draw_batch(drawn, self._sigma, size)
+
+    def strokes(self, points: np.ndarray, geometry: Geometry, size: int) -> np.ndarray:
+        """What is drawn of stacked samples, float32 (N, T, C, 5), in cells of the window."""
+        window = geometry.windows[:, None, None]
+        cells = (points[..., :2] - window[..., :2]) / window[..., 2:] * size - 0.5
+        mirrored = geometry.mirrored[:, None, None]
+        cells[..., 0] = np.where(mirrored, size - 1 - cells[..., 0], cells[..., 0])
+        moved = np.concatenate([cells, points[..., 2:]], axis=-1).astype(np.float32)
+        flip = self._flip
+        if self._stream == "joint_motion":
+            flip = np.concatenate([flip, len(flip) + flip])
+        moved = np.where(mirrored[..., None], moved[:, :, flip], moved)
+        if self._stream == "joint_motion":
+            here, following = np.split(moved, 2, axis=2)
+            return strokes(here, self._stream, self._edges, following)
+        return strokes(moved, self._stream, self._edges)
+
+
+def draw_batch(drawn: np.ndarray, sigma: float, size: int) -> torch.Tensor:
+    """Draw a batch of strokes on a CPU, one person each; the volume is channels-last in memory.
+
+    Parameters
+    ----------
+    drawn : ndarray, float32 (N, T, C, 5)
+        See `microgesture.heatmaps.strokes`.
+    sigma : float
+    size : int
+        Cells a side.
+
+    Returns
+    -------
+    Tensor, float32 (N, C, T, size, size)
+
+    """
+    count, frames, channels = drawn.shape[:3]
+    memory = torch.zeros((count, frames, size, size, channels))
+    volume = memory.numpy().transpose(0, 1, 4, 2, 3)
+    nothing = np.zeros((frames, channels, 4), np.int32)
+    for n in range(count):
+        nothing[:] = 0  # the memory is fresh
+        paint(drawn[n : n + 1], sigma, volume[n], nothing)
+    return memory.permute(0, 4, 1, 2, 3)
+
+
 class HeatmapInput(Input):
-    """Heatmap volumes for PoseC3D, float32 (N, V, T, H, W).
+    """Heatmap volumes for PoseC3D, float32 (N, V, T, H, W), from a cache of whole boxes.
 
     The geometry changes volumes that are already drawn, by bilinear resampling. The references
     change the points and draw afterwards, which keeps the width of the Gaussians; this does not.
@@ -114,80 +266,50 @@ class HeatmapInput(Input):
 
     def __init__(self, path: Path, layout: Layout, size: int) -> None:
         self.records = Records(path)
-        self._flip = torch.from_numpy(layout.channel_flip(self.records.metadata["stream"]))
+        self._flip = layout.channel_flip(self.records.metadata["stream"])
         self._size = size
 
     def sample(self, row: int, indices: np.ndarray) -> np.ndarray:
-        """Frames as cached, uint8 (V, T, H, W)."""
-        return cached_frames(self.records, row, indices)
+        """Which clip and frames to look up: the row and the indices, int64 (1 + T,).
+
+        Compact frames differ in size and cannot be stacked; they are unpacked in `assemble`.
+        """
+        return np.concatenate([[row], indices])
 
     def assemble(self, batch: torch.Tensor, geometry: Geometry, training: bool) -> torch.Tensor:
         """See `Input.assemble`; in testing the whole volume at the size it was drawn in."""
-        cells = batch.shape[-1]
+        channels, cells, _ = self.records.metadata["shape"]
         size = self._size if training else cells
-        windows, mirrored = geometry.windows, geometry.mirrored
-        unturned = np.zeros_like(mirrored)
-        across = resampling(windows[:, [0, 2]], mirrored, cells, size).to(batch.device) / 255
-        down = resampling(windows[:, [1, 3]], unturned, cells, size).to(batch.device)
-        flip = self._flip.to(batch.device)
-        shape = (*batch.shape[:3], size, size)
-        inputs = torch.empty(shape, device=batch.device, memory_format=torch.channels_last_3d)
-        for n, volume in enumerate(batch):
-            turned = volume[flip] if mirrored[n] else volume
-            resample(turned, down[n], across[n], inputs[n])
+        shape = (len(batch), batch.shape[1] - 1, channels)
+        if batch.device.type != "cpu":
+            return self._on_device(batch, geometry, (*shape, cells, cells), size)
+        memory = torch.zeros((*shape[:2], size, size, channels))
+        unturned = np.arange(channels)
+        for n, chosen in enumerate(batch.numpy()):
+            mirrored = bool(geometry.mirrored[n])
+            targets = self._flip if mirrored else unturned
+            for piece, frames in cached_pieces(self.records, chosen[0], chosen[1:]):
+                resample(piece, frames, geometry.windows[n], targets, mirrored, memory[n].numpy())
+        return memory.permute(0, 4, 1, 2, 3)
+
+    def _on_device(
+        self, batch: torch.Tensor, geometry: Geometry, shape: tuple[int, ...], size: int
+    ) -> torch.Tensor:
+        """The same with matrix products on an accelerator, given only the cells that are not 0."""
+        device, cells = batch.device, shape[-1]
+        unturned = np.zeros_like(geometry.mirrored)
+        across = resampling(geometry.windows[:, [0, 2]], geometry.mirrored, cells, size).to(device)
+        down = resampling(geometry.windows[:, [1, 3]], unturned, cells, size).to(device) / 255
+        flip = torch.from_numpy(self._flip).to(device)
+        inputs = torch.empty((shape[0], shape[2], shape[1], size, size), device=device)
+        for n, chosen in enumerate(batch.cpu().numpy()):
+            volume = torch.zeros(shape[1:], device=device)
+            for piece, frames in cached_pieces(self.records, chosen[0], chosen[1:]):
+                places, levels = map(torch.from_numpy, cells_of(piece, frames))
+                volume.view(-1)[places.to(device)] = levels.to(device).float()
+            turned = volume[:, flip] if geometry.mirrored[n] else volume
+            inputs[n] = (down[n] @ (turned @ across[n].T)).transpose(0, 1)
         return inputs
-
-
-def resample(
-    volume: torch.Tensor, down: torch.Tensor, across: torch.Tensor, out: torch.Tensor
-) -> None:
-    """Write ``down @ plane @ across.T`` of every plane into ``out``.
-
-    On a CPU only the few cells that are not empty are touched, which is ten times faster.
-
-    Parameters
-    ----------
-    volume : Tensor, uint8 (V, T, H, W)
-    down, across : Tensor, float32 (h, H) and (w, W)
-    out : Tensor, float32 (V, T, h, w)
-        In memory as (T, h, w, V).
-
-    """
-    if volume.device.type == "cpu":
-        _scatter(volume.numpy(), down.numpy(), across.numpy(), out.permute(1, 2, 3, 0).numpy())
-    else:
-        out.copy_(down @ (volume.float() @ across.T))
-
-
-@numba.njit(cache=True, nogil=True)
-def _scatter(volume: np.ndarray, down: np.ndarray, across: np.ndarray, out: np.ndarray) -> None:
-    """Add every cell of a volume (V, T, H, W) to those it weighs on; ``out`` is (T, h, w, V)."""
-    rows, columns = _reach(down), _reach(across)
-    out[...] = 0
-    for v in range(volume.shape[0]):
-        for t in range(volume.shape[1]):
-            for i in range(volume.shape[2]):
-                for j in range(volume.shape[3]):
-                    level = volume[v, t, i, j]
-                    if level == 0:
-                        continue
-                    for a in range(rows[i, 0], rows[i, 1]):
-                        weight = level * down[a, i]
-                        for b in range(columns[j, 0], columns[j, 1]):
-                            out[t, a, b, v] += weight * across[b, j]
-
-
-@numba.njit(cache=True, nogil=True)
-def _reach(weights: np.ndarray) -> np.ndarray:
-    """First and one past the last row in which each column is not zero, int (columns, 2)."""
-    reach = np.zeros((weights.shape[1], 2), np.int64)
-    for j in range(weights.shape[1]):
-        for a in range(weights.shape[0]):
-            if weights[a, j] != 0:
-                if reach[j, 1] == 0:
-                    reach[j, 0] = a
-                reach[j, 1] = a + 1
-    return reach
 
 
 def resampling(spans: np.ndarray, mirrored: np.ndarray, cells: int, size: int) -> torch.Tensor:

@@ -16,7 +16,8 @@ import yaml
 from microgesture.errors import InputError
 from microgesture.points import OPENPOSE, ORDERS
 
-Stream = Literal["joint", "limb"]
+Stream = Literal["joint", "limb", "joint_motion"]
+"""What heatmaps are drawn of; a motion's channels are the joints."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,21 @@ class Layout:
         }
 
     def channels(self, stream: Stream) -> int:
-        """Number of heatmap channels: V for the joint stream, E for the limb stream."""
-        return len(self.joints) if stream == "joint" else len(self.edges)
+        """Number of heatmap channels: E for the limb stream, V for the others."""
+        return len(self.edges) if stream == "limb" else len(self.joints)
 
     def channel_flip(self, stream: Stream) -> np.ndarray:
         """Swap map of the stream's channels under mirroring, int (V,) or (E,)."""
-        return self.flip if stream == "joint" else self.limb_flip
+        return self.limb_flip if stream == "limb" else self.flip
+
+    def parents(self) -> np.ndarray:
+        """Neighbour of every joint on the way to the center, int (V,); the center is its own."""
+        hops = self.hops()
+        parents = np.arange(len(self.joints))
+        for a, b in self.edges.tolist():
+            near, far = (a, b) if hops[a] < hops[b] else (b, a)
+            parents[far] = near
+        return parents
 
     def hops(self) -> np.ndarray:
         """Distance of every joint from the center in edges, int (V,); -1 where not connected."""

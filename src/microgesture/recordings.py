@@ -1,7 +1,7 @@
 """Prediction on new recordings, which nobody has labelled, with trained variants alone.
 
-A recording goes the way of the workflow: the same functions write its stream file and its heatmap
-cache, into a temporary folder, so that nothing can differ between the two.
+A recording goes the way of the workflow: the same functions write its stream file and, for a
+variant that reads one, its heatmap cache, into a temporary folder, so that nothing can differ.
 """
 
 import csv
@@ -22,7 +22,7 @@ from microgesture.points import OPENPOSE
 from microgesture.store import Clip, clean_points
 from microgesture.streams import build_stream
 from microgesture.training import predict
-from microgesture.variants import Trained, open_input
+from microgesture.variants import Trained, is_cached, open_input
 
 TOP = 5
 FRAMES = "*_keypoints.json"
@@ -164,7 +164,7 @@ def stream_shares(trained: Trained, path: Path, testing: Mapping[str, Any]) -> n
     """Class probabilities of all clips of a stream file, float32 (N, K); see `clip_shares`."""
     config, made = trained.about["config"], trained.about["preparation"]
     with TemporaryDirectory(prefix="microgesture-") as folder:
-        if "stream" in made:
+        if is_cached(config):
             drawing = {key: made[key] for key in ("size", "sigma", "padding")}
             volumes = Path(folder, "heatmaps.arrow")
             build_cache(path, trained.layout, made["stream"], drawing, volumes)

@@ -9,24 +9,42 @@ import torch
 
 from microgesture.checkpoints import load_checkpoint
 from microgesture.errors import InputError
-from microgesture.inputs import HeatmapInput, Input, PointInput
+from microgesture.inputs import DrawnInput, HeatmapInput, Input, PointInput
 from microgesture.layouts import Layout, layout_from_dict
 from microgesture.models import build_model
 from microgesture.models.base import Recognizer
 
 
 def open_input(config: Mapping[str, Any], layout: Layout, path: Path) -> Input:
-    """The variant's input: a stream file for ST-GCN, a heatmap cache for PoseC3D."""
-    if config["model"] == "stgcn":
-        return PointInput(path, layout, config["padding"])
-    return HeatmapInput(path, layout, config["input_size"])
+    """The variant's input: a stream file of points, to be drawn or not, or a heatmap cache.
+
+    Parameters
+    ----------
+    config : mapping
+        The slice a variant is trained with: ``model``, and for graph networks ``padding`` and
+        ``stream`` (``joint`` unless given); for posec3d ``input_size``, ``source`` (``cached``
+        unless given) and, where that is ``drawn``, ``stream`` and ``heatmaps``.
+    layout : Layout
+    path : Path
+
+    """
+    if config["model"] != "posec3d":
+        return PointInput(path, layout, config["padding"], config.get("stream", "joint"))
+    if is_cached(config):
+        return HeatmapInput(path, layout, config["input_size"])
+    return DrawnInput(path, layout, config["stream"], config["heatmaps"], config["input_size"])
+
+
+def is_cached(config: Mapping[str, Any]) -> bool:
+    """Whether a variant reads a heatmap cache, and not a stream file."""
+    return config["model"] == "posec3d" and config.get("source", "cached") == "cached"
 
 
 def new_model(
     config: Mapping[str, Any], layout: Layout, num_classes: int, vector_size: int | None
 ) -> Recognizer:
     """The variant's network with fresh weights from torch's random state."""
-    graph = config["model"] == "stgcn"
+    graph = config["model"] != "posec3d"
     return build_model(
         {"name": config["model"], **config["network"]},
         layout_channels=layout.channels("joint" if graph else config["stream"]),
@@ -49,7 +67,8 @@ class Trained:
     about : dict
         The checkpoint's metadata: ``config`` (the slice it was trained with), ``classes`` (names in
         id order), ``layout``, ``preparation`` (what the file of clips stated: cleaning, timeline
-        and, for heatmaps, stream, size, sigma and padding) and more.
+        and, for a heatmap cache, stream, size, sigma and padding) and more. A variant that draws
+        its own heatmaps has these in ``config``: ``stream`` and ``heatmaps``.
 
     """
 

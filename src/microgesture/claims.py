@@ -9,7 +9,7 @@ from scipy.stats import binomtest
 
 from microgesture.errors import InputError
 from microgesture.evaluation import Evaluation, Row
-from microgesture.metrics import METRICS, predicted_classes
+from microgesture.metrics import METRICS
 
 RESAMPLES = 2000
 MIN_SUBJECTS = 5
@@ -202,8 +202,7 @@ def resampled_scores(row: Row, metric: str, resamples: Resamples) -> np.ndarray:
     actual = count(every, labels)
     present = actual > 0
     scores = []
-    for probabilities in row.probabilities:
-        predicted = predicted_classes(probabilities)
+    for predicted in row.predicted:
         hits = count(np.flatnonzero(predicted == labels), labels)
         if metric == "macro_f1":
             top, bottom = 2 * hits, actual + count(every, predicted)

@@ -8,7 +8,7 @@ from microgesture.errors import run
 from microgesture.evaluation import files_read, load_evaluation, parse_config
 from microgesture.files import read_json, write_text
 from microgesture.steps import add_record_option, write_record
-from microgesture.tables import csv_text, markdown
+from microgesture.tables import claims_csv, csv_text, markdown
 
 
 def main() -> None:
@@ -16,26 +16,30 @@ def main() -> None:
     parser.add_argument(
         "--config",
         required=True,
-        help="JSON text or file: seeds, variants, fusions, claims, data_name, data_format",
+        help="JSON text or file: seeds, folds, variants, fusions, claims, data_name, data_format",
     )
     parser.add_argument("--results", required=True, help="folder with predict/ and train/")
     parser.add_argument("--classes", required=True, help="list of classes (YAML)")
     parser.add_argument("--summary", required=True, help="summary.json of the skeleton step")
     parser.add_argument("--out-md", required=True, help="table to read")
     parser.add_argument("--out-csv", required=True, help="table to compute with")
+    parser.add_argument("--out-claims", required=True, help="claims to compute with (CSV)")
     add_record_option(parser)
     options = parser.parse_args()
     config = parse_config(options.config)
-    evaluation = load_evaluation(config, options.results, load_classes(options.classes))
+    summary = read_json(options.summary)
+    classes = load_classes(options.classes)
+    evaluation = load_evaluation(config, options.results, classes, summary)
     claims = judge_claims(evaluation, config.get("claims") or [])
-    write_text(options.out_md, markdown(evaluation, claims, config, read_json(options.summary)))
+    write_text(options.out_md, markdown(evaluation, claims, config, summary))
     write_text(options.out_csv, csv_text(evaluation))
+    write_text(options.out_claims, claims_csv(evaluation, claims))
     write_record(
         options.record,
         __file__,
         config=config,
         inputs=[*files_read(config, options.results), options.classes, options.summary],
-        outputs=[options.out_md, options.out_csv],
+        outputs=[options.out_md, options.out_csv, options.out_claims],
     )
 
 

@@ -1,40 +1,55 @@
-"""Average the probabilities of several prediction files, joined by clip id."""
+"""Fuse the probabilities of several models, joined by clip id, with fixed or fitted weights."""
 
 import argparse
 import json
 from typing import Any
 
 from microgesture.errors import InputError, run
-from microgesture.fusion import fuse_files
+from microgesture.fusion import fuse_files, parse_recipe
 from microgesture.steps import add_record_option, write_record
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--members", required=True, help='JSON: prediction file -> weight, {"a.parquet": 1, ...}'
+        "--config",
+        required=True,
+        help='JSON: {"members": {name: weight}} or {"members": [names], "weights": "validation"}, '
+        'each with "temperature": true or false',
     )
-    parser.add_argument("--out", required=True, help="prediction file to write")
+    parser.add_argument("--val", nargs="+", required=True, help="one file a member, in order")
+    parser.add_argument("--test", nargs="+", required=True, help="one file a member, in order")
+    parser.add_argument("--out-val", required=True, help="prediction file to write")
+    parser.add_argument("--out-test", required=True, help="prediction file to write")
     add_record_option(parser)
-    options = parser.parse_args()
-    members = parse_members(options.members)
-    fuse_files(members, options.out)
-    weights = {"weights": list(members.values())}
-    write_record(options.record, __file__, config=weights, inputs=members, outputs=[options.out])
+    args = parser.parse_args()
+    config = parse_config(args.config)
+    recipe = parse_recipe(config)
+    fuse_files(recipe, args.val, args.test, args.out_val, args.out_test)
+    write_record(
+        args.record,
+        __file__,
+        config=config,
+        inputs=[*args.val, *args.test],
+        outputs=[args.out_val, args.out_test],
+    )
 
 
-def parse_members(text: str) -> dict[str, float]:
+def parse_config(text: str) -> dict[str, Any]:
     try:
-        pairs: list[tuple[str, Any]] = json.loads(text, object_pairs_hook=list)
-        members = {path: float(weight) for path, weight in pairs}
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"--members: {text} is not a JSON object of file -> weight ({error})"
-        ) from None
-    # A JSON object keeps only the last of two equal keys: a file named twice would go unnoticed.
-    if len(members) < len(pairs):
-        raise InputError(f"--members: a file is named twice in {text}; give it one weight")
-    return members
+        config = json.loads(text, object_pairs_hook=unique)
+    except ValueError as error:
+        raise InputError(f"--config: {text} is not a JSON object ({error})") from None
+    if not isinstance(config, dict):
+        raise InputError(f"--config: {text} is not a JSON object")
+    return config
+
+
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # A JSON object keeps only the last of two equal keys: a member named twice would go unnoticed.
+    if len(dict(pairs)) < len(pairs):
+        raise InputError(f"--config: {', '.join(key for key, _ in pairs)}: a key is named twice")
+    return dict(pairs)
 
 
 if __name__ == "__main__":

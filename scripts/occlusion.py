@@ -9,6 +9,7 @@ from microgesture.files import read_json, write_json
 from microgesture.occlusion import explain
 from microgesture.progress import progress
 from microgesture.robustness import labelled_tests
+from microgesture.steps import add_record_option, write_record
 from microgesture.variants import choose_device, load_trained
 
 
@@ -22,6 +23,7 @@ def main() -> None:
     parser.add_argument("--fold", type=int, help="fold to test on, counted from 0")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--threads", type=int, default=1)
+    add_record_option(parser)
     args = parser.parse_args()
 
     device = choose_device(args.device, args.threads)
@@ -33,6 +35,14 @@ def main() -> None:
         trained, args.skeletons, tests, args.config, lambda rows: progress(rows, "clips")
     )
     write_json(args.out, found)
+    folds_file = [args.folds] if args.folds else []
+    write_record(
+        args.record,
+        __file__,
+        config=args.config,
+        inputs=[args.model, args.skeletons, *folds_file],
+        outputs=[args.out],
+    )
 
 
 if __name__ == "__main__":

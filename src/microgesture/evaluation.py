@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from microgesture.calibration import expected_calibration_error, negative_log_likelihood
 from microgesture.errors import InputError
 from microgesture.files import read_json
 from microgesture.fusion import check_same_clips
@@ -16,6 +17,8 @@ from microgesture.metrics import (
     METRICS,
     confusion_matrix,
     correct_at,
+    frequency_groups,
+    group_recall,
     per_class_recall,
     predicted_classes,
     summarise,
@@ -23,6 +26,26 @@ from microgesture.metrics import (
 from microgesture.predictions import UNKNOWN, Predictions, read_predictions
 
 FUSION = "fusion"
+
+
+@dataclass(frozen=True)
+class Member:
+    """What a fusion took of one variant, over its R runs (seeds, or seeds times folds).
+
+    Attributes
+    ----------
+    name
+        The variant.
+    weights
+        Share of the whole, (R,).
+    temperatures
+        (R,); None where none was applied.
+
+    """
+
+    name: str
+    weights: np.ndarray
+    temperatures: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -42,7 +65,9 @@ class Row:
     parameters
         Trained numbers: of the model, or of all members together.
     seconds
-        S training times; of all members together for a fusion.
+        S training times; of all members together for a fusion, of all folds where there are any.
+    members
+        Of a fusion that found weights or temperatures on validation; else empty.
 
     """
 
@@ -53,6 +78,12 @@ class Row:
     probabilities: np.ndarray
     parameters: int
     seconds: tuple[float, ...]
+    members: tuple[Member, ...] = ()
+
+    @cached_property
+    def predicted(self) -> np.ndarray:
+        """Most probable class of each clip, int64 (S, N)."""
+        return np.stack([predicted_classes(one) for one in self.probabilities])
 
     @cached_property
     def correct(self) -> np.ndarray:
@@ -66,20 +97,29 @@ class Row:
         return {name: np.array([100 * one[name] for one in each]) for name in METRICS}
 
     @cached_property
+    def calibration(self) -> dict[str, np.ndarray]:
+        """S values of ``ece``, the calibration error in percent, and of ``nll``, in nats."""
+        every = [(one, self.labels) for one in self.probabilities]
+        return {
+            "ece": np.array([100 * expected_calibration_error(*one) for one in every]),
+            "nll": np.array([negative_log_likelihood(*one) for one in every]),
+        }
+
+    @cached_property
     def confusions(self) -> np.ndarray:
         """Counts, int64 (S, K, K): true class, predicted class."""
         num_classes = self.probabilities.shape[2]
-        return np.stack(
-            [
-                confusion_matrix(self.labels, predicted_classes(one), num_classes)
-                for one in self.probabilities
-            ]
-        )
+        return np.stack([confusion_matrix(self.labels, one, num_classes) for one in self.predicted])
+
+    @cached_property
+    def recalls(self) -> np.ndarray:
+        """Recall of each seed and class, (S, K) fractions; NaN for a class without clips."""
+        return np.stack([per_class_recall(one) for one in self.confusions])
 
     @property
     def recall(self) -> np.ndarray:
         """Mean recall over the seeds, (K,) fractions; NaN for a class without clips."""
-        return np.mean([per_class_recall(one) for one in self.confusions], axis=0)
+        return self.recalls.mean(axis=0)
 
     @property
     def top1(self) -> float:
@@ -109,6 +149,11 @@ class Evaluation:
         Whether every run kept the epoch of its best validation top-1; None if not recorded.
     devices
         What the runs were trained on, as far as recorded.
+    train_counts
+        Clips of each class to learn from, (K,): of the training split, or of all splits under
+        cross-validation; None if not recorded.
+    folds
+        Folds by subject that the predictions were pooled from; None without cross-validation.
 
     """
 
@@ -121,6 +166,8 @@ class Evaluation:
     unlabelled: int
     epoch_by_top1: bool | None
     devices: tuple[str, ...]
+    train_counts: np.ndarray | None = None
+    folds: int | None = None
 
     @property
     def counts(self) -> np.ndarray:
@@ -131,6 +178,18 @@ class Evaluation:
     def chance(self) -> float:
         """Percent that always naming the split's most frequent class would score."""
         return 100 * float(self.counts.max() / self.counts.sum())
+
+    @cached_property
+    def groups(self) -> dict[str, np.ndarray]:
+        """Head, middle and tail of the classes, each bool (K,); empty without training counts."""
+        return {} if self.train_counts is None else frequency_groups(self.train_counts)
+
+    def group_recalls(self, row: Row) -> dict[str, np.ndarray]:
+        """Mean recall of each of `groups`, in percent, S values; NaN where no class has clips."""
+        return {
+            name: np.array([100 * group_recall(one, group) for one in row.recalls])
+            for name, group in self.groups.items()
+        }
 
     def row(self, name: str) -> Row:
         """Find a row by its configuration key."""
@@ -153,7 +212,12 @@ def parse_config(text: str) -> dict[str, Any]:
     return config
 
 
-def load_evaluation(config: dict[str, Any], results: str | Path, classes: list[str]) -> Evaluation:
+def load_evaluation(
+    config: dict[str, Any],
+    results: str | Path,
+    classes: list[str],
+    summary: Mapping[str, Any] | None = None,
+) -> Evaluation:
     """Read what every variant and fusion of ``config`` predicted, for all seeds.
 
     The test split is taken when any of its clips has a label, else the validation split.
@@ -161,12 +225,16 @@ def load_evaluation(config: dict[str, Any], results: str | Path, classes: list[s
     Parameters
     ----------
     config
-        ``seeds``, ``variants`` (name -> title, model), ``fusions`` (name -> title, members).
+        ``seeds``, ``variants`` (name -> title, model), ``fusions`` (name -> title, members),
+        ``folds`` (how many, or null).
     results
         Folder with ``predict/{name}/seed{seed}/{split}.parquet`` and
-        ``train/{variant}/seed{seed}/metrics.json`` and ``timing.json``.
+        ``train/{variant}/{run}/metrics.json`` and ``timing.json``; a run is ``seed{seed}``, or
+        ``seed{seed}-fold{fold}`` for each of the folds.
     classes
         K names.
+    summary
+        Summary of the skeleton step, of which ``clips_per_class`` of the splits is read.
 
     Raises
     ------
@@ -176,10 +244,10 @@ def load_evaluation(config: dict[str, Any], results: str | Path, classes: list[s
 
     """
     results = Path(results)
-    seeds = tuple(sorted(config["seeds"]))
+    seeds, folds = tuple(sorted(config["seeds"])), config.get("folds")
     entries = _entries(config)
     runs = {
-        name: [_read_metrics(results / f"train/{name}/seed{seed}") for seed in seeds]
+        name: [_read_runs(results / "train" / name, seed, folds) for seed in seeds]
         for name in config["variants"]
     }
     split, first = _choose_split(results, next(iter(entries)), seeds[0])
@@ -191,22 +259,24 @@ def load_evaluation(config: dict[str, Any], results: str | Path, classes: list[s
     known = first.labels != UNKNOWN
     rows = []
     for name, entry in entries.items():
-        members = [runs[member] for member in entry.get("members", [name])]
+        costs = [runs[member] for member in entry.get("members", [name])]
+        files = _read_row(results, name, seeds, split, first, folds)
         rows.append(
             Row(
                 name=name,
                 title=entry.get("title", name),
                 model=entry.get("model", FUSION),
                 labels=first.labels[known],
-                probabilities=_stack(results, name, seeds, split, first)[:, known],
-                parameters=sum(int(member[0]["parameters"]) for member in members),
+                probabilities=np.stack([one.probabilities[known] for one in files]),
+                parameters=sum(int(cost[0][0]["parameters"]) for cost in costs),
                 seconds=tuple(
-                    sum(float(run["train_seconds"]) for run in of_seed)
-                    for of_seed in zip(*members, strict=True)
+                    sum(float(run["train_seconds"]) for member in of_seed for run in member)
+                    for of_seed in zip(*costs, strict=True)
                 ),
+                members=_members(files),
             )
         )
-    every = [run for of_variant in runs.values() for run in of_variant]
+    every = [run for of_variant in runs.values() for of_seed in of_variant for run in of_seed]
     by_top1 = [_kept_best_top1(run) for run in every]
     return Evaluation(
         split=split,
@@ -218,6 +288,8 @@ def load_evaluation(config: dict[str, Any], results: str | Path, classes: list[s
         unlabelled=int((~known).sum()),
         epoch_by_top1=None if None in by_top1 else all(by_top1),
         devices=tuple(sorted({run["device"] for run in every if "device" in run})),
+        train_counts=None if summary is None else _train_counts(summary, classes, folds),
+        folds=folds,
     )
 
 
@@ -267,16 +339,69 @@ def _choose_split(results: Path, name: str, seed: int) -> tuple[str, Predictions
     )
 
 
-def _stack(
-    results: Path, name: str, seeds: Sequence[int], split: str, first: Predictions
-) -> np.ndarray:
-    """Probabilities of all seeds, (S, N, K), checked against the first file read."""
-    stack = []
+def _read_row(
+    results: Path,
+    name: str,
+    seeds: Sequence[int],
+    split: str,
+    first: Predictions,
+    folds: int | None,
+) -> list[Predictions]:
+    """Predictions of all seeds, checked against the first file read and the number of folds."""
+    files = []
     for seed in seeds:
         predictions = read_predictions(_prediction_path(results, name, seed, split))
         check_same_clips(first, predictions)
-        stack.append(predictions.probabilities)
-    return np.stack(stack)
+        pooled = predictions.metadata.get("folds")
+        if pooled != folds:
+            raise InputError(
+                f"{predictions.path}: pooled from folds: {pooled}, the config has folds: {folds}; "
+                "predict and pool again"
+            )
+        files.append(predictions)
+    return files
+
+
+def _members(files: Sequence[Predictions]) -> tuple[Member, ...]:
+    """Weights and temperatures that a fusion's files, pooled or not, state as fitted."""
+    runs = [
+        run
+        for one in files
+        for run in [part["metadata"] for part in one.metadata.get("parts", [])] or [one.metadata]
+        if run.get("fitted")
+    ]
+    if not runs:
+        return ()
+    of_member = zip(*(run["members"] for run in runs), strict=True)
+    return tuple(
+        Member(
+            each[0]["name"],
+            np.array([one["weight"] for one in each]),
+            None
+            if each[0]["temperature"] is None
+            else np.array([one["temperature"] for one in each]),
+        )
+        for each in of_member
+    )
+
+
+def _train_counts(
+    summary: Mapping[str, Any], classes: Sequence[str], folds: int | None
+) -> np.ndarray | None:
+    """Clips of each class to learn from; folds train on all splits in turn. None: not recorded."""
+    splits = summary.get("splits", {})
+    counts = np.zeros(len(classes), dtype=np.int64)
+    for split in splits if folds else ["train"]:
+        of_split = splits.get(split, {}).get("clips_per_class", {})
+        counts += np.array([of_split.get(name, 0) for name in classes], dtype=np.int64)
+    return counts if counts.sum() else None
+
+
+def _read_runs(folder: Path, seed: int, folds: int | None) -> list[dict[str, Any]]:
+    """Metrics of the one run of a seed, or of each of its folds."""
+    if folds is None:
+        return [_read_metrics(folder / f"seed{seed}")]
+    return [_read_metrics(folder / f"seed{seed}-fold{fold}") for fold in range(folds)]
 
 
 def _read_metrics(folder: Path) -> dict[str, Any]:

@@ -1,16 +1,93 @@
 """Weighted mean of the probabilities of several models, joined by clip id."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from microgesture.calibration import (
+    FLOOR,
+    apply_temperature,
+    fit_temperature,
+    negative_log_likelihood,
+)
 from microgesture.errors import InputError
 from microgesture.files import sha256
-from microgesture.predictions import Predictions, read_predictions, write_predictions
+from microgesture.predictions import (
+    UNKNOWN,
+    Predictions,
+    read_predictions,
+    shared_metadata,
+    variant_of,
+    write_predictions,
+)
 
 _SHOWN = 5
+_GAP = 1e-6  # nats of validation likelihood that better weights could still gain
+_MOST_STEPS = 200_000
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to fuse.
+
+    Attributes
+    ----------
+    names
+        M members, in the order of the prediction files.
+    weights
+        M positive numbers in any scale; None: found on the validation clips.
+    temperature
+        Whether each member's temperature is first found on the validation clips.
+
+    """
+
+    names: tuple[str, ...]
+    weights: tuple[float, ...] | None
+    temperature: bool
+
+    @property
+    def fitted(self) -> bool:
+        """Whether anything is found on the validation clips."""
+        return self.weights is None or self.temperature
+
+
+def parse_recipe(config: Mapping[str, Any]) -> Recipe:
+    """Read ``members`` (name -> weight, or names with ``weights: validation``), ``temperature``.
+
+    Raises
+    ------
+    InputError
+        For anything else, a name given twice, and a weight that is not a positive number.
+
+    """
+    members, chosen = config.get("members"), config.get("weights")
+    if not isinstance(members, Mapping | list) or not members:
+        raise InputError(f"fusion: members is {members!r}; name at least one")
+    names = tuple(members)
+    if len(set(names)) < len(names):
+        raise InputError(f"fusion: a member is named twice in {', '.join(names)}; name it once")
+    temperature = config.get("temperature", False)
+    if not isinstance(temperature, bool):
+        raise InputError(f"fusion: temperature is {temperature!r}, expected true or false")
+    if isinstance(members, Mapping):
+        if chosen is not None:
+            raise InputError(
+                f"fusion: members have weights and weights is {chosen!r}; give members as a list "
+                "to have the weights found on validation, or take weights away"
+            )
+        for name, weight in members.items():
+            _check_weight(f"fusion: member {name}", weight)
+        return Recipe(names, tuple(map(float, members.values())), temperature)
+    if chosen != "validation":
+        raise InputError(
+            f"fusion: weights is {chosen!r} for a list of members; expected validation, or give "
+            "each member its weight, {name: 1, ...}"
+        )
+    return Recipe(names, None, temperature)
 
 
 def check_same_clips(first: Predictions, other: Predictions) -> None:
@@ -35,11 +112,11 @@ def check_same_clips(first: Predictions, other: Predictions) -> None:
             f"has {first.probabilities.shape[1]}; train both with the same list of classes"
         )
     for what, ours, theirs in (
-        ("labels", list(first.labels), list(other.labels)),
+        ("labels", first.labels.tolist(), other.labels.tolist()),
         ("subjects", first.subjects, other.subjects),
     ):
-        rows = [row for row in range(len(ours)) if ours[row] != theirs[row]]
-        if rows:
+        if ours != theirs:
+            rows = [row for row in range(len(ours)) if ours[row] != theirs[row]]
             clips = _some([first.clip_ids[row] for row in rows])
             raise InputError(
                 f"{other.path} and {first.path} disagree on the {what} of {clips} "
@@ -73,42 +150,177 @@ def fuse(members: Sequence[Predictions], weights: Sequence[float] | None = None)
         raise InputError("no files to fuse; name at least one member")
     weights = [1.0] * len(members) if weights is None else list(weights)
     for member, weight in zip(members, weights, strict=True):
-        if not (np.isfinite(weight) and weight > 0):
-            raise InputError(f"{member.path}: weight {weight}, expected a positive number")
+        _check_weight(str(member.path), weight)
         # `Predictions` are sorted by clip id, so equal ids row by row is the join by id.
         check_same_clips(members[0], member)
-    total = np.zeros(members[0].probabilities.shape, dtype=np.float64)
+    return _mix([member.probabilities for member in members], weights)
+
+
+def fit_weights(probabilities: Sequence[np.ndarray], labels: np.ndarray) -> np.ndarray:
+    """Weights under which the weighted mean gives the true classes the highest likelihood.
+
+    Parameters
+    ----------
+    probabilities
+        M members' (N, K), of validation clips.
+    labels
+        int (N,), their class ids.
+
+    Returns
+    -------
+    np.ndarray
+        float64 (M,), none negative, sum 1. Members that say the same share alike.
+
+    Notes
+    -----
+    Expectation maximisation for the weights of a mixture (Dempster et al. 1977) from equal ones.
+    The log-likelihood is concave; with m's gradient g_m, no weights can gain more than
+    max(g_m) - 1 nats a clip (Cover 1984), so it stops when that is below 1e-6.
+
+    """
+    rows = np.arange(len(labels))
+    told = np.stack([one[rows, labels] for one in probabilities], axis=1).astype(np.float64)
+    told = np.maximum(told, FLOOR)  # (N, M)
+    weights = np.full(told.shape[1], 1 / told.shape[1])
+    for _ in range(_MOST_STEPS):
+        gradient = (1 / (told @ weights)) @ told / len(told)
+        if gradient.max() - 1 < _GAP:
+            return weights
+        weights = weights * gradient
+        weights /= weights.sum()
+    raise RuntimeError(f"the weights did not settle in {_MOST_STEPS} steps; now {weights}")
+
+
+def fuse_files(
+    recipe: Recipe,
+    val: Sequence[str | Path],
+    test: Sequence[str | Path],
+    out_val: str | Path,
+    out_test: str | Path,
+) -> None:
+    """Fuse the members' validation and test files; whatever is fitted sees validation alone.
+
+    The metadata of both results state each member's name, file, hash, weight (its share of 1),
+    temperature and own metadata, how the weights were chosen and on how many clips.
+
+    Parameters
+    ----------
+    recipe
+        What `parse_recipe` gave.
+    val, test
+        One prediction file a member, in the order of ``recipe.names``.
+    out_val, out_test
+        Where to write.
+
+    Raises
+    ------
+    InputError
+        For files of another split, member or set of clips, and where something is to be fitted
+        and no validation clip has a label.
+
+    """
+    read = {"val": _read_members(recipe, val, "val"), "test": _read_members(recipe, test, "test")}
+    ours, theirs = (read[split][0].probabilities.shape[1] for split in ("val", "test"))
+    if ours != theirs:
+        raise InputError(f"{val[0]} has {ours} classes, {test[0]} has {theirs}; predict both anew")
+    weights = recipe.weights or (1.0,) * len(recipe.names)
+    temperatures: list[float] | None = None
+    fitted: dict[str, Any] | None = None
+    if recipe.fitted:
+        members, labels = _labelled(read["val"])
+        before = negative_log_likelihood(_mix(members, weights), labels)
+        if recipe.temperature:
+            temperatures = [fit_temperature(one, labels) for one in members]
+            members = _soften(members, temperatures)
+        if recipe.weights is None:
+            weights = tuple(fit_weights(members, labels).tolist())
+        after = negative_log_likelihood(_mix(members, weights), labels)
+        fitted = {
+            "clips": len(labels),
+            "files": [{"file": str(one.path), "sha256": sha256(one.path)} for one in read["val"]],
+            "nll_unfitted": before,
+            "nll": after,
+        }
+    shares = [weight / math.fsum(weights) for weight in weights]
+    for split, out in (("val", out_val), ("test", out_test)):
+        members = _soften([one.probabilities for one in read[split]], temperatures)
+        metadata = shared_metadata(read[split], ("seed", "fold", "split")) | {
+            "weights": "config" if recipe.weights else "validation",
+            "fitted": fitted,
+            "members": [
+                {
+                    "name": name,
+                    "file": str(one.path),
+                    "sha256": sha256(one.path),
+                    "weight": shares[place],
+                    "temperature": temperatures[place] if temperatures else None,
+                    "metadata": one.metadata,
+                }
+                for place, (name, one) in enumerate(zip(recipe.names, read[split], strict=True))
+            ],
+        }
+        first = read[split][0]
+        write_predictions(
+            out, first.clip_ids, first.labels, first.subjects, _mix(members, weights), metadata
+        )
+
+
+def _read_members(recipe: Recipe, paths: Sequence[str | Path], split: str) -> list[Predictions]:
+    """Read one file a member; refuse those of another split, member or set of clips."""
+    if len(paths) != len(recipe.names):
+        raise InputError(
+            f"{len(paths)} {split} files for {len(recipe.names)} members "
+            f"({', '.join(recipe.names)}); give one each, in this order"
+        )
+    members = [read_predictions(path) for path in paths]
+    for name, member in zip(recipe.names, members, strict=True):
+        variant, stated = variant_of(member), member.metadata.get("split")
+        for key, expected, found in (("variant", name, variant), ("split", split, stated)):
+            if found not in (None, expected):
+                raise InputError(
+                    f"{member.path}: was written for {key} {found}, expected {key} {expected}; "
+                    "check the order of the files"
+                )
+        check_same_clips(members[0], member)
+    return members
+
+
+def _labelled(members: Sequence[Predictions]) -> tuple[list[np.ndarray], np.ndarray]:
+    """Probabilities of each member for the clips with a label, and these labels."""
+    labels = members[0].labels
+    known = labels != UNKNOWN
+    if not known.any():
+        raise InputError(
+            f"{members[0].path}: none of {len(labels)} validation clips has a label, so neither "
+            "weights nor temperatures can be found on them; give each member its weight and leave "
+            "temperature out"
+        )
+    return [member.probabilities[known] for member in members], labels[known]
+
+
+def _soften(
+    members: Sequence[np.ndarray], temperatures: Sequence[float] | None
+) -> list[np.ndarray]:
+    """Apply each member's temperature, if there are any."""
+    if temperatures is None:
+        return list(members)
+    return [apply_temperature(*both) for both in zip(members, temperatures, strict=True)]
+
+
+def _mix(members: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
+    """Weighted mean of (N, K) arrays, float32."""
+    total = np.zeros(members[0].shape, dtype=np.float64)
+    whole = math.fsum(weights)
     for member, weight in zip(members, weights, strict=True):
-        total += (weight / sum(weights)) * member.probabilities
+        total += (weight / whole) * member
     return total.astype(np.float32)
 
 
-def fuse_files(members: dict[str, float], out: str | Path) -> None:
-    """Fuse the prediction files of ``members`` (path -> weight) and write the result to ``out``.
-
-    The metadata of the result lists each member's file, hash, weight and own metadata.
-    """
-    read = [read_predictions(path) for path in members]
-    fused = fuse(read, list(members.values()))
-    sources = [
-        {
-            "file": str(one.path),
-            "sha256": sha256(one.path),
-            "weight": weight,
-            "metadata": one.metadata,
-        }
-        for one, weight in zip(read, members.values(), strict=True)
-    ]
-    first = read[0]
-    # What all members agree on holds for the result as well; the rest is each member's own.
-    metadata: dict[str, Any] = {
-        key: first.metadata[key]
-        for key in ("seed", "split")
-        if key in first.metadata
-        and all(one.metadata.get(key) == first.metadata[key] for one in read)
-    }
-    metadata["members"] = sources
-    write_predictions(out, first.clip_ids, first.labels, first.subjects, fused, metadata)
+def _check_weight(owner: str, weight: Any) -> None:
+    """Refuse what is not a positive number."""
+    number = isinstance(weight, int | float) and not isinstance(weight, bool)
+    if not (number and math.isfinite(weight) and weight > 0):
+        raise InputError(f"{owner}: weight {weight!r}, expected a positive number")
 
 
 def _some(names: list[str]) -> str:

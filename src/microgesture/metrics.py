@@ -1,4 +1,4 @@
-"""Top-k accuracy, mean class accuracy, macro F1, recall per class and confusion matrix.
+"""Top-k accuracy, mean class accuracy, macro F1, recall per class or group, confusion matrix.
 
 All results are fractions of 1. Each function wants the class id of every clip: an unknown label
 (-1) is refused, never counted as wrong or skipped.
@@ -9,6 +9,7 @@ import numpy as np
 from microgesture.errors import InputError
 
 METRICS = ("top1", "top5", "mean_class", "macro_f1")
+HEAD_SHARE, TAIL_SHARE = 0.5, 0.1
 
 
 def predicted_classes(probabilities: np.ndarray) -> np.ndarray:
@@ -23,7 +24,7 @@ def correct_at(probabilities: np.ndarray, labels: np.ndarray, k: int = 1) -> np.
     With k >= K every clip is correct.
     """
     num_classes = probabilities.shape[1]
-    _check_labels(labels, num_classes)
+    check_labels(labels, num_classes)
     true = np.take_along_axis(probabilities, labels[:, None].astype(np.int64), axis=1)
     ahead = probabilities > true
     ahead |= (probabilities == true) & (np.arange(num_classes) < labels[:, None])
@@ -37,7 +38,7 @@ def top_k_accuracy(probabilities: np.ndarray, labels: np.ndarray, k: int = 1) ->
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> np.ndarray:
     """Count clips, int64 (K, K): row = true class, column = predicted class."""
-    _check_labels(labels, num_classes)
+    check_labels(labels, num_classes)
     cells = labels.astype(np.int64) * num_classes + predicted
     return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
 
@@ -65,6 +66,34 @@ def macro_f1(confusion: np.ndarray) -> float:
     return float(np.mean(2 * np.diag(confusion)[present] / (actual + predicted)[present]))
 
 
+def frequency_groups(counts: np.ndarray) -> dict[str, np.ndarray]:
+    """Sort classes by how often they occur in training: head, middle and tail, each bool (K,).
+
+    The head is the most frequent classes that hold at least half of the clips; the tail the rarest
+    ones that together hold at most a tenth, classes without clips among them. Classes of equal
+    size are never parted, so a balanced set is all head. The fixed bounds of Liu et al. 2019
+    (OLTR: above 100, 20 to 100, below 20 clips) say nothing about a small set; shares always do.
+
+    Parameters
+    ----------
+    counts
+        Training clips of each class, int (K,).
+
+    """
+    total = counts.sum()
+    held_from = np.array([counts[counts >= one].sum() for one in counts])
+    held_to = np.array([counts[counts <= one].sum() for one in counts])
+    head = counts >= counts[held_from >= HEAD_SHARE * total].max()
+    tail = held_to <= TAIL_SHARE * total
+    return {"head": head, "middle": ~head & ~tail, "tail": tail}
+
+
+def group_recall(recall: np.ndarray, group: np.ndarray) -> float:
+    """Mean of `per_class_recall` over a group's classes that have clips; NaN where none has."""
+    found = recall[group & ~np.isnan(recall)]
+    return float(found.mean()) if len(found) else float("nan")
+
+
 def summarise(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """All of `METRICS` for probabilities (N, K) and labels (N,)."""
     confusion = confusion_matrix(labels, predicted_classes(probabilities), probabilities.shape[1])
@@ -76,8 +105,8 @@ def summarise(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]
     }
 
 
-def _check_labels(labels: np.ndarray, num_classes: int) -> None:
-    """Refuse an empty set and any label that is no class id."""
+def check_labels(labels: np.ndarray, num_classes: int) -> None:
+    """Refuse an empty set and any label that is no class id (`InputError`)."""
     if not len(labels):
         raise InputError("there are no clips to measure on; check the split")
     bad = np.flatnonzero((labels < 0) | (labels >= num_classes))

@@ -160,6 +160,21 @@ def read_predictions(path: str | Path) -> Predictions:
     )
 
 
+def shared_metadata(files: Sequence[Predictions], keys: Sequence[str]) -> dict[str, Any]:
+    """Those of ``keys`` which every file states, and states alike: they hold for all together."""
+    first = files[0].metadata
+    return {
+        key: first[key]
+        for key in keys
+        if key in first and all(one.metadata.get(key) == first[key] for one in files)
+    }
+
+
+def variant_of(predictions: Predictions) -> str | None:
+    """Name of the variant whose training config the file states; None if it states none."""
+    return predictions.metadata.get("config", {}).get("variant")
+
+
 def _read_table(path: Path) -> pa.Table:
     """Read the four columns, cast to their types."""
     if not path.exists():

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from microgesture.claims import MIN_SUBJECTS, RESAMPLES, Claim, bootstrap_groups
-from microgesture.evaluation import FUSION, Evaluation
+from microgesture.claims import Claim
+from microgesture.evaluation import Evaluation, Row
 from microgesture.metrics import METRICS
+from microgesture.table_notes import SPLITS, claims_legend, counted, notes, tail_legend
 
 FIGURES = (
     ("ablation.png", "Top-1 accuracy of every row, one dot a seed"),
@@ -22,9 +23,20 @@ _HEADINGS = {
     "top5": "Top-5",
     "mean_class": "Mean class",
     "macro_f1": "Macro F1",
+    "head": "Head",
+    "middle": "Middle",
+    "tail": "Tail",
+    "ece": "ECE",
+    "nll": "NLL",
 }
-_SPLITS = {"test": "test", "val": "validation", "train": "training"}
-_FEW_SUBJECTS = 20
+_LEAST_BEST = ("ece", "nll")
+_DIGITS = {"nll": 2}
+_TAIL_COLUMNS = ("head", "middle", "tail", "ece", "nll")
+_FUSIONS_LEGEND = (
+    "Found on the labelled validation clips of each run (seed and fold) by the likelihood of the "
+    "true classes, temperatures first; mean ± sample standard deviation over the runs. Weights "
+    "are shares of 1."
+)
 
 
 def markdown(
@@ -40,7 +52,8 @@ def markdown(
     evaluation, claims
         What was measured.
     config
-        ``data_name`` and ``data_format``; "synthetic" puts a warning on top.
+        ``data_name`` and ``data_format``; "synthetic" puts a warning on top. ``variants``, of
+        which ``source`` is read: whether PoseC3D's training changes points or drawn volumes.
     summary
         Summary of the skeleton stage: ``subject_overlap``, "train+val" or "train-val" -> shared
         subjects (a pair not named shares none), and ``subject_is_video``.
@@ -55,29 +68,59 @@ def markdown(
         "Bold: best of its column (highest score, fewest parameters, shortest training).",
     ]
     if claims:
-        parts += ["## Claims", _claims(evaluation, claims), _claims_legend(evaluation, claims)]
-    notes = "\n".join(f"- {note}" for note in _notes(evaluation, summary))
-    parts += ["## Notes", notes, "## Figures"]
+        parts += ["## Claims", _claims(evaluation, claims), claims_legend(evaluation, claims)]
+    parts += ["## Long tail and calibration", _tail(evaluation), tail_legend(evaluation)]
+    if any(row.members for row in evaluation.rows):
+        parts += ["## Fusion weights", _fusions(evaluation), _FUSIONS_LEGEND]
+    listed = "\n".join(f"- {note}" for note in notes(evaluation, config, summary))
+    parts += ["## Notes", listed, "## Figures"]
     parts += [f"![{caption}](figures/{name})" for name, caption in FIGURES]
     parts += ["## Classes", _classes(evaluation)]
     return "\n\n".join(parts) + "\n"
 
 
 def csv_text(evaluation: Evaluation) -> str:
-    """One line a row: scores in percent, training time in seconds, each with mean and std.
+    """One line a row: scores and calibration error in percent, likelihood, time in seconds.
 
-    The standard deviation is that of a sample (ddof = 1); a single seed leaves it empty.
+    Each has a mean and a standard deviation, that of a sample (ddof = 1); a single seed leaves the
+    latter empty. Recall of head, middle and tail is empty where there is no such class.
     """
-    columns = [f"{name}_{what}" for name in METRICS for what in ("mean", "std")]
-    head = ["variant", "title", "model", "split", "clips", "seeds", *columns]
+    numbers = [*METRICS, *_TAIL_COLUMNS]
+    columns = [f"{name}_{what}" for name in numbers for what in ("mean", "std")]
+    head = ["variant", "title", "model", "split", "clips", "seeds", "folds", *columns]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*head, "parameters", "train_seconds_mean", "train_seconds_std"])
     for row in evaluation.rows:
-        values = [part for name in METRICS for part in _mean_std(row.scores[name], 4)]
+        scores = _values(evaluation, row)
+        values = [part for name in numbers for part in _mean_std(scores[name], 4)]
         about = [row.name, row.title, row.model, evaluation.split, len(evaluation.labels)]
         seconds = _mean_std(np.array(row.seconds), 2)
-        writer.writerow([*about, len(evaluation.seeds), *values, row.parameters, *seconds])
+        runs = [len(evaluation.seeds), evaluation.folds]
+        writer.writerow([*about, *runs, *values, row.parameters, *seconds])
+    return out.getvalue()
+
+
+def claims_csv(evaluation: Evaluation, claims: Sequence[Claim]) -> str:
+    """One line a comparison and seed: interval and verdict, and what McNemar's test counted.
+
+    Points and p for all seeds stand in each of a comparison's lines; the verdict is the claim's.
+    """
+    head = ["claim", "better", "worse", "metric", "points", "low", "high", "p", "comparison"]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*head, "verdict", "seed", "only_better", "only_worse", "p_of_seed"])
+    for claim in claims:
+        for one in claim.comparisons:
+            points = [f"{value:.4f}" for value in (one.difference, one.low, one.high)]
+            p = "" if one.p is None else f"{one.p:.6g}"
+            about = [claim.text, one.better, one.worse, one.metric, *points, p, one.verdict]
+            for place, seed in enumerate(evaluation.seeds):
+                tested = ["", "", ""]
+                if one.p_values:
+                    counts = map(str, one.discordant[place])
+                    tested = [*counts, f"{one.p_values[place]:.6g}"]
+                writer.writerow([*about, claim.verdict, seed, *tested])
     return out.getvalue()
 
 
@@ -125,21 +168,18 @@ def human_time(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def mean_and_spread(values: np.ndarray) -> str:
+def mean_and_spread(values: np.ndarray, digits: int = 1) -> str:
     """Write ``63.4 ± 1.2``: mean and sample standard deviation; a single value has no spread."""
     if len(values) < 2:
-        return f"{values[0]:.1f}"
-    return f"{values.mean():.1f} ± {values.std(ddof=1):.1f}"
+        return f"{values[0]:.{digits}f}"
+    return f"{values.mean():.{digits}f} ± {values.std(ddof=1):.{digits}f}"
 
 
 def _mean_std(values: np.ndarray, digits: int) -> list[str]:
+    if np.isnan(values).any():
+        return ["", ""]
     spread = f"{values.std(ddof=1):.{digits}f}" if len(values) > 1 else ""
     return [f"{values.mean():.{digits}f}", spread]
-
-
-def _count(number: int, noun: str) -> str:
-    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
-    return f"{number:,} {noun if number == 1 else plural}"
 
 
 def _header(evaluation: Evaluation, config: Mapping[str, Any]) -> str:
@@ -147,33 +187,50 @@ def _header(evaluation: Evaluation, config: Mapping[str, Any]) -> str:
     seeds = ", ".join(map(str, evaluation.seeds))
     present = int((evaluation.counts > 0).sum())
     total = len(evaluation.classes)
-    classes = _count(total, "class") + (f" ({present} of them present)" if present < total else "")
+    classes = counted(total, "class") + (f" ({present} of them present)" if present < total else "")
     facts = [
         name,
-        _count(len(evaluation.labels), f"{_SPLITS[evaluation.split]} clip"),
+        counted(len(evaluation.labels), f"{SPLITS[evaluation.split]} clip"),
         classes,
-        _count(len(np.unique(evaluation.subjects)), "subject"),
+        counted(len(np.unique(evaluation.subjects)), "subject"),
+        *([f"{evaluation.folds} folds by subject"] if evaluation.folds else []),
         f"{'seed' if len(evaluation.seeds) == 1 else 'seeds'} {seeds}",
         f"chance {evaluation.chance:.1f} % (always the most frequent class)",
     ]
     return " · ".join(facts)
 
 
-def _ablation(evaluation: Evaluation) -> str:
-    """Draw the main table; equal in print means equally bold."""
+def _values(evaluation: Evaluation, row: Row) -> dict[str, np.ndarray]:
+    """Everything that is measured on a row's predictions, by column -> S values."""
+    # A group's recall is NaN, and its cell empty, where no class belongs to it.
+    none = np.full(len(evaluation.seeds), np.nan)
+    groups = dict.fromkeys(("head", "middle", "tail"), none) | evaluation.group_recalls(row)
+    return {**row.scores, **groups, **row.calibration}
+
+
+def _score_columns(
+    evaluation: Evaluation, names: Sequence[str]
+) -> tuple[list[list[str]], list[list[bool]]]:
+    """Cells of each column and whether they are its best; equal in print means equally good."""
     columns, best = [], []
-    for name in METRICS:
-        values = [row.scores[name] for row in evaluation.rows]
-        # Five guesses among five classes are always right: no number to compare.
-        empty = name == "top5" and len(evaluation.classes) <= 5
-        columns.append(["–" if empty else mean_and_spread(one) for one in values])
-        shown = [round(float(one.mean()), 1) for one in values]
-        best.append([not empty and one == max(shown) for one in shown])
-    parameters = [row.parameters for row in evaluation.rows]
-    seconds = [round(float(np.mean(row.seconds))) for row in evaluation.rows]
-    for numbers, shorten in ((parameters, human_count), (seconds, human_time)):
-        columns.append([shorten(one) for one in numbers])
-        best.append([one == min(numbers) for one in numbers])
+    every = [_values(evaluation, row) for row in evaluation.rows]
+    for name in names:
+        digits, choose = _DIGITS.get(name, 1), min if name in _LEAST_BEST else max
+        values = [of_row[name] for of_row in every]
+        empty = bool(np.isnan(values).any())
+        columns.append(["–" if empty else mean_and_spread(one, digits) for one in values])
+        shown = [round(float(one.mean()), digits) for one in values]
+        best.append([not empty and one == choose(shown) for one in shown])
+    return columns, best
+
+
+def _rows_table(
+    evaluation: Evaluation,
+    head: Sequence[str],
+    columns: Sequence[Sequence[str]],
+    best: Sequence[Sequence[bool]],
+) -> str:
+    """Draw one line a row of the ablation; a single row is best of nothing."""
     contest = len(evaluation.rows) > 1
     lines = [
         [
@@ -185,8 +242,45 @@ def _ablation(evaluation: Evaluation) -> str:
         ]
         for place, row in enumerate(evaluation.rows)
     ]
-    head = ["Variant", *(_HEADINGS[name] for name in METRICS), "Params", "Train time"]
-    return markdown_table(head, lines, "l" + "r" * (len(head) - 1))
+    return markdown_table(["Variant", *head], lines, "l" + "r" * len(head))
+
+
+def _ablation(evaluation: Evaluation) -> str:
+    """Draw the main table."""
+    # Five guesses among five classes are always right: no column of its own.
+    names = [name for name in METRICS if name != "top5" or len(evaluation.classes) > 5]
+    columns, best = _score_columns(evaluation, names)
+    parameters = [row.parameters for row in evaluation.rows]
+    seconds = [round(float(np.mean(row.seconds))) for row in evaluation.rows]
+    for numbers, shorten in ((parameters, human_count), (seconds, human_time)):
+        columns.append([shorten(one) for one in numbers])
+        best.append([one == min(numbers) for one in numbers])
+    head = [*(_HEADINGS[name] for name in names), "Params", "Train time"]
+    return _rows_table(evaluation, head, columns, best)
+
+
+def _tail(evaluation: Evaluation) -> str:
+    """Draw recall of head, middle and tail, and calibration."""
+    names = [name for name in _TAIL_COLUMNS if name in evaluation.groups or name in _LEAST_BEST]
+    columns, best = _score_columns(evaluation, names)
+    return _rows_table(evaluation, [_HEADINGS[name] for name in names], columns, best)
+
+
+def _fusions(evaluation: Evaluation) -> str:
+    """Draw what validation chose for each fusion's members."""
+    lines = []
+    for row in evaluation.rows:
+        for place, one in enumerate(row.members):
+            soft = one.temperatures
+            lines.append(
+                [
+                    "" if place else row.title,
+                    evaluation.row(one.name).title,
+                    mean_and_spread(one.weights, 2),
+                    "–" if soft is None else mean_and_spread(soft, 2),
+                ]
+            )
+    return markdown_table(["Fusion", "Member", "Weight", "Temperature"], lines, "llrr")
 
 
 def _claims(evaluation: Evaluation, claims: Sequence[Claim]) -> str:
@@ -195,125 +289,30 @@ def _claims(evaluation: Evaluation, claims: Sequence[Claim]) -> str:
     for claim in claims:
         for place, one in enumerate(claim.comparisons):
             better, worse = evaluation.row(one.better).title, evaluation.row(one.worse).title
-            interval = f"{_signed(one.low)} to {_signed(one.high)}"
             lines.append(
                 [
                     "" if place else claim.text,
                     f"{better} − {worse}",
+                    _HEADINGS[one.metric],
                     _signed(one.difference),
-                    interval,
+                    f"{_signed(one.low)} to {_signed(one.high)}",
+                    _p_text(one.p),
                     "" if place else claim.verdict,
                 ]
             )
-    head = ["Claim", "Compared", "Points", "95 % interval", "Verdict"]
-    return markdown_table(head, lines, "llrrl")
+    head = ["Claim", "Compared", "Score", "Points", "95 % interval", "McNemar p", "Verdict"]
+    return markdown_table(head, lines, "lllrrrl")
+
+
+def _p_text(p: float | None) -> str:
+    if p is None:
+        return "–"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _signed(value: float) -> str:
     text = f"{value:+.2f}".replace("-", "−")
     return "0.00" if text in ("+0.00", "−0.00") else text
-
-
-def _claims_legend(evaluation: Evaluation, claims: Sequence[Claim]) -> str:
-    """Say how the intervals were made and what they leave out."""
-    _, by_subject = bootstrap_groups(evaluation.subjects)
-    subjects, seeds = len(np.unique(evaluation.subjects)), len(evaluation.seeds)
-    split = _SPLITS[evaluation.split]
-    drawn = f"{split} subjects" if by_subject else f"{split} clips"
-    text = [
-        "Points: difference of mean top-1 over the same seeds. Interval: paired bootstrap, "
-        f"{RESAMPLES} resamples of {drawn}{' and of seeds' if seeds > 1 else ''}. Supported: "
-        "wholly above 0; not supported: wholly below 0, so the reverse was measured; "
-        "else within noise.",
-    ]
-    if any(len(claim.comparisons) > 1 for claim in claims):
-        text.append("A claim over several rows must hold against each: its weakest line counts.")
-    if not by_subject:
-        text.append(
-            f"With {_count(subjects, 'subject')} (fewer than {MIN_SUBJECTS}) clips were drawn one "
-            "by one, so how far the result carries over to other people was not measured."
-        )
-    elif subjects < _FEW_SUBJECTS:
-        text.append(f"With only {subjects} subjects the intervals are rough, rather too narrow.")
-    if seeds == 1:
-        text.append("With one seed the spread between seeds could not be measured.")
-    elif seeds < MIN_SUBJECTS:
-        text.append(f"{seeds} seeds show the spread between seeds only roughly.")
-    if len(claims) > 1:
-        text.append("Each interval stands for itself; none is widened for the number of claims.")
-    return " ".join(text)
-
-
-def _notes(evaluation: Evaluation, summary: Mapping[str, Any]) -> list[str]:
-    """List what a reader must know before believing the numbers."""
-    rule = {True: " (best validation top-1)", False: "", None: ""}[evaluation.epoch_by_top1]
-    notes = []
-    if evaluation.split == "test":
-        notes.append(
-            "Measured on the test clips. Each run keeps the epoch chosen on the validation "
-            f"clips{rule}; the test clips had no part in that choice."
-        )
-    else:
-        notes.append(
-            "**Measured on the validation clips, because the test clips have no labels. The epoch "
-            f"of each run was chosen on these very clips{rule}, so the scores are too high.**"
-        )
-    if evaluation.unlabelled:
-        notes.append(f"{_count(evaluation.unlabelled, 'clip')} without a label left out.")
-    if len(evaluation.seeds) == 1:
-        notes.append("One seed: no spread (±) is shown, and small differences mean little.")
-    else:
-        notes.append(
-            f"Mean ± sample standard deviation over {len(evaluation.seeds)} seeds, in percent."
-        )
-    notes += _overlap_notes(evaluation, summary)
-    notes.append(
-        "Mean class and macro F1 are over the classes present among these clips; a class never "
-        "predicted has F1 = 0."
-    )
-    if len(evaluation.classes) <= 5:
-        notes.append(f"Top-5 says nothing with {len(evaluation.classes)} classes.")
-    if evaluation.devices:
-        notes.append(f"Training time is that of one seed, on {' and '.join(evaluation.devices)}.")
-    if any(row.model == FUSION for row in evaluation.rows):
-        notes.append("Parameters and training time of a fusion are the sums of its members.")
-    if any(row.model.startswith("posec3d") for row in evaluation.rows):
-        notes.append(
-            "PoseC3D: crops, resizing and flips in training work on the drawn (cached) heatmap "
-            "volumes; the reference changes the key points before drawing, which is not the same."
-        )
-    return notes
-
-
-def _overlap_notes(evaluation: Evaluation, summary: Mapping[str, Any]) -> list[str]:
-    """Say for validation and test whether their subjects also occur in training."""
-    if "subject_overlap" not in summary:
-        return ["Not recorded whether validation or test subjects occur in training."]
-    overlap = {
-        pair.replace("+", "-"): shared for pair, shared in summary["subject_overlap"].items()
-    }
-    notes = []
-    for split in ("val", "test"):
-        shared = overlap.get(f"train-{split}", [])
-        name = _SPLITS[split].capitalize()
-        if shared:
-            some = ", ".join(map(str, shared[:5])) + (", ..." if len(shared) > 5 else "")
-            whose = "scores" if split == evaluation.split else f"{_SPLITS[split]} scores"
-            notes.append(
-                f"**{name} subjects also occur in training: {len(shared)} ({some})**; "
-                f"{whose} are higher than they would be on new people."
-            )
-        else:
-            notes.append(f"{name} subjects do not occur in training.")
-    if summary.get("subject_is_video"):
-        video = (
-            "**Every video counts as a subject of its own, because the data do not say who is in "
-            "it: a person in two videos counts as two, so overlap cannot be seen and the intervals "
-            "of the claims are rather too narrow.**"
-        )
-        # What cannot be seen must not be claimed: only overlaps that were found stay.
-        notes = [note for note in notes if note.startswith("**")] + [video]
-    return notes
 
 
 def _classes(evaluation: Evaluation) -> str:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import balanced_accuracy_score, f1_score, top_k_accuracy_score
 
 from microgesture import metrics
 from microgesture.errors import InputError
@@ -120,3 +121,58 @@ def test_an_unknown_label_is_refused(bad):
 def test_an_empty_set_is_refused():
     with pytest.raises(InputError, match="no clips"):
         metrics.summarise(np.zeros((0, 3)), np.zeros(0, np.int64))
+
+
+@pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
+@pytest.mark.parametrize("seed", range(3))
+def test_against_sklearn(seed):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 6, 200)  # of seven classes the last never occurs
+    probabilities = rng.dirichlet(np.ones(7), 200)
+    predicted = metrics.predicted_classes(probabilities)
+    measured = metrics.summarise(probabilities, labels)
+    assert measured["mean_class"] == pytest.approx(balanced_accuracy_score(labels, predicted))
+    present = np.unique(labels)
+    assert measured["macro_f1"] == pytest.approx(
+        f1_score(labels, predicted, average="macro", labels=present)
+    )
+    for name, k in (("top1", 1), ("top5", 5)):
+        expected = top_k_accuracy_score(labels, probabilities, k=k, labels=range(7))
+        assert measured[name] == pytest.approx(expected)
+
+
+def groups_of(counts):
+    told = metrics.frequency_groups(np.array(counts))
+    assert (sum(group.astype(int) for group in told.values()) == 1).all()  # each class has one
+    return {name: np.flatnonzero(group).tolist() for name, group in told.items()}
+
+
+def test_head_middle_and_tail_by_hand():
+    # Of 100 clips: 40 alone are less than half, 40 + 20 are more; 4 + 3 + 2 + 1 are a tenth.
+    counts = [2, 40, 15, 20, 15, 4, 1, 3]
+    assert groups_of(counts) == {"head": [1, 3], "middle": [2, 4], "tail": [0, 5, 6, 7]}
+    assert groups_of([50, 30, 12, 8, 0]) == {"head": [0], "middle": [1, 2], "tail": [3, 4]}
+
+
+def test_classes_of_equal_size_stay_together():
+    assert groups_of([10, 10, 10, 10]) == {"head": [0, 1, 2, 3], "middle": [], "tail": []}
+    # 5 + 5 + 5 would be more than a tenth of 100, so none of the three is tail.
+    assert groups_of([45, 40, 5, 5, 5])["tail"] == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_head_and_tail_never_meet_and_hold_what_they_should(seed):
+    rng = np.random.default_rng(seed)
+    counts = rng.zipf(1.5, rng.integers(1, 40)) % 500
+    counts[0] += 1
+    told = groups_of(counts)
+    assert 2 * counts[told["head"]].sum() >= counts.sum()
+    assert 10 * counts[told["tail"]].sum() <= counts.sum()
+    rest = sorted(set(range(len(counts))) - set(told["head"]))
+    assert not rest or counts[rest].max() < counts[told["head"]].min()
+
+
+def test_recall_of_a_group_is_over_its_classes_with_clips():
+    recall = np.array([0.5, 1.0, np.nan, 0.0])
+    assert metrics.group_recall(recall, np.array([True, True, True, False])) == 0.75
+    assert np.isnan(metrics.group_recall(recall, np.array([False, False, True, False])))

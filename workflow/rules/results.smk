@@ -18,6 +18,7 @@ rule ablation_table:
             caption="../report/ablation_table.rst",
             category="Results",
         ),
+        claims=f"{RESULTS}/claims.csv",
         record=f"{RESULTS}/provenance/ablation_table.json",
     log:
         f"{RESULTS}/logs/ablation_table.log",
@@ -30,7 +31,8 @@ rule ablation_table:
     shell:
         "python scripts/ablation.py --config {params.config:q} --results {params.results:q}"
         " --classes {input.classes:q} --summary {input.summary:q} --out-md {output.md:q}"
-        " --out-csv {output.csv:q} --record {output.record:q} 2> >(tee {log:q} >&2)"
+        " --out-csv {output.csv:q} --out-claims {output.claims:q}"
+        " --record {output.record:q} 2> >(tee {log:q} >&2)"
 
 
 rule figures:

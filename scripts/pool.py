@@ -1,0 +1,21 @@
+"""Join the predictions of all folds of one row and seed: every clip once."""
+
+import argparse
+
+from microgesture.errors import run
+from microgesture.pooling import pool_files
+from microgesture.steps import add_record_option, write_record
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--files", nargs="+", required=True, help="prediction file of each fold")
+    parser.add_argument("--out", required=True, help="prediction file to write")
+    add_record_option(parser)
+    args = parser.parse_args()
+    pool_files(args.files, args.out)
+    write_record(args.record, __file__, config=None, inputs=args.files, outputs=[args.out])
+
+
+if __name__ == "__main__":
+    run(main)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from microgesture.errors import run
 from microgesture.files import sha256
+from microgesture.inference import predict
 from microgesture.predictions import write_predictions
 from microgesture.provenance import made_by
-from microgesture.training import predict
 from microgesture.variants import choose_device, load_trained, open_input
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from microgesture.errors import run
 from microgesture.files import sha256
+from microgesture.folds import check_fold, use_fold
 from microgesture.inference import predict
 from microgesture.predictions import write_predictions
 from microgesture.provenance import made_by
@@ -17,6 +18,8 @@ def main() -> None:
     parser.add_argument("--config", type=json.loads, required=True, help="testing: views and flip")
     parser.add_argument("--model", type=Path, required=True, help="checkpoint")
     parser.add_argument("--input", type=Path, required=True, help="manifest of stream or cache")
+    parser.add_argument("--folds", type=Path, help="file of folds, for cross-validation")
+    parser.add_argument("--fold", type=int, help="the fold to test on")
     parser.add_argument("--out", type=Path, required=True, help="folder for val and test.parquet")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--threads", type=int, default=1)
@@ -26,6 +29,7 @@ def main() -> None:
     config = trained.about["config"]
     device = choose_device(args.device, args.threads)
     source = open_input(config, trained.layout, args.input.with_suffix(".arrow"))
+    check_fold(args.model, trained.about, use_fold(source.records.index, args.folds, args.fold))
     model = trained.model.to(device)
     about = trained.about | {
         "testing": args.config,

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -76,17 +77,43 @@ def main() -> None:
             f"validation {entry['val_top1']:.1%}"
         )
 
+    made_of = {"layout": layout.as_dict(), "preparation": source.records.metadata}
     keeper = None
     if args.resume_dir:
         # the last bits of a result depend on device, processes and, on a CPU, threads too
         key = resume_key(
-            about
-            | {
-                "layout": layout.as_dict(),
-                "vectors": sha256(args.vectors) if args.vectors else None,
-                "device": device.type,
-                "processes": processes.count,
-                "threads": args.threads if device.type == "cpu" else None,
-            }
+            **about,
+            **made_of,
+            vectors=sha256(args.vectors) if args.vectors else None,
+            device=device.type,
+            processes=processes.count,
+            threads=args.threads if device.type == "cpu" else None,
         )
         keeper = Keeper(args.resume_dir, config["variant"], name, key, args.resume_every, say)
+    with keeper or nullcontext():
+        try:
+            state, history = train(
+                model,
+                source,
+                config,
+                seed=args.seed,
+                vectors=vectors,
+                dtype=dtype,
+                workers=args.threads if device.type == "cuda" else 0,
+                keeper=keeper,
+                processes=processes,
+                report=report,
+            )
+        except Stopped as stopped:
+            say(str(stopped))
+            raise SystemExit(stopped.status) from None
+        if processes.rank == 0:
+            told = {"device": str(device), "processes": processes.count}
+            save_training(args.out, state, history, about, made_of, parameters, told)
+            if keeper:
+                keeper.remove()
+    leave()
+
+
+if __name__ == "__main__":
+    run(main)

@@ -89,8 +89,8 @@ def leave() -> None:
 
 
 def together(forward: nn.Module) -> DistributedDataParallel:
-    """Let backward passes average gradients; weights start as the first process's."""
-    wrapped = DistributedDataParallel(forward, broadcast_buffers=False)
+    """Let backward passes average gradients; weights and buffers start as the first process's."""
+    wrapped = DistributedDataParallel(forward, forward_sync_buffers=False)
     wrapped.register_comm_hook(None, _mean_by_rank)
     return wrapped
 
@@ -158,7 +158,7 @@ class GlobalBatchNorm(_BatchNorm):
 
 
 def _sum_over_processes(values: Tensor) -> Tensor:
-    return _SumOverProcesses.apply(values)  # type: ignore[no-untyped-call, no-any-return]
+    return _SumOverProcesses.apply(values)
 
 
 def share_batch_norm(module: nn.Module) -> None:

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.model_selection import GroupKFold
 
 from microgesture.errors import InputError
-from microgesture.files import read_json
+from microgesture.files import read_json, sha256
 
 MINIMUM = 3
 """Folds; one each for test, validation and training."""
@@ -89,3 +90,35 @@ def split_of(subjects: Sequence[str], folds: Mapping[str, Any], fold: int) -> li
         )
     named = {fold: "test", (fold + 1) % k: "val"}
     return [named.get(fold_of[subject], "train") for subject in subjects]
+
+
+def use_fold(index: pd.DataFrame, path: Path | None, fold: int | None) -> dict[str, Any]:
+    """Replace the split column of records by that of a fold; without a file leave it as it is.
+
+    Returns
+    -------
+    dict
+        What an artifact states of it: ``fold`` and ``folds`` (the file's hash), or nothing.
+
+    """
+    if path is None and fold is None:
+        return {}
+    if path is None or fold is None:
+        raise InputError("--folds and --fold belong together; give both or neither")
+    index["split"] = split_of(index["subject"].tolist(), load_folds(path, fold), fold)
+    return {"fold": fold, "folds": sha256(path)}
+
+
+def check_fold(path: Path, about: Mapping[str, Any], fold: Mapping[str, Any]) -> None:
+    """Refuse a model that was trained with another split than ``fold`` (see `use_fold`) states."""
+    trained = {key: about[key] for key in ("fold", "folds") if key in about}
+    if trained != fold:
+        raise InputError(
+            f"{path}: trained with {_said(trained)}, to be used with {_said(fold)}; its test clips "
+            "may be among those it learned from: give the file of folds and the fold it was "
+            "trained with"
+        )
+
+
+def _said(fold: Mapping[str, Any]) -> str:
+    return f"fold {fold['fold']} of the folds {fold['folds'][:8]}" if fold else "the data's splits"

@@ -40,7 +40,7 @@ class Stopped(Exception):
         self.status = 128 + number
 
 
-def resume_key(parts: Mapping[str, Any]) -> str:
+def resume_key(**parts: Any) -> str:
     """Hash of all that the result of a training depends on."""
     text = json.dumps(parts, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:KEY_DIGITS]

@@ -1,6 +1,7 @@
 """A training that takes a second: its data, config, and a process that trains or is killed.
 
-Run by torchrun it trains in several processes: ``tests/training.py FOLDER NAME JSON``.
+Run by torchrun it trains in several processes: ``tests/training.py STREAM_FILE JOBS``, where the
+jobs are JSON: the options of `fit` by name.
 """
 
 import json
@@ -123,18 +124,14 @@ def fit(
 
 
 def main():
-    path, name, options = Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
+    path, jobs = Path(sys.argv[1]), json.loads(sys.argv[2])
     processes, _ = join(torch.device("cpu"))
-    if options.pop("only_rank", processes.rank) != processes.rank:
-        options["at"] = 0
-    vectors = options.pop("vectors", None)
-    fit(
-        path,
-        name=name,
-        processes=processes,
-        vectors=None if vectors is None else np.array(vectors, np.float32),
-        **options,
-    )
+    for name, options in jobs.items():
+        if options.pop("only_rank", processes.rank) != processes.rank:
+            options["at"] = 0
+        if "vectors" in options:
+            options["vectors"] = np.array(options["vectors"], np.float32)
+        fit(path, name=name, processes=processes, **options)
     leave()
 
 

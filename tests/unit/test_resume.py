@@ -34,9 +34,9 @@ KILL, TERM = signal.SIGKILL, signal.SIGTERM
 
 @pytest.fixture(scope="module")
 def processes():
-    """Processes that have torch imported already, but share no state with this one."""
+    """Processes that have all of torch imported already, and share no state with this one."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["microgesture.training", "microgesture.variants"])
+    context.set_forkserver_preload(["torch._dynamo", "microgesture.training"])
     return context
 
 

@@ -4,20 +4,20 @@ import argparse
 import json
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from microgesture.checkpoints import save_training
 from microgesture.classes import load_classes
-from microgesture.distributed import join, leave
+from microgesture.distributed import join, last_bits, leave
 from microgesture.errors import run
 from microgesture.files import read_json, sha256
 from microgesture.folds import use_fold
 from microgesture.layouts import load_layout
 from microgesture.models import count_parameters
 from microgesture.models.pretrained import load_pretrained
+from microgesture.phases import epoch_line
 from microgesture.provenance import made_by
 from microgesture.resume import Keeper, Stopped, resume_key, to_stderr
 from microgesture.training import train
@@ -36,9 +36,7 @@ def main() -> None:
     parser.add_argument("--fold", type=int, help="the fold to leave for testing")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--resume-dir", type=Path, help="folder for the state while unfinished")
-    parser.add_argument(
-        "--resume-every", type=float, default=120, help="seconds between states in an epoch"
-    )
+    parser.add_argument("--resume-every", type=float, default=120, help="seconds, in an epoch")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
@@ -67,28 +65,12 @@ def main() -> None:
         "pretrained": sha256(pretrained) if pretrained else None,
         "made_by": made_by(__file__),
     }
-    name = f"seed{args.seed}" + (f"-fold{args.fold}" if fold else "")
-
-    def report(entry: dict[str, Any]) -> None:
-        say(
-            f"{config['variant']} {name}: epoch {entry['epoch']} of "
-            f"{config['training']['epochs'] + config['training']['balanced_head_epochs']}, "
-            f"loss {entry['train_loss']:.3f}, train {entry['train_top1']:.1%}, "
-            f"validation {entry['val_top1']:.1%}"
-        )
-
     made_of = {"layout": layout.as_dict(), "preparation": source.records.metadata}
+    name = f"seed{args.seed}" + (f"-fold{args.fold}" if fold else "")
     keeper = None
     if args.resume_dir:
-        # the last bits of a result depend on device, processes and, on a CPU, threads too
-        key = resume_key(
-            **about,
-            **made_of,
-            vectors=sha256(args.vectors) if args.vectors else None,
-            device=device.type,
-            processes=processes.count,
-            threads=args.threads if device.type == "cpu" else None,
-        )
+        hashed = {"vectors": sha256(args.vectors) if args.vectors else None}
+        key = resume_key(**about, **made_of, **hashed, **last_bits(device, processes, args.threads))
         keeper = Keeper(args.resume_dir, config["variant"], name, key, args.resume_every, say)
     with keeper or nullcontext():
         try:
@@ -102,7 +84,7 @@ def main() -> None:
                 workers=args.threads if device.type == "cuda" else 0,
                 keeper=keeper,
                 processes=processes,
-                report=report,
+                report=lambda entry: say(epoch_line(config, name, entry)),
             )
         except Stopped as stopped:
             say(str(stopped))

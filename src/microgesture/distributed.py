@@ -9,6 +9,7 @@ own masks, which are not those that one process would draw.
 
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -80,6 +81,12 @@ def join(device: torch.device) -> tuple[Processes, torch.device]:
     # flags are asked for on the CPU, so that a step never waits for the GPU
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
     return Processes(dist.get_rank(), dist.get_world_size()), device
+
+
+def last_bits(device: torch.device, processes: Processes, threads: int) -> dict[str, Any]:
+    """What rounding depends on: a training gives the same bytes only where these are the same."""
+    on_cpu = {"threads": threads} if device.type == "cpu" else {}
+    return {"device": device.type, "processes": processes.count, **on_cpu}
 
 
 def leave() -> None:

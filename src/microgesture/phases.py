@@ -41,6 +41,15 @@ def phases(recipe: Mapping[str, Any]) -> list[Phase]:
     return [whole, Phase(epochs + 1, epochs + more, "class_balanced", head=True)][: 1 + (more > 0)]
 
 
+def epoch_line(config: Mapping[str, Any], run: str, entry: Mapping[str, Any]) -> str:
+    """What a person watching a training is told of an epoch."""
+    return (
+        f"{config['variant']} {run}: epoch {entry['epoch']} of "
+        f"{phases(config['training'])[-1].last}, loss {entry['train_loss']:.3f}, "
+        f"train {entry['train_top1']:.1%}, validation {entry['val_top1']:.1%}"
+    )
+
+
 @dataclass
 class Progress:
     """How far a training is: what, with weights and momentum, a resumed one needs to know.

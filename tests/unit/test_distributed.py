@@ -14,6 +14,7 @@ from torch import nn
 from microgesture.checkpoints import load_checkpoint
 from microgesture.distributed import GlobalBatchNorm, Processes, share_batch_norm
 from microgesture.errors import InputError
+from microgesture.resume import read_state
 from tests.conftest import REPOSITORY
 from tests.training import config_with, fit, write_source
 
@@ -75,6 +76,9 @@ def test_two_processes_stop_at_the_same_step_and_resume(path, stopped):
     assert stopped.returncode != 0
     assert "exitcode  : 143" in stopped.stderr
     assert not path.with_name("stopped.safetensors").exists()
+    (state,) = (path.parent / "resume").glob("tiny-stopped-*")
+    about, _ = read_state(state)
+    assert (about["epoch"], about["step"]) == (2, 2)
     again = run_two(path, {"stopped": {"config": DROPOUT}})
     assert again.returncode == 0, again.stderr
     files = [path.with_name(f"{name}.safetensors") for name in ("whole", "stopped")]

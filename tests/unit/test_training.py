@@ -134,7 +134,7 @@ def test_the_retrained_classifier_starts_fresh(source, layout22):
     other, _ = fit(source, layout22, training={**changed, "balanced_head_epochs": 0})
     own, first = model.cls_head.fc_cls, other.cls_head.fc_cls
     assert not torch.allclose(own.weight, first.weight, atol=1e-3)
-    assert float(own.weight.std()) == pytest.approx(0.01, rel=0.5)
+    assert own.weight.std().item() == pytest.approx(0.01, rel=0.5)
     assert torch.allclose(own.bias, torch.zeros(2), atol=1e-9)
 
 

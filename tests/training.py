@@ -74,21 +74,31 @@ def config_with(training=None, **changes):
 
 
 class Disturbed(PointInput):
-    """Clips whose ``at``-th training batch comes with a signal to this process."""
+    """Clips whose ``at``-th batch, in training or validation, comes with a signal to itself."""
 
-    def __init__(self, path, at, number):
+    def __init__(self, path, at, number, validating):
         super().__init__(path, load_layout(LAYOUT), 0.25)
-        self._left, self._number = at, number
+        self._left, self._number, self._validating = at, number, validating
 
     def assemble(self, batch, geometry, training):
-        self._left -= training
-        if training and self._left == 0:
+        counts = training != self._validating
+        self._left -= counts
+        if counts and self._left == 0:
             os.kill(os.getpid(), self._number)
         return super().assemble(batch, geometry, training)
 
 
 def fit(
-    path, config, name, vectors=None, at=0, number=0, key="0" * 16, processes=ALONE, torn=False
+    path,
+    config,
+    name,
+    vectors=None,
+    at=0,
+    number=0,
+    validating=False,
+    key="0" * 16,
+    processes=ALONE,
+    torn=False,
 ):
     """Train from a stream file and write the result beside it; a state after every step."""
     torch.set_num_threads(1)
@@ -102,7 +112,7 @@ def fit(
     keeper = Keeper(path.parent / "resume", config["variant"], name, key, every=0, say=say)
     if torn:  # killed when the state is written, but not yet under its name
         os.fsync = lambda handle: os.kill(os.getpid(), signal.SIGKILL)
-    source = Disturbed(path, at, number)
+    source = Disturbed(path, at, number, validating)
     size = None if vectors is None else vectors.shape[1]
     model = new_model(config, load_layout(LAYOUT), 2, size)
     with keeper:

@@ -2,10 +2,12 @@ import json
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 
 from microgesture.errors import InputError
-from microgesture.folds import load_folds, make_folds, split_of
+from microgesture.files import sha256, write_json
+from microgesture.folds import check_fold, load_folds, make_folds, split_of, use_fold
 from microgesture.store import write_store
 from tests.conftest import REPOSITORY, make_clip
 
@@ -74,3 +76,33 @@ def test_the_script_divides_the_subjects_of_a_store(tmp_path):
     out.write_text("[]")
     with pytest.raises(InputError, match=r"folds.json: not a readable file of folds"):
         load_folds(out, 0)
+
+
+def test_a_fold_replaces_the_splits_and_is_stated(tmp_path):
+    path = tmp_path / "folds.json"
+    write_json(path, make_folds(["a", "b", "c"], 3))
+    fold_of = load_folds(path, 0)["fold_of_subject"]
+    index = pd.DataFrame({"subject": ["b", "a", "b", "c"], "split": ["train"] * 4})
+    assert use_fold(index, None, None) == {}
+    assert index["split"].tolist() == ["train"] * 4
+    about = use_fold(index, path, fold_of["b"])
+    following = {0: "val", 1: "train"}
+    others = {s: following[(fold_of[s] - fold_of["b"] - 1) % 3] for s in "ac"}
+    assert index["split"].tolist() == ["test", others["a"], "test", others["c"]]
+    assert about == {"fold": fold_of["b"], "folds": sha256(path)}
+    with pytest.raises(InputError, match="--folds and --fold belong together"):
+        use_fold(index, path, None)
+
+
+def test_a_model_is_only_used_with_the_split_it_was_trained_with():
+    own = {"fold": 1, "folds": "a" * 64}
+    check_fold("m", {"seed": 0, **own}, own)
+    check_fold("m", {"seed": 0}, {})
+    for about, fold in (
+        (own, {}),
+        ({}, own),
+        (own, {**own, "fold": 2}),
+        (own, {**own, "folds": "b" * 64}),
+    ):
+        with pytest.raises(InputError, match=r"m: trained with .*, to be used with"):
+            check_fold("m", {"seed": 0, **about}, fold)

@@ -12,6 +12,8 @@ import torch
 import yaml
 
 from microgesture.files import read_json, write_json
+from microgesture.folds import make_folds
+from microgesture.predictions import read_predictions
 from microgesture.resume import Keeper, read_state, resume_key, write_state
 from tests.conftest import REPOSITORY
 from tests.training import CLASSES, LAYOUT, config_with, fit, write_source
@@ -88,6 +90,16 @@ def test_a_signal_stops_after_the_running_step(processes, path, undisturbed, num
     assert run(processes, path, name, at=5, number=number) == status
     about, _ = read_state(states(path, name)[0])
     assert (about["epoch"], about["step"]) == (2, 2)
+    assert run(processes, path, name) == 0
+    assert path.with_name(f"{name}.safetensors").read_bytes() == undisturbed
+
+
+@pytest.mark.parametrize(("number", "status"), [(TERM, 143), (KILL, -KILL)])
+def test_a_validation_can_be_stopped_too(processes, path, undisturbed, number, status):
+    name = f"validating{number}"
+    assert run(processes, path, name, at=2, number=number, validating=True) == status
+    about, _ = read_state(states(path, name)[0])
+    assert (about["epoch"], about["step"], len(about["entries"])) == (2, 3, 1)
     assert run(processes, path, name) == 0
     assert path.with_name(f"{name}.safetensors").read_bytes() == undisturbed
 
@@ -188,6 +200,8 @@ def command(tmp_path_factory, layout22):
     manifest, path = write_source(folder, layout22, train=64)
     write_json(path.with_suffix(".json"), manifest)
     (folder / "classes.yaml").write_text(yaml.safe_dump({"classes": CLASSES}))
+    folds = make_folds([f"s{number}" for number in range(5)], 5)
+    write_json(folder / "folds.json", folds)
     config = {**CONFIG, "training": {**CONFIG["training"], "epochs": 40}}
     options = {
         "config": json.dumps(config),
@@ -195,6 +209,8 @@ def command(tmp_path_factory, layout22):
         "input": path.with_suffix(".json"),
         "layout": LAYOUT,
         "classes": folder / "classes.yaml",
+        "folds": folder / "folds.json",
+        "fold": 1,
         "device": "cpu",
     }
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
@@ -241,3 +257,24 @@ def test_the_script_goes_on_after_signals(command, tmp_path):
     assert timing["resumed"] == 2
     assert 0 < timing["data_seconds"] < timing["train_seconds"]
     assert list(resume.iterdir()) == []
+    assert read_json(out / "metrics.json")["fold"] == 1
+    check_prediction(command, out)
+
+
+def check_prediction(command, out):
+    """Of the fold that the model was trained to be tested on; every other is refused."""
+    options = dict(zip(command[2::2], command[3::2], strict=True))
+    given = ["--input", options["--input"], "--folds", options["--folds"]]
+    given += ["--model", str(out / "model.safetensors"), "--config", '{"views": 1, "flip": false}']
+    script = [sys.executable, str(REPOSITORY / "scripts/predict.py"), "--out", str(out)]
+    done = [
+        subprocess.run([*script, *given, "--fold", fold], capture_output=True, text=True)
+        for fold in ("1", "2")
+    ]
+    assert done[0].returncode == 0, done[0].stderr
+    fold_of = read_json(options["--folds"])["fold_of_subject"]
+    for split, fold in (("test", 1), ("val", 2)):
+        found = read_predictions(out / f"{split}.parquet")
+        assert {fold_of[subject] for subject in found.subjects} == {fold}
+    assert done[1].returncode == 2
+    assert "trained with fold 1 of the folds" in done[1].stderr

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from microgesture.errors import run
 from microgesture.files import sha256
+from microgesture.folds import check_fold, use_fold
+from microgesture.inference import predict
 from microgesture.predictions import write_predictions
 from microgesture.provenance import made_by
 from microgesture.steps import add_record_option, write_record
-from microgesture.training import predict
 from microgesture.variants import choose_device, load_trained, open_input
 
 
@@ -18,6 +19,8 @@ def main() -> None:
     parser.add_argument("--config", type=json.loads, required=True, help="testing: views and flip")
     parser.add_argument("--model", type=Path, required=True, help="checkpoint")
     parser.add_argument("--input", type=Path, required=True, help="manifest of stream or cache")
+    parser.add_argument("--folds", type=Path, help="file of folds, for cross-validation")
+    parser.add_argument("--fold", type=int, help="the fold to test on")
     parser.add_argument("--out", type=Path, required=True, help="folder for val and test.parquet")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--threads", type=int, default=1)
@@ -28,6 +31,7 @@ def main() -> None:
     config = trained.about["config"]
     device = choose_device(args.device, args.threads)
     source = open_input(config, trained.layout, args.input.with_suffix(".arrow"))
+    check_fold(args.model, trained.about, use_fold(source.records.index, args.folds, args.fold))
     model = trained.model.to(device)
     about = trained.about | {
         "testing": args.config,
@@ -48,16 +52,21 @@ def main() -> None:
             workers=args.threads if device.type == "cuda" else 0,
         )
         labels = [None if label < 0 else label for label in chosen["label"].tolist()]
-        path = args.out / f"{split}.parquet"
         write_predictions(
-            path, chosen["clip_id"].tolist(), labels, chosen["subject"].tolist(), shares, about
+            args.out / f"{split}.parquet",
+            chosen["clip_id"].tolist(),
+            labels,
+            chosen["subject"].tolist(),
+            shares,
+            about | {"split": split},
         )
+    folds = [args.folds] if args.folds else []
     write_record(
         args.record,
         __file__,
         config={"variant": config["variant"], **args.config},
         seed=about["seed"],
-        inputs=[args.model, args.input, args.input.with_suffix(".arrow")],
+        inputs=[args.model, args.input, args.input.with_suffix(".arrow"), *folds],
         outputs=[args.out / "val.parquet", args.out / "test.parquet"],
     )
 

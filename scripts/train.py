@@ -1,22 +1,25 @@
-"""Train one variant with one seed."""
+"""Train one variant with one seed; torchrun starts it in several processes."""
 
 import argparse
 import json
-import sys
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from microgesture.checkpoints import save_checkpoint
+from microgesture.checkpoints import TRAINING_FILES, save_training
 from microgesture.classes import load_classes
+from microgesture.distributed import join, last_bits, leave
 from microgesture.errors import run
-from microgesture.files import read_json, sha256, write_json
+from microgesture.files import read_json, sha256
+from microgesture.folds import use_fold
 from microgesture.layouts import load_layout
 from microgesture.models import count_parameters
 from microgesture.models.pretrained import load_pretrained
+from microgesture.phases import epoch_line
 from microgesture.provenance import made_by
+from microgesture.resume import Keeper, Stopped, resume_key, to_stderr
 from microgesture.steps import add_record_option, write_record
 from microgesture.training import train
 from microgesture.variants import choose_device, choose_precision, new_model, open_input
@@ -30,45 +33,33 @@ def main() -> None:
     parser.add_argument("--layout", type=Path, required=True, help="layout file")
     parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
     parser.add_argument("--vectors", type=Path, help="label vectors, for the semantic loss")
+    parser.add_argument("--folds", type=Path, help="file of folds, for cross-validation")
+    parser.add_argument("--fold", type=int, help="the fold to leave for testing")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument("--resume-dir", type=Path, help="folder for the state while unfinished")
+    parser.add_argument("--resume-every", type=float, default=120, help="seconds, in an epoch")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--threads", type=int, default=1)
     add_record_option(parser)
     args = parser.parse_args()
 
     config, layout, names = args.config, load_layout(args.layout), load_classes(args.classes)
-    device = choose_device(args.device, args.threads)
+    processes, device = join(choose_device(args.device, args.threads))
+    say = to_stderr if processes.rank == 0 else lambda line: None
     source = open_input(config, layout, args.input.with_suffix(".arrow"))
+    fold = use_fold(source.records.index, args.folds, args.fold)
     vectors = np.load(args.vectors)["vectors"] if args.vectors else None
     torch.manual_seed(args.seed)
     size = None if vectors is None else vectors.shape[1]
     model = new_model(config, layout, len(names), size).to(device)
     if pretrained := config.get("pretrained"):
-        load_pretrained(model, Path(pretrained), lambda line: print(line, file=sys.stderr))
-
-    def report(entry: dict[str, Any]) -> None:
-        print(
-            f"{config['variant']} seed {args.seed}: epoch {entry['epoch']} of "
-            f"{config['training']['epochs']}, loss {entry['train_loss']:.3f}, "
-            f"train {entry['train_top1']:.1%}, validation {entry['val_top1']:.1%}",
-            file=sys.stderr,
-            flush=True,
-        )
-
+        load_pretrained(model, Path(pretrained), say)
+    parameters = count_parameters(model)
     dtype = choose_precision(config["training"]["precision"], device)
-    state, history = train(
-        model,
-        source,
-        config,
-        seed=args.seed,
-        vectors=vectors,
-        dtype=dtype,
-        workers=args.threads if device.type == "cuda" else 0,
-        report=report,
-    )
     about = {
         "config": config,
         "seed": args.seed,
+        **fold,
         "precision": str(dtype).removeprefix("torch."),
         "classes": names,
         "vector_size": size,
@@ -76,26 +67,45 @@ def main() -> None:
         "pretrained": sha256(pretrained) if pretrained else None,
         "made_by": made_by(__file__),
     }
-    seconds = history.pop("seconds")
-    metrics = {
-        **about,
-        "variant": config["variant"],
-        "parameters": count_parameters(model),
-        **history,
-    }
     made_of = {"layout": layout.as_dict(), "preparation": source.records.metadata}
-    save_checkpoint(args.out / "model.safetensors", state, about | made_of)
-    write_json(args.out / "timing.json", {"train_seconds": seconds, "device": str(device)})
-    write_json(args.out / "metrics.json", metrics)
-    read = [args.input, args.input.with_suffix(".arrow"), args.layout, args.classes]
-    write_record(
-        args.record,
-        __file__,
-        config=config,
-        seed=args.seed,
-        inputs=[*read, *filter(None, [args.vectors, pretrained])],
-        outputs=[args.out / f for f in ("model.safetensors", "metrics.json", "timing.json")],
-    )
+    name = f"seed{args.seed}" + (f"-fold{args.fold}" if fold else "")
+    keeper = None
+    if args.resume_dir:
+        hashed = {"vectors": sha256(args.vectors) if args.vectors else None}
+        key = resume_key(**about, **made_of, **hashed, **last_bits(device, processes, args.threads))
+        keeper = Keeper(args.resume_dir, config["variant"], name, key, args.resume_every, say)
+    with keeper or nullcontext():
+        try:
+            state, history = train(
+                model,
+                source,
+                config,
+                seed=args.seed,
+                vectors=vectors,
+                dtype=dtype,
+                workers=args.threads if device.type == "cuda" else 0,
+                keeper=keeper,
+                processes=processes,
+                report=lambda entry: say(epoch_line(config, name, entry)),
+            )
+        except Stopped as stopped:
+            say(str(stopped))
+            raise SystemExit(stopped.status) from None
+        if processes.rank == 0:
+            told = {"device": str(device), "processes": processes.count}
+            save_training(args.out, state, history, about, made_of, parameters, told)
+            read = [args.input, args.input.with_suffix(".arrow"), args.layout, args.classes]
+            write_record(
+                args.record,
+                __file__,
+                config=config,
+                seed=args.seed,
+                inputs=[*read, *filter(None, [args.vectors, pretrained, args.folds])],
+                outputs=[args.out / f for f in TRAINING_FILES],
+            )
+            if keeper:
+                keeper.remove()
+    leave()
 
 
 if __name__ == "__main__":

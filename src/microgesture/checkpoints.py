@@ -12,9 +12,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from microgesture.errors import InputError
-from microgesture.files import atomic_path
+from microgesture.files import atomic_path, write_json
 
 METADATA_KEY = "microgesture"
+TRAINING_FILES = ("model.safetensors", "metrics.json", "timing.json")
 
 
 def save_checkpoint(
@@ -65,3 +66,52 @@ def load_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
     if digest != checksum(state, about):
         raise InputError(f"{path}: damaged, it does not fit its checksum; train it again")
     return state, about
+
+
+def save_training(
+    folder: Path,
+    state: Mapping[str, Tensor],
+    history: Mapping[str, Any],
+    about: Mapping[str, Any],
+    made_of: Mapping[str, Any],
+    parameters: int,
+    ran: Mapping[str, Any],
+) -> None:
+    """Write what a training gave: ``model.safetensors``, ``timing.json`` and ``metrics.json``.
+
+    Parameters
+    ----------
+    folder : Path
+    state, history
+        See `microgesture.training.train`.
+    about : mapping
+        What was trained, with which code and data; stated in model and metrics.
+    made_of : mapping
+        What the model's input is made of; stated in the model.
+    parameters : int
+        Numbers that training adjusts.
+    ran : mapping
+        Where it ran; stated in the timing, which alone differs from run to run.
+
+    """
+    spent = history["spent"]
+    stepping = spent["total"] - spent["validation"] - spent["saving"]
+    timing = {
+        **ran,
+        "train_seconds": spent["total"],
+        "data_seconds": spent["data"],
+        "validation_seconds": spent["validation"],
+        "saving_seconds": spent["saving"],
+        "clips_per_second": spent["clips"] / stepping,
+        "resumed": int(spent["resumed"]),
+    }
+    metrics = {
+        **about,
+        "variant": about["config"]["variant"],
+        "parameters": parameters,
+        "best_epoch": history["best_epoch"],
+        "epochs": history["epochs"],
+    }
+    save_checkpoint(folder / "model.safetensors", state, {**about, **made_of})
+    write_json(folder / "timing.json", timing)
+    write_json(folder / "metrics.json", metrics)

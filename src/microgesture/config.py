@@ -222,6 +222,11 @@ def robustness_slice(config: Config) -> dict[str, Any]:
     return {**kinds, "seed": 0, "testing": {"views": 1, "flip": False}}
 
 
+def explain_slice(config: Config) -> dict[str, Any]:
+    """What occlusion maps depend on, besides the model and the clips."""
+    return {"clips": (config["explain"] or {}).get("clips"), "groups": "joint"}
+
+
 def table_slice(config: Config) -> dict[str, Any]:
     """What tables and figures show of the config."""
     titles = {}

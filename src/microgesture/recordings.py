@@ -18,10 +18,10 @@ import numpy as np
 from microgesture.cache import build_cache
 from microgesture.errors import InputError
 from microgesture.files import write_text
+from microgesture.inference import predict
 from microgesture.points import OPENPOSE
 from microgesture.store import Clip, clean_points
 from microgesture.streams import build_stream
-from microgesture.training import predict
 from microgesture.variants import Trained, is_cached, open_input
 
 TOP = 5

@@ -1,106 +1,48 @@
-"""Training one variant with one seed: the paper's recipe, the best epoch by validation."""
+"""Training one variant with one seed: the paper's recipe, the best epoch by validation.
+
+A training is one or two phases, each a loop over epochs; epochs are counted through both.
+"""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import torch
-from torch.nn import functional
-from torch.utils.data import DataLoader, Dataset
+from torch import Tensor, nn
 
+from microgesture.distributed import ALONE, Processes, share_batch_norm, together
 from microgesture.errors import InputError
-from microgesture.inputs import Input, random_geometry, whole
-from microgesture.metrics import summarise
-from microgesture.models.base import Recognizer
-from microgesture.temporal import SAMPLERS, inference_views
-
-Key = tuple[int, int]
-"""Row in the records and epoch; or row and number of the temporal view."""
-
-
-class TrainingClips(Dataset[tuple[torch.Tensor, int]]):
-    """Samples keyed by (row, epoch): what is drawn depends on nothing else but the seed."""
-
-    def __init__(self, source: Input, temporal: str, length: int, seed: int) -> None:
-        self._source, self._sampler = source, SAMPLERS[temporal]
-        self._length, self._seed = length, seed
-        self._frames = source.records.index["num_frames"].to_numpy()
-
-    def __getitem__(self, key: Key) -> tuple[torch.Tensor, int]:
-        row, epoch = key
-        rng = np.random.default_rng((self._seed, epoch, row))
-        indices = self._sampler(int(self._frames[row]), self._length, rng)
-        return torch.from_numpy(np.array(self._source.sample(row, indices))), row
+from microgesture.inference import validate
+from microgesture.inputs import Geometry, Input, random_geometry
+from microgesture.losses import Objective, objective
+from microgesture.models.base import HEAD_INIT_STD, Recognizer
+from microgesture.phases import Phase, Progress, part, phases, unpack
+from microgesture.resume import Keeper, State, Stopped
+from microgesture.sampling import (
+    DROPOUT,
+    GEOMETRY,
+    HEAD,
+    ORDER,
+    Loader,
+    TrainingClips,
+    epoch_order,
+    seed_torch,
+    stream,
+)
 
 
-class ViewClips(Dataset[tuple[torch.Tensor, int]]):
-    """Samples keyed by (row, number of the view)."""
+class Forward(nn.Module):
+    """A model's forward pass with both of its heads, as one module that can be wrapped."""
 
-    def __init__(self, source: Input, temporal: str, length: int, views: int) -> None:
-        self._source, self._temporal, self._length, self._views = source, temporal, length, views
-        self._frames = source.records.index["num_frames"].to_numpy()
+    def __init__(self, model: Recognizer) -> None:
+        super().__init__()
+        self.model = model
 
-    def views(self, row: int) -> list[np.ndarray]:
-        """Frame indices of every view of a clip."""
-        return inference_views(self._temporal, int(self._frames[row]), self._length, self._views)
-
-    def __getitem__(self, key: Key) -> tuple[torch.Tensor, int]:
-        row, view = key
-        return torch.from_numpy(np.array(self._source.sample(row, self.views(row)[view]))), row
-
-
-def batches(
-    dataset: Dataset[tuple[torch.Tensor, int]], keys: list[Key], size: int, workers: int
-) -> Iterator[tuple[torch.Tensor, np.ndarray]]:
-    """Stacked samples and their rows, ``size`` at a time, loaded by so many worker processes."""
-    groups = [keys[start : start + size] for start in range(0, len(keys), size)]
-    loader = DataLoader(dataset, batch_sampler=groups, num_workers=workers)
-    for samples, rows in loader:
-        yield samples, rows.numpy()
-
-
-def predict(
-    model: Recognizer,
-    source: Input,
-    rows: np.ndarray,
-    *,
-    temporal: str,
-    length: int,
-    views: int,
-    flip: bool,
-    batch: int,
-    workers: int = 0,
-    progress: Callable[[int], None] = lambda count: None,
-) -> np.ndarray:
-    """Class probabilities averaged over temporal views and, if asked, mirror images.
-
-    Returns
-    -------
-    ndarray, float32 (len(rows), K)
-        Each row sums to 1.
-
-    """
-    device = next(model.parameters()).device
-    dataset = ViewClips(source, temporal, length, views)
-    keys = [(int(row), view) for row in rows for view in range(len(dataset.views(int(row))))]
-    position = {int(row): place for place, row in enumerate(rows)}
-    total: np.ndarray | None = None
-    model.eval()
-    with torch.inference_mode():
-        for samples, batch_rows in batches(dataset, keys, batch, workers):
-            samples = samples.to(device)
-            for mirrored in (False, True)[: 1 + flip]:
-                geometry = whole(len(samples), mirrored)
-                logits = model(source.assemble(samples, geometry, training=False))
-                shares = functional.softmax(logits.double(), dim=1).cpu().numpy()
-                if total is None:
-                    total = np.zeros((len(rows), shares.shape[1]))
-                np.add.at(total, [position[int(row)] for row in batch_rows], shares)
-            progress(len(samples))
-    if total is None:
-        raise ValueError("no rows to predict")
-    return (total / total.sum(axis=1, keepdims=True)).astype(np.float32)
+    def forward(self, inputs: Tensor, vectors: bool) -> tuple[Tensor, Tensor | None]:
+        """Logits and, if asked, predicted label vectors."""
+        return self.model.forward_with_vectors(inputs) if vectors else (self.model(inputs), None)
 
 
 def train(
@@ -112,8 +54,10 @@ def train(
     vectors: np.ndarray | None = None,
     dtype: torch.dtype = torch.float32,
     workers: int = 0,
+    keeper: Keeper | None = None,
+    processes: Processes = ALONE,
     report: Callable[[dict[str, Any]], None] = lambda entry: None,
-) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Train on the split ``train`` and keep the weights of the epoch that was best on ``val``.
 
     Best is the highest top-1, of equals the lowest loss, of equals the earliest epoch. The
@@ -126,133 +70,298 @@ def train(
     source : Input
     config : mapping
         ``temporal``, ``length``, ``semantic_weight``, ``augment`` (see `random_geometry`) and
-        ``training``: epochs, batch, learning_rate, momentum, weight_decay, max_gradient_norm.
+        ``training``: epochs, batch, learning_rate, momentum, weight_decay, max_gradient_norm,
+        sampling (see `epoch_order`), label_smoothing, logit_adjustment (tau, see `Objective`; it
+        knows the clips' classes, not how they are sampled) and balanced_head_epochs (see `Phase`;
+        neither label vectors nor logit adjustment are used there).
     seed : int
-        Seeds order, frames and geometry; the caller seeds torch before it builds the model.
+        Seeds order, frames, geometry and dropout; the caller seeds torch before it builds the
+        model.
     vectors : ndarray, float32 (K, D), optional
         Label vectors for the semantic loss.
     dtype : torch.dtype
         Precision of the training step's products (autocast); weights and inference stay float32.
+    workers : int
+        Processes that load data; the result is the same for any number.
+    keeper : Keeper, optional
+        Goes on from the state it has, saves now and then, and stops on a signal. The result is
+        that of an undisturbed training, byte for byte, on the same machine.
+    processes : Processes
+        Those that train together; each gets equal weights, the first one the result.
     report : callable
-        Given each epoch's entry as soon as it is known.
+        Given each epoch's entry as soon as it is known, in the first process.
 
     Returns
     -------
     state : dict of Tensor
-        The best epoch's weights.
+        The best epoch's weights, of the last phase; of use in the first process alone.
     history : dict
-        ``best_epoch``, ``epochs`` and ``seconds`` (wall clock, validation included).
+        ``best_epoch``, ``epochs`` and ``spent`` (see `Progress`).
+
+    Raises
+    ------
+    InputError
+        Without training or validation clips, when the batch cannot be shared by the processes, and
+        when the loss is not finite.
+    Stopped
+        On a signal, when the state is saved.
 
     """
-    recipe, index = config["training"], source.records.index
-    labels = index["label"].to_numpy()
-    rows, checked = (
-        np.flatnonzero((index["split"] == s) & (labels >= 0)) for s in ("train", "val")
+    trainer = _Trainer(
+        model, source, config, seed, vectors, dtype, workers, keeper, processes, report
     )
-    for split, chosen in (("train", rows), ("val", checked)):
-        if not len(chosen):
-            raise InputError(f"{source.records.path}: no labelled clip in the split {split!r}")
-    device = next(model.parameters()).device
-    targets = None if vectors is None else torch.from_numpy(vectors).to(device)
-    optimizer = torch.optim.SGD(
-        model.parameters(),
-        lr=recipe["learning_rate"],
-        momentum=recipe["momentum"],
-        weight_decay=recipe["weight_decay"],
-    )
-    size = min(recipe["batch"], len(rows))
-    steps = len(rows) // size
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe["epochs"] * steps)
-    dataset = TrainingClips(source, config["temporal"], config["length"], seed)
-    started = time.perf_counter()
-    entries: list[dict[str, Any]] = []
-    best: tuple[float, float] | None = None
-    state: dict[str, torch.Tensor] = {}
-    for epoch in range(1, recipe["epochs"] + 1):
-        rng = np.random.default_rng((seed, epoch))
-        # the remainder is left out: batch norm is unsteady on a few clips; other epochs have it
-        keys = [(int(row), epoch) for row in rng.permutation(rows)[: steps * size]]
-        rate, loss_sum, hits = schedule.get_last_lr()[0], 0.0, 0
-        model.train()
-        for samples, batch_rows in batches(dataset, keys, size, workers):
-            geometry = random_geometry(len(samples), config["augment"], rng)
-            inputs = source.assemble(samples.to(device), geometry, training=True)
-            truth = torch.from_numpy(labels[batch_rows]).long().to(device)
-            with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-                loss, logits = _loss(model, inputs, truth, targets, config["semantic_weight"])
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), recipe["max_gradient_norm"])
-            optimizer.step()
-            schedule.step()
-            loss_sum += float(loss.detach()) * len(samples)
-            hits += int((logits.argmax(dim=1) == truth).sum())
-        if not np.isfinite(loss_sum):
-            raise InputError(
-                f"{config['variant']}: the loss is not finite in epoch {epoch}; lower its "
-                f"training.learning_rate, now {recipe['learning_rate']}"
-            )
-        entry = {
-            "epoch": epoch,
-            "learning_rate": rate,
-            "train_loss": loss_sum / len(keys),
-            "train_top1": hits / len(keys),
-            **_validate(model, source, checked, labels[checked], config, size, workers),
+    return trainer.run()
+
+
+class _Trainer:
+    """The parts of one training, see `train`."""
+
+    def __init__(
+        self,
+        model: Recognizer,
+        source: Input,
+        config: Mapping[str, Any],
+        seed: int,
+        vectors: np.ndarray | None,
+        dtype: torch.dtype,
+        workers: int,
+        keeper: Keeper | None,
+        processes: Processes,
+        report: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self.model, self.source, self.config, self.seed = model, source, config, seed
+        self.dtype, self.workers, self.keeper = dtype, workers, keeper
+        self.processes, self.report = processes, report
+        self.recipe = config["training"]
+        self.device = next(model.parameters()).device
+        index = source.records.index
+        self.labels = index["label"].to_numpy()
+        self.rows, self.checked = (
+            np.flatnonzero((index["split"] == s) & (self.labels >= 0)) for s in ("train", "val")
+        )
+        for split, chosen in (("train", self.rows), ("val", self.checked)):
+            if not len(chosen):
+                raise InputError(f"{source.records.path}: no labelled clip in the split {split!r}")
+        self.size = min(self.recipe["batch"], len(self.rows))
+        self.share = processes.share(self.size, config["variant"])
+        self.steps = len(self.rows) // self.size
+        self.num_classes = model.cls_head.fc_cls.out_features
+        self.objectives = {head: self._objective(vectors, head) for head in (False, True)}
+        if processes.count > 1:
+            share_batch_norm(model)
+        dataset = TrainingClips(source, config["temporal"], config["length"], seed)
+        self.loader = Loader(dataset, workers, self.device)
+        self.progress = Progress(1, 0, self._zeros())
+        self.started = time.perf_counter()
+
+    def _zeros(self) -> Tensor:
+        return torch.zeros(2, dtype=torch.float64, device=self.device)
+
+    def _objective(self, vectors: np.ndarray | None, head: bool) -> Objective:
+        return objective(
+            self.labels[self.rows],
+            self.num_classes,
+            smoothing=self.recipe["label_smoothing"],
+            tau=0 if head else self.recipe["logit_adjustment"],
+            vectors=None if head else vectors,
+            weight=self.config["semantic_weight"],
+            device=self.device,
+        )
+
+    def run(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """All phases, from the state that was saved."""
+        state = self._restore()
+        progress = self.progress
+        for phase in phases(self.recipe):
+            if progress.epoch > phase.last:
+                continue
+            self._begin(phase, state)
+            while progress.epoch <= phase.last:
+                self._epoch(phase)
+        self._clock()
+        return progress.best_state, {
+            "best_epoch": progress.best_epoch,
+            "epochs": progress.entries,
+            "spent": progress.spent,
         }
-        entries.append(entry)
-        report(entry)
-        score = (float(entry["val_top1"]), -float(entry["val_loss"]))
-        if best is None or score > best:
-            best, best_epoch = score, epoch
-            state = {
-                name: value.detach().cpu().clone() for name, value in model.state_dict().items()
+
+    def _begin(self, phase: Phase, state: State | None) -> None:
+        """Set weights, what is trained and the optimizer up, at the phase's start or inside it."""
+        progress, head = self.progress, self.model.cls_head.fc_cls
+        fresh = (progress.epoch, progress.step) == (phase.first, 0)
+        if phase.head:
+            if fresh:
+                if self.processes.rank == 0:  # the others get it when the model is wrapped
+                    self.model.load_state_dict(progress.best_state)
+                seed_torch(HEAD, self.seed)
+                nn.init.normal_(head.weight, std=HEAD_INIT_STD)
+                nn.init.zeros_(head.bias)
+                progress.best = []
+            self.model.requires_grad_(False)
+            head.requires_grad_(True)
+        self.trained = [p for p in self.model.parameters() if p.requires_grad]
+        forward = Forward(self.model)
+        self.forward = together(forward) if self.processes.count > 1 else forward
+        self.optimizer = torch.optim.SGD(
+            self.trained,
+            lr=self.recipe["learning_rate"],
+            momentum=self.recipe["momentum"],
+            weight_decay=self.recipe["weight_decay"],
+            fused=True,
+        )
+        if state is not None and not fresh:
+            for number, parameter in enumerate(self.trained):
+                if (name := f"momentum.{number}") in state[1]:
+                    # in the parameter's own order of axes in memory, which fused steps rely on
+                    buffer = torch.empty_like(parameter).copy_(state[1][name])
+                    self.optimizer.state[parameter] = {"momentum_buffer": buffer}
+
+    def _epoch(self, phase: Phase) -> None:
+        """The steps of the running epoch that are left, and its validation."""
+        progress = self.progress
+        rng = stream(ORDER, self.seed, progress.epoch)
+        order = epoch_order(self.rows, self.labels[self.rows], phase.sampling, rng)
+        # the remainder is left out: batch norm is unsteady on a few clips; other epochs have it
+        keys = [(int(row), progress.epoch, place) for place, row in enumerate(order)]
+        starts = range(progress.step * self.size, self.steps * self.size, self.size)
+        groups: list[list[tuple[int, ...]]] = [
+            [*keys[start : start + self.size][self.share]] for start in starts
+        ]
+        self.model.train()
+        if phase.head:
+            self.model.eval()  # batch norm keeps its statistics
+            self.model.cls_head.train()
+        waited = self.loader.waited
+        for samples, rows in self.loader.batches(groups):
+            self._step(phase, samples, rows)
+            progress.step += 1
+            progress.spent["clips"] += self.size
+            progress.spent["data"] += self.loader.waited - waited
+            waited = self.loader.waited
+            self._keep(epoch_ends=False)
+        totals = self.processes.table(progress.sums).sum(dim=0).tolist()
+        if not np.isfinite(totals[0]):
+            raise InputError(
+                f"{self.config['variant']}: the loss is not finite in epoch {progress.epoch}; "
+                f"lower its training.learning_rate, now {self.recipe['learning_rate']}"
+            )
+        began = time.perf_counter()
+        measured = validate(
+            self.model,
+            self.source,
+            self.checked,
+            self.labels[self.checked],
+            self.config,
+            batch=self.size,
+            workers=self.workers,
+            processes=self.processes,
+            progress=self._between_batches,
+        )
+        progress.spent["validation"] += time.perf_counter() - began
+        seen = self.steps * self.size
+        entry = {
+            "epoch": progress.epoch,
+            "learning_rate": self._rate(phase, 0),
+            "train_loss": totals[0] / seen,
+            "train_top1": totals[1] / seen,
+            **measured,
+            **({"phase": "head"} if phase.head else {}),
+        }
+        if self.processes.rank == 0:
+            self._finish(entry)
+        progress.epoch, progress.step, progress.sums = progress.epoch + 1, 0, self._zeros()
+        self._keep(epoch_ends=True)
+
+    def _finish(self, entry: dict[str, Any]) -> None:
+        """Take an epoch into the history, and its weights if they are the best."""
+        progress = self.progress
+        progress.entries.append(entry)
+        self.report(entry)
+        score = [float(entry["val_top1"]), -float(entry["val_loss"])]
+        if not progress.best or score > progress.best:
+            progress.best, progress.best_epoch = score, progress.epoch
+            progress.best_state = {
+                name: value.detach().cpu().clone()
+                for name, value in self.model.state_dict().items()
             }
-    seconds = time.perf_counter() - started
-    return state, {"best_epoch": best_epoch, "epochs": entries, "seconds": seconds}
 
+    def _rate(self, phase: Phase, step: int) -> float:
+        """Learning rate of a step of the running epoch."""
+        done = (self.progress.epoch - phase.first) * self.steps + step
+        share = done / ((phase.last - phase.first + 1) * self.steps)
+        return self.recipe["learning_rate"] * (1 + np.cos(np.pi * share)) / 2
 
-def _loss(
-    model: Recognizer,
-    inputs: torch.Tensor,
-    truth: torch.Tensor,
-    vectors: torch.Tensor | None,
-    weight: float,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cross-entropy, and with label vectors ``weight`` times the squared error to the clip's own.
+    def _step(self, phase: Phase, samples: Tensor, rows: np.ndarray) -> None:
+        """One step on this process's share of a batch."""
+        place = (self.seed, self.progress.epoch, self.progress.step)
+        drawn = random_geometry(self.size, self.config["augment"], stream(GEOMETRY, *place))
+        geometry = Geometry(*(getattr(drawn, one.name)[self.share] for one in fields(drawn)))
+        inputs = self.source.assemble(samples, geometry, training=True)
+        truth = torch.from_numpy(self.labels[rows]).long().to(self.device)
+        goal = self.objectives[phase.head]
+        seed_torch(DROPOUT, *place, self.processes.rank)
+        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+            logits, embedded = self.forward(inputs, vectors=goal.vectors is not None)
+            loss = goal.loss(logits, embedded, truth)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.trained, self.recipe["max_gradient_norm"], foreach=True)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._rate(phase, self.progress.step)
+        self.optimizer.step()
+        hits = (logits.argmax(dim=1) == truth).sum()
+        self.progress.sums += torch.stack([loss.detach().double() * len(rows), hits.double()])
 
-    Source: Li et al. 2023, joint skeletal and semantic embedding loss.
-    """
-    if vectors is None:
-        logits = model(inputs).float()
-        return functional.cross_entropy(logits, truth), logits
-    logits, embedded = model.forward_with_vectors(inputs)
-    semantic = functional.mse_loss(embedded.float(), vectors[truth])
-    return functional.cross_entropy(logits.float(), truth) + weight * semantic, logits
+    def _between_batches(self, count: int) -> None:
+        """Let a signal end a long validation, unless other processes would wait for this one."""
+        if self.processes.count == 1 and self.keeper is not None and self.keeper.signalled:
+            self._keep(epoch_ends=False)
 
+    def _keep(self, epoch_ends: bool) -> None:
+        """Save if it is time; stop if a signal asks for it, all processes after the same step."""
+        if self.keeper is None:
+            return
+        first = self.processes.rank == 0
+        stop, due = self.processes.highest(
+            self.keeper.signalled, first and self.keeper.due(epoch_ends)
+        )
+        if not (stop or due):
+            return
+        progress = self.progress
+        sums = self.processes.table(progress.sums)
+        if first:
+            self._save(self.keeper, sums)
+        if stop:
+            self.processes.highest(0)  # torchrun ends the others as soon as one has ended
+            raise Stopped(
+                stop,
+                f"{self.config['variant']}: stopped in epoch {progress.epoch} after step "
+                f"{progress.step} of {self.steps}; the same command goes on from there",
+            )
 
-def _validate(
-    model: Recognizer,
-    source: Input,
-    rows: np.ndarray,
-    truth: np.ndarray,
-    config: Mapping[str, Any],
-    batch: int,
-    workers: int,
-) -> dict[str, float]:
-    shares = predict(
-        model,
-        source,
-        rows,
-        temporal=config["temporal"],
-        length=config["length"],
-        views=1,
-        flip=False,
-        batch=batch,
-        workers=workers,
-    )
-    measured = summarise(shares, truth)
-    own = np.maximum(shares[np.arange(len(rows)), truth], np.finfo(np.float32).tiny)
-    return {
-        "val_loss": float(-np.log(own).mean()),
-        **{f"val_{name}": measured[name] for name in ("top1", "mean_class")},
-    }
+    def _clock(self) -> None:
+        """Book the seconds since the last call."""
+        now = time.perf_counter()
+        self.progress.spent["total"] += now - self.started
+        self.started = now
+
+    def _save(self, keeper: Keeper, sums: Tensor) -> None:
+        self._clock()
+        momenta = [self.optimizer.state[p].get("momentum_buffer") for p in self.trained]
+        keeper.save(*self.progress.pack(sums, self.model, momenta))
+        self.progress.spent["saving"] += time.perf_counter() - self.started
+
+    def _restore(self) -> State | None:
+        """Take over the state that was saved, if there is one."""
+        state = None if self.keeper is None else self.keeper.load()
+        found = torch.tensor([0, 0] if state is None else [state[0]["epoch"], state[0]["step"]])
+        if not (self.processes.table(found.to(self.device)) == found.to(self.device)).all():
+            raise InputError(
+                "the processes found different resume files; give all the same --resume-dir"
+            )
+        if state is None:
+            return None
+        self.progress = unpack(state, self.processes.rank, self.device)
+        self.progress.spent["resumed"] += 1
+        self.model.load_state_dict(part(state[1], "model."))
+        return state

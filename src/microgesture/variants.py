@@ -1,5 +1,6 @@
 """Putting one variant together: its input, its network and its device, from config and files."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,6 +115,8 @@ def choose_device(name: str, threads: int) -> torch.device:
 
     """
     torch.set_num_threads(threads)
+    # what CUDA's matrix products need to repeat themselves; read when the GPU is first used
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("--device cuda: torch sees no GPU; use --device auto or cpu")

@@ -5,49 +5,18 @@ from safetensors.torch import load_file
 
 from microgesture.checkpoints import load_checkpoint, save_checkpoint
 from microgesture.errors import InputError
+from microgesture.inference import predict
 from microgesture.inputs import PointInput, whole
 from microgesture.streams import build_stream
-from microgesture.training import predict, train
+from microgesture.training import train
 from microgesture.variants import new_model
 from tests.conftest import make_clip
-
-CLASSES = ["left", "right"]
-STREAM = {
-    "cleaning": {"min_score": 0.05, "max_jump": 1.5},
-    "length": 8,
-    "max_gap": 3,
-    "on_bad_clip": "stop",
-}
-CONFIG = {
-    "variant": "tiny",
-    "model": "stgcn",
-    "layout": "openpose22",
-    "temporal": "align",
-    "length": 8,
-    "padding": 0.25,
-    "semantic_weight": 0,
-    "network": {"base_channels": 8, "num_stages": 2, "inflate_stages": [], "down_stages": []},
-    "augment": {"crop_area": [0.8, 1.0], "flip": 0.0},
-    "training": {
-        "epochs": 10,
-        "batch": 8,
-        "learning_rate": 0.1,
-        "momentum": 0.9,
-        "weight_decay": 0.0003,
-        "max_gradient_norm": 40,
-    },
-}
+from tests.training import CLASSES, CONFIG, STREAM, config_with, write_source
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory, layout22):
-    splits = ["train"] * 64 + ["val"] * 8 + ["test"] * 8
-    clips = [
-        make_clip(f"c{i}", 5 + i % 9, CLASSES[i % 2], split, seed=i)
-        for i, split in enumerate(splits)
-    ]
-    path = tmp_path_factory.mktemp("training") / "s.arrow"
-    build_stream(clips, layout22, CLASSES, STREAM, path)
+    _, path = write_source(tmp_path_factory.mktemp("training"), layout22)
     return PointInput(path, layout22, 0.25)
 
 
@@ -57,6 +26,7 @@ def fit(source, layout, seed=0, vectors=None, workers=0, **changes):
     size = None if vectors is None else vectors.shape[1]
     model = new_model(config, layout, 2, size)
     state, history = train(model, source, config, seed=seed, vectors=vectors, workers=workers)
+    history.pop("spent")
     model.load_state_dict(state)
     return model, history
 
@@ -78,7 +48,6 @@ def test_what_can_be_learned_is_learned(source, layout22):
 def test_the_same_seed_gives_the_same_bytes_whatever_loads_the_data(source, layout22):
     runs = [fit(source, layout22, workers=workers) for workers in (0, 0, 2)]
     for model, history in runs:
-        history.pop("seconds")
         for name, value in model.state_dict().items():
             assert torch.equal(value, runs[0][0].state_dict()[name]), name
         assert history == runs[0][1]
@@ -126,9 +95,9 @@ def test_mirrored_testing_averages_both(source, layout22):
 
 
 def test_a_learning_rate_that_explodes_is_named(source, layout22):
-    recipe = {**CONFIG["training"], "learning_rate": 1e30, "max_gradient_norm": 1e30}
+    changed = config_with({"learning_rate": 1e30, "max_gradient_norm": 1e30})
     with pytest.raises(InputError, match=r"tiny: the loss is not finite in epoch 1; lower its"):
-        fit(source, layout22, training=recipe)
+        fit(source, layout22, training=changed["training"])
 
 
 def test_training_without_validation_clips_is_refused(tmp_path, layout22):
@@ -136,6 +105,51 @@ def test_training_without_validation_clips_is_refused(tmp_path, layout22):
     build_stream(clips, layout22, CLASSES, STREAM, tmp_path / "s.arrow")
     with pytest.raises(InputError, match=r"s.arrow: no labelled clip in the split 'val'"):
         fit(PointInput(tmp_path / "s.arrow", layout22, 0.25), layout22)
+
+
+RETRAINED = config_with({"epochs": 4, "balanced_head_epochs": 3})["training"]
+
+
+def test_retraining_the_classifier_leaves_the_backbone_untouched(source, layout22):
+    before, first = fit(source, layout22, training={**RETRAINED, "balanced_head_epochs": 0})
+    after, both = fit(source, layout22, training=RETRAINED)
+    assert both["epochs"][:4] == first["epochs"]
+    for name, value in before.state_dict().items():
+        same = torch.equal(value, after.state_dict()[name])
+        assert same == (not name.startswith("cls_head.fc_cls.")), name
+    entries = both["epochs"][4:]
+    assert [(entry["epoch"], entry["phase"]) for entry in entries] == [
+        (epoch, "head") for epoch in (5, 6, 7)
+    ]
+    best = max(entries, key=lambda e: (e["val_top1"], -e["val_loss"], -e["epoch"]))
+    assert both["best_epoch"] == best["epoch"]
+    rates = [entry["learning_rate"] for entry in entries]
+    assert np.allclose(rates, 0.1 * (1 + np.cos(np.pi * np.arange(3) / 3)) / 2)
+
+
+def test_the_retrained_classifier_starts_fresh(source, layout22):
+    """At a learning rate near zero it stays where it began, far from what was learned."""
+    changed = {**RETRAINED, "learning_rate": 1e-12}
+    model, _ = fit(source, layout22, training=changed)
+    other, _ = fit(source, layout22, training={**changed, "balanced_head_epochs": 0})
+    own, first = model.cls_head.fc_cls, other.cls_head.fc_cls
+    assert not torch.allclose(own.weight, first.weight, atol=1e-3)
+    assert own.weight.std().item() == pytest.approx(0.01, rel=0.5)
+    assert torch.allclose(own.bias, torch.zeros(2), atol=1e-9)
+
+
+def test_validation_loss_is_of_plain_softmax(source, layout22):
+    """At a learning rate near zero, adjustment and smoothing change the training loss alone."""
+    plain, changed = (
+        fit(
+            source,
+            layout22,
+            training=config_with({"epochs": 1, "learning_rate": 1e-12, **more})["training"],
+        )[1]["epochs"][0]
+        for more in ({}, {"label_smoothing": 0.5, "logit_adjustment": 3.0})
+    )
+    assert changed["val_loss"] == pytest.approx(plain["val_loss"], rel=1e-6)
+    assert changed["train_loss"] != pytest.approx(plain["train_loss"], rel=1e-4)
 
 
 def test_a_checkpoint_comes_back_with_its_meaning(tmp_path, layout22):

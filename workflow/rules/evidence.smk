@@ -44,7 +44,7 @@ rule occlusion:
         gpu=1,
     params:
         code=code("occlusion"),
-        config=as_json(config["explain"]),
+        config=as_json(settings.explain_slice(config)),
         fold=fold_options,
     shell:
         "python scripts/occlusion.py --config {params.config:q} --model {input.model:q}"

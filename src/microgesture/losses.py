@@ -1,0 +1,69 @@
+"""What a training step minimises: cross-entropy with remedies for the long tail, label vectors."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def log_prior(labels: np.ndarray, num_classes: int) -> np.ndarray:
+    """Logarithm of every class's share of the clips, float32 (K,).
+
+    A class without clips counts as having one, since its logarithm would be infinite.
+    """
+    counts = np.maximum(np.bincount(labels, minlength=num_classes), 1)
+    return np.log(counts / counts.sum()).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The loss of a training step.
+
+    Attributes
+    ----------
+    smoothing : float
+        Share of the target that is spread evenly over all classes (Szegedy et al. 2016).
+    adjustment : Tensor, float32 (K,), optional
+        Added to the logits in the loss alone: tau times `log_prior` (Menon et al. 2021, logit
+        adjusted loss). Prediction then uses plain logits, which no longer favour large classes.
+    vectors : Tensor, float32 (K, D), optional
+        Label vectors.
+    weight : float
+        Of the squared error to the clip's label vector (Li et al. 2023, joint skeletal and semantic
+        embedding loss).
+
+    """
+
+    smoothing: float = 0.0
+    adjustment: Tensor | None = None
+    vectors: Tensor | None = None
+    weight: float = 0.0
+
+    def loss(self, logits: Tensor, embedded: Tensor | None, truth: Tensor) -> Tensor:
+        """Mean over a batch: logits (N, K), predicted vectors (N, D) and true classes (N,)."""
+        logits = logits.float()
+        if self.adjustment is not None:
+            logits = logits + self.adjustment
+        loss = functional.cross_entropy(logits, truth, label_smoothing=self.smoothing)
+        if self.vectors is not None and embedded is not None:
+            error = functional.mse_loss(embedded.float(), self.vectors[truth])
+            loss = loss + self.weight * error
+        return loss
+
+
+def objective(
+    labels: np.ndarray,
+    num_classes: int,
+    *,
+    smoothing: float,
+    tau: float,
+    vectors: np.ndarray | None,
+    weight: float,
+    device: torch.device,
+) -> Objective:
+    """The objective for training clips with these labels (N,), on a device."""
+    adjustment = torch.from_numpy(tau * log_prior(labels, num_classes)).to(device) if tau else None
+    targets = None if vectors is None else torch.from_numpy(vectors).to(device)
+    return Objective(smoothing, adjustment, targets, weight)

@@ -117,7 +117,9 @@ def one_euro(
 
     Notes
     -----
-    Source: Casiez, Roussel & Vogel 2012, 1 Euro filter, algorithm 1.
+    Source: Casiez, Roussel & Vogel 2012, 1 Euro filter, algorithm 1. A ``beta`` that is usual for
+    pixels, such as 0.01, hardly raises the cutoff where ``unit`` is a shoulder width, of which
+    hands cover a few a second: numbers near 1 to 5 are its equal.
 
     """
     if not (min_cutoff > 0 and beta >= 0):

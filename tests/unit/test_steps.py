@@ -8,8 +8,8 @@ import pytest
 
 from microgesture.errors import InputError
 from microgesture.files import read_json
+from microgesture.rawfiles import frame_folders
 from microgesture.steps import (
-    frame_folders,
     git_state,
     machine,
     results_of,

@@ -10,6 +10,7 @@ from microgesture.errors import run
 from microgesture.files import sha256, write_json
 from microgesture.progress import progress
 from microgesture.provenance import made_by
+from microgesture.rawfiles import raw_inputs
 from microgesture.readers import point_order, read_clips
 from microgesture.steps import add_record_option, write_record
 from microgesture.store import read_index, write_store
@@ -36,13 +37,14 @@ def main() -> None:
     write_json(args.summary, summary)
     for line in warnings(summary):
         print(f"note: {line}", file=sys.stderr)
+    made, raw = raw_inputs(args.record, args.data)
     write_record(
         args.record,
         __file__,
         config=args.data,
-        inputs=[args.classes],
+        inputs=[args.classes, *made],
         outputs=[args.out, args.summary],
-        data=args.data,
+        raw=raw,
         known={args.out: summary["sha256"]},
     )
 

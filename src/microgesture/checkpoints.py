@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from microgesture.errors import InputError
@@ -27,7 +27,8 @@ def save_checkpoint(
     whole = {"about": about, "sha256": checksum(state, about)}
     stated = {METADATA_KEY: json.dumps(whole, sort_keys=True)}
     with atomic_path(path) as temporary:
-        save_file({name: value.contiguous() for name, value in state.items()}, temporary, stated)
+        # safetensors' own writing to a file leaves a hidden one behind when it is killed
+        temporary.write_bytes(save({k: value.contiguous() for k, value in state.items()}, stated))
 
 
 def checksum(state: Mapping[str, Tensor], about: Mapping[str, Any]) -> str:

@@ -18,7 +18,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from microgesture import rawdata
 from microgesture.errors import InputError
 from microgesture.files import json_text, read_json, sha256, write_text
 from microgesture.provenance import code_hash
@@ -58,7 +57,7 @@ def write_record(
     inputs: Iterable[str | Path],
     outputs: Iterable[str | Path],
     seed: int | None = None,
-    data: Mapping[str, Any] | None = None,
+    raw: Mapping[str, Any] | None = None,
     known: Mapping[Path, str] | None = None,
 ) -> None:
     """Write a step's record; call it last, when all outputs are in place.
@@ -76,8 +75,8 @@ def write_record(
         Files, or folders, which are taken file by file. An input that another step wrote is not
         hashed again where that step's record and the file's size and time agree.
     seed : int, optional
-    data : mapping, optional
-        The reader's config section, for the step that reads the raw data set.
+    raw : mapping, optional
+        What `microgesture.rawfiles.raw_inputs` says of the raw data set.
     known : mapping of Path to str, optional
         SHA-256 of outputs that were hashed already.
 
@@ -95,7 +94,8 @@ def write_record(
         "script": Path(script).name,
         "config": config,
         "seed": seed,
-        **_inputs(results, inputs, data),
+        **_inputs(results, inputs),
+        "raw": raw or {"files": {}, "frames": {}},
         "outputs": dict(_outputs(results, outputs, hashed)),
         "code": code_hash(script),
         "git": git_state(script),
@@ -165,10 +165,8 @@ def _outputs(
         yield name, entry(path, known.get(_absolute(path)))
 
 
-def _inputs(
-    results: Path, inputs: Iterable[str | Path], data: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    """The sections ``artifacts`` (other steps wrote them), ``files`` and ``raw`` of a record."""
+def _inputs(results: Path, inputs: Iterable[str | Path]) -> dict[str, Any]:
+    """The sections ``artifacts`` (other steps wrote them) and ``files`` of a record."""
     owners = Upstream(results)
     artifacts, files = dict[str, Stated](), dict[str, Stated]()
     for path in (inner for one in inputs for inner in files_of(one)):
@@ -177,18 +175,7 @@ def _inputs(
             files[outside_name(path)] = entry(path)
         else:
             artifacts[name] = owners.entry(name, path)
-    raw: dict[str, Any] = {"files": {}, "frames": {}}
-    if data is not None:
-        paths = [Path(one) for one in rawdata.raw_files(data)]
-        names = [relative_name(path, results) for path in paths]
-        mine = [path for path, name in zip(paths, names, strict=True) if name is None]
-        raw["files"] = dict(zip(map(outside_name, mine), parallel(entry, mine), strict=True))
-        for path, name in zip(paths, names, strict=True):
-            if name is not None:
-                artifacts[name] = owners.entry(name, path)
-        if data["format"] == "openpose_json":
-            raw["frames"] = frame_folders(Path(data["root"]))
-    return {"artifacts": artifacts, "files": files, "raw": raw}
+    return {"artifacts": artifacts, "files": files}
 
 
 class Upstream:
@@ -223,27 +210,6 @@ def parallel(function: Any, items: Iterable[Any], workers: int | None = None) ->
     """Map in order on threads, for work that waits for the disk or hashes."""
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
         yield from pool.map(function, items)
-
-
-def frame_folders(root: Path) -> dict[str, Stated]:
-    """Every folder of OpenPose frames below ``root``: its number of frames, their size and hash.
-
-    Frames are counted by the million, so a record does not list them. A folder's hash is that of
-    the lines ``<name> <SHA-256>`` of its frames in the order of their names.
-    """
-    folders = sorted({path.parent for path in rawdata.frame_files(root)})
-    return dict(zip(map(outside_name, folders), parallel(frames_entry, folders), strict=True))
-
-
-def frames_entry(folder: Path) -> Stated:
-    """Number, size and hash of the frames that lie directly in a folder."""
-    digest, size, count = hashlib.sha256(), 0, 0
-    for path in rawdata.frame_files(folder, below=False):
-        content = path.read_bytes()
-        line = f"{path.name} {hashlib.sha256(content).hexdigest()}\n"
-        digest.update(line.encode("utf-8", "surrogateescape"))
-        size, count = size + len(content), count + 1
-    return {"frames": count, "bytes": size, "sha256": digest.hexdigest()}
 
 
 def git_state(script: str | Path) -> dict[str, Any]:

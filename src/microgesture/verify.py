@@ -16,6 +16,7 @@ from microgesture import steps
 from microgesture.errors import InputError
 from microgesture.files import read_json, sha256
 from microgesture.provenance import code_hash
+from microgesture.rawfiles import frames_entry
 
 TABLE = "ablation_table.md"
 # Settings that a step shares with those before it, where both state them.
@@ -206,7 +207,7 @@ def _hashes(
 
     def hashed(path: Path) -> str:
         try:
-            return steps.frames_entry(path)["sha256"] if path in folders else sha256(path)
+            return frames_entry(path)["sha256"] if path in folders else sha256(path)
         except OSError as error:
             return "no file" if isinstance(error, FileNotFoundError) else str(error)
 

@@ -14,6 +14,7 @@ from microgesture.cache import build_cache
 from microgesture.checkpoints import save_checkpoint
 from microgesture.files import read_json, write_json, write_text
 from microgesture.predictions import write_predictions
+from microgesture.rawfiles import raw_inputs
 from microgesture.readers import read_clips
 from microgesture.steps import sealed, write_record
 from microgesture.store import iter_store, write_store
@@ -54,7 +55,7 @@ def build(folder, layout, kind="csv"):
         config=data,
         inputs=[folder / "classes.yaml"],
         outputs=[store],
-        data=data,
+        raw=raw_inputs(results / "provenance/skeletons.json", data)[1],
     )
     manifest = build_stream(iter_store(store), layout, NAMES, STREAM, stream)
     record(

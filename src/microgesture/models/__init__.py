@@ -5,18 +5,29 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import torch
 
 from microgesture.errors import InputError
 from microgesture.models.base import Recognizer, count_parameters
 from microgesture.models.posec3d import build_posec3d
 from microgesture.models.stgcn import build_stgcn
 
-__all__ = ["BUILDERS", "Recognizer", "build_model", "count_parameters", "network_keys"]
+__all__ = [
+    "BUILDERS",
+    "GRAPH_MODELS",
+    "Recognizer",
+    "build_model",
+    "compiled",
+    "count_parameters",
+    "network_keys",
+]
 
 BUILDERS: dict[str, Callable[..., Recognizer]] = {
     "posec3d": build_posec3d,
     "stgcn": build_stgcn,
 }
+GRAPH_MODELS = {"stgcn"}
+"""Networks that take points and an adjacency, not heatmaps."""
 
 
 def network_keys(name: str) -> set[str]:
@@ -75,4 +86,15 @@ def build_model(
     if adjacency is None or adjacency.shape != expected:
         found = None if adjacency is None else adjacency.shape
         raise ValueError(f"adjacency: found {found}, expected {expected}")
-    return build_stgcn(adjacency, num_classes, vector_size, **network)
+    return BUILDERS[name](adjacency, num_classes, vector_size, **network)
+
+
+def compiled(model: Recognizer, device: torch.device) -> Recognizer:
+    """``model`` with its forward pass compiled on a GPU; unchanged elsewhere.
+
+    Its parameters' names stay the same. The first steps compile, which takes a minute; on a CPU
+    that does not pay for itself, and needs a C++ compiler.
+    """
+    if device.type == "cuda":
+        model.compile()
+    return model

@@ -135,9 +135,7 @@ class _SparseConv(torch.autograd.Function):
         clips = gradient.permute(0, 2, 3, 4, 1)
 
         def summed(n: int) -> np.ndarray:
-            turned = np.zeros(
-                (channels, side, side, out_channels), ctx.cells[n].values.dtype
-            )
+            turned = np.zeros((channels, side, side, out_channels), ctx.cells[n].values.dtype)
             clip = clips[n].to(ctx.dtype).contiguous().numpy()
             _gather(ctx.cells[n].starts, ctx.cells[n].places, ctx.cells[n].values, clip, turned)
             return turned

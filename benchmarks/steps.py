@@ -21,8 +21,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from microgesture.heatmaps import draw
 from microgesture.layouts import load_layout
 from microgesture.models import build_model, compiled
-from microgesture.models.posec3d import Conv, SlowOnly
 from microgesture.models.pooling import ReluMaxPool
+from microgesture.models.posec3d import Conv, SlowOnly
 from microgesture.models.sparse import HeatmapConv
 from microgesture.models.stgcn import GraphConv
 from microgesture.variants import choose_precision

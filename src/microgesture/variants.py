@@ -11,13 +11,13 @@ from microgesture.checkpoints import load_checkpoint
 from microgesture.errors import InputError
 from microgesture.inputs import HeatmapInput, Input, PointInput
 from microgesture.layouts import Layout, layout_from_dict
-from microgesture.models import build_model
+from microgesture.models import GRAPH_MODELS, build_model
 from microgesture.models.base import Recognizer
 
 
 def open_input(config: Mapping[str, Any], layout: Layout, path: Path) -> Input:
-    """The variant's input: a stream file for ST-GCN, a heatmap cache for PoseC3D."""
-    if config["model"] == "stgcn":
+    """The variant's input: a stream file for a graph network, a heatmap cache for PoseC3D."""
+    if config["model"] in GRAPH_MODELS:
         return PointInput(path, layout, config["padding"])
     return HeatmapInput(path, layout, config["input_size"])
 
@@ -26,7 +26,7 @@ def new_model(
     config: Mapping[str, Any], layout: Layout, num_classes: int, vector_size: int | None
 ) -> Recognizer:
     """The variant's network with fresh weights from torch's random state."""
-    graph = config["model"] == "stgcn"
+    graph = config["model"] in GRAPH_MODELS
     return build_model(
         {"name": config["model"], **config["network"]},
         layout_channels=layout.channels("joint" if graph else config["stream"]),

@@ -74,10 +74,10 @@ def test_the_sparse_stem_equals_the_dense_convolution(seed, side, outputs):
 
 
 def test_the_sparse_stems_gradient_is_that_of_its_differences():
-    x = sparse_volume(0, (2, 2, 2, 4, 5), dtype=torch.float64)
-    cells = list_cells(x.clamp(-9, 9))
+    x = sparse_volume(0, (2, 2, 3, 6, 7), share=0.02, dtype=torch.float64)
+    cells = list_cells(x)
     weight = torch.randn(2, 2, 1, 3, 3, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda w: sparse_conv(cells, w, 4, 5), weight)
+    assert torch.autograd.gradcheck(lambda w: sparse_conv(cells, w, 6, 7), weight)
 
 
 def test_the_sparse_stem_gives_the_same_bits_on_any_number_of_threads(threads):
@@ -232,6 +232,6 @@ def curve(change, dtype=torch.float32, steps=8):
 
 def test_training_follows_the_plain_networks_losses():
     expected = curve(plain)
-    assert expected[-1] < 0.8 * expected[0]
+    assert expected[-1] < 0.95 * expected[0]
     np.testing.assert_allclose(curve(lambda model: model), expected, rtol=1e-3)
     np.testing.assert_allclose(curve(lambda model: model, torch.bfloat16), expected, rtol=0.1)

@@ -17,6 +17,7 @@ from microgesture.temporal import timeline
 Config = Mapping[str, Any]
 
 GRAPH_MODELS = ("stgcn", "agcn")
+"""Networks that take points and an adjacency, not heatmaps."""
 GRAPH_STREAMS = ("joint", "bone", "joint_motion", "bone_motion")
 HEATMAP_STREAMS = ("joint", "limb", "joint_motion")
 PLAIN_TRAINING = {

@@ -12,7 +12,7 @@ from microgesture.checkpoints import load_checkpoint
 from microgesture.errors import InputError
 from microgesture.inputs import DrawnInput, HeatmapInput, Input, PointInput
 from microgesture.layouts import Layout, layout_from_dict
-from microgesture.models import build_model
+from microgesture.models import GRAPH_MODELS, build_model
 from microgesture.models.base import Recognizer
 
 
@@ -29,7 +29,7 @@ def open_input(config: Mapping[str, Any], layout: Layout, path: Path) -> Input:
     path : Path
 
     """
-    if config["model"] != "posec3d":
+    if config["model"] in GRAPH_MODELS:
         return PointInput(path, layout, config["padding"], config.get("stream", "joint"))
     if is_cached(config):
         return HeatmapInput(path, layout, config["input_size"])
@@ -45,7 +45,7 @@ def new_model(
     config: Mapping[str, Any], layout: Layout, num_classes: int, vector_size: int | None
 ) -> Recognizer:
     """The variant's network with fresh weights from torch's random state."""
-    graph = config["model"] != "posec3d"
+    graph = config["model"] in GRAPH_MODELS
     return build_model(
         {"name": config["model"], **config["network"]},
         layout_channels=layout.channels("joint" if graph else config["stream"]),

@@ -8,6 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from microgesture.errors import InputError
 from microgesture.models import build_model, count_parameters
+from microgesture.models.agcn import AdaptiveGraphConv
 from microgesture.models.stgcn import GraphConv
 
 SMALL_POSEC3D = {"name": "posec3d", "base_channels": 4, "stage_blocks": [2, 1, 1], "stem_kernel": 5}
@@ -19,6 +20,7 @@ SMALL_STGCN = {
     "down_stages": [2, 3],
     "temporal_kernel": 5,
 }
+SMALL_AGCN = SMALL_STGCN | {"name": "agcn"}
 BATCH_NORM = ("weight", "bias", "running_mean", "running_var")
 
 
@@ -46,12 +48,12 @@ def small(name, **extra):
 
     Without that, the zero-initialised residual branches would hide most of PoseC3D.
     """
-    config = {"posec3d": SMALL_POSEC3D, "stgcn": SMALL_STGCN}[name]
+    config = {"posec3d": SMALL_POSEC3D, "stgcn": SMALL_STGCN, "agcn": SMALL_AGCN}[name]
     model = build_model(
         config | extra,
         layout_channels=5,
         num_classes=6,
-        adjacency=tree_adjacency(5) if name == "stgcn" else None,
+        adjacency=None if name == "posec3d" else tree_adjacency(5),
         vector_size=7,
     )
     for key, value in model.state_dict().items():
@@ -67,7 +69,7 @@ def batch(name, size=3):
     return torch.rand((size, 5, 7, 12, 10) if name == "posec3d" else (size, 2, 13, 5, 3))
 
 
-both = pytest.mark.parametrize("name", ["posec3d", "stgcn"])
+networks = pytest.mark.parametrize("name", ["posec3d", "stgcn", "agcn"])
 
 
 # --- names, shapes and sizes of PySKL ---------------------------------------------------------
@@ -174,6 +176,60 @@ def test_graph_convolution_matches_a_loop_over_joints():
     np.testing.assert_allclose(layer(x).detach().numpy(), expected, atol=1e-6)
 
 
+def softmax(numbers):
+    shares = np.exp(numbers - numbers.max())
+    return shares / shares.sum()
+
+
+@pytest.mark.parametrize("out_channels", [4, 8])  # with the input as shortcut, and a projected one
+def test_adaptive_graph_convolution_matches_a_loop_over_joints(out_channels):
+    adjacency = torch.as_tensor(tree_adjacency(5), dtype=torch.float32)
+    layer = AdaptiveGraphConv(4, out_channels, adjacency).eval()
+    with torch.no_grad():
+        layer.PA.uniform_(-0.5, 0.5)
+        layer.bn.weight.uniform_(0.5, 1.5)
+        for conv in (layer.conv_a, layer.conv_b, layer.conv_d):
+            conv.bias.uniform_(-1, 1)
+    x, size = torch.randn(2, 4, 3, 5), out_channels // 4
+    state = {key: value.numpy() for key, value in layer.state_dict().items()}
+
+    def embedded(conv, k, clip, v):  # over all frames
+        rows = slice(k * size, (k + 1) * size)
+        return (
+            state[f"{conv}.weight"][rows, :, 0, 0] @ clip[:, :, v]
+            + state[f"{conv}.bias"][rows, None]
+        )
+
+    expected = np.zeros((2, out_channels, 3, 5))
+    for n, w in np.ndindex(2, 5):
+        clip = x[n].numpy()
+        total = np.repeat(state["conv_d.bias"][:, None], 3, axis=1)
+        for k in range(3):
+            target = embedded("conv_b", k, clip, w)
+            own = softmax(
+                np.array([(embedded("conv_a", k, clip, v) * target).mean() for v in range(5)])
+            )
+            gathered = np.zeros((4, 3))
+            for v in range(5):
+                gathered += clip[:, :, v] * (state["A"][k, v, w] + state["PA"][k, v, w] + own[v])
+            total += state["conv_d.weight"][:, 4 * k : 4 * (k + 1), 0, 0] @ gathered
+        total = total / np.sqrt(1 + 1e-5) * state["bn.weight"][:, None]
+        shortcut = clip[:, :, w]
+        if out_channels != 4:
+            shortcut = state["down.0.weight"][:, :, 0, 0] @ shortcut / np.sqrt(1 + 1e-5)
+        expected[n, :, :, w] = np.maximum(total + shortcut, 0)
+    np.testing.assert_allclose(layer(x).detach().numpy(), expected, atol=1e-5)
+
+
+def test_a_new_adaptive_graph_is_the_given_one_and_each_clips_own():
+    layer = AdaptiveGraphConv(4, 4, torch.as_tensor(tree_adjacency(5), dtype=torch.float32))
+    x = torch.randn(2, 4, 3, 5)
+    own = layer.graph(x) - layer.A
+    torch.testing.assert_close(own.sum(dim=2), torch.ones(2, 3, 5), atol=1e-4, rtol=0)
+    assert not torch.allclose(own[0], own[1])
+    torch.testing.assert_close(layer(x), x.relu(), atol=1e-4, rtol=0)  # it starts as its shortcut
+
+
 def functional_norm(x, state, prefix):
     values = (state[f"{prefix}.{part}"] for part in ("running_mean", "running_var"))
     return F.batch_norm(x, *values, state[f"{prefix}.weight"], state[f"{prefix}.bias"])
@@ -273,7 +329,7 @@ def test_posec3d_matches_an_independent_forward_pass(extra, stages, stem_pool):
     torch.testing.assert_close(model(x), expected, atol=1e-5, rtol=1e-5)
 
 
-@both
+@networks
 def test_a_clips_logits_do_not_depend_on_its_place_in_the_batch(name):
     model, x = small(name), batch(name, size=4)
     order = torch.tensor([2, 0, 3, 1])
@@ -291,7 +347,7 @@ def test_stgcn_treats_persons_alike():
 # --- features and heads ---------------------------------------------------------------------------
 
 
-@both
+@networks
 def test_features_are_pooled_and_seen_before_dropout(name):
     model, x = small(name, dropout=0.5), batch(name)
     features = model.features(x)
@@ -304,8 +360,8 @@ def test_features_are_pooled_and_seen_before_dropout(name):
     torch.testing.assert_close(vectors, model.semantic_head.fc(features))
 
 
-@both
-def test_both_heads_share_one_pass_of_the_backbone(name):
+@networks
+def test_the_heads_share_one_pass_of_the_backbone(name):
     model, x = small(name), batch(name)
     passes = []
     model.backbone.register_forward_hook(lambda *_: passes.append(1))
@@ -314,7 +370,7 @@ def test_both_heads_share_one_pass_of_the_backbone(name):
     torch.testing.assert_close(logits, model(x))
 
 
-@both
+@networks
 def test_gradients_reach_every_parameter(name):
     model, x = small(name).train(), batch(name)
     logits, vectors = model.forward_with_vectors(x)
@@ -331,13 +387,14 @@ def test_gradients_reach_every_parameter(name):
     assert dead == []
 
 
-@both
+@networks
 def test_semantic_loss_trains_the_backbone_and_its_own_head_only(name):
     model, x = small(name).train(), batch(name)
     F.mse_loss(model.forward_with_vectors(x)[1], torch.ones(3, 7)).backward()
     assert model.semantic_head.fc.weight.grad.any()
     assert model.cls_head.fc_cls.weight.grad is None
-    first = model.backbone.conv1.conv if name == "posec3d" else model.backbone.gcn[0].gcn.conv
+    block = model.backbone.conv1 if name == "posec3d" else model.backbone.gcn[0].gcn
+    first = block.conv_d if name == "agcn" else block.conv
     assert first.weight.grad.any()
 
 
@@ -353,7 +410,7 @@ def test_block_dropout_leaves_the_first_block_alone():
     assert [block.tcn.drop.p for block in model.backbone.gcn] == [0, 0.25, 0.25, 0.25]
 
 
-@both
+@networks
 def test_weights_survive_a_safetensors_file(name, tmp_path):
     model, x = small(name), batch(name)
     save_file(model.state_dict(), tmp_path / "weights.safetensors")
@@ -369,8 +426,8 @@ def test_weights_survive_a_safetensors_file(name, tmp_path):
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"name": "resnet"}, "'resnet', expected one of posec3d, stgcn"),
-        ({}, "None, expected one of posec3d, stgcn"),
+        ({"name": "resnet"}, "'resnet', expected one of agcn, posec3d, stgcn"),
+        ({}, "None, expected one of agcn, posec3d, stgcn"),
         ({"name": "posec3d", "num_stages": 3}, "unknown keys num_stages; known are name, base_ch"),
         ({"name": "stgcn", "adjacency": 1}, "unknown keys adjacency"),
         ({"name": "posec3d", "stem_kernel": 4}, "stem_kernel is 4, expected an odd number"),

@@ -5,17 +5,29 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import torch
 
+from microgesture.config import GRAPH_MODELS
 from microgesture.errors import InputError
+from microgesture.models.agcn import build_agcn
 from microgesture.models.base import Recognizer, count_parameters
 from microgesture.models.posec3d import build_posec3d
 from microgesture.models.stgcn import build_stgcn
 
-__all__ = ["BUILDERS", "Recognizer", "build_model", "count_parameters", "network_keys"]
+__all__ = [
+    "BUILDERS",
+    "GRAPH_MODELS",
+    "Recognizer",
+    "build_model",
+    "compiled",
+    "count_parameters",
+    "network_keys",
+]
 
 BUILDERS: dict[str, Callable[..., Recognizer]] = {
     "posec3d": build_posec3d,
     "stgcn": build_stgcn,
+    "agcn": build_agcn,
 }
 
 
@@ -38,14 +50,14 @@ def build_model(
     Parameters
     ----------
     config
-        ``{"name": "posec3d" | "stgcn", ...}``; the other keys are the keyword arguments of
-        `build_posec3d` or `build_stgcn` and default to the published networks.
+        ``{"name": "posec3d" | "stgcn" | "agcn", ...}``; the other keys are the keyword arguments
+        of `build_posec3d`, `build_stgcn` or `build_agcn` and default to the published networks.
     layout_channels
         V, the layout's channels in the stream: heatmap channels (joints or edges), or joints.
     num_classes
         K, the number of logits.
     adjacency
-        (3, V, V), for ``stgcn`` only.
+        (3, V, V), for `GRAPH_MODELS` only.
     vector_size
         D, the length of a label vector; None leaves the semantic head out.
 
@@ -69,10 +81,21 @@ def build_model(
             f"model config, {name}: unknown keys {', '.join(unknown)}; "
             f"known are name, {', '.join(sorted(known))}"
         )
-    if name == "posec3d":
-        return build_posec3d(layout_channels, num_classes, vector_size, **network)
+    if name not in GRAPH_MODELS:
+        return BUILDERS[name](layout_channels, num_classes, vector_size, **network)
     expected = (3, layout_channels, layout_channels)
     if adjacency is None or adjacency.shape != expected:
         found = None if adjacency is None else adjacency.shape
         raise ValueError(f"adjacency: found {found}, expected {expected}")
-    return build_stgcn(adjacency, num_classes, vector_size, **network)
+    return BUILDERS[name](adjacency, num_classes, vector_size, **network)
+
+
+def compiled(model: Recognizer, device: torch.device) -> Recognizer:
+    """``model`` with its forward pass compiled on a GPU; unchanged elsewhere.
+
+    Its parameters' names stay the same. The first steps compile, which takes a minute; on a CPU
+    that does not pay for itself, and needs a C++ compiler.
+    """
+    if device.type == "cuda":
+        model.compile()
+    return model

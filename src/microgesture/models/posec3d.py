@@ -94,6 +94,8 @@ class Bottleneck(nn.Module):
 class SlowOnly(Backbone):
     """Stem and bottleneck stages; see `build_posec3d` for the parameters."""
 
+    memory_format = torch.channels_last_3d
+
     def __init__(
         self,
         in_channels: int,
@@ -129,9 +131,8 @@ class SlowOnly(Backbone):
 
     def forward(self, x: Tensor) -> Tensor:
         """From heatmaps (N, V, T, H, W) to features (N, F)."""
-        if x.device.type == "cpu":
-            # oneDNN trains about 1.4 times faster on this layout; the values are the same.
-            x = x.contiguous(memory_format=torch.channels_last_3d)
+        # oneDNN and a GPU's tensor cores want this layout; the values are the same
+        x = x.contiguous(memory_format=self.memory_format)
         x = self.maxpool(self.conv1(x))
         for stage in self.stages:
             x = self.get_submodule(stage)(x)

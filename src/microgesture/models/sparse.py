@@ -28,8 +28,13 @@ class HeatmapConv(nn.Conv3d):
 
     def forward(self, x: Tensor) -> Tensor:
         """From (N, C, T, H, W) to (N, C', T, H, W)."""
-        on_cpu = x.device.type == "cpu" and x.dtype == self.weight.dtype
-        if on_cpu and not x.requires_grad and not torch.compiler.is_compiling():
+        exact = x.dtype == self.weight.dtype and x.dtype in (torch.float32, torch.float64)
+        if (
+            x.device.type == "cpu"
+            and exact
+            and not x.requires_grad
+            and not torch.compiler.is_compiling()
+        ):
             cells = list_cells(x)
             if cells is not None:
                 return sparse_conv(cells, self.weight, *x.shape[-2:])
@@ -74,8 +79,8 @@ def list_cells(x: Tensor) -> list[Cells] | None:
             return None
         return Cells(starts, places[: starts[-1]].copy(), values[: starts[-1]].copy())
 
-    found = each(listed, clips.numpy())
-    return None if None in found else found
+    found = [cells for cells in each(listed, list(clips.numpy())) if cells is not None]
+    return found if len(found) == len(clips) else None
 
 
 def sparse_conv(cells: list[Cells], weight: Tensor, height: int, width: int) -> Tensor:

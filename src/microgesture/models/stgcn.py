@@ -69,9 +69,10 @@ class Block(nn.Module):
         stride: int = 1,
         residual: bool = True,
         dropout: float = 0.0,
+        graph_conv: type[nn.Module] = GraphConv,
     ) -> None:
         super().__init__()
-        self.gcn = GraphConv(in_channels, out_channels, adjacency)
+        self.gcn = graph_conv(in_channels, out_channels, adjacency)
         self.tcn = TemporalConv(out_channels, out_channels, kernel, stride, dropout)
         project = residual and (in_channels != out_channels or stride != 1)
         self.add_shortcut = residual
@@ -98,11 +99,21 @@ class STGCN(Backbone):
         down_stages: Collection[int],
         kernel: int,
         block_dropout: float,
+        graph_conv: type[nn.Module],
     ) -> None:
         super().__init__()
         self.data_bn = nn.BatchNorm1d(in_channels * adjacency.shape[1])
         channels = base_channels
-        blocks = [Block(in_channels, channels, adjacency, kernel=kernel, residual=False)]
+        blocks = [
+            Block(
+                in_channels,
+                channels,
+                adjacency,
+                kernel=kernel,
+                residual=False,
+                graph_conv=graph_conv,
+            )
+        ]
         for stage in range(2, num_stages + 1):
             out_channels = channels * (2 if stage in inflate_stages else 1)
             stride = 2 if stage in down_stages else 1
@@ -114,6 +125,7 @@ class STGCN(Backbone):
                     kernel=kernel,
                     stride=stride,
                     dropout=block_dropout,
+                    graph_conv=graph_conv,
                 )
             )
             channels = out_channels
@@ -173,8 +185,40 @@ def build_stgcn(
         For an even ``temporal_kernel``.
 
     """
+    return graph_recognizer(
+        GraphConv,
+        adjacency,
+        num_classes,
+        vector_size,
+        in_channels=in_channels,
+        base_channels=base_channels,
+        num_stages=num_stages,
+        inflate_stages=inflate_stages,
+        down_stages=down_stages,
+        temporal_kernel=temporal_kernel,
+        dropout=dropout,
+        block_dropout=block_dropout,
+    )
+
+
+def graph_recognizer(
+    graph_conv: type[nn.Module],
+    adjacency: np.ndarray,
+    num_classes: int,
+    vector_size: int | None,
+    *,
+    in_channels: int,
+    base_channels: int,
+    num_stages: int,
+    inflate_stages: Collection[int],
+    down_stages: Collection[int],
+    temporal_kernel: int,
+    dropout: float,
+    block_dropout: float,
+) -> Recognizer:
+    """Build ST-GCN with another graph convolution; see `build_stgcn` for the parameters."""
     if temporal_kernel % 2 == 0:
-        raise InputError(f"stgcn: temporal_kernel is {temporal_kernel}, expected an odd number")
+        raise InputError(f"temporal_kernel is {temporal_kernel}, expected an odd number")
     backbone = STGCN(
         torch.as_tensor(adjacency, dtype=torch.float32),
         in_channels,
@@ -184,5 +228,6 @@ def build_stgcn(
         down_stages,
         temporal_kernel,
         block_dropout,
+        graph_conv,
     )
     return Recognizer(backbone, num_classes, dropout, vector_size)

@@ -167,7 +167,7 @@ def _grow(box: np.ndarray, i: int, left: int, right: int) -> None:
 @numba.njit(cache=True, nogil=True)
 def buffers(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Memory that `evaluate` works in: ``patch``, ``ends`` and ``column``."""
-    patch = np.empty((height, width + LANES), np.float32)
+    patch = np.zeros((height, width + 2 * LANES), np.float32)
     return patch, np.empty((height, 2), np.int64), np.empty(width + LANES, np.float32)
 
 
@@ -238,6 +238,7 @@ def evaluate(
                 for k in range(LANES):
                     patch[i, start + k] = row * column[start + k]
         return top, bottom
+    share_x, share_y = dx / square, dy / square
     flat = abs(dy) < 1e-6
     slope = 0.0 if flat else dx / dy
     # half the length of row within which the line is near; that of the segment lies inside
@@ -251,7 +252,7 @@ def evaluate(
         for start in range(0, last - first, LANES):
             for k in range(LANES):
                 gap_j = first + start + k - ax
-                along = min(max((gap_j * dx + gap_i * dy) / square, 0.0), 1.0)
+                along = min(max(gap_j * share_x + gap_i * share_y, 0.0), 1.0)
                 gap_x, gap_y = gap_j - along * dx, gap_i - along * dy
                 exponent = scale * (gap_x * gap_x + gap_y * gap_y)
                 patch[i, start + k] = score * _exp(np.float32(max(exponent, -80.0)))

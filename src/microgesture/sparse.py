@@ -97,7 +97,7 @@ def _draw(
     levels: np.ndarray,
     starts: np.ndarray,
 ) -> None:
-    patch, ends, column = buffers(size, size)
+    patch, ends, factors = buffers(size, size)
     plane = np.zeros_like(patch)
     reached = np.zeros((size, 2), np.int64)
     several = drawn.shape[0] > 1
@@ -108,7 +108,7 @@ def _draw(
                 first, last = size, 0
                 for m in range(drawn.shape[0]):
                     top, bottom = evaluate(
-                        drawn[m, t, c], sigma, _CUT, size, size, patch, ends, column
+                        drawn[m, t, c], sigma, _CUT, size, size, patch, ends, factors
                     )
                     if top < bottom:
                         _merge(top, bottom, patch, ends, plane, reached)
@@ -119,7 +119,9 @@ def _draw(
                 plane[first:last] = 0
                 reached[first:last] = 0
             else:
-                first, last = evaluate(drawn[0, t, c], sigma, _CUT, size, size, patch, ends, column)
+                first, last = evaluate(
+                    drawn[0, t, c], sigma, _CUT, size, size, patch, ends, factors
+                )
                 begun, row, cell = _emit(first, last, patch, ends, False, row, cell, spans, levels)
             heads[t, c, 1] = row - begun[1]
             if row > begun[1]:

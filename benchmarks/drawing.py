@@ -3,17 +3,19 @@
     python benchmarks/drawing.py [--data clips.parquet] [--repeats 9]
 
 The reference (`draw_reference`) and what is compared with it draw the same clip, one thread each.
-Without ``--data`` the skeletons come from the embedded generator; with it, caches of a store's
-clips (22 joints) are measured as well.
+Without ``--data`` the skeletons come from the embedded generator; with it, caches of that
+file's clips (22 joints) are measured as well.
 """
 
 import argparse
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
 import numpy as np
+import pyarrow.parquet as pq
 import torch
 import yaml
 
@@ -22,8 +24,9 @@ from microgesture.heatmaps import clip_box, draw, draw_reference, draw_torch, st
 from microgesture.inputs import DrawnInput, HeatmapInput, random_geometry
 from microgesture.layouts import load_layout
 from microgesture.models.posec3d import build_posec3d
+from microgesture.readers import plain
 from microgesture.sparse import draw_sparse
-from microgesture.store import Clip, iter_store
+from microgesture.store import Clip
 from microgesture.streams import build_stream
 from microgesture.synthetic.body import sample_person
 from microgesture.synthetic.gestures import CLASSES
@@ -96,7 +99,7 @@ def drawing_rows(points, layout, repeats):
         floor = f"filling the buffer once takes {fill * 1e3:.2f} ms"
         rows += [
             row(f"{stream}: into a reused buffer", slow, fast, goal, f"{floor}"),
-            row(f"{stream}: into a buffer cleared whole", slow, anew, goal, floor),
+            row(f"{stream}: into a buffer cleared whole", slow, anew, None, floor),
             row(f"{stream}: into the compact form", slow, compact, COMPACT_GOAL),
         ]
         drawn = torch.from_numpy(strokes(*given[:3]))
@@ -179,15 +182,16 @@ def measure(data=None, repeats=9):
         rows += input_rows(path, layouts[41], repeats)
         rows += cache_rows(path, layouts[41], "generated clips")
         if data is not None:
-            # labels are not looked at, and these class names are not the project's
-            own = (Clip(**{**vars(clip), "label": None}) for clip in iter_store(data))
+            names = pq.read_table(data, columns=["label"])["label"].unique().to_pylist()
+            clips = plain.read({"format": "parquet", "path": str(data)}, names, 1)
+            own = (replace(clip, label=None) for clip in clips if isinstance(clip, Clip))
             rows += cache_rows(stream_file(folder, "own", own, layouts[22]), layouts[22], data.stem)
     return rows
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, help="a skeleton store of OpenPose points")
+    parser.add_argument("--data", type=Path, help="clips of OpenPose points as a Parquet file")
     parser.add_argument("--repeats", type=int, default=9)
     args = parser.parse_args()
     for entry in measure(args.data, args.repeats):

@@ -133,7 +133,7 @@ def draw(
 def paint(strokes: np.ndarray, sigma: float, out: np.ndarray, boxes: np.ndarray) -> None:
     """Draw strokes, float32 (M, T, C, 5), into ``out`` (T, C, H, W) of any strides; see `draw`."""
     height, width = out.shape[2:]
-    patch, ends, column = buffers(height, width)
+    patch, ends, factors = buffers(height, width)
     for t in range(strokes.shape[1]):
         for c in range(strokes.shape[2]):
             plane, box = out[t, c], boxes[t, c]
@@ -143,7 +143,7 @@ def paint(strokes: np.ndarray, sigma: float, out: np.ndarray, boxes: np.ndarray)
             box[:] = 0
             for m in range(strokes.shape[0]):
                 top, bottom = evaluate(
-                    strokes[m, t, c], sigma, NEGLIGIBLE, height, width, patch, ends, column
+                    strokes[m, t, c], sigma, NEGLIGIBLE, height, width, patch, ends, factors
                 )
                 for i in range(top, bottom):
                     left, right = ends[i]
@@ -166,9 +166,10 @@ def _grow(box: np.ndarray, i: int, left: int, right: int) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def buffers(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Memory that `evaluate` works in: ``patch``, ``ends`` and ``column``."""
-    patch = np.empty((height, width + LANES), np.float32)
-    return patch, np.empty((height, 2), np.int64), np.empty(width + LANES, np.float32)
+    """Memory that `evaluate` works in: ``patch``, ``ends`` and ``factors``."""
+    patch = np.zeros((height, width + 2 * LANES), np.float32)
+    factors = np.zeros((2, max(height, width) + LANES), np.float32)
+    return patch, np.zeros((height, 2), np.int64), factors
 
 
 @numba.njit(inline="always", fastmath={"contract"})
@@ -197,7 +198,7 @@ def evaluate(
     width: int,
     patch: np.ndarray,
     ends: np.ndarray,
-    column: np.ndarray,
+    factors: np.ndarray,
 ) -> tuple[int, int]:
     """Values of one stroke; returns the rows it reaches, first and one past the last.
 
@@ -227,17 +228,23 @@ def evaluate(
     top, bottom = int(max(above, 0.0)), int(min(below, float(height)))
     scale = -0.5 / (sigma * sigma)
     if square < 1:
+        across, down = factors[0], factors[1]
         for start in range(0, right - left, LANES):
             for k in range(LANES):
                 gap = left + start + k - ax
-                column[start + k] = _exp(np.float32(max(scale * gap * gap, -80.0)))
+                across[start + k] = _exp(np.float32(max(scale * gap * gap, -80.0)))
+        for start in range(0, bottom - top, LANES):
+            for k in range(LANES):
+                gap = top + start + k - ay
+                down[start + k] = score * _exp(np.float32(max(scale * gap * gap, -80.0)))
         for i in range(top, bottom):
-            row = score * _exp(np.float32(max(scale * (i - ay) * (i - ay), -80.0)))
+            row = down[i - top]
             ends[i, 0], ends[i, 1] = left, right
             for start in range(0, right - left, LANES):
                 for k in range(LANES):
-                    patch[i, start + k] = row * column[start + k]
+                    patch[i, start + k] = row * across[start + k]
         return top, bottom
+    share_x, share_y = dx / square, dy / square
     flat = abs(dy) < 1e-6
     slope = 0.0 if flat else dx / dy
     # half the length of row within which the line is near; that of the segment lies inside
@@ -251,7 +258,7 @@ def evaluate(
         for start in range(0, last - first, LANES):
             for k in range(LANES):
                 gap_j = first + start + k - ax
-                along = min(max((gap_j * dx + gap_i * dy) / square, 0.0), 1.0)
+                along = min(max(gap_j * share_x + gap_i * share_y, 0.0), 1.0)
                 gap_x, gap_y = gap_j - along * dx, gap_i - along * dy
                 exponent = scale * (gap_x * gap_x + gap_y * gap_y)
                 patch[i, start + k] = score * _exp(np.float32(max(exponent, -80.0)))

@@ -1,13 +1,17 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microgesture.heatmaps import clip_box, draw, draw_reference, to_grid
+from microgesture.heatmaps import clip_box, draw, draw_reference, draw_torch, strokes, to_grid
+
+STREAMS = ["joint", "limb", "joint_motion"]
+EDGES = np.array([[0, 1], [1, 2], [0, 3], [4, 2]])
 
 
 def drawn(persons, stream, edges, sigma, size):
-    channels = persons.shape[2] if stream == "joint" else len(edges)
+    channels = len(edges) if stream == "limb" else persons.shape[2]
     out = np.full((persons.shape[1], channels, *size), 7, np.float32)
     draw(persons, stream, edges, sigma, out)
     return out
@@ -52,15 +56,80 @@ def random_persons(seed, persons=2, frames=3, joints=5, size=(17, 23)):
     return points
 
 
-@given(
-    seed=st.integers(0, 9999), sigma=st.floats(0.3, 3), stream=st.sampled_from(["joint", "limb"])
-)
+def test_a_path_leads_to_the_next_frame_and_the_last_is_a_point():
+    there = [[[1.0, 2.0, 0.9]], [[4.0, 2.0, 0.5]], [[4.0, 1.0, 0.0]]]
+    volume = drawn(np.array([there], np.float32), "joint_motion", EDGES, 0.6, (5, 6))[:, 0]
+    assert np.allclose(volume[0, 2, 1:5], 0.5)  # the smaller score of both frames
+    assert volume[1].max() == 0 and volume[2].max() == 0  # the joint was lost in the third
+    volume = drawn(np.array([there[:2]], np.float32), "joint_motion", EDGES, 0.6, (5, 6))[:, 0]
+    point = drawn(np.array([[there[1]]], np.float32), "joint", EDGES, 0.6, (5, 6))[0, 0]
+    assert np.array_equal(volume[1], point)
+
+
+@given(seed=st.integers(0, 9999), sigma=st.floats(0.3, 3), stream=st.sampled_from(STREAMS))
 def test_drawing_equals_its_readable_reference(seed, sigma, stream):
     persons, size = random_persons(seed), (17, 23)  # not square: height and width must not be mixed
-    edges = np.array([[0, 1], [1, 2], [0, 3], [4, 2]])
-    fast = drawn(persons, stream, edges, sigma, size)
-    slow = draw_reference(persons, stream, edges, sigma, size)
+    fast = drawn(persons, stream, EDGES, sigma, size)
+    slow = draw_reference(persons, stream, EDGES, sigma, size)
     assert np.abs(fast - slow).max() <= 1e-6
+
+
+ODD = {
+    "just inside": (22.4, 16.4, 1),
+    "on the border": (-0.5, -0.5, 1),
+    "reaching in from outside": (-1.5, 8, 1),
+    "too far outside": (-3, 8, 1),
+    "far away": (1e9, -1e9, 1),
+    "faint": (8, 8, 0.001),
+    "too faint": (8, 8, 0.00099),
+    "surer than sure": (8, 8, 1.5),
+}
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+@pytest.mark.parametrize("name", ODD)
+def test_odd_places_equal_the_reference(name, stream):
+    points = np.array([ODD[name], (5, 9, 1), (5.3, 9.2, 1), (18, 2, 0.4), (-8, 14, 1)], np.float32)
+    persons = np.stack([points, points + np.float32([0.7, 4, 0])])[None]
+    fast = drawn(persons, stream, EDGES, 0.6, (17, 23))
+    assert np.abs(fast - draw_reference(persons, stream, EDGES, 0.6, (17, 23))).max() <= 1e-6
+
+
+@pytest.mark.parametrize("angle", np.linspace(0, np.pi, 13))
+@pytest.mark.parametrize("length", [0.99, 1.01, 3, 70, 4000])
+def test_limbs_of_all_lengths_and_directions_equal_the_reference(angle, length):
+    middle, way = np.array([27.3, 30.8]), np.array([np.cos(angle), np.sin(angle)]) * length / 2
+    ends = np.concatenate([np.stack([middle - way, middle + way]), [[0.9], [0.8]]], axis=1)
+    persons = ends[None, None].astype(np.float32)
+    fast = drawn(persons, "limb", np.array([[0, 1]]), 0.6, (56, 56))
+    slow = draw_reference(persons, "limb", np.array([[0, 1]]), 0.6, (56, 56))
+    assert np.abs(fast - slow).max() <= 1e-6 and slow.max() > 0.4
+
+
+def test_a_buffer_used_again_is_cleared_where_it_was_drawn():
+    out, boxes = np.zeros((3, 4, 17, 23), np.float32), np.zeros((3, 4, 4), np.int32)
+    for seed in range(5):
+        persons = random_persons(seed) if seed != 3 else np.zeros((1, 3, 5, 3), np.float32)
+        draw(persons, "limb", EDGES, 0.6, out, boxes)
+        assert np.abs(out - draw_reference(persons, "limb", EDGES, 0.6, (17, 23))).max() <= 1e-6
+    assert out.max() > 0
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_drawing_with_torch_equals_drawing(stream):
+    batch = np.concatenate([random_persons(seed, persons=1) for seed in range(12)])
+    found = draw_torch(torch.from_numpy(strokes(batch, stream, EDGES)), 0.8, 20).numpy()
+    for one, persons in zip(found, batch, strict=True):
+        expected = drawn(persons[None], stream, EDGES, 0.8, (20, 20)).swapaxes(0, 1)
+        assert np.abs(one - expected).max() <= 1e-5 and expected.max() > 0.1
+
+
+def test_drawing_with_torch_in_parts_is_the_same(monkeypatch):
+    batch = np.concatenate([random_persons(seed, persons=1) for seed in range(5)])
+    given_strokes = torch.from_numpy(strokes(batch, "limb", EDGES))
+    at_once = draw_torch(given_strokes, 0.8, 20)
+    monkeypatch.setattr("microgesture.heatmaps._CHUNK", 2 * 3 * 4 * 400)
+    assert torch.equal(draw_torch(given_strokes, 0.8, 20), at_once)
 
 
 @pytest.mark.parametrize("stream", ["joint", "limb"])

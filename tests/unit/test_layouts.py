@@ -139,3 +139,18 @@ def test_a_file_that_is_no_layout_is_refused(tmp_path):
     path.write_text("joints: [")
     with pytest.raises(InputError, match="cannot be read as a layout"):
         load_layout(path)
+
+
+def test_parents_lead_to_the_center_along_the_edges(layout):
+    parents, hops = layout.parents(), layout.hops()
+    edges = {frozenset(edge) for edge in layout.edges.tolist()}
+    for joint, parent in enumerate(parents.tolist()):
+        if joint == layout.center:
+            assert parent == joint
+        else:
+            assert hops[parent] == hops[joint] - 1 and frozenset((joint, parent)) in edges
+
+
+def test_a_motion_has_the_joints_channels(layout22):
+    assert layout22.channels("joint_motion") == 22 and layout22.channels("limb") == 21
+    assert np.array_equal(layout22.channel_flip("joint_motion"), layout22.flip)

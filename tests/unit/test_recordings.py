@@ -29,7 +29,7 @@ from microgesture.recordings import (
 )
 from microgesture.store import iter_store, write_store
 from microgesture.streams import build_stream
-from microgesture.variants import load_trained
+from microgesture.variants import is_cached, load_trained
 from tests.conftest import REPOSITORY, make_clip
 
 REAL = REPOSITORY.parent / "shared/data/openpose_json"
@@ -69,6 +69,11 @@ VARIANTS = {
     "stgcn_crop": {**STGCN, "temporal": "crop_pad"},
     "joint": {**POSEC3D, "stream": "joint", "temporal": "align"},
     "limb": {**POSEC3D, "stream": "limb", "temporal": "segment_sample"},
+    "drawn_motion": {
+        **{**POSEC3D, "stream": "joint_motion", "temporal": "segment_sample"},
+        **{"source": "drawn", "heatmaps": HEATMAPS},
+    },
+    "stgcn_bone": {**STGCN, "temporal": "align", "stream": "bone"},
 }
 
 
@@ -94,7 +99,7 @@ def noisy(number, split):
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory, layout22):
-    """The steps of the workflow on 40 clips: four trained variants and their predictions."""
+    """The steps of the workflow on 40 clips: six trained variants and their predictions."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "classes.yaml").write_text("classes: [left, right]\n")
     splits = ["train"] * 24 + ["val"] * 8 + ["test"] * 8
@@ -108,7 +113,7 @@ def project(tmp_path_factory, layout22):
             iter_store(folder / "clips.parquet"), layout22, CLASSES, settings, points
         )
         write_json(points.with_suffix(".json"), manifest)
-        if "stream" in variant:
+        if is_cached(variant):
             source = points
             points = folder / f"{name}-heatmaps.arrow"
             manifest = build_cache(source, layout22, variant["stream"], HEATMAPS, points)
@@ -189,6 +194,12 @@ def test_the_checkpoint_alone_says_how_clips_are_prepared(project, layout22):
     assert rebuilt.joints == layout22.joints and rebuilt.center == layout22.center
     for name in ("points", "edges", "flip", "limb_flip"):
         assert np.array_equal(getattr(rebuilt, name), getattr(layout22, name)), name
+
+
+def test_a_variant_that_draws_predicts_new_recordings_without_a_cache(project, monkeypatch):
+    monkeypatch.setattr("microgesture.recordings.build_cache", None)
+    (window,) = predicted([trained(project, "drawn_motion")], {"a": raw_tests(project)["c32"]})
+    assert window.shares is not None
 
 
 def test_nothing_stays_in_the_temporary_folder(project, tmp_path, monkeypatch):

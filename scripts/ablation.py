@@ -4,9 +4,10 @@ import argparse
 
 from microgesture.claims import judge_claims
 from microgesture.classes import load_classes
+from microgesture.dvcmetrics import table_metrics
 from microgesture.errors import run
 from microgesture.evaluation import files_read, load_evaluation, parse_config
-from microgesture.files import read_json, write_text
+from microgesture.files import read_json, write_json, write_text
 from microgesture.steps import add_record_option, write_record
 from microgesture.tables import claims_csv, csv_text, markdown
 
@@ -23,6 +24,7 @@ def main() -> None:
     parser.add_argument("--summary", required=True, help="summary.json of the skeleton step")
     parser.add_argument("--out-md", required=True, help="table to read")
     parser.add_argument("--out-csv", required=True, help="table to compute with")
+    parser.add_argument("--out-json", required=True, help="scores by row, as DVC compares them")
     parser.add_argument("--out-claims", required=True, help="claims to compute with (CSV)")
     add_record_option(parser)
     options = parser.parse_args()
@@ -33,13 +35,14 @@ def main() -> None:
     claims = judge_claims(evaluation, config.get("claims") or [])
     write_text(options.out_md, markdown(evaluation, claims, config, summary))
     write_text(options.out_csv, csv_text(evaluation))
+    write_json(options.out_json, table_metrics(evaluation))
     write_text(options.out_claims, claims_csv(evaluation, claims))
     write_record(
         options.record,
         __file__,
         config=config,
         inputs=[*files_read(config, options.results), options.classes, options.summary],
-        outputs=[options.out_md, options.out_csv, options.out_claims],
+        outputs=[options.out_md, options.out_csv, options.out_json, options.out_claims],
     )
 
 

@@ -4,8 +4,10 @@ import argparse
 from pathlib import Path
 
 from microgesture.curves import plot_curve
+from microgesture.dvcmetrics import curves_text
 from microgesture.errors import run
-from microgesture.files import read_json
+from microgesture.files import read_json, write_text
+from microgesture.folds import run_name
 from microgesture.steps import add_record_option, write_record
 
 
@@ -13,13 +15,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--metrics", type=Path, required=True, nargs="+", help="metrics.json files")
     parser.add_argument("--out-dir", type=Path, required=True, help="folder for the PNG files")
+    parser.add_argument("--out-csv", type=Path, required=True, help="one line an epoch, for DVC")
     add_record_option(parser)
     args = parser.parse_args()
-    outputs = []
-    for path in args.metrics:
-        metrics = read_json(path)
-        outputs.append(args.out_dir / f"{metrics['variant']}-seed{metrics['seed']}.png")
+    runs = [read_json(path) for path in args.metrics]
+    outputs = [args.out_csv]
+    for metrics in runs:
+        outputs.append(args.out_dir / f"{metrics['variant']}-{run_name(metrics)}.png")
         plot_curve(metrics, outputs[-1])
+    write_text(args.out_csv, curves_text(runs))
     write_record(args.record, __file__, config=None, inputs=args.metrics, outputs=outputs)
 
 

@@ -13,7 +13,7 @@ from microgesture.classes import load_classes
 from microgesture.distributed import join, last_bits, leave
 from microgesture.errors import run
 from microgesture.files import read_json, sha256
-from microgesture.folds import use_fold
+from microgesture.folds import run_name, use_fold
 from microgesture.layouts import load_layout
 from microgesture.models import count_parameters
 from microgesture.models.pretrained import load_pretrained
@@ -68,7 +68,7 @@ def main() -> None:
         "made_by": made_by(__file__),
     }
     made_of = {"layout": layout.as_dict(), "preparation": source.records.metadata}
-    name = f"seed{args.seed}" + (f"-fold{args.fold}" if fold else "")
+    name = run_name(about)
     keeper = None
     if args.resume_dir:
         hashed = {"vectors": sha256(args.vectors) if args.vectors else None}

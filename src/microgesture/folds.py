@@ -122,3 +122,8 @@ def check_fold(path: Path, about: Mapping[str, Any], fold: Mapping[str, Any]) ->
 
 def _said(fold: Mapping[str, Any]) -> str:
     return f"fold {fold['fold']} of the folds {fold['folds'][:8]}" if fold else "the data's splits"
+
+
+def run_name(about: Mapping[str, Any]) -> str:
+    """Name of a training among those of its variant: ``seed0``, or ``seed0-fold2``."""
+    return f"seed{about['seed']}" + (f"-fold{about['fold']}" if "fold" in about else "")

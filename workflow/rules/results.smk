@@ -18,6 +18,7 @@ rule ablation_table:
             caption="../report/ablation_table.rst",
             category="Results",
         ),
+        metrics=f"{RESULTS}/metrics.json",
         claims=f"{RESULTS}/claims.csv",
         record=f"{RESULTS}/provenance/ablation_table.json",
     log:
@@ -32,6 +33,7 @@ rule ablation_table:
         "python scripts/ablation.py --config {params.config:q} --results {params.results:q}"
         " --classes {input.classes:q} --summary {input.summary:q} --out-md {output.md:q}"
         " --out-csv {output.csv:q} --out-claims {output.claims:q}"
+        " --out-json {output.metrics:q}"
         " --record {output.record:q} 2> >(tee {log:q} >&2)"
 
 
@@ -66,6 +68,7 @@ rule curves:
         metrics=expand(rules.train.output.metrics, variant=VARIANTS, run=RUNS),
     output:
         report(curve_files(), caption="../report/curves.rst", category="Training"),
+        csv=f"{RESULTS}/curves.csv",
         record=f"{RESULTS}/provenance/curves.json",
     log:
         f"{RESULTS}/logs/curves.log",
@@ -76,7 +79,7 @@ rule curves:
         out=subpath(output[0], parent=True),
     shell:
         "python scripts/curves.py --metrics {input.metrics:q} --out-dir {params.out:q}"
-        " --record {output.record:q} 2> >(tee {log:q} >&2)"
+        " --out-csv {output.csv:q} --record {output.record:q} 2> >(tee {log:q} >&2)"
 
 
 rule submission:

@@ -7,24 +7,29 @@ from microgesture.classes import load_classes
 from microgesture.errors import run
 from microgesture.evaluation import load_evaluation, parse_config
 from microgesture.figures import plot_ablation, plot_confusion, plot_recall
+from microgesture.files import read_json
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--config", required=True, help="JSON text or file: seeds, variants, fusions, data_format"
+        "--config",
+        required=True,
+        help="JSON text or file: seeds, variants, fusions, data_format, submission",
     )
     parser.add_argument("--results", required=True, help="folder with predict/ and train/")
     parser.add_argument("--classes", required=True, help="list of classes (YAML)")
-    parser.add_argument("--out-dir", required=True, help="folder for the PNG files")
+    parser.add_argument("--summary", help="summary.json of the skeleton step: training clips")
+    parser.add_argument("--out-dir", required=True, help="folder for the PNG and PDF files")
     options = parser.parse_args()
     config = parse_config(options.config)
-    evaluation = load_evaluation(config, options.results, load_classes(options.classes))
+    summary = read_json(options.summary) if options.summary else None
+    evaluation = load_evaluation(config, options.results, load_classes(options.classes), summary)
     generated = config.get("data_format") == "synthetic"
     out_dir = Path(options.out_dir)
     plot_ablation(evaluation, out_dir / "ablation.png", generated)
     plot_recall(evaluation, out_dir / "per_class_recall.png", generated)
-    plot_confusion(evaluation, out_dir / "confusion.png", generated)
+    plot_confusion(evaluation, out_dir / "confusion.png", generated, config.get("submission"))
 
 
 if __name__ == "__main__":

@@ -81,6 +81,11 @@ class Row:
     members: tuple[Member, ...] = ()
 
     @cached_property
+    def predicted(self) -> np.ndarray:
+        """Most probable class of each clip, int64 (S, N)."""
+        return np.stack([predicted_classes(one) for one in self.probabilities])
+
+    @cached_property
     def correct(self) -> np.ndarray:
         """Whether the most probable class is the true one, bool (S, N)."""
         return np.stack([correct_at(one, self.labels) for one in self.probabilities])
@@ -104,12 +109,7 @@ class Row:
     def confusions(self) -> np.ndarray:
         """Counts, int64 (S, K, K): true class, predicted class."""
         num_classes = self.probabilities.shape[2]
-        return np.stack(
-            [
-                confusion_matrix(self.labels, predicted_classes(one), num_classes)
-                for one in self.probabilities
-            ]
-        )
+        return np.stack([confusion_matrix(self.labels, one, num_classes) for one in self.predicted])
 
     @cached_property
     def recalls(self) -> np.ndarray:

@@ -223,25 +223,7 @@ def fuse_files(
     ours, theirs = (read[split][0].probabilities.shape[1] for split in ("val", "test"))
     if ours != theirs:
         raise InputError(f"{val[0]} has {ours} classes, {test[0]} has {theirs}; predict both anew")
-    weights = recipe.weights or (1.0,) * len(recipe.names)
-    temperatures: list[float] | None = None
-    fitted: dict[str, Any] | None = None
-    if recipe.fitted:
-        members, labels = _labelled(read["val"])
-        before = negative_log_likelihood(_mix(members, weights), labels)
-        if recipe.temperature:
-            temperatures = [fit_temperature(one, labels) for one in members]
-            members = _soften(members, temperatures)
-        if recipe.weights is None:
-            weights = tuple(fit_weights(members, labels).tolist())
-        after = negative_log_likelihood(_mix(members, weights), labels)
-        fitted = {
-            "clips": len(labels),
-            "files": [{"file": str(one.path), "sha256": sha256(one.path)} for one in read["val"]],
-            "nll_unfitted": before,
-            "nll": after,
-        }
-    shares = [weight / math.fsum(weights) for weight in weights]
+    weights, temperatures, fitted = _fit(recipe, read["val"])
     for split, out in (("val", out_val), ("test", out_test)):
         members = _soften([one.probabilities for one in read[split]], temperatures)
         metadata = shared_metadata(read[split], ("seed", "fold", "split")) | {
@@ -252,7 +234,7 @@ def fuse_files(
                     "name": name,
                     "file": str(one.path),
                     "sha256": sha256(one.path),
-                    "weight": shares[place],
+                    "weight": weights[place],
                     "temperature": temperatures[place] if temperatures else None,
                     "metadata": one.metadata,
                 }
@@ -263,6 +245,30 @@ def fuse_files(
         write_predictions(
             out, first.clip_ids, first.labels, first.subjects, _mix(members, weights), metadata
         )
+
+
+def _fit(
+    recipe: Recipe, val: Sequence[Predictions]
+) -> tuple[list[float], list[float] | None, dict[str, Any] | None]:
+    """Shares of 1, temperatures, and what the metadata say of the fit, of validation alone."""
+    weights = list(recipe.weights or (1.0,) * len(recipe.names))
+    temperatures: list[float] | None = None
+    fitted: dict[str, Any] | None = None
+    if recipe.fitted:
+        members, labels = _labelled(val)
+        before = negative_log_likelihood(_mix(members, weights), labels)
+        if recipe.temperature:
+            temperatures = [fit_temperature(one, labels) for one in members]
+            members = _soften(members, temperatures)
+        if recipe.weights is None:
+            weights = fit_weights(members, labels).tolist()
+        fitted = {
+            "clips": len(labels),
+            "files": [{"file": str(one.path), "sha256": sha256(one.path)} for one in val],
+            "nll_unfitted": before,
+            "nll": negative_log_likelihood(_mix(members, weights), labels),
+        }
+    return [weight / math.fsum(weights) for weight in weights], temperatures, fitted
 
 
 def _read_members(recipe: Recipe, paths: Sequence[str | Path], split: str) -> list[Predictions]:

@@ -53,8 +53,12 @@ def claims_legend(evaluation: Evaluation, claims: Sequence[Claim]) -> str:
         text.append(f"With only {subjects} subjects the intervals are rough, rather too narrow.")
     if seeds == 1:
         text.append("With one seed the spread between seeds could not be measured.")
-    elif seeds < MIN_SUBJECTS:
-        text.append(f"{seeds} seeds show the spread between seeds only roughly.")
+    else:
+        few = f"{seeds} seeds show the spread between seeds only roughly, and drawing"
+        text.append(
+            f"{few if seeds < MIN_SUBJECTS else 'Drawing'} seeds besides errs towards wide "
+            "intervals."
+        )
     if any(one.p_values for one in comparisons):
         text.append(_p_legend(seeds))
     if len(claims) > 1:

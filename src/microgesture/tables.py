@@ -34,8 +34,9 @@ _LEAST_BEST = ("ece", "nll")
 _DIGITS = {"nll": 2}
 _TAIL_COLUMNS = ("head", "middle", "tail", "ece", "nll")
 _FUSIONS_LEGEND = (
-    "Found on the labelled validation clips of each run by the likelihood of the true classes, "
-    "temperatures first; weights are shares of 1."
+    "Found on the labelled validation clips of each run (seed and fold) by the likelihood of the "
+    "true classes, temperatures first; mean ± sample standard deviation over the runs. Weights "
+    "are shares of 1."
 )
 
 

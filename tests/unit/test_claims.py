@@ -207,7 +207,8 @@ def test_a_resample_scores_what_its_copied_clips_score(metric, reference):
     scores = resampled_scores(measured, metric, resamples)
     assert scores.shape == (RESAMPLES, 2)
     for draw in range(40):
-        drawn = np.repeat(np.arange(resamples.drawn.shape[1]), resamples.drawn[draw])
+        times = resamples.drawn[draw].astype(int)
+        drawn = np.repeat(np.arange(len(times)), times)
         clips = np.concatenate([np.flatnonzero(groups == one) for one in drawn])
         for seed in range(2):
             told = measured.probabilities[seed].argmax(axis=1)

@@ -14,9 +14,11 @@ from microgesture.claims import judge_claims
 from microgesture.errors import InputError
 from microgesture.evaluation import load_evaluation, parse_config
 from microgesture.files import write_json
-from microgesture.fusion import fuse_files
-from microgesture.predictions import write_predictions
+from microgesture.fusion import fuse_files, parse_recipe
+from microgesture.pooling import pool_files
+from microgesture.predictions import read_predictions, write_predictions
 from microgesture.tables import (
+    claims_csv,
     csv_text,
     human_count,
     human_time,
@@ -45,7 +47,16 @@ CONFIG = {
     "data_name": "Ten clips",
     "data_format": "parquet",
 }
-SUMMARY = {"subject_overlap": {}, "subject_is_video": False}
+# Head: 60 of 100 clips; tail: the three rarest, 4 + 3 + 2, and a class without training clips.
+TRAIN = dict(zip(CLASSES, (60, 31, 4, 3, 2, 0), strict=True))
+SUMMARY = {
+    "subject_overlap": {},
+    "subject_is_video": False,
+    "splits": {
+        split: {"clips_per_class": counts}
+        for split, counts in (("train", TRAIN), ("val", dict.fromkeys(CLASSES, 1)), ("test", {}))
+    },
+}
 
 
 def probabilities(right, sure):
@@ -73,17 +84,22 @@ def fill(folder, config=CONFIG, test_labels=LABELS, subjects=None):
             write_json(folder / f"train/{name}/seed{seed}/metrics.json", metrics)
             timing = {"train_seconds": 60.0 + 10 * seed, "device": "cpu"}
             write_json(folder / f"train/{name}/seed{seed}/timing.json", timing)
-        for split in ("test", "val"):
-            members = {
-                str(folder / f"predict/{name}/seed{seed}/{split}.parquet"): 1
-                for name in ("weak", "strong")
-            }
-            fuse_files(members, folder / f"predict/fused/seed{seed}/{split}.parquet")
+        for name, fusion in config["fusions"].items():
+            fuse_run(folder / "predict", name, fusion, f"seed{seed}")
     return folder
 
 
+def fuse_run(folder, name, fusion, run):
+    members = {
+        split: [folder / f"{member}/{run}/{split}.parquet" for member in fusion["members"]]
+        for split in ("val", "test")
+    }
+    out = [folder / f"{name}/{run}/{split}.parquet" for split in ("val", "test")]
+    fuse_files(parse_recipe(fusion), members["val"], members["test"], *out)
+
+
 def page(results, config=CONFIG, summary=SUMMARY):
-    evaluation = load_evaluation(config, results, CLASSES)
+    evaluation = load_evaluation(config, results, CLASSES, summary)
     claims = judge_claims(evaluation, config.get("claims", []))
     return markdown(evaluation, claims, config, summary)
 
@@ -146,7 +162,7 @@ def test_the_lines_of_a_table_are_equally_long(results):
         elif tables[-1]:
             tables.append([])
     tables = [table for table in tables if table]
-    assert len(tables) == 3
+    assert len(tables) == 4
     for table in tables:
         assert len({len(line) for line in table}) == 1
 
@@ -164,10 +180,15 @@ def test_the_header_says_what_was_measured(results):
 
 def test_claims_stand_below_the_table(results):
     text = page(results)
-    assert cells(text, "| Strong beats weak")[1:3] == ["Strong model − Weak ¦ model", "+40.00"]
-    assert cells(text, "| Fused beats both")[4] == "within noise"  # equal to strong
+    assert cells(text, "| Strong beats weak")[1:4] == [
+        "Strong model − Weak ¦ model", "Top-1", "+40.00",
+    ]  # fmt: skip
+    assert cells(text, "| Fused beats both")[6] == "undecided"  # equal to strong
     assert "A claim over several rows must hold against each" in text
-    assert "2000 resamples of test subjects and of seeds" in text
+    assert "2000 resamples of test subjects with all their clips and of seeds" in text
+    # Seeds: 5 and 3 of ten clips only by the stronger: p = 2 / 2^5 and 2 / 2^3, the larger shown.
+    assert cells(text, "| Strong beats weak")[5] == "0.250"
+    assert "shown is the larger of the 2 seeds' p" in text
 
 
 def test_few_subjects_and_one_seed_are_said(tmp_path):
@@ -175,6 +196,7 @@ def test_few_subjects_and_one_seed_are_said(tmp_path):
     text = page(fill(tmp_path, config, subjects=["s"] * 10), config)
     assert "2000 resamples of test clips." in text
     assert "With 1 subject (fewer than 5) clips were drawn one by one" in text
+    assert "the intervals cover clips, not people" in text
     assert "With one seed the spread between seeds could not be measured." in text
     assert cells(text, "| Weak")[1] == "40.0"
     assert "One seed: no spread" in text
@@ -209,6 +231,10 @@ def test_videos_are_not_taken_for_persons(results):
 
 def test_cached_volumes_are_mentioned_only_with_posec3d(results):
     assert "volumes" in page(results)
+    drawn = CONFIG["variants"]["strong"] | {"source": "drawn"}
+    assert "volumes" not in page(
+        results, CONFIG | {"variants": CONFIG["variants"] | {"strong": drawn}}
+    )
     alone = {"weak": CONFIG["variants"]["weak"]}
     text = page(results, CONFIG | {"variants": alone, "fusions": {}, "claims": []})
     assert "volumes" not in text
@@ -234,6 +260,143 @@ def test_csv_is_one_line_a_row(results, tmp_path):
     assert next(csv.DictReader(io.StringIO(one)))["top1_std"] == ""
 
 
+def test_long_tail_and_calibration(results):
+    text = page(results)
+    table = text[text.index("## Long tail and calibration") :]
+    assert cells(table, "| Variant") == ["Variant", "Head", "Middle", "Tail", "ECE", "NLL"]
+    # weak: of 5 head clips 3 and 3 are right (its first 4 and 6 clips), of 2 middle clips 1 and 2,
+    # of the tail's three classes none and the first.
+    head, middle, tail, error, likelihood = cells(table, "| Weak")[1:]
+    assert (head, middle, tail) == ("60.0 ± 0.0", "75.0 ± 35.4", "16.7 ± 23.6")
+    # Always sure of 0.5, right in 4 and 6 of ten; -log of 0.5 where right, else of 0.1.
+    assert error == "10.0 ± 0.0"
+    assert cells(table, "| Strong")[4] == "**0.0 ± 0.0**"  # sure of 0.9, right in nine of ten
+    losses = [-(k * np.log(0.5) + (10 - k) * np.log(0.1)) / 10 for k in (4, 6)]
+    assert likelihood == mean_and_spread(np.array(losses), 2)
+    assert "head 1 class, 60 clips; middle 1 class, 31 clips; tail 4 classes, 9 clips" in text
+    assert "at least 50% of them" in text
+
+
+def test_without_training_counts_there_is_no_tail_and_it_is_said(results):
+    text = page(results, summary={"subject_overlap": {}})
+    table = text[text.index("## Long tail and calibration") :]
+    assert cells(table, "| Variant") == ["Variant", "ECE", "NLL"]
+    assert "No head, middle and tail" in text
+    lines = csv_text(load_evaluation(CONFIG, results, CLASSES))
+    assert next(csv.DictReader(io.StringIO(lines)))["tail_mean"] == ""
+
+
+def test_fitted_fusions_state_their_weights(tmp_path):
+    fitted = {"title": "Fitted", "members": ["weak", "strong"], "weights": "validation"}
+    config = CONFIG | {"fusions": {"fused": fitted | {"temperature": True}}}
+    text = page(fill(tmp_path, config), config)
+    table = text[text.index("## Fusion weights") :]
+    weights = [
+        [
+            one["weight"]
+            for one in read_predictions(
+                tmp_path / f"predict/fused/seed{seed}/test.parquet"
+            ).metadata["members"]
+        ]
+        for seed in (0, 1)
+    ]
+    # The weaker member's errors are all the stronger one's successes: it gets next to nothing.
+    assert cells(table, "| Fitted")[1:3] == [
+        "Weak ¦ model", mean_and_spread(np.array(weights)[:, 0], 2),
+    ]  # fmt: skip
+    assert cells(table, "|        | Strong")[3] != "–"
+    assert "the likelihood of the true classes, temperatures first" in text
+    on_val = page(fill(tmp_path / "val", config, test_labels=[None] * 10), config)
+    assert "The epoch, and the weights or temperatures of a fusion that has fitted ones," in on_val
+    assert "## Fusion weights" not in page(fill(tmp_path / "plain"))
+
+
+def fill_folds(folder, config):
+    """Two folds, s0 and s1 against s2 to s4, pooled from what `fill` writes in one piece."""
+    parts = {0: slice(0, 4), 1: slice(4, 10)}
+    subjects = np.array([f"s{row // 2}" for row in range(10)])
+    for seed in config["seeds"]:
+        for number, part in parts.items():
+            run = f"seed{seed}-fold{number}"
+            for name, sure in (("weak", 0.5), ("strong", 0.9)):
+                shares = probabilities(RIGHT[name][seed], sure)
+                for split in ("val", "test"):
+                    path = folder / f"predict/{name}/{run}/{split}.parquet"
+                    write_predictions(
+                        path, IDS[part], LABELS[part], subjects[part].tolist(), shares[part],
+                        {"seed": seed},
+                    )  # fmt: skip
+                metrics = {"parameters": 310_000, "train_seconds": 30.0 + number}
+                write_json(folder / f"train/{name}/{run}/metrics.json", metrics)
+            for name, fusion in config["fusions"].items():
+                fuse_run(folder / "predict", name, fusion, run)
+        for name in ("weak", "strong", *config["fusions"]):
+            for split in ("val", "test"):
+                files = [
+                    folder / f"predict/{name}/seed{seed}-fold{number}/{split}.parquet"
+                    for number in parts
+                ]
+                pool_files(files, folder / f"predict/{name}/seed{seed}/{split}.parquet")
+    return folder
+
+
+def test_pooled_folds_are_one_table_over_every_clip(tmp_path, results):
+    fitted = {"title": "Both", "members": ["weak", "strong"], "weights": "validation"}
+    config = CONFIG | {"folds": 2, "fusions": {"fused": fitted}}
+    fill_folds(tmp_path / "folds", config)
+    pooled = load_evaluation(config, tmp_path / "folds", CLASSES, SUMMARY)
+    whole = load_evaluation(CONFIG, results, CLASSES, SUMMARY)
+    for name in ("weak", "strong"):
+        assert pooled.row(name).scores["top1"].tolist() == whole.row(name).scores["top1"].tolist()
+        assert pooled.row(name).seconds == (61.0, 61.0)  # both folds
+        assert pooled.row(name).parameters == 310_000  # of one model
+    assert pooled.row("fused").seconds == (122.0, 122.0)
+    assert [one.weights.shape for one in pooled.row("fused").members] == [(4,), (4,)]
+    assert pooled.train_counts.tolist() == [61, 32, 5, 4, 3, 1]  # of all splits
+    text = page(tmp_path / "folds", config)
+    assert "· 2 folds by subject ·" in text
+    assert "Cross-validation in 2 folds by subject: every clip was a test clip once." in text
+    assert "Each person was predicted by models trained without that person." in text
+    assert "Test subjects" not in text
+    assert "Classes by their clips of all folds" in text
+    video = page(tmp_path / "folds", config, SUMMARY | {"subject_is_video": True})
+    assert "Every video counts as a subject of its own" in video
+    assert "trained without that person" not in video
+    for folds, other in ((3, "fold2"), (None, "seed0/metrics.json")):
+        with pytest.raises(InputError, match=other):
+            load_evaluation(config | {"folds": folds}, tmp_path / "folds", CLASSES)
+
+
+def test_unpooled_predictions_are_refused_where_folds_are_stated(results):
+    for name in ("weak", "strong"):
+        for seed in (0, 1):
+            for number in (0, 1):
+                metrics = {"parameters": 1, "train_seconds": 1}
+                write_json(results / f"train/{name}/seed{seed}-fold{number}/metrics.json", metrics)
+    with pytest.raises(InputError, match="pooled from folds: None, the config has folds: 2"):
+        load_evaluation(CONFIG | {"folds": 2}, results, CLASSES)
+
+
+def test_claims_may_be_about_another_score(results):
+    about = {"claim": "Strong helps rare classes", "better": "strong", "worse": "weak"}
+    config = CONFIG | {"claims": [about | {"metric": "mean_class"}, about]}
+    evaluation = load_evaluation(config, results, CLASSES)
+    text = page(results, config)
+    assert cells(text, "| Strong helps rare classes")[2] == "Mean class"
+    assert cells(text, "| Strong helps rare classes")[5] == "–"
+    assert "computed anew from each resample's clips" in text
+    lines = list(
+        csv.DictReader(
+            io.StringIO(claims_csv(evaluation, judge_claims(evaluation, config["claims"])))
+        )
+    )
+    assert [line["metric"] for line in lines] == ["mean_class"] * 2 + ["top1"] * 2
+    assert [line["seed"] for line in lines] == ["0", "1"] * 2
+    assert (lines[2]["only_better"], lines[2]["only_worse"]) == ("5", "0")
+    assert (lines[2]["p_of_seed"], lines[2]["p"]) == ("0.0625", "0.25")
+    assert lines[0]["p"] == ""
+
+
 def test_top_five_of_few_classes_is_not_shown(tmp_path):
     config = CONFIG | {"fusions": {}, "claims": [], "seeds": [0]}
     for name in config["variants"]:
@@ -244,8 +407,8 @@ def test_top_five_of_few_classes_is_not_shown(tmp_path):
         )
     evaluation = load_evaluation(config, tmp_path, CLASSES[:3])
     text = markdown(evaluation, [], config, SUMMARY)
-    assert cells(text, "| Weak")[2] == "–"
-    assert "Top-5 says nothing with 3 classes" in text
+    assert cells(text, "| Variant")[:3] == ["Variant", "Top-1", "Mean class"]
+    assert "No top-5: it says nothing with 3 classes" in text
 
 
 @pytest.mark.parametrize(
@@ -298,9 +461,10 @@ def test_the_script_repeats_its_bytes(results, tmp_path):
         command += ["--results", results, "--classes", tmp_path / "classes.yaml"]
         command += ["--summary", tmp_path / "summary.json"]
         command += ["--out-md", tmp_path / f"{out}.md", "--out-csv", tmp_path / f"{out}.csv"]
+        command += ["--out-claims", tmp_path / f"{out}.claims.csv"]
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-    for ending in ("md", "csv"):
+    for ending in ("md", "csv", "claims.csv"):
         first, second = (tmp_path / f"{out}.{ending}" for out in ("one", "two"))
         assert first.read_bytes() == second.read_bytes()
     assert (tmp_path / "one.md").read_text() == page(results)

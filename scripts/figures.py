@@ -7,31 +7,38 @@ from microgesture.classes import load_classes
 from microgesture.errors import run
 from microgesture.evaluation import files_read, load_evaluation, parse_config
 from microgesture.figures import plot_ablation, plot_confusion, plot_recall
+from microgesture.files import read_json
 from microgesture.steps import add_record_option, write_record
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--config", required=True, help="JSON text or file: seeds, variants, fusions, data_format"
+        "--config",
+        required=True,
+        help="JSON text or file: seeds, variants, fusions, data_format, submission",
     )
     parser.add_argument("--results", required=True, help="folder with predict/ and train/")
     parser.add_argument("--classes", required=True, help="list of classes (YAML)")
-    parser.add_argument("--out-dir", required=True, help="folder for the PNG files")
+    parser.add_argument(
+        "--summary", required=True, help="summary.json of the skeleton step: training clips"
+    )
+    parser.add_argument("--out-dir", required=True, help="folder for the PNG and PDF files")
     add_record_option(parser)
     options = parser.parse_args()
     config = parse_config(options.config)
-    evaluation = load_evaluation(config, options.results, load_classes(options.classes))
+    summary = read_json(options.summary)
+    evaluation = load_evaluation(config, options.results, load_classes(options.classes), summary)
     generated = config.get("data_format") == "synthetic"
     out_dir = Path(options.out_dir)
     plot_ablation(evaluation, out_dir / "ablation.png", generated)
     plot_recall(evaluation, out_dir / "per_class_recall.png", generated)
-    plot_confusion(evaluation, out_dir / "confusion.png", generated)
+    plot_confusion(evaluation, out_dir / "confusion.png", generated, config.get("submission"))
     write_record(
         options.record,
         __file__,
         config=config,
-        inputs=[*files_read(config, options.results), options.classes],
+        inputs=[*files_read(config, options.results), options.classes, options.summary],
         outputs=[out_dir / f"{name}.png" for name in ("ablation", "per_class_recall", "confusion")],
     )
 

@@ -154,6 +154,8 @@ class Evaluation:
         cross-validation; None if not recorded.
     folds
         Folds by subject that the predictions were pooled from; None without cross-validation.
+    clip_ids
+        N names, to find the clips in the skeleton store.
 
     """
 
@@ -168,6 +170,7 @@ class Evaluation:
     devices: tuple[str, ...]
     train_counts: np.ndarray | None = None
     folds: int | None = None
+    clip_ids: tuple[str, ...] = ()
 
     @property
     def counts(self) -> np.ndarray:
@@ -290,6 +293,7 @@ def load_evaluation(
         devices=tuple(sorted({run["device"] for run in every if "device" in run})),
         train_counts=None if summary is None else _train_counts(summary, classes, folds),
         folds=folds,
+        clip_ids=tuple(np.array(first.clip_ids)[known].tolist()),
     )
 
 

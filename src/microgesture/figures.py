@@ -22,7 +22,7 @@ def plot_ablation(evaluation: Evaluation, path: str | Path, generated: bool = Fa
     """Draw top-1 of every row: a mark for the mean, a bar for the std, a dot for each seed."""
     rows = evaluation.rows
     marks = _marks_of_models(rows)
-    with open_figure(path, 7.2, 1.3 + 0.34 * len(rows)) as figure:
+    with open_figure(path, 7.2, 1.3 + 0.34 * len(rows), pdf=True) as figure:
         axes = figure.add_subplot()
         axes.axvline(evaluation.chance, color=SOFT, linestyle=(0, (4, 3)), linewidth=0.9)
         for place, row in enumerate(rows):
@@ -51,18 +51,23 @@ def plot_ablation(evaluation: Evaluation, path: str | Path, generated: bool = Fa
         chance = Line2D([], [], color=SOFT, linestyle=(0, (4, 3)), linewidth=0.9)
         chance.set_label(f"Chance, {evaluation.chance:.1f} %")
         _legend_above(axes, [*handles, chance])
-        _warn(figure, generated)
+        warn(figure, generated)
 
 
 def plot_recall(evaluation: Evaluation, path: str | Path, generated: bool = False) -> None:
-    """Draw each class's recall for the best row of every model and the best fusion."""
+    """Draw each class's recall for the best row of every model and the best fusion.
+
+    Classes stand by their training clips, most frequent first, and are marked as head, middle and
+    tail; where these clips are not recorded, by the clips that were measured on.
+    """
     rows = best_rows(evaluation)
     marks = _marks_of_models(rows)
     counts = evaluation.counts
-    order = np.argsort(-counts, kind="stable")
+    trained = evaluation.train_counts
+    order = np.argsort(-(counts if trained is None else trained), kind="stable")
     order = order[counts[order] > 0]
     recalls = {row.model: 100 * row.recall[order] for row in rows}
-    with open_figure(path, 7.2, 1.4 + 0.215 * len(order)) as figure:
+    with open_figure(path, 7.2, 1.4 + 0.215 * len(order), pdf=True) as figure:
         axes = figure.add_subplot()
         places = np.arange(len(order))
         every = np.stack(list(recalls.values()))
@@ -82,41 +87,76 @@ def plot_recall(evaluation: Evaluation, path: str | Path, generated: bool = Fals
             )
         axes.set_xlim(-1, 101)
         axes.set_ylim(len(order) - 0.4, -0.8)
-        axes.set_yticks(places, [_short(evaluation.classes[one]) for one in order])
+        axes.set_yticks(places, [short(evaluation.classes[one]) for one in order])
         axes.tick_params(axis="y", length=0, pad=6)
         axes.spines["left"].set_visible(False)
         axes.grid(axis="x")
-        side: dict[str, Any] = {
-            "xycoords": ("axes fraction", "data"),
-            "va": "center_baseline",
-            "ha": "right",
-            "color": SOFT,
-        }
-        axes.annotate("clips", (1.11, -0.85), **side)
-        for place, one in enumerate(order):
-            axes.annotate(f"{counts[one]:,}", (1.11, place), **side)
+        _count_column(axes, 32, _SPLITS[evaluation.split][:4], counts[order])
+        if trained is not None:
+            _count_column(axes, 66, "train", trained[order])
+            _mark_groups(axes, evaluation, order)
         axes.set_xlabel(_recall_label(evaluation, len(order)))
         handles = [_legend_mark(row.title, *marks[row.model]) for row in rows]
         _legend_above(axes, handles, columns=1)
-        _warn(figure, generated)
+        warn(figure, generated)
 
 
-def plot_confusion(evaluation: Evaluation, path: str | Path, generated: bool = False) -> None:
-    """Draw what each class is taken for by the best fusion (else the best row), row by row."""
+def _count_column(axes: Axes, right: float, head: str, counts: np.ndarray) -> None:
+    """Write numbers of clips beside the rows, ending ``right`` points beyond the axes."""
+    side: dict[str, Any] = {
+        "xycoords": ("axes fraction", "data"),
+        "xytext": (right, 0),
+        "textcoords": "offset points",
+        "va": "center_baseline",
+        "ha": "right",
+        "color": SOFT,
+    }
+    axes.annotate(head, (1, -0.85), **side)
+    for place, count in enumerate(counts):
+        axes.annotate(f"{count:,}", (1, place), **side)
+
+
+def _mark_groups(axes: Axes, evaluation: Evaluation, order: np.ndarray) -> None:
+    """Shade the middle between head and tail, and write their names along the right edge."""
+    for name, group in evaluation.groups.items():
+        places = np.flatnonzero(group[order])
+        if not len(places):
+            continue
+        first, last = places[0] - 0.5, places[-1] + 0.5
+        if name == "middle":
+            axes.axhspan(first, last, color="#F1F1F1", zorder=-1, linewidth=0)
+        axes.annotate(
+            name,
+            (1, (first + last) / 2),
+            xycoords=("axes fraction", "data"),
+            xytext=(72, 0),
+            textcoords="offset points",
+            rotation=90 if last - first > 2.5 else 0,
+            va="center",
+            ha="left",
+            fontweight="bold",
+        )
+
+
+def plot_confusion(
+    evaluation: Evaluation, path: str | Path, generated: bool = False, name: str | None = None
+) -> None:
+    """Draw what each class is taken for by the named row, else the best fusion, else the best."""
     fused = [row for row in evaluation.rows if row.model == FUSION]
-    row = max(fused or evaluation.rows, key=lambda one: one.top1)
+    best = max(fused or evaluation.rows, key=lambda one: one.top1)
+    row = evaluation.row(name) if name else best
     counts = evaluation.counts
     total = row.confusions.sum(axis=0)
     share = 100 * total / np.maximum(total.sum(axis=1, keepdims=True), 1)
     num = len(counts)
     names = [
-        f"{_short(name)}  ({count:,})  {one}"
+        f"{short(name)}  ({count:,})  {one}"
         for one, (name, count) in enumerate(zip(evaluation.classes, counts, strict=True))
     ]
     side = max(num * (0.235 if num > 16 else 0.34), 2.2)
     words = 0.068 * max(map(len, names))  # inches; the figure should be no larger than its content
     width = max(side + words + 0.3, 0.09 * len(row.title) + 0.3)
-    with open_figure(path, width, side + 1.3) as figure:
+    with open_figure(path, width, side + 1.3, pdf=True) as figure:
         axes = figure.add_subplot(anchor="NE")
         axes.imshow(
             np.ma.masked_equal(share, 0), cmap="Blues", vmin=0, vmax=100, interpolation="nearest"
@@ -152,7 +192,7 @@ def plot_confusion(evaluation: Evaluation, path: str | Path, generated: bool = F
             color=SOFT,
         )
         figure.suptitle(row.title, x=0.01, ha="left", fontsize=10, fontweight="bold")
-        _warn(figure, generated)
+        warn(figure, generated)
 
 
 def best_rows(evaluation: Evaluation) -> list[Row]:
@@ -219,11 +259,12 @@ def _legend_above(axes: Axes, handles: list[Line2D], columns: int | None = None)
     )
 
 
-def _short(name: str, longest: int = _LONGEST_NAME) -> str:
+def short(name: str, longest: int = _LONGEST_NAME) -> str:
+    """Cut a name that is longer than there is room for."""
     return name if len(name) <= longest else f"{name[: longest - 1].rstrip()}…"
 
 
-def _warn(figure: Figure, generated: bool) -> None:
+def warn(figure: Figure, generated: bool) -> None:
     """Say on the picture itself, which travels without the table, that its data are made up."""
     if generated:
         figure.supxlabel("Generated data: says nothing about iMiGUE.", fontsize=8, color=SOFT)

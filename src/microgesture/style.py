@@ -14,6 +14,16 @@ from microgesture.files import atomic_path
 # Okabe and Ito's colours, told apart by colour-blind readers; shapes differ as well.
 MARKS = (("#0072B2", "o"), ("#D55E00", "s"), ("#CC79A7", "^"), ("#E69F00", "v"))
 FUSION_MARK = ("#009E73", "D")
+# For lines that must be told apart one by one, such as the rows of an ablation.
+SERIES = (
+    *MARKS[:2],
+    FUSION_MARK,
+    *MARKS[2:],
+    ("#56B4E9", "P"),
+    ("#222222", "X"),
+    ("#7F7F7F", "<"),
+    ("#8C564B", ">"),
+)
 INK, SOFT, FAINT = "#222222", "#777777", "#DDDDDD"
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters on every machine
@@ -38,16 +48,34 @@ STYLE: dict[Any, Any] = {
     "ytick.major.size": 3,
     "legend.frameon": False,
     "figure.dpi": 100,
+    "pdf.fonttype": 42,  # letters stay letters, which publishers ask for
 }
 
 
 @contextmanager
-def open_figure(path: str | Path, width: float, height: float) -> Iterator[Figure]:
-    """Open a figure in the house style (inches) and write it as PNG at 200 dots an inch."""
+def open_figure(
+    path: str | Path, width: float, height: float, pdf: bool = False
+) -> Iterator[Figure]:
+    """Open a figure in the house style (inches) and write it as PNG at 200 dots an inch.
+
+    With ``pdf`` it is written beside it as PDF too, for print.
+    """
+    path = Path(path)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
         yield figure
+        # Without version and date in the file, the same picture is the same bytes.
         with atomic_path(path) as temporary:
-            # Without matplotlib's version in the file, the same picture is the same bytes.
             figure.savefig(temporary, dpi=200, metadata={"Software": None})
+        if pdf:
+            stated = {"Creator": None, "Producer": None, "CreationDate": None}
+            with atomic_path(path.with_suffix(".pdf")) as temporary:
+                figure.savefig(temporary, metadata=stated)
+
+
+def series(place: int) -> dict[str, Any]:
+    """Colour, marker and dashes of line number ``place``; no two of the first 27 are the same."""
+    colour, marker = SERIES[place % len(SERIES)]
+    dashes = ("-", (0, (4, 2)), (0, (1, 1.5)))[place // len(SERIES) % 3]
+    return {"color": colour, "marker": marker, "linestyle": dashes}

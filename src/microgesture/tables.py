@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ FIGURES = (
     ("confusion.png", "What each class is taken for"),
 )
 
-_HEADINGS = {
+HEADINGS = {
     "top1": "Top-1",
     "top5": "Top-5",
     "mean_class": "Mean class",
@@ -63,13 +64,17 @@ def markdown(
     if config.get("data_format") == "synthetic":
         parts.append("**Generated data: says nothing about iMiGUE.**")
     parts += [
-        _header(evaluation, config),
-        _ablation(evaluation),
+        header(evaluation, config),
+        _rows_table(evaluation, score_table(evaluation)),
         "Bold: best of its column (highest score, fewest parameters, shortest training).",
     ]
     if claims:
         parts += ["## Claims", _claims(evaluation, claims), claims_legend(evaluation, claims)]
-    parts += ["## Long tail and calibration", _tail(evaluation), tail_legend(evaluation)]
+    parts += [
+        "## Long tail and calibration",
+        _rows_table(evaluation, tail_table(evaluation)),
+        tail_legend(evaluation),
+    ]
     if any(row.members for row in evaluation.rows):
         parts += ["## Fusion weights", _fusions(evaluation), _FUSIONS_LEGEND]
     listed = "\n".join(f"- {note}" for note in notes(evaluation, config, summary))
@@ -182,7 +187,8 @@ def _mean_std(values: np.ndarray, digits: int) -> list[str]:
     return [f"{values.mean():.{digits}f}", spread]
 
 
-def _header(evaluation: Evaluation, config: Mapping[str, Any]) -> str:
+def header(evaluation: Evaluation, config: Mapping[str, Any]) -> str:
+    """Say in one line what was measured on."""
     name = config.get("data_name") or config.get("data_format") or "Data"
     seeds = ", ".join(map(str, evaluation.seeds))
     present = int((evaluation.counts > 0).sum())
@@ -220,33 +226,24 @@ def _score_columns(
         empty = bool(np.isnan(values).any())
         columns.append(["–" if empty else mean_and_spread(one, digits) for one in values])
         shown = [round(float(one.mean()), digits) for one in values]
-        best.append([not empty and one == choose(shown) for one in shown])
+        best.append([not empty and len(every) > 1 and one == choose(shown) for one in shown])
     return columns, best
 
 
-def _rows_table(
-    evaluation: Evaluation,
-    head: Sequence[str],
-    columns: Sequence[Sequence[str]],
-    best: Sequence[Sequence[bool]],
-) -> str:
-    """Draw one line a row of the ablation; a single row is best of nothing."""
-    contest = len(evaluation.rows) > 1
-    lines = [
-        [
-            row.title,
-            *(
-                f"**{cells[place]}**" if contest and marks[place] else cells[place]
-                for cells, marks in zip(columns, best, strict=True)
-            ),
-        ]
-        for place, row in enumerate(evaluation.rows)
-    ]
-    return markdown_table(["Variant", *head], lines, "l" + "r" * len(head))
+@dataclass(frozen=True)
+class Columns:
+    """A table of one line a row of the ablation: headings, cells and whether these are best.
+
+    ``cells`` and ``best`` are lists by column, then row; a single row is best of nothing.
+    """
+
+    head: list[str]
+    cells: list[list[str]]
+    best: list[list[bool]]
 
 
-def _ablation(evaluation: Evaluation) -> str:
-    """Draw the main table."""
+def score_table(evaluation: Evaluation) -> Columns:
+    """Accuracy of every row, its parameters and training time."""
     # Five guesses among five classes are always right: no column of its own.
     names = [name for name in METRICS if name != "top5" or len(evaluation.classes) > 5]
     columns, best = _score_columns(evaluation, names)
@@ -254,16 +251,29 @@ def _ablation(evaluation: Evaluation) -> str:
     seconds = [round(float(np.mean(row.seconds))) for row in evaluation.rows]
     for numbers, shorten in ((parameters, human_count), (seconds, human_time)):
         columns.append([shorten(one) for one in numbers])
-        best.append([one == min(numbers) for one in numbers])
-    head = [*(_HEADINGS[name] for name in names), "Params", "Train time"]
-    return _rows_table(evaluation, head, columns, best)
+        best.append([len(numbers) > 1 and one == min(numbers) for one in numbers])
+    return Columns([*(HEADINGS[name] for name in names), "Params", "Train time"], columns, best)
 
 
-def _tail(evaluation: Evaluation) -> str:
-    """Draw recall of head, middle and tail, and calibration."""
+def tail_table(evaluation: Evaluation) -> Columns:
+    """Recall of head, middle and tail, and calibration of every row."""
     names = [name for name in _TAIL_COLUMNS if name in evaluation.groups or name in _LEAST_BEST]
-    columns, best = _score_columns(evaluation, names)
-    return _rows_table(evaluation, [_HEADINGS[name] for name in names], columns, best)
+    return Columns([HEADINGS[name] for name in names], *_score_columns(evaluation, names))
+
+
+def _rows_table(evaluation: Evaluation, table: Columns) -> str:
+    """Draw one line a row of the ablation, the best in bold."""
+    lines = [
+        [
+            row.title,
+            *(
+                f"**{cells[place]}**" if marks[place] else cells[place]
+                for cells, marks in zip(table.cells, table.best, strict=True)
+            ),
+        ]
+        for place, row in enumerate(evaluation.rows)
+    ]
+    return markdown_table(["Variant", *table.head], lines, "l" + "r" * len(table.head))
 
 
 def _fusions(evaluation: Evaluation) -> str:
@@ -293,10 +303,10 @@ def _claims(evaluation: Evaluation, claims: Sequence[Claim]) -> str:
                 [
                     "" if place else claim.text,
                     f"{better} − {worse}",
-                    _HEADINGS[one.metric],
-                    _signed(one.difference),
-                    f"{_signed(one.low)} to {_signed(one.high)}",
-                    _p_text(one.p),
+                    HEADINGS[one.metric],
+                    signed(one.difference),
+                    f"{signed(one.low)} to {signed(one.high)}",
+                    p_text(one.p),
                     "" if place else claim.verdict,
                 ]
             )
@@ -304,13 +314,15 @@ def _claims(evaluation: Evaluation, claims: Sequence[Claim]) -> str:
     return markdown_table(head, lines, "lllrrrl")
 
 
-def _p_text(p: float | None) -> str:
+def p_text(p: float | None) -> str:
+    """Write a p to three digits."""
     if p is None:
         return "–"
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def _signed(value: float) -> str:
+def signed(value: float) -> str:
+    """Write points with their sign: +1.25, −0.50, 0.00."""
     text = f"{value:+.2f}".replace("-", "−")
     return "0.00" if text in ("+0.00", "−0.00") else text
 

@@ -1,0 +1,49 @@
+"""Write the page of results: one HTML file that needs nothing else."""
+
+import argparse
+from pathlib import Path
+
+from microgesture.classes import load_classes
+from microgesture.errors import run
+from microgesture.evaluation import parse_config
+from microgesture.files import read_json
+from microgesture.layouts import load_layout
+from microgesture.report.material import load_material
+from microgesture.report.page import write_page
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--config",
+        required=True,
+        help="JSON text or file: the table slice, submission, robustness, explain",
+    )
+    parser.add_argument("--results", type=Path, required=True, help="results folder")
+    parser.add_argument("--classes", type=Path, required=True, help="list of classes (YAML)")
+    parser.add_argument(
+        "--summary", type=Path, required=True, help="summary.json of the skeleton step"
+    )
+    parser.add_argument("--skeletons", type=Path, required=True, help="skeleton store (Parquet)")
+    parser.add_argument(
+        "--layouts", type=Path, nargs="+", required=True, help="layout files to draw skeletons with"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="HTML file to write")
+    parser.add_argument(
+        "--figures", type=Path, required=True, help="folder for the figures as PNG and PDF"
+    )
+    args = parser.parse_args()
+
+    material = load_material(
+        parse_config(args.config),
+        args.results,
+        load_classes(args.classes),
+        read_json(args.summary),
+        args.skeletons,
+        [load_layout(path) for path in args.layouts],
+    )
+    write_page(material, args.out, args.figures)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,212 @@
+"""Everything that the page shows, read from the results folder and checked."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from microgesture.claims import Claim, judge_claims
+from microgesture.errors import InputError
+from microgesture.evaluation import Evaluation, Row, load_evaluation
+from microgesture.files import read_json
+from microgesture.layouts import Layout
+
+ROBUSTNESS_COLUMNS = ("kind", "level", "clips", "top1", "mean_class")
+
+
+@dataclass(frozen=True)
+class Occlusion:
+    """How far hiding joints during a window lowers the true class's probability.
+
+    Attributes
+    ----------
+    joints
+        J names, of joints or of parts of the body.
+    windows
+        (W, 2), shares of the clip: start and end.
+    fall
+        (J, W), mean over clips and runs.
+    by_class
+        The same for some classes.
+    clips
+        Clips in each run, at most.
+    runs
+        How many were averaged.
+
+    """
+
+    joints: tuple[str, ...]
+    windows: np.ndarray
+    fall: np.ndarray
+    by_class: dict[str, np.ndarray]
+    clips: int
+    runs: int
+
+
+@dataclass(frozen=True)
+class Material:
+    """What the page is made of.
+
+    Attributes
+    ----------
+    config
+        The table slice, with ``submission``, ``robustness`` and ``explain``.
+    results
+        The folder that all was read from.
+    evaluation, claims, summary
+        As the ablation table shows them.
+    runs
+        Metrics of every run of each variant, by run name.
+    robustness
+        Columns variant, run, kind, level, clips, top1, mean_class; None where it is not asked for.
+    occlusion
+        By variant; empty where it is not asked for.
+    layouts
+        To draw skeletons with, the one with most joints first.
+    skeletons
+        The store that the clips are in.
+
+    """
+
+    config: Mapping[str, Any]
+    results: Path
+    evaluation: Evaluation
+    claims: Sequence[Claim]
+    summary: Mapping[str, Any]
+    runs: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    robustness: pd.DataFrame | None
+    occlusion: Mapping[str, Occlusion]
+    layouts: Sequence[Layout]
+    skeletons: Path
+
+    @property
+    def generated(self) -> bool:
+        """Whether the data are made up."""
+        return self.config.get("data_format") == "synthetic"
+
+    @property
+    def best(self) -> Row:
+        """The row of highest mean top-1."""
+        return max(self.evaluation.rows, key=lambda row: row.top1)
+
+    @property
+    def shown(self) -> Row:
+        """The row that is looked at closely: the submitted one, else the best."""
+        name = self.config.get("submission")
+        return self.evaluation.row(name) if name else self.best
+
+    @property
+    def members(self) -> list[Row]:
+        """The variants that the shown row is fused from; none where it is a variant."""
+        fusion = (self.config.get("fusions") or {}).get(self.shown.name)
+        return [self.evaluation.row(name) for name in fusion["members"]] if fusion else []
+
+
+def load_material(
+    config: dict[str, Any],
+    results: Path,
+    classes: list[str],
+    summary: Mapping[str, Any],
+    skeletons: Path,
+    layouts: Sequence[Layout],
+) -> Material:
+    """Read predictions, metrics and, where the config asks for them, robustness and occlusion.
+
+    Raises
+    ------
+    InputError
+        When something that the config asks for is missing or is not what it should be.
+
+    """
+    evaluation = load_evaluation(config, results, classes, summary)
+    names = run_names(evaluation.seeds, config.get("folds"))
+    return Material(
+        config=config,
+        results=results,
+        evaluation=evaluation,
+        claims=judge_claims(evaluation, config.get("claims") or []),
+        summary=summary,
+        runs={
+            variant: {
+                run: read_json(results / "train" / variant / run / "metrics.json") for run in names
+            }
+            for variant in config["variants"]
+        },
+        robustness=_robustness(config, results, names) if config.get("robustness") else None,
+        occlusion=_occlusion(config, results, names) if config.get("explain") else {},
+        layouts=sorted(layouts, key=lambda one: -len(one.joints)),
+        skeletons=skeletons,
+    )
+
+
+def run_names(seeds: Sequence[int], folds: int | None) -> list[str]:
+    """Names of the runs of one variant: ``seed0``, or ``seed0-fold2`` under cross-validation."""
+    if folds is None:
+        return [f"seed{seed}" for seed in seeds]
+    return [f"seed{seed}-fold{fold}" for seed in seeds for fold in range(folds)]
+
+
+def _found(folder: Path, runs: Sequence[str], ending: str) -> list[tuple[str, Path]]:
+    """Files of those runs that have one; which have is the workflow's choice, none is an error."""
+    paths = [(run, folder / f"{run}{ending}") for run in runs]
+    found = [(run, path) for run, path in paths if path.is_file()]
+    if not found:
+        raise InputError(
+            f"{folder}: has no file of any run ({runs[0]}{ending}, ...); run the step that writes "
+            "it, or set robustness or explain to null"
+        )
+    return found
+
+
+def _robustness(config: Mapping[str, Any], results: Path, runs: Sequence[str]) -> pd.DataFrame:
+    parts = []
+    for variant in config["variants"]:
+        for run, path in _found(results / "robustness" / variant, runs, ".csv"):
+            part = pd.read_csv(path)
+            if tuple(part.columns) != ROBUSTNESS_COLUMNS or not (part.kind == "none").any():
+                raise InputError(
+                    f"{path}: has the columns {', '.join(part.columns)} and "
+                    f"{(part.kind == 'none').sum() if 'kind' in part else 0} rows of kind none; "
+                    f"expected {', '.join(ROBUSTNESS_COLUMNS)} and one such row; measure again"
+                )
+            parts.append(part.assign(variant=variant, run=run))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _occlusion(
+    config: Mapping[str, Any], results: Path, runs: Sequence[str]
+) -> dict[str, Occlusion]:
+    return {
+        variant: _mean_occlusion(_found(results / "occlusion" / variant, runs, ".json"))
+        for variant in config["explain"]["variants"]
+    }
+
+
+def _mean_occlusion(files: Sequence[tuple[str, Path]]) -> Occlusion:
+    """Average the runs of a variant, each counting as much as it has clips."""
+    maps = [read_json(path) for _, path in files]
+    first = maps[0]
+    shape = (len(first["joints"]), len(first["windows"]))
+    for (_, path), one in zip(files, maps, strict=True):
+        found = np.array(one["fall"], dtype=float)
+        if one["joints"] != first["joints"] or found.shape != shape:
+            raise InputError(
+                f"{path}: hides {len(one['joints'])} joints and has a map of shape {found.shape}, "
+                f"{files[0][1]} has {shape}; measure all runs with the same settings"
+            )
+    clips = np.array([one["clips"] for one in maps], dtype=float)
+    by_class = {}
+    for name in first["by_class"]:
+        of_class = [one["by_class"][name] for one in maps if name in one["by_class"]]
+        by_class[name] = np.mean(np.array(of_class, dtype=float), axis=0)
+    return Occlusion(
+        joints=tuple(first["joints"]),
+        windows=np.array(first["windows"], dtype=float),
+        fall=np.average(np.array([one["fall"] for one in maps], float), axis=0, weights=clips),
+        by_class=by_class,
+        clips=int(clips.max()),
+        runs=len(maps),
+    )

@@ -14,9 +14,11 @@ include: "workflow/rules/heatmaps.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/prediction.smk"
 include: "workflow/rules/results.smk"
+include: "workflow/rules/evidence.smk"
 
 
 rule all:
     default_target: True
     input:
         f"{RESULTS}/ablation_table.md",
+        f"{RESULTS}/report.html",

@@ -20,9 +20,7 @@ def main() -> None:
     )
     parser.add_argument("--results", required=True, help="folder with predict/ and train/")
     parser.add_argument("--classes", required=True, help="list of classes (YAML)")
-    parser.add_argument(
-        "--summary", required=True, help="summary.json of the skeleton step: training clips"
-    )
+    parser.add_argument("--summary", required=True, help="summary.json of the skeletons")
     parser.add_argument("--out-dir", required=True, help="folder for the PNG and PDF files")
     add_record_option(parser)
     options = parser.parse_args()

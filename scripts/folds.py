@@ -6,6 +6,7 @@ from pathlib import Path
 from microgesture.errors import run
 from microgesture.files import write_json
 from microgesture.folds import make_folds
+from microgesture.steps import add_record_option, write_record
 from microgesture.store import read_index
 
 
@@ -14,8 +15,18 @@ def main() -> None:
     parser.add_argument("--skeletons", type=Path, required=True, help="skeleton store")
     parser.add_argument("--folds", type=int, required=True, help="how many, at least 3")
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    add_record_option(parser)
     args = parser.parse_args()
-    write_json(args.out, make_folds(read_index(args.skeletons)["subject"].tolist(), args.folds))
+    index = read_index(args.skeletons)
+    folds = make_folds(index["subject"].tolist(), index["label"].tolist(), args.folds)
+    write_json(args.out, folds)
+    write_record(
+        args.record,
+        __file__,
+        config={"folds": args.folds},
+        inputs=[args.skeletons],
+        outputs=[args.out],
+    )
 
 
 if __name__ == "__main__":

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from microgesture.classes import load_classes
 from microgesture.errors import run
-from microgesture.evaluation import parse_config
+from microgesture.evaluation import files_read, parse_config
 from microgesture.files import read_json
 from microgesture.layouts import load_layout
 from microgesture.report.material import load_material
 from microgesture.report.page import write_page
+from microgesture.steps import add_record_option, write_record
 
 
 def main() -> None:
@@ -32,10 +33,12 @@ def main() -> None:
     parser.add_argument(
         "--figures", type=Path, required=True, help="folder for the figures as PNG and PDF"
     )
+    add_record_option(parser)
     args = parser.parse_args()
 
+    config = parse_config(args.config)
     material = load_material(
-        parse_config(args.config),
+        config,
         args.results,
         load_classes(args.classes),
         read_json(args.summary),
@@ -43,6 +46,15 @@ def main() -> None:
         [load_layout(path) for path in args.layouts],
     )
     write_page(material, args.out, args.figures)
+    shown = [*args.results.glob("robustness/*/*.csv"), *args.results.glob("occlusion/*/*.json")]
+    stated = [args.classes, args.summary, args.skeletons, *args.layouts]
+    write_record(
+        args.record,
+        __file__,
+        config=config,
+        inputs=[*files_read(config, args.results), *shown, *stated],
+        outputs=[args.out, args.figures],
+    )
 
 
 if __name__ == "__main__":

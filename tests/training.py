@@ -39,6 +39,7 @@ CONFIG = {
     "length": 8,
     "padding": 0.25,
     "semantic_weight": 0,
+    "imbalance": None,
     "network": {"base_channels": 8, "num_stages": 2, "inflate_stages": [], "down_stages": []},
     "augment": {"crop_area": [0.8, 1.0], "flip": 0.0},
     "training": {

@@ -238,10 +238,13 @@ def table_slice(config: Config) -> dict[str, Any]:
     return {
         "seeds": list(config["seeds"]),
         "folds": config["folds"],
+        "imbalance": config["imbalance"],
         "variants": titles,
         "fusions": config["fusions"],
         "claims": config["claims"],
         "data_name": config["data"]["name"],
         "data_format": config["data"]["format"],
         "submission": config["submission"],
+        "robustness": config["robustness"],
+        "explain": config["explain"],
     }

@@ -13,6 +13,7 @@ from microgesture.calibration import expected_calibration_error, negative_log_li
 from microgesture.errors import InputError
 from microgesture.files import read_json
 from microgesture.fusion import check_same_clips
+from microgesture.imbalance import long_tailed_counts
 from microgesture.metrics import (
     METRICS,
     confusion_matrix,
@@ -291,7 +292,7 @@ def load_evaluation(
         unlabelled=int((~known).sum()),
         epoch_by_top1=None if None in by_top1 else all(by_top1),
         devices=tuple(sorted({run["device"] for run in every if "device" in run})),
-        train_counts=None if summary is None else _train_counts(summary, classes, folds),
+        train_counts=None if summary is None else _train_counts(summary, classes, config),
         folds=folds,
         clip_ids=tuple(np.array(first.clip_ids)[known].tolist()),
     )
@@ -390,15 +391,18 @@ def _members(files: Sequence[Predictions]) -> tuple[Member, ...]:
 
 
 def _train_counts(
-    summary: Mapping[str, Any], classes: Sequence[str], folds: int | None
+    summary: Mapping[str, Any], classes: Sequence[str], config: Mapping[str, Any]
 ) -> np.ndarray | None:
     """Clips of each class to learn from; folds train on all splits in turn. None: not recorded."""
     splits = summary.get("splits", {})
     counts = np.zeros(len(classes), dtype=np.int64)
-    for split in splits if folds else ["train"]:
+    for split in splits if config.get("folds") else ["train"]:
         of_split = splits.get(split, {}).get("clips_per_class", {})
         counts += np.array([of_split.get(name, 0) for name in classes], dtype=np.int64)
-    return counts if counts.sum() else None
+    if not counts.sum():
+        return None
+    ratio = config.get("imbalance")
+    return counts if ratio is None else long_tailed_counts(counts, ratio)
 
 
 def _read_runs(folder: Path, seed: int, folds: int | None) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Cross-validation by subject: fold f for testing, fold f + 1 for validation, the rest to train."""
+"""Cross-validation by subject: one fold for testing, one for validation, the rest to train."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,19 +15,22 @@ MINIMUM = 3
 """Folds; one each for test, validation and training."""
 
 
-def make_folds(subjects: Sequence[str], k: int) -> dict[str, Any]:
+def make_folds(subjects: Sequence[str], labels: Sequence[str | None], k: int) -> dict[str, Any]:
     """Put every subject into one of ``k`` folds with about equally many clips.
+
+    When a fold is tested, the next one is for validation, of those that have the most classes:
+    people who show only some of the classes cannot tell which epoch is best.
 
     Parameters
     ----------
-    subjects : sequence of str
-        Subject of every clip.
+    subjects, labels : sequence
+        Subject and label of every clip; None where the label is unknown.
     k : int
 
     Returns
     -------
     dict
-        ``folds``: k, and ``fold_of_subject``.
+        ``folds``: k; ``fold_of_subject``; ``validation``: for each fold that which validates it.
 
     Raises
     ------
@@ -47,7 +50,14 @@ def make_folds(subjects: Sequence[str], k: int) -> dict[str, Any]:
         for fold, (_, tested) in enumerate(GroupKFold(k).split(people, groups=people))
         for subject in people[tested]
     }
-    return {"folds": k, "fold_of_subject": dict(sorted(fold_of.items()))}
+    classes = [set[str]() for _ in range(k)]
+    for subject, label in zip(subjects, labels, strict=True):
+        classes[fold_of[str(subject)]] |= {label} - {None}
+    validation = [
+        max(((fold + step) % k for step in range(1, k)), key=lambda other: len(classes[other]))
+        for fold in range(k)
+    ]
+    return {"folds": k, "fold_of_subject": dict(sorted(fold_of.items())), "validation": validation}
 
 
 def load_folds(path: Path, fold: int) -> dict[str, Any]:
@@ -62,6 +72,7 @@ def load_folds(path: Path, fold: int) -> dict[str, Any]:
     try:
         folds = read_json(path)
         k, fold_of = int(folds["folds"]), dict(folds["fold_of_subject"])
+        validation = list(folds["validation"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{path}: not a readable file of folds ({error}); write it with scripts/folds.py"
@@ -70,7 +81,7 @@ def load_folds(path: Path, fold: int) -> dict[str, Any]:
         raise InputError(f"{path}: a subject's fold is not one of 0 to {k - 1}; write it anew")
     if not 0 <= fold < k:
         raise InputError(f"--fold is {fold}, expected 0 to {k - 1}, the folds of {path}")
-    return {"folds": k, "fold_of_subject": fold_of}
+    return {"folds": k, "fold_of_subject": fold_of, "validation": validation}
 
 
 def split_of(subjects: Sequence[str], folds: Mapping[str, Any], fold: int) -> list[str]:
@@ -82,13 +93,13 @@ def split_of(subjects: Sequence[str], folds: Mapping[str, Any], fold: int) -> li
         For a subject that the folds do not name.
 
     """
-    fold_of, k = folds["fold_of_subject"], folds["folds"]
+    fold_of = folds["fold_of_subject"]
     if unknown := sorted({str(one) for one in subjects if one not in fold_of}):
         raise InputError(
             f"the file of folds names no fold for subject {unknown[0]} ({len(unknown)} such "
             f"subjects, {len(fold_of)} are named); write it anew from the present skeleton store"
         )
-    named = {fold: "test", (fold + 1) % k: "val"}
+    named = {fold: "test", folds["validation"][fold]: "val"}
     return [named.get(fold_of[subject], "train") for subject in subjects]
 
 

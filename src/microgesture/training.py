@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from microgesture.distributed import ALONE, Processes, share_batch_norm, together
 from microgesture.errors import InputError
+from microgesture.imbalance import long_tailed
 from microgesture.inference import validate
 from microgesture.inputs import Geometry, Input, random_geometry
 from microgesture.losses import Objective, objective
@@ -69,8 +70,8 @@ def train(
         On the device to train on; holds the last epoch's weights afterwards.
     source : Input
     config : mapping
-        ``temporal``, ``length``, ``semantic_weight``, ``augment`` (see `random_geometry`) and
-        ``training``: epochs, batch, learning_rate, momentum, weight_decay, max_gradient_norm,
+        ``temporal``, ``length``, ``semantic_weight``, ``augment`` (see `random_geometry`),
+        ``imbalance`` (see `long_tailed`; None keeps all clips) and ``training``: epochs, batch, learning_rate, momentum, weight_decay, max_gradient_norm,
         sampling (see `epoch_order`), label_smoothing, logit_adjustment (tau, see `Objective`; it
         knows the clips' classes, not how they are sampled) and balanced_head_epochs (see `Phase`;
         neither label vectors nor logit adjustment are used there).
@@ -142,6 +143,8 @@ class _Trainer:
         for split, chosen in (("train", self.rows), ("val", self.checked)):
             if not len(chosen):
                 raise InputError(f"{source.records.path}: no labelled clip in the split {split!r}")
+        if config["imbalance"] is not None:
+            self.rows = long_tailed(self.rows, self.labels[self.rows], config["imbalance"])
         self.size = min(self.recipe["batch"], len(self.rows))
         self.share = processes.share(self.size, config["variant"])
         self.steps = len(self.rows) // self.size

@@ -23,10 +23,24 @@ from pathlib import Path
 
 from tests.project import Project
 
-STAGES = (
-    "synthesize skeletons streams heatmaps label_vectors train predict fuse figures curves "
-    "submission data_report robustness occlusion ablation report"
-).split()
+STAGES = [
+    "synthesize",
+    "skeletons",
+    "streams",
+    "heatmaps",
+    "label_vectors",
+    "train",
+    "predict",
+    "fuse",
+    "figures",
+    "curves",
+    "submission",
+    "data_report",
+    "robustness",
+    "occlusion",
+    "ablation",
+    "report",
+]
 COMPARED = ["predict/**/*.parquet", "train/**/model.safetensors", "train/**/metrics.json"]
 COMPARED += ["robustness/**/*.csv", "occlusion/**/*.json", "submission/*", "figures/**/*.png"]
 """Everything but the table and the page, which show training times."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from microgesture import config as settings
-from microgesture import rawdata
+from microgesture import rawdata, runlock
 from microgesture.errors import InputError
 from microgesture.provenance import code_hash
 
@@ -16,10 +16,6 @@ from microgesture.provenance import code_hash
 if not workflow.configfiles:
 
     configfile: "config/config.yaml"
-
-
-# the steps run this checkout's code, whatever is installed beside it
-shell.prefix(f"export PYTHONPATH={shlex.quote(workflow.basedir)}/src; ")
 
 
 def checked(config):
@@ -130,12 +126,14 @@ def raw_files():
 
 
 def predictions_of():
+    # of folds only the test clips are pooled: a subject may validate several folds
+    splits = ["val", "test"] if config["folds"] is None else ["test"]
     return expand(
         "{results}/predict/{row}/seed{seed}/{split}.parquet",
         results=RESULTS,
         row=[*VARIANTS, *FUSIONS],
         seed=config["seeds"],
-        split=["val", "test"],
+        split=splits,
     )
 
 
@@ -190,6 +188,19 @@ RESULTS = config["results"]
 VARIANTS = list(config["variants"])
 FUSIONS = list(config["fusions"])
 RUNS = [run for seed in config["seeds"] for run in runs_of(seed)]
+LAST_RUN = runlock.last_run(RESULTS)
+
+# the steps run this checkout's code, whatever is installed beside it
+shell.prefix(
+    f"export PYTHONPATH={shlex.quote(workflow.basedir)}/src; {runlock.job_prefix(RESULTS)}"
+)
+
+
+onstart:
+    try:
+        runlock.hold(RESULTS, LAST_RUN)
+    except InputError as error:
+        raise WorkflowError(str(error))
 
 
 wildcard_constraints:

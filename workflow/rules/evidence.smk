@@ -50,3 +50,40 @@ rule occlusion:
         "python scripts/occlusion.py --config {params.config:q} --model {input.model:q}"
         " --skeletons {input.skeletons:q} {params.fold:q} --out {output.json:q} --threads {threads}"
         " --record {output.record:q} 2> >(tee {log:q} >&2)"
+
+
+rule report_page:
+    """Write the page that shows all results and needs nothing else."""
+    input:
+        predictions=predictions_of(),
+        metrics=expand(rules.train.output.metrics, variant=VARIANTS, run=RUNS),
+        timing=expand(rules.train.output.timing, variant=VARIANTS, run=RUNS),
+        robustness=robustness_files(),
+        occlusion=occlusion_files(),
+        data_report=rules.data_report.output.md,
+        skeletons=rules.skeletons.output.clips,
+        summary=rules.skeletons.output.summary,
+        classes=config["classes"],
+        layouts=layouts_in_use(),
+    output:
+        html=f"{RESULTS}/report.html",
+        figures=report(
+            directory(f"{RESULTS}/figures/report"),
+            patterns=["{figure}.png"],
+            caption="../report/figures.rst",
+            category="Results",
+        ),
+        record=f"{RESULTS}/provenance/report.json",
+    log:
+        f"{RESULTS}/logs/report.log",
+    conda:
+        "../envs/microgesture.yaml"
+    params:
+        code=code("report"),
+        config=as_json(settings.table_slice(config)),
+        results=subpath(output.html, parent=True),
+    shell:
+        "python scripts/report.py --config {params.config:q} --results {params.results:q}"
+        " --classes {input.classes:q} --summary {input.summary:q} --skeletons {input.skeletons:q}"
+        " --layouts {input.layouts:q} --out {output.html:q} --figures {output.figures:q}"
+        " --record {output.record:q} 2> >(tee {log:q} >&2)"

@@ -53,17 +53,17 @@ rule fuse:
 if config["folds"] is not None:
 
     rule pool:
-        """Join the folds' predictions: every clip once, by a model that never saw its subject."""
+        """Join the folds' test predictions: every clip once, by a model that never saw its subject."""
         input:
             lambda wildcards: [
-                f"{RESULTS}/predict/{wildcards.row}/{run}/{wildcards.split}.parquet"
+                f"{RESULTS}/predict/{wildcards.row}/{run}/test.parquet"
                 for run in runs_of(wildcards.seed)
             ],
         output:
-            pooled=f"{RESULTS}/predict/{{row}}/seed{{seed}}/{{split}}.parquet",
-            record=f"{RESULTS}/provenance/pool/{{row}}/seed{{seed}}-{{split}}.json",
+            pooled=f"{RESULTS}/predict/{{row}}/seed{{seed}}/test.parquet",
+            record=f"{RESULTS}/provenance/pool/{{row}}/seed{{seed}}.json",
         log:
-            f"{RESULTS}/logs/pool/{{row}}/seed{{seed}}-{{split}}.log",
+            f"{RESULTS}/logs/pool/{{row}}/seed{{seed}}.log",
         conda:
             "../envs/microgesture.yaml"
         params:

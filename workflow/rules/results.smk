@@ -44,6 +44,7 @@ rule figures:
         metrics=expand(rules.train.output.metrics, variant=VARIANTS, run=RUNS),
         timing=expand(rules.train.output.timing, variant=VARIANTS, run=RUNS),
         classes=config["classes"],
+        summary=rules.skeletons.output.summary,
     output:
         report(figure_files(), caption="../report/figures.rst", category="Results"),
         record=f"{RESULTS}/provenance/figures.json",
@@ -58,7 +59,8 @@ rule figures:
         out=subpath(output[0], parent=True),
     shell:
         "python scripts/figures.py --config {params.config:q} --results {params.results:q}"
-        " --classes {input.classes:q} --out-dir {params.out:q} --record {output.record:q}"
+        " --classes {input.classes:q} --summary {input.summary:q} --out-dir {params.out:q}"
+        " --record {output.record:q}"
         " 2> >(tee {log:q} >&2)"
 
 

@@ -9,20 +9,14 @@ The grid's cell (row i, column j) has its centre at y = i, x = j. A box side of 
 
 import math
 
-import numba
 import numpy as np
 import torch
 
+from microgesture.kernels import MIN_SCORE, paint
 from microgesture.layouts import Stream
 
-MIN_SCORE = 1e-3
-"""Points with a smaller score are not drawn."""
 MIN_BOX_SIDE = 10.0
 """Smallest side of a clip's box, in pixels."""
-NEGLIGIBLE = 17.0
-"""exp(-17) < 1e-7: cells further away than this exponent may be left at zero around a limb."""
-LANES = 16
-"""Cells of a row are evaluated so many at a time, with a fixed count that compilers vectorise."""
 _CHUNK = 1 << 26
 """Cells that `draw_torch` works on at once; a few float32 arrays of this size bound its memory."""
 
@@ -127,142 +121,6 @@ def draw(
         out[...] = 0
         boxes = np.zeros((*out.shape[:2], 4), np.int32)
     paint(strokes(persons, stream, edges), sigma, out, boxes)
-
-
-@numba.njit(cache=True, nogil=True)
-def paint(strokes: np.ndarray, sigma: float, out: np.ndarray, boxes: np.ndarray) -> None:
-    """Draw strokes, float32 (M, T, C, 5), into ``out`` (T, C, H, W) of any strides; see `draw`."""
-    height, width = out.shape[2:]
-    patch, ends, factors = buffers(height, width)
-    for t in range(strokes.shape[1]):
-        for c in range(strokes.shape[2]):
-            plane, box = out[t, c], boxes[t, c]
-            for i in range(box[0], box[1]):
-                for j in range(box[2], box[3]):
-                    plane[i, j] = 0
-            box[:] = 0
-            for m in range(strokes.shape[0]):
-                top, bottom = evaluate(
-                    strokes[m, t, c], sigma, NEGLIGIBLE, height, width, patch, ends, factors
-                )
-                for i in range(top, bottom):
-                    left, right = ends[i]
-                    for k in range(right - left):
-                        plane[i, left + k] = max(plane[i, left + k], patch[i, k])
-                    _grow(box, i, left, right)
-
-
-@numba.njit(cache=True, nogil=True)
-def _grow(box: np.ndarray, i: int, left: int, right: int) -> None:
-    """Make a box (top, bottom, left, right) hold a span of row i."""
-    if left >= right:
-        return
-    if box[1] == 0:
-        box[0], box[1], box[2], box[3] = i, i + 1, left, right
-    else:
-        box[0], box[1] = min(box[0], i), max(box[1], i + 1)
-        box[2], box[3] = min(box[2], left), max(box[3], right)
-
-
-@numba.njit(cache=True, nogil=True)
-def buffers(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Memory that `evaluate` works in: ``patch``, ``ends`` and ``factors``."""
-    patch = np.zeros((height, width + 2 * LANES), np.float32)
-    factors = np.zeros((2, max(height, width) + LANES), np.float32)
-    return patch, np.zeros((height, 2), np.int64), factors
-
-
-@numba.njit(inline="always", fastmath={"contract"})
-def _exp(x: np.float32) -> np.float32:
-    """float32 e^x for -87 < x <= 0, to 2e-7 of its value; in this form it is vectorised."""
-    scaled = x * np.float32(1.4426950408889634)
-    whole = np.rint(scaled)
-    rest = scaled - whole
-    # 2^rest for -0.5 <= rest <= 0.5 (Cephes' exp2f), times 2^whole put together from its bits
-    value = np.float32(1.535336188319500e-4)
-    value = value * rest + np.float32(1.339887440266574e-3)
-    value = value * rest + np.float32(9.618437357674640e-3)
-    value = value * rest + np.float32(5.550332471162809e-2)
-    value = value * rest + np.float32(2.402264791363012e-1)
-    value = value * rest + np.float32(6.931472028550421e-1)
-    value = value * rest + np.float32(1.0)
-    return value * np.int32((np.int32(whole) + 127) << 23).view(np.float32)
-
-
-@numba.njit(cache=True, nogil=True, fastmath={"contract"})
-def evaluate(
-    stroke: np.ndarray,
-    sigma: float,
-    cut: float,
-    height: int,
-    width: int,
-    patch: np.ndarray,
-    ends: np.ndarray,
-    factors: np.ndarray,
-) -> tuple[int, int]:
-    """Values of one stroke; returns the rows it reaches, first and one past the last.
-
-    Distances are float64 and values float32. Cells of row i from ``ends[i, 0]`` to below
-    ``ends[i, 1]`` have the values ``patch[i, 0]`` and on; what lies behind them is undefined.
-
-    Parameters
-    ----------
-    cut : float
-        Cells of a limb whose exponent exceeds this may be left out.
-
-    """
-    ax, ay = np.float64(stroke[0]), np.float64(stroke[1])
-    bx, by = np.float64(stroke[2]), np.float64(stroke[3])
-    score = np.float32(stroke[4])
-    dx, dy = bx - ax, by - ay
-    square = dx * dx + dy * dy
-    if square < 1:
-        bx, by = ax, ay
-    reach = 3 * sigma
-    # compared as floats first: a point far away must not overflow a whole number
-    low, high = np.floor(min(ax, bx) - reach), np.floor(max(ax, bx) + reach) + 1
-    above, below = np.floor(min(ay, by) - reach), np.floor(max(ay, by) + reach) + 1
-    if score < MIN_SCORE or not (low < width and high > 0 and above < height and below > 0):
-        return 0, 0
-    left, right = int(max(low, 0.0)), int(min(high, float(width)))
-    top, bottom = int(max(above, 0.0)), int(min(below, float(height)))
-    scale = -0.5 / (sigma * sigma)
-    if square < 1:
-        across, down = factors[0], factors[1]
-        for start in range(0, right - left, LANES):
-            for k in range(LANES):
-                gap = left + start + k - ax
-                across[start + k] = _exp(np.float32(max(scale * gap * gap, -80.0)))
-        for start in range(0, bottom - top, LANES):
-            for k in range(LANES):
-                gap = top + start + k - ay
-                down[start + k] = score * _exp(np.float32(max(scale * gap * gap, -80.0)))
-        for i in range(top, bottom):
-            row = down[i - top]
-            ends[i, 0], ends[i, 1] = left, right
-            for start in range(0, right - left, LANES):
-                for k in range(LANES):
-                    patch[i, start + k] = row * across[start + k]
-        return top, bottom
-    share_x, share_y = dx / square, dy / square
-    flat = abs(dy) < 1e-6
-    slope = 0.0 if flat else dx / dy
-    # half the length of row within which the line is near; that of the segment lies inside
-    near = np.inf if flat else sigma * math.sqrt(2 * cut) * math.sqrt(square) / abs(dy)
-    for i in range(top, bottom):
-        gap_i = i - ay
-        middle = ax + gap_i * slope
-        first = int(min(max(np.floor(middle - near), float(left)), float(right)))
-        last = int(max(min(np.ceil(middle + near) + 1, float(right)), float(first)))
-        ends[i, 0], ends[i, 1] = first, last
-        for start in range(0, last - first, LANES):
-            for k in range(LANES):
-                gap_j = first + start + k - ax
-                along = min(max(gap_j * share_x + gap_i * share_y, 0.0), 1.0)
-                gap_x, gap_y = gap_j - along * dx, gap_i - along * dy
-                exponent = scale * (gap_x * gap_x + gap_y * gap_y)
-                patch[i, start + k] = score * _exp(np.float32(max(exponent, -80.0)))
-    return top, bottom
 
 
 def draw_torch(strokes: torch.Tensor, sigma: float, size: int) -> torch.Tensor:

@@ -15,7 +15,8 @@ import torch
 
 from microgesture.cache import cached_pieces
 from microgesture.errors import InputError
-from microgesture.heatmaps import clip_box, draw_torch, paint, strokes
+from microgesture.heatmaps import clip_box, draw_torch, strokes
+from microgesture.kernels import paint
 from microgesture.layouts import Layout, Stream
 from microgesture.records import Records
 from microgesture.sparse import cells_of, resample

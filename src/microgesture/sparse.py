@@ -12,13 +12,12 @@ import numpy as np
 import pyarrow as pa
 
 from microgesture.errors import InputError
-from microgesture.heatmaps import LANES, buffers, evaluate, strokes
+from microgesture.heatmaps import strokes
+from microgesture.kernels import LANES, draw_rows
 from microgesture.layouts import Stream
 
 LARGEST = 255
 """Rows and columns are counted in bytes."""
-_CUT = 6.5
-"""exp(-6.5) < 0.5 / 255: cells around a limb with a larger exponent round to level 0."""
 _CODEC = pa.Codec("zstd", compression_level=9)
 _HEADER = struct.Struct("<IIII")
 """Frames, rows and cells of a piece, and the packed bytes of what says where the cells are."""
@@ -82,122 +81,9 @@ def draw_strokes(drawn: np.ndarray, sigma: float, size: int) -> Sparse:
     # memory that is not touched costs nothing
     spans = np.empty((frames * channels * size, 2), np.uint8)
     levels = np.empty(frames * channels * size * size + LANES, np.uint8)
-    _draw(drawn, sigma, size, heads, spans, levels, starts)
+    draw_rows(drawn, sigma, size, heads, spans, levels, starts)
     rows, cells = starts[-1]
     return Sparse((size, size), heads, spans[:rows].copy(), levels[:cells].copy(), starts)
-
-
-@numba.njit(cache=True, nogil=True)
-def _draw(
-    drawn: np.ndarray,
-    sigma: float,
-    size: int,
-    heads: np.ndarray,
-    spans: np.ndarray,
-    levels: np.ndarray,
-    starts: np.ndarray,
-) -> None:
-    patch, ends, factors = buffers(size, size)
-    plane = np.zeros_like(patch)
-    reached = np.zeros((size, 2), np.int64)
-    several = drawn.shape[0] > 1
-    row = cell = 0
-    for t in range(drawn.shape[1]):
-        for c in range(drawn.shape[2]):
-            if several:
-                first, last = size, 0
-                for m in range(drawn.shape[0]):
-                    top, bottom = evaluate(
-                        drawn[m, t, c], sigma, _CUT, size, size, patch, ends, factors
-                    )
-                    if top < bottom:
-                        _merge(top, bottom, patch, ends, plane, reached)
-                        first, last = min(first, top), max(last, bottom)
-                begun, row, cell = _emit(
-                    first, last, plane, reached, True, row, cell, spans, levels
-                )
-                plane[first:last] = 0
-                reached[first:last] = 0
-            else:
-                first, last = evaluate(
-                    drawn[0, t, c], sigma, _CUT, size, size, patch, ends, factors
-                )
-                begun, row, cell = _emit(first, last, patch, ends, False, row, cell, spans, levels)
-            heads[t, c, 1] = row - begun[1]
-            if row > begun[1]:
-                heads[t, c, 0] = begun[0]
-        starts[t + 1, 0], starts[t + 1, 1] = row, cell
-
-
-@numba.njit(cache=True, nogil=True)
-def _merge(
-    top: int,
-    bottom: int,
-    patch: np.ndarray,
-    ends: np.ndarray,
-    plane: np.ndarray,
-    reached: np.ndarray,
-) -> None:
-    """Put the maximum of a stroke and what is there into a plane, and what of it was reached."""
-    for i in range(top, bottom):
-        left, right = ends[i]
-        for k in range(right - left):
-            plane[i, left + k] = max(plane[i, left + k], patch[i, k])
-        if reached[i, 1] == 0:
-            reached[i, 0], reached[i, 1] = left, right
-        else:
-            reached[i, 0], reached[i, 1] = min(reached[i, 0], left), max(reached[i, 1], right)
-
-
-@numba.njit(cache=True, nogil=True)
-def _emit(
-    top: int,
-    bottom: int,
-    values: np.ndarray,
-    ends: np.ndarray,
-    placed: bool,
-    row: int,
-    cell: int,
-    spans: np.ndarray,
-    levels: np.ndarray,
-) -> tuple[tuple[int, int], int, int]:
-    """Append a plane's rows without the zeros around them.
-
-    Row i of ``values`` starts at column 0 where ``placed``, else at ``ends[i, 0]``.
-
-    Returns
-    -------
-    begun : tuple of int
-        The plane's first row that is not empty, and the place of its span.
-    row, cell : int
-        Where the next plane starts.
-
-    """
-    half, full = np.float32(0.5 / 255), np.float32(255)
-    first, begun, used = 0, row, row
-    for i in range(top, bottom):
-        left, right = ends[i]
-        shift = 0 if placed else left
-        start, end = left - shift, right - shift
-        while start < end and values[i, start] <= half:
-            start += 1
-        while start < end and values[i, end - 1] <= half:
-            end -= 1
-        if start < end:
-            if begun == row:
-                first = i
-            spans[row, 0], spans[row, 1] = start + shift, end - start
-            for block in range(0, end - start, LANES):
-                # what is written too far is overwritten by the next row
-                for k in range(LANES):
-                    level = np.rint(values[i, start + block + k] * full)
-                    levels[cell + block + k] = np.uint8(np.int32(level))
-            row, cell = row + 1, cell + end - start
-            used = row
-        elif begun < row:
-            spans[row, 0], spans[row, 1] = spans[row - 1, 0], 0
-            row += 1
-    return (first, begun), used, cell  # empty rows behind the last are dropped
 
 
 def cells_of(sparse: Sparse, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -84,7 +84,7 @@ class Disturbed(PointInput):
         counts = training != self._validating
         self._left -= counts
         if counts and self._left == 0:
-            os.kill(os.getpid(), self._number)
+            os.killpg(0, self._number)  # its loader's workers get it too, as from a terminal
         return super().assemble(batch, geometry, training)
 
 
@@ -96,11 +96,14 @@ def fit(
     at=0,
     number=0,
     validating=False,
+    workers=0,
     key="0" * 16,
     processes=ALONE,
     torn=False,
 ):
     """Train from a stream file and write the result beside it; a state after every step."""
+    if at:
+        os.setpgid(0, 0)
     torch.set_num_threads(1)
     torch.manual_seed(0)
     log = path.with_name(f"{name}.log")
@@ -123,6 +126,7 @@ def fit(
                 config,
                 seed=0,
                 vectors=vectors,
+                workers=workers,
                 keeper=keeper,
                 processes=processes,
             )

@@ -104,6 +104,15 @@ def test_a_validation_can_be_stopped_too(processes, path, undisturbed, number, s
     assert path.with_name(f"{name}.safetensors").read_bytes() == undisturbed
 
 
+def test_workers_that_load_data_do_not_disturb(processes, path, undisturbed):
+    """The signal goes to the whole process group."""
+    assert run(processes, path, "workers", at=4, number=TERM, workers=2) == 143
+    about, _ = read_state(states(path, "workers")[0])
+    assert (about["epoch"], about["step"]) == (2, 1)
+    assert run(processes, path, "workers", workers=1) == 0
+    assert path.with_name("workers.safetensors").read_bytes() == undisturbed
+
+
 def test_a_state_torn_while_it_is_written_does_no_harm(processes, path, undisturbed):
     assert run(processes, path, "torn", at=3, number=KILL) == -KILL
     before = read_state(states(path, "torn")[0])[0]
@@ -232,6 +241,7 @@ def await_epoch(process, number):
             return
 
 
+@pytest.mark.slow
 def test_the_script_goes_on_after_signals(command, tmp_path):
     out, resume, whole = tmp_path / "out", tmp_path / "resume", tmp_path / "whole"
     undisturbed = start(command, whole, tmp_path / "other")

@@ -5,6 +5,7 @@ jobs are JSON: the options of `fit` by name.
 """
 
 import json
+import multiprocessing
 import os
 import signal
 import sys
@@ -102,8 +103,6 @@ def fit(
     torn=False,
 ):
     """Train from a stream file and write the result beside it; a state after every step."""
-    if at:
-        os.setpgid(0, 0)
     torch.set_num_threads(1)
     torch.manual_seed(0)
     log = path.with_name(f"{name}.log")
@@ -135,6 +134,13 @@ def fit(
     if processes.rank == 0:
         history.pop("spent")
         save_checkpoint(path.parent / f"{name}.safetensors", state, {"history": history})
+
+
+def child(*arguments, **options):
+    """`fit` in a process that a server forked; its loader's workers are plain forks again."""
+    multiprocessing.set_start_method("fork", force=True)
+    os.setpgid(0, 0)  # signals to its group are not for the tests
+    fit(*arguments, **options)
 
 
 def main():

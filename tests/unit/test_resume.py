@@ -16,7 +16,7 @@ from microgesture.folds import make_folds
 from microgesture.predictions import read_predictions
 from microgesture.resume import Keeper, read_state, resume_key, write_state
 from tests.conftest import REPOSITORY
-from tests.training import CLASSES, LAYOUT, config_with, fit, write_source
+from tests.training import CLASSES, LAYOUT, child, config_with, write_source
 
 # 3 steps an epoch, 9 in all, with every kind of state: dropout, momentum, batch norm, two phases
 CONFIG = config_with(
@@ -49,10 +49,10 @@ def path(tmp_path_factory, layout22):
 
 def run(processes, path, name, **options):
     """Exit status of a process that trains, negative for the signal that killed it."""
-    child = processes.Process(target=fit, args=(path, CONFIG, name), kwargs=options)
-    child.start()
-    child.join()
-    return child.exitcode
+    process = processes.Process(target=child, args=(path, CONFIG, name), kwargs=options)
+    process.start()
+    process.join()
+    return process.exitcode
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ jobs are JSON: the options of `fit` by name.
 """
 
 import json
+import multiprocessing
 import os
 import signal
 import sys
@@ -85,7 +86,7 @@ class Disturbed(PointInput):
         counts = training != self._validating
         self._left -= counts
         if counts and self._left == 0:
-            os.kill(os.getpid(), self._number)
+            os.killpg(0, self._number)  # its loader's workers get it too, as from a terminal
         return super().assemble(batch, geometry, training)
 
 
@@ -97,6 +98,7 @@ def fit(
     at=0,
     number=0,
     validating=False,
+    workers=0,
     key="0" * 16,
     processes=ALONE,
     torn=False,
@@ -124,6 +126,7 @@ def fit(
                 config,
                 seed=0,
                 vectors=vectors,
+                workers=workers,
                 keeper=keeper,
                 processes=processes,
             )
@@ -132,6 +135,13 @@ def fit(
     if processes.rank == 0:
         history.pop("spent")
         save_checkpoint(path.parent / f"{name}.safetensors", state, {"history": history})
+
+
+def child(*arguments, **options):
+    """`fit` in a process that a server forked; its loader's workers are plain forks again."""
+    multiprocessing.set_start_method("fork", force=True)
+    os.setpgid(0, 0)  # signals to its group are not for the tests
+    fit(*arguments, **options)
 
 
 def main():

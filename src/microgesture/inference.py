@@ -1,6 +1,7 @@
 """Class probabilities of clips: temporal views and mirror images, averaged."""
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -44,8 +45,8 @@ def predict(
     position = {int(row): place for place, row in enumerate(rows)}
     total: np.ndarray | None = None
     model.eval()
-    with torch.inference_mode():
-        for samples, batch_rows in Loader(dataset, workers, device).batches(groups):
+    with closing(Loader(dataset, workers, device)) as loader, torch.inference_mode():
+        for samples, batch_rows in loader.batches(groups):
             for mirrored in (False, True)[: 1 + flip]:
                 geometry = whole(len(samples), mirrored)
                 logits = model(source.assemble(samples, geometry, training=False))

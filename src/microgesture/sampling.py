@@ -7,6 +7,7 @@ drawn before, so that a training can go on from any step.
 import signal
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -104,7 +105,7 @@ class Loader:
         self.waited = 0.0
         self._device = device
         self._groups: list[list[tuple[int, ...]]] = []
-        self._loader = DataLoader(
+        self._loader: DataLoader[Any] | None = DataLoader(
             dataset,
             batch_sampler=self._groups,  # read anew whenever an iteration starts
             num_workers=workers,
@@ -112,19 +113,26 @@ class Loader:
             pin_memory=device.type == "cuda",
             worker_init_fn=_ignore_signals,
         )
+        self._loaded: Iterator[Any] = iter(())
 
     def batches(self, groups: list[list[tuple[int, ...]]]) -> Iterator[Batch]:
         """Load one batch after the other; each group holds the keys of one."""
+        if self._loader is None:
+            raise ValueError("the loader is closed")
         self._groups[:] = groups
-        loaded = iter(self._loader)
+        self._loaded = iter(self._loader)
         while True:
             asked = time.perf_counter()
-            batch = next(loaded, None)
+            batch = next(self._loaded, None)
             self.waited += time.perf_counter() - asked
             if batch is None:
                 return
             samples, rows = batch
             yield samples.to(self._device, non_blocking=True), rows.numpy()
+
+    def close(self) -> None:
+        """End the worker processes now; torch does so when nothing refers to them any more."""
+        self._loader, self._loaded = None, iter(())
 
 
 def _ignore_signals(worker: int) -> None:

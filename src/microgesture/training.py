@@ -5,6 +5,7 @@ A training is one or two phases, each a loop over epochs; epochs are counted thr
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import fields
 from typing import Any
 
@@ -111,7 +112,8 @@ def train(
     trainer = _Trainer(
         model, source, config, seed, vectors, dtype, workers, keeper, processes, report
     )
-    return trainer.run()
+    with closing(trainer.loader):
+        return trainer.run()
 
 
 class _Trainer:

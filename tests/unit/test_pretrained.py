@@ -307,6 +307,8 @@ def test_training_starts_from_the_checkpoint_and_says_so(tmp_path, layout22, cap
     )
     torch.save({"state_dict": published.state_dict()}, tmp_path / "j.pth")
     recipe = {"epochs": 1, "batch": 4, "learning_rate": 1e-9, "momentum": 0, "weight_decay": 0}
+    recipe |= {"max_gradient_norm": 1, "precision": "float32", "sampling": "natural"}
+    recipe |= {"label_smoothing": 0, "logit_adjustment": 0, "balanced_head_epochs": 0}
     config = {
         "variant": "tuned",
         "model": "stgcn",
@@ -318,7 +320,7 @@ def test_training_starts_from_the_checkpoint_and_says_so(tmp_path, layout22, cap
         "semantic_weight": 0,
         "network": network,
         "augment": {"crop_area": [1.0, 1.0], "flip": 0},
-        "training": {**recipe, "max_gradient_norm": 1, "precision": "float32"},
+        "training": recipe,
     }
     arguments = ["--config", json.dumps(config), "--seed", "0", "--input", tmp_path / "s.json"]
     arguments += ["--layout", REPOSITORY / "config/layouts/openpose22.yaml"]

@@ -46,6 +46,10 @@ RECIPE = {
     "weight_decay": 0.0003,
     "max_gradient_norm": 40,
     "precision": "float32",
+    "sampling": "natural",
+    "label_smoothing": 0.0,
+    "logit_adjustment": 0.0,
+    "balanced_head_epochs": 0,
 }
 SHARED = {
     "layout": "openpose22",

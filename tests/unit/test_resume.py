@@ -16,7 +16,7 @@ from microgesture.folds import make_folds
 from microgesture.predictions import read_predictions
 from microgesture.resume import Keeper, read_state, resume_key, write_state
 from tests.conftest import REPOSITORY
-from tests.training import CLASSES, LAYOUT, config_with, fit, write_source
+from tests.training import CLASSES, LAYOUT, child, config_with, write_source
 
 # 3 steps an epoch, 9 in all, with every kind of state: dropout, momentum, batch norm, two phases
 CONFIG = config_with(
@@ -49,10 +49,10 @@ def path(tmp_path_factory, layout22):
 
 def run(processes, path, name, **options):
     """Exit status of a process that trains, negative for the signal that killed it."""
-    child = processes.Process(target=fit, args=(path, CONFIG, name), kwargs=options)
-    child.start()
-    child.join()
-    return child.exitcode
+    process = processes.Process(target=child, args=(path, CONFIG, name), kwargs=options)
+    process.start()
+    process.join()
+    return process.exitcode
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +102,15 @@ def test_a_validation_can_be_stopped_too(processes, path, undisturbed, number, s
     assert (about["epoch"], about["step"], len(about["entries"])) == (2, 3, 1)
     assert run(processes, path, name) == 0
     assert path.with_name(f"{name}.safetensors").read_bytes() == undisturbed
+
+
+def test_workers_that_load_data_do_not_disturb(processes, path, undisturbed):
+    """The signal goes to the whole process group."""
+    assert run(processes, path, "workers", at=4, number=TERM, workers=2) == 143
+    about, _ = read_state(states(path, "workers")[0])
+    assert (about["epoch"], about["step"]) == (2, 1)
+    assert run(processes, path, "workers", workers=1) == 0
+    assert path.with_name("workers.safetensors").read_bytes() == undisturbed
 
 
 def test_a_state_torn_while_it_is_written_does_no_harm(processes, path, undisturbed):
@@ -232,6 +241,7 @@ def await_epoch(process, number):
             return
 
 
+@pytest.mark.slow
 def test_the_script_goes_on_after_signals(command, tmp_path):
     out, resume, whole = tmp_path / "out", tmp_path / "resume", tmp_path / "whole"
     undisturbed = start(command, whole, tmp_path / "other")

@@ -69,6 +69,7 @@ def open_figure(
         with atomic_path(path) as temporary:
             figure.savefig(temporary, dpi=200, metadata={"Software": None})
         if pdf:
+            figure.set_layout_engine("none")  # what the picture has found a place for stays there
             stated = {"Creator": None, "Producer": None, "CreationDate": None}
             with atomic_path(path.with_suffix(".pdf")) as temporary:
                 figure.savefig(temporary, metadata=stated)

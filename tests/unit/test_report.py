@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -16,22 +17,30 @@ from microgesture.files import read_json, write_json, write_text
 from microgesture.layouts import load_layout
 from microgesture.points import OPENPOSE
 from microgesture.report.html import marked
-from microgesture.report.material import load_material, run_names
-from microgesture.report.page import write_page
+from microgesture.report.material import (
+    load_material,
+    mean_occlusion,
+    read_robustness,
+    run_names,
+)
+from microgesture.report.page import headline, write_page
 from microgesture.report.pictures import (
     FRAMES,
     layout_of,
+    plot_occlusion,
+    plot_strip,
     strip_frames,
     surest_mistakes,
     typical_pose,
 )
+from microgesture.report.sections import data_section, mistakes_section, repeat_section
 from microgesture.style import series
 from tests.conftest import REPOSITORY
 from tests.report_results import make_config, make_results
 
 SECTIONS = ["table", "claims", "training", "classes", "confusion", "calibration", "robustness",
             "mistakes", "occlusion", "cost", "data", "repeat"]  # fmt: skip
-SMALL = ["nod & wave", "<b>shrug</b>", 'the "point"', "rest", "lean", "turn"]
+SMALL = [f"<i>{name}</i> & more" for name in ("nod", "wave", "shrug", "rest", "lean", "turn")]
 
 
 class Page(HTMLParser):
@@ -68,17 +77,20 @@ class Page(HTMLParser):
             self.words.append(data)
 
 
-def written(made, folder, **changes):
-    """Write the page; return its text."""
-    config = made["config"] | changes
-    material = load_material(
-        config,
+def read(made, **changes):
+    """Read the material, with changes to the config."""
+    return load_material(
+        made["config"] | changes,
         made["results"],
         load_classes(made["classes"]),
         read_json(made["summary"]),
         made["skeletons"],
         [load_layout(path) for path in made["layouts"]],
     )
+
+
+def written(material, folder):
+    """Write the page; return its text."""
     write_page(material, folder / "report.html", folder / "figures")
     return (folder / "report.html").read_text()
 
@@ -86,12 +98,23 @@ def written(made, folder, **changes):
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     config = make_config(("stgcn22", "joint41"), seeds=(0, 1))
+    config["variants"]["stgcn22"]["title"] = "<u>ST-GCN</u>"
     return make_results(tmp_path_factory.mktemp("made"), SMALL, config, clips=(60, 40), people=6)
 
 
 @pytest.fixture(scope="module")
-def whole(made, tmp_path_factory):
-    return written(made, tmp_path_factory.mktemp("whole"))
+def material(made):
+    return read(made)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("whole")
+
+
+@pytest.fixture(scope="module")
+def whole(material, folder):
+    return written(material, folder)
 
 
 def test_the_page_needs_nothing_else(whole):
@@ -119,86 +142,76 @@ def test_the_headline(whole):
     assert re.search(r"most frequent class would reach \d+\.\d %", words)
 
 
-def test_real_data_have_no_banner(made, tmp_path):
-    assert "says nothing" not in written(made, tmp_path, data_format="miga")
+def test_real_data_have_no_banner(made):
+    assert "says nothing" not in headline(read(made, data_format="miga"))
 
 
 def test_names_are_escaped(whole):
-    assert "<b>shrug</b>" not in whole
-    assert "nod & wave" not in whole
-    assert "&lt;b&gt;shrug&lt;/b&gt;" in whole
+    assert not re.search("<[iu]>", whole)
+    assert " & " not in whole
+    assert "&lt;i&gt;nod&lt;/i&gt; &amp; more" in whole
+    assert "&lt;u&gt;ST-GCN&lt;/u&gt;" in whole
 
 
-def test_the_same_results_give_the_same_bytes(made, whole, tmp_path):
-    assert written(made, tmp_path) == whole
-    names = sorted(path.name for path in (tmp_path / "figures").iterdir())
-    first = {name: (tmp_path / "figures" / name).read_bytes() for name in names}
-    written(made, tmp_path)
-    assert first == {name: (tmp_path / "figures" / name).read_bytes() for name in names}
-    assert {"claims.png", "claims.pdf", "cost.pdf", "reliability.png"} <= set(names)
-
-
-@pytest.mark.parametrize(
-    ("changes", "gone"),
-    [
-        ({"robustness": None}, ["robustness"]),
-        ({"explain": None}, ["occlusion"]),
-        ({"claims": []}, ["claims"]),
-    ],
-)
-def test_a_section_without_input_is_left_out(made, tmp_path, changes, gone):
-    page = Page(written(made, tmp_path, **changes))
-    assert page.sections == [one for one in SECTIONS if one not in gone]
-    assert not {f"#{one}" for one in gone} & set(page.anchors)
-
-
-def test_what_is_asked_for_and_missing_is_named(made, tmp_path):
-    with pytest.raises(InputError, match="limb41: has no file of any run"):
-        written(made, tmp_path, explain={"variants": ["limb41"], "clips": 8})
-
-
-@pytest.mark.parametrize("num_classes", [2, 40])
-def test_few_and_many_classes_one_seed_and_one_row(tmp_path, num_classes):
-    config = make_config(("stgcn22",), seeds=(0,))
-    names = [f"class {one}" for one in range(num_classes)]
-    made = make_results(tmp_path, names, config, clips=(60, 45), people=2)
-    page = Page(written(made, tmp_path))
-    assert page.sections == [one for one in SECTIONS if one != "claims"]
-
-
-def test_the_script_writes_the_same_page(made, whole, tmp_path):
-    write_json(tmp_path / "config.json", made["config"])
+def test_the_script_writes_the_same_bytes(made, whole, folder, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(made["config"]))
     command = [sys.executable, REPOSITORY / "scripts/report.py", "--config",
                tmp_path / "config.json", "--layouts", *made["layouts"],
                "--out", tmp_path / "report.html", "--figures", tmp_path / "figures"]  # fmt: skip
     for name in ("results", "classes", "summary", "skeletons"):
         command += [f"--{name}", made[name]]
     subprocess.run(list(map(str, command)), check=True, cwd=REPOSITORY)
-    # JSON written with sorted keys: the order of the config's keys is shown in the page alone
-    assert len((tmp_path / "report.html").read_text()) == len(whole)
+    assert (tmp_path / "report.html").read_text() == whole
+    first, second = ({path.name: path.read_bytes() for path in one.iterdir()}
+                     for one in (folder / "figures", tmp_path / "figures"))  # fmt: skip
+    assert first == second
+    assert {"claims.png", "claims.pdf", "cost.pdf", "reliability.png"} <= set(first)
 
 
-def test_records_and_data_report_are_shown_where_they_are(made, tmp_path):
-    results = made["results"]
+@pytest.mark.parametrize("num_classes", [2, 40])
+def test_a_part_without_input_is_left_out(tmp_path, num_classes):
+    """One row, one seed, few or many classes: no claims, no robustness, no occlusion."""
+    config = make_config(("stgcn22",), seeds=(0,)) | {"robustness": None, "explain": None}
+    names = [f"class {one}" for one in range(num_classes)]
+    made = make_results(tmp_path, names, config, clips=(60, 45), people=2)
+    page = Page(written(read(made), tmp_path))
+    left = [one for one in SECTIONS if one not in ("claims", "robustness", "occlusion")]
+    assert page.sections == left
+    assert page.anchors == [f"#{one}" for one in left]
+
+
+def test_a_faultless_row_has_no_mistakes(material, tmp_path):
+    row = material.shown
+    sure = np.broadcast_to(np.eye(6, dtype=np.float32)[row.labels], row.probabilities.shape)
+    rows = (replace(row, probabilities=sure),)
+    evaluation = replace(material.evaluation, rows=rows)
+    assert mistakes_section(replace(material, evaluation=evaluation), tmp_path) is None
+
+
+def test_what_is_asked_for_and_missing_is_named(made):
+    with pytest.raises(InputError, match="limb41: has no file of any run"):
+        read(made, explain={"variants": ["limb41"], "clips": 8})
+
+
+def test_records_and_data_report_are_shown_where_they_are(material, tmp_path):
+    assert "Commit" not in repeat_section(material, tmp_path).body
+    assert "Warnings" not in data_section(material, tmp_path).body
     record = {"git": {"commit": "abc123", "dirty": True}, "packages": {"scipy": "1.18.0"}}
-    write_json(results / "provenance/train/stgcn22/seed0.json", record)
-    write_text(results / "data_report.md", "# X\n\n## Warnings\n\n- **7 clips** odd\n\n## Splits\n")
-    try:
-        words = " ".join(Page(written(made, tmp_path)).words)
-    finally:
-        (results / "provenance/train/stgcn22/seed0.json").unlink()
-        (results / "data_report.md").unlink()
-    assert "abc123 with changes that were not committed" in words
-    assert "scipy 1.18.0" in words
-    assert "7 clips" in words
+    write_json(tmp_path / "provenance/train/stgcn22/seed0.json", record)
+    write_text(tmp_path / "data_report.md", "# X\n\n## Warnings\n\n- **7 clips** odd\n\n## Y\n")
+    here = replace(material, results=tmp_path)
+    body = repeat_section(here, tmp_path).body
+    assert "abc123 with changes that were not committed" in body
+    assert "scipy 1.18.0" in body
+    assert "<strong>7 clips</strong> odd" in data_section(here, tmp_path).body
 
 
-def test_shared_subjects_are_not_called_new(made, tmp_path):
-    summary = read_json(made["summary"]) | {"subject_overlap": {"train+test": ["s20"]}}
-    write_json(tmp_path / "summary.json", summary)
-    text = written(made | {"summary": tmp_path / "summary.json"}, tmp_path)
-    assert "may have been trained on" in text
-    assert "trained on other subjects only" not in text
+def test_shared_subjects_are_not_called_new(material):
+    assert "trained on other subjects only" in headline(material)
+    for shared in ({"subject_overlap": {"train+test": ["s20"]}}, {"subject_is_video": True}):
+        text = headline(replace(material, summary=material.summary | shared))
+        assert "may have been trained on" in text
+        assert "trained on other subjects only" not in text
 
 
 def row_of(labels, probabilities):
@@ -246,25 +259,37 @@ def test_the_typical_pose_does_not_depend_on_place_or_size():
 
 
 def test_occlusion_is_the_mean_over_clips_of_all_runs(made, tmp_path):
-    folder = tmp_path / "results"
-    (folder / "occlusion").mkdir(parents=True)
-    for name in ("predict", "train", "robustness", "figures", "skeletons"):
-        (folder / name).symlink_to(made["results"] / name)
-    joints, windows = ["a", "b"], [[0, 0.5], [0.5, 1]]
+    files = []
     for seed, value, clips in ((0, 0.1, 10), (1, 0.4, 30)):
-        content = {"joints": joints, "windows": windows, "fall": [[value, 0], [0, 0]]}
-        content |= {"by_class": {"rest": [[value, 0], [0, 0]]}, "clips": clips}
-        write_json(folder / f"occlusion/stgcn22/seed{seed}.json", content)
-    config = made["config"] | {"explain": {"variants": ["stgcn22"]}}
-    layouts = [load_layout(path) for path in made["layouts"]]
-    material = load_material(
-        config, folder, SMALL, read_json(made["summary"]), made["skeletons"], layouts
-    )
-    seen = material.occlusion["stgcn22"]
+        content = {"joints": ["hands", "head"], "windows": [[0, 0.5], [0.5, 1]], "clips": clips}
+        content |= {"fall": [[value, 0], [0, 0]], "by_class": {"rest": [[value, 0], [0, 0]]}}
+        files.append((f"seed{seed}", tmp_path / f"{seed}.json"))
+        write_json(files[-1][1], content)
+    seen = mean_occlusion(files)
     assert seen.fall[0, 0] == pytest.approx((10 * 0.1 + 30 * 0.4) / 40)
-    assert layout_of(seen, layouts) is None  # parts of the body, not a layout's joints
-    write_page(material, tmp_path / "report.html", tmp_path / "figures")
-    assert not (tmp_path / "figures/occlusion_stgcn22_classes.png").exists()
+    # parts of the body are no layout's joints: a map, but no body
+    assert layout_of(seen, [load_layout(path) for path in made["layouts"]]) is None
+    plot_occlusion(seen, None, None, tmp_path / "map.png")
+    assert (tmp_path / "map.png").stat().st_size > 5000
+    write_json(files[1][1], content | {"joints": ["head"], "fall": [[0, 0]]})
+    with pytest.raises(InputError, match=r"1\.json: hides 1 joints"):
+        mean_occlusion(files)
+
+
+def test_robustness_files_are_checked(made, tmp_path):
+    (tmp_path / "robustness/stgcn22").mkdir(parents=True)
+    path = tmp_path / "robustness/stgcn22/seed0.csv"
+    path.write_text("kind,level,clips,top1,mean_class\ndrop,0.1,5,0.5,0.5\n")
+    with pytest.raises(InputError, match="0 rows of kind none"):
+        read_robustness(made["config"], tmp_path, ["seed0"])
+    path.write_text("kind,level\nnone,0\n")
+    with pytest.raises(InputError, match="has the columns kind, level and 1 rows"):
+        read_robustness(made["config"], tmp_path, ["seed0"])
+
+
+def test_a_strip_is_drawn_where_nobody_is_found(tmp_path, layout22):
+    plot_strip(np.zeros((3, 22, 3)), 25.0, layout22, tmp_path / "strip.png")
+    assert (tmp_path / "strip.png").stat().st_size > 1000
 
 
 def test_run_names():

@@ -111,7 +111,8 @@ def page(title: str, head: str, sections: Sequence[Section]) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{_CSS}</style>\n</head>\n<body>\n"
         f'<header>{head}</header>\n<nav aria-label="Contents"><ol>{entries}</ol></nav>\n'
-        f"<main>{body}</main>\n</body>\n</html>\n"
+        '<main><p class="soft wide">Wide tables and figures can be moved sideways.</p>'
+        f"{body}</main>\n</body>\n</html>\n"
     )
 
 
@@ -134,7 +135,7 @@ a{color:var(--blue)}
 .soft,figcaption,.note{color:var(--soft);font-size:.9rem;line-height:1.5}
 .banner{margin:1rem 0;padding:.8rem 1rem;max-width:none;border-left:5px solid var(--orange);
 background:#fdf1e7;border-radius:0 6px 6px 0}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.7rem;
+.cards{display:grid;grid-template-columns:repeat(4,1fr);gap:.7rem;
 margin:1.3rem 0 .6rem;padding:0;list-style:none}
 .cards li{padding:.7rem .85rem;background:var(--pale);border-radius:8px}
 .cards b{display:block;font-size:1.45rem;line-height:1.25;font-variant-numeric:tabular-nums;
@@ -156,6 +157,7 @@ border-bottom:2px solid var(--line);vertical-align:bottom}
 td.l{min-width:9rem}
 td.l:first-child{min-width:0}
 .chosen td{background:#e6f1f8}
+.wide{display:none}
 .claim{min-width:13rem;display:block}
 .pill{display:inline-block;padding:.05rem .6rem;border-radius:99px;font-size:.82rem;
 font-weight:600;white-space:nowrap;color:#fff;background:#666}
@@ -183,7 +185,8 @@ column-gap:3rem;align-items:start}header{grid-column:2}
 nav{grid-column:1;grid-row:2;position:sticky;top:1.5rem;margin-top:3.6rem}
 nav ol{display:block;margin:0}nav a{border:0;padding:.22rem 0;color:var(--soft)}
 main{grid-column:2;grid-row:2}main section:first-child h2{margin-top:1.4rem}}
-@media (max-width:40rem){dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.6rem}
+@media (max-width:40rem){.cards{grid-template-columns:1fr 1fr}.wide{display:block}
+dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.6rem}
 figure.strip{padding:.6rem}}
 @media print{nav{display:none}section{break-inside:auto}figure,tr{break-inside:avoid}}
 """

@@ -135,7 +135,7 @@ def load_material(
             }
             for variant in config["variants"]
         },
-        robustness=_robustness(config, results, names) if config.get("robustness") else None,
+        robustness=read_robustness(config, results, names) if config.get("robustness") else None,
         occlusion=_occlusion(config, results, names) if config.get("explain") else {},
         layouts=sorted(layouts, key=lambda one: -len(one.joints)),
         skeletons=skeletons,
@@ -161,7 +161,8 @@ def _found(folder: Path, runs: Sequence[str], ending: str) -> list[tuple[str, Pa
     return found
 
 
-def _robustness(config: Mapping[str, Any], results: Path, runs: Sequence[str]) -> pd.DataFrame:
+def read_robustness(config: Mapping[str, Any], results: Path, runs: Sequence[str]) -> pd.DataFrame:
+    """Measured top-1 of every variant, see `Material.robustness`."""
     parts = []
     for variant in config["variants"]:
         for run, path in _found(results / "robustness" / variant, runs, ".csv"):
@@ -180,12 +181,12 @@ def _occlusion(
     config: Mapping[str, Any], results: Path, runs: Sequence[str]
 ) -> dict[str, Occlusion]:
     return {
-        variant: _mean_occlusion(_found(results / "occlusion" / variant, runs, ".json"))
+        variant: mean_occlusion(_found(results / "occlusion" / variant, runs, ".json"))
         for variant in config["explain"]["variants"]
     }
 
 
-def _mean_occlusion(files: Sequence[tuple[str, Path]]) -> Occlusion:
+def mean_occlusion(files: Sequence[tuple[str, Path]]) -> Occlusion:
     """Average the runs of a variant, each counting as much as it has clips."""
     maps = [read_json(path) for _, path in files]
     first = maps[0]

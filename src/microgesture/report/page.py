@@ -34,7 +34,7 @@ def write_page(material: Material, path: str | Path, figures: str | Path) -> Non
     """
     made = [part(material, Path(figures)) for part in _PARTS]
     name = _data_name(material)
-    text = page(f"{name}: results", _headline(material), [one for one in made if one is not None])
+    text = page(f"{name}: results", headline(material), [one for one in made if one is not None])
     write_text(path, text)
 
 
@@ -42,7 +42,7 @@ def _data_name(material: Material) -> str:
     return str(material.config.get("data_name") or material.config.get("data_format") or "Data")
 
 
-def _headline(material: Material) -> str:
+def headline(material: Material) -> str:
     """Name of the data, a banner where they are made up, one sentence, and the key numbers."""
     parts = ['<p class="kicker">Micro-gesture recognition from skeletons</p>']
     parts.append(f"<h1>{escape(_data_name(material))}</h1>")

@@ -23,7 +23,7 @@ from microgesture.style import FAINT, INK, SOFT, open_figure
 
 FRAMES = 8
 _COLOURS = "RdBu_r"  # red and blue, which colour-blind readers tell apart
-_PADDING = 0.12
+_PADDING = 0.2
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def plot_strip(points: np.ndarray, fps: float, layout: Layout, path: str | Path)
 
     """
     frames = strip_frames(len(points))
-    left, top, side = clip_box(points, _PADDING)
+    left, top, side = _steady_box(points)
     with open_figure(path, 1.15 * len(frames) + 0.1, 1.38) as figure:
         axes = figure.add_subplot()
         axes.set_axis_off()
@@ -90,12 +90,23 @@ def plot_strip(points: np.ndarray, fps: float, layout: Layout, path: str | Path)
         for place, frame in enumerate(frames):
             moved = points[frame].copy()
             moved[:, :2] = (moved[:, :2] - (left, top)) / side + (place, 0)
-            SkeletonArt(axes, layout, line=1.6, dot=2.6).show(moved)
+            if (moved[:, 2] > 0).any():
+                SkeletonArt(axes, layout, line=1.6, dot=2.6).show(moved)
+            else:
+                axes.text(place + 0.5, 0.5, "nobody found", fontsize=7, color=SOFT, ha="center")
             if place:
                 axes.plot((place, place), (0, 1), color=FAINT, linewidth=0.8)
             axes.text(
                 place + 0.5, 1.13, f"{frame / fps:.2f} s", fontsize=7, color=SOFT, ha="center"
             )
+
+
+def _steady_box(points: np.ndarray) -> tuple[float, float, float]:
+    """Square around a clip's points, without the few far from all others: left, top and side."""
+    seen = points[points[..., 2] > 0][:, :2]
+    low, high = np.percentile(seen, [1, 99], axis=0) if len(seen) else np.zeros((2, 2))
+    near = np.all((points[..., :2] >= low) & (points[..., :2] <= high), axis=-1)
+    return clip_box(np.where(near[..., None], points, 0), _PADDING)
 
 
 def plot_occlusion(

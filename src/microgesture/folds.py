@@ -52,7 +52,8 @@ def make_folds(subjects: Sequence[str], labels: Sequence[str | None], k: int) ->
     }
     classes = [set[str]() for _ in range(k)]
     for subject, label in zip(subjects, labels, strict=True):
-        classes[fold_of[str(subject)]] |= {label} - {None}
+        if label is not None:
+            classes[fold_of[str(subject)]].add(label)
     validation = [
         max(((fold + step) % k for step in range(1, k)), key=lambda other: len(classes[other]))
         for fold in range(k)

@@ -72,10 +72,11 @@ def train(
     source : Input
     config : mapping
         ``temporal``, ``length``, ``semantic_weight``, ``augment`` (see `random_geometry`),
-        ``imbalance`` (see `long_tailed`; None keeps all clips) and ``training``: epochs, batch, learning_rate, momentum, weight_decay, max_gradient_norm,
-        sampling (see `epoch_order`), label_smoothing, logit_adjustment (tau, see `Objective`; it
-        knows the clips' classes, not how they are sampled) and balanced_head_epochs (see `Phase`;
-        neither label vectors nor logit adjustment are used there).
+        ``imbalance`` (see `long_tailed`; None keeps all clips) and ``training``: epochs, batch,
+        learning_rate, momentum, weight_decay, max_gradient_norm, sampling (see `epoch_order`),
+        label_smoothing, logit_adjustment (tau, see `Objective`; it knows the clips' classes, not
+        how they are sampled) and balanced_head_epochs (see `Phase`; neither label vectors nor
+        logit adjustment are used there).
     seed : int
         Seeds order, frames, geometry and dropout; the caller seeds torch before it builds the
         model.

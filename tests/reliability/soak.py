@@ -8,6 +8,7 @@ with the bytes of the undisturbed run.
 """
 
 import argparse
+import contextlib
 import hashlib
 import os
 import random
@@ -24,21 +25,17 @@ from pathlib import Path
 from tests.project import Project
 
 STAGES = [
-    "synthesize",
-    "skeletons",
-    "streams",
-    "heatmaps",
-    "label_vectors",
-    "train",
-    "predict",
-    "fuse",
-    "figures",
-    "curves",
-    "submission",
-    "data_report",
-    "robustness",
-    "occlusion",
-    "ablation",
+    *[
+        "synthesize",
+        "skeletons",
+        "streams",
+        "heatmaps",
+        "label_vectors",
+        "train",
+        "predict",
+        "fuse",
+    ],
+    *["figures", "curves", "submission", "data_report", "robustness", "occlusion", "ablation"],
     "report",
 ]
 COMPARED = ["predict/**/*.parquet", "train/**/model.safetensors", "train/**/metrics.json"]
@@ -152,10 +149,8 @@ class Soak:
 
     @staticmethod
     def _send(number: int, what: signal.Signals) -> None:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(number, what)
-        except ProcessLookupError:
-            pass
 
     def enough(self, wanted: int) -> bool:
         return self.count >= wanted

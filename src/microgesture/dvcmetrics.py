@@ -24,7 +24,7 @@ def table_metrics(evaluation: Evaluation) -> dict[str, dict[str, float]]:
 
     """
     return {
-        row.name: {name: round(100 * float(np.mean(row.scores[name])), 4) for name in METRICS}
+        row.name: {name: round(float(np.mean(row.scores[name])), 4) for name in METRICS}
         for row in evaluation.rows
     }
 

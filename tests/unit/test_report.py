@@ -29,6 +29,7 @@ from microgesture.report.pictures import (
     layout_of,
     plot_occlusion,
     plot_strip,
+    steady_box,
     strip_frames,
     surest_mistakes,
     typical_pose,
@@ -238,6 +239,17 @@ def test_frames_of_a_strip(total):
     assert frames[0] == 0
     assert frames[-1] == total - 1
     assert frames == sorted(set(frames))
+
+
+def test_a_stranger_in_a_few_frames_does_not_shrink_a_strip():
+    rng = np.random.default_rng(0)
+    points = np.ones((20, 22, 3))
+    points[..., :2] = rng.uniform(100, 200, (20, 22, 2))
+    left, top, side = steady_box(points)
+    stranger = points.copy()
+    stranger[4, :, 0] += 600
+    stranger[5] = 0  # and one in which nobody is found
+    assert steady_box(stranger) == pytest.approx((left, top, side), abs=8)
 
 
 def test_the_typical_pose_does_not_depend_on_place_or_size():

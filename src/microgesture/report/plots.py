@@ -229,9 +229,10 @@ def plot_robustness(
                 axes.plot(mean.index, 100 * mean.to_numpy(), ms=4, linewidth=1.3, **how)
             axes.set_xlabel(KINDS[kind])
             axes.grid()
-            axes.set_xlim(0, None)
+            highest = float(damaged.level.max())
+            axes.set_xlim(-0.04 * highest, 1.04 * highest)  # room for the marks at both ends
+            axes.set_ylim(0, None)
         panels[0].set_ylabel("Top-1 accuracy (%)")
-        panels[0].set_ylim(0, None)
         handles = [
             Line2D([], [], ms=5, linewidth=1.3, label=short(title), **series(place))
             for place, title in enumerate(titles.values())

@@ -215,6 +215,17 @@ def test_shared_subjects_are_not_called_new(material):
         assert "trained on other subjects only" not in text
 
 
+def test_folds_are_said_and_all_their_runs_read(tmp_path):
+    config = make_config(("stgcn22",), seeds=(0, 1), folds=3)
+    material = read(make_results(tmp_path, SMALL, config, clips=(30, 30), people=4))
+    assert "every clip predicted once, in 3 folds by subject" in headline(material)
+    runs = [f"seed{seed}-fold{fold}" for seed in (0, 1) for fold in range(3)]
+    assert list(material.runs["stgcn22"]) == runs
+    assert sorted(material.robustness.run.unique()) == runs
+    assert material.occlusion["stgcn22"].runs == 6
+    assert "3, by subject" in repeat_section(material, tmp_path).body
+
+
 def row_of(labels, probabilities):
     shares = np.array(probabilities, np.float32)
     return Row("r", "Row", "stgcn", np.array(labels), shares, 1, (1.0,) * len(shares))

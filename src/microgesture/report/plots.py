@@ -28,6 +28,7 @@ KINDS = {
     "jitter": "Points moved at random\n(std, shoulder widths)",
     "occlude": "A body part hidden\n(share of the frames)",
 }
+DRAWN_BINS = 10  # in a small panel more would only tremble
 _ACROSS = 4  # panels beside each other
 _COUNTS = np.outer(10.0 ** np.arange(10), (1, 2, 5)).ravel()
 _TIMES = np.array(
@@ -187,7 +188,7 @@ def _draw_reliability(
 ) -> float:
     """Draw one line over the clips of all seeds; its calibration error, a mean over seeds."""
     colour, marker = mark
-    told = reliability(np.concatenate(every), np.tile(row.labels, len(every)), bins=10)
+    told = reliability(np.concatenate(every), np.tile(row.labels, len(every)), bins=DRAWN_BINS)
     used = told.count > 0
     if mark is MARKS[0]:
         middle = 50 * (told.edges[1:] + told.edges[:-1])

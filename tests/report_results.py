@@ -10,6 +10,7 @@ from microgesture.files import write_json, write_text
 from microgesture.fusion import fuse_files, parse_recipe
 from microgesture.layouts import load_layout
 from microgesture.predictions import write_predictions
+from microgesture.report.material import run_names
 from microgesture.store import Clip, Written, read_index, write_store
 from microgesture.summary import summarise
 from microgesture.synthetic.body import sample_person
@@ -29,7 +30,7 @@ VARIANTS = {
 MADE_BY = {"code": "c0de", "python": "3.11.9", "numpy": "2.4.0", "torch": "2.13.0"}
 
 
-def make_config(variants=tuple(VARIANTS), seeds=(0, 1, 2)):
+def make_config(variants=tuple(VARIANTS), seeds=(0, 1, 2), folds=None):
     first, last = variants[0], variants[-1]
     fusions = {}
     if len(variants) > 1:
@@ -37,7 +38,7 @@ def make_config(variants=tuple(VARIANTS), seeds=(0, 1, 2)):
         fusions = {"fused": {"title": "Fused, 1:1", "members": members, "temperature": True}}
     return {
         "seeds": list(seeds),
-        "folds": None,
+        "folds": folds,
         "variants": {
             name: dict(zip(("title", "model"), VARIANTS[name][:2], strict=True))
             for name in variants
@@ -74,7 +75,7 @@ def make_results(folder, classes=IMIGUE, config=None, clips=(200, 150), people=8
         for number, name in enumerate(config["variants"]):
             for seed in config["seeds"]:
                 shares = guesses(ids, len(classes), name, [number, seed, len(ids)])
-                about = {"variant": name, "seed": seed, "split": split}
+                about = {"variant": name, "seed": seed, "split": split, "folds": config["folds"]}
                 path = folder / f"predict/{name}/seed{seed}/{split}.parquet"
                 write_predictions(
                     path, of.clip_id.tolist(), ids, of.subject.tolist(), shares, about
@@ -90,8 +91,8 @@ def make_results(folder, classes=IMIGUE, config=None, clips=(200, 150), people=8
             fuse_files(parse_recipe(fusion), files["val"], files["test"],
                        out / "val.parquet", out / "test.parquet")  # fmt: skip
     for number, name in enumerate(config["variants"]):
-        for seed in config["seeds"]:
-            write_run(folder, name, number, seed)
+        for run in run_names(config["seeds"], config["folds"]):
+            write_run(folder, name, number, run)
     write_json(folder / "skeletons/summary.json", described(folder, classes, index))
     write_text(folder / "classes.yaml", "classes:\n" + "".join(f"- {c!r}\n" for c in classes))
     write_figures(folder, config, classes, described(folder, classes, index))
@@ -155,9 +156,10 @@ def guesses(labels, num_classes, name, key):
     return shares / shares.sum(axis=1, keepdims=True)
 
 
-def write_run(folder, name, number, seed):
-    """Metrics, robustness and occlusion of one run."""
-    rng = np.random.default_rng([number, seed])
+def write_run(folder, name, number, run_name):
+    """Metrics, robustness and occlusion of one run, such as seed0 or seed0-fold2."""
+    seed = int(run_name.partition("-")[0].removeprefix("seed"))
+    rng = np.random.default_rng([number, *run_name.encode()])
     epochs = np.arange(1, 16)
     train = 0.7 * (1 - np.exp(-epochs / 5)) + rng.normal(0, 0.01, 15)
     val = (0.45 + 0.03 * number) * (1 - np.exp(-epochs / 4)) + rng.normal(0, 0.015, 15)
@@ -169,7 +171,7 @@ def write_run(folder, name, number, seed):
     best = int(np.argmax(val)) + 1
     about = {"made_by": MADE_BY, "precision": "float32", "data": "da7a", "variant": name}
     about |= {"seed": seed, "parameters": 80_000 * 3**number, "best_epoch": best, "epochs": lines}
-    run = folder / f"train/{name}/seed{seed}"
+    run = folder / f"train/{name}/{run_name}"
     write_json(run / "metrics.json", about)
     seconds = 40.0 * 2.2**number + 3 * seed
     write_json(run / "timing.json", {"train_seconds": seconds, "device": "cpu"})
@@ -181,19 +183,19 @@ def write_run(folder, name, number, seed):
         (kind, level, 150, clean * np.exp(-level * (2 + number)), 0.7 * clean)
         for kind, level in levels
     ]
-    path = folder / f"robustness/{name}/seed{seed}.csv"
+    path = folder / f"robustness/{name}/{run_name}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     columns = ["kind", "level", "clips", "top1", "mean_class"]
     pd.DataFrame(rows, columns=columns).to_csv(path, index=False)
-    write_occlusion(folder, name, seed, rng)
+    write_occlusion(folder, name, run_name, rng)
 
 
-def write_occlusion(folder, name, seed, rng):
+def write_occlusion(folder, name, run_name, rng):
     layout = load_layout(LAYOUTS["41" in name])
     weight = np.array([0.3 if "right" in joint else 0.05 for joint in layout.joints])
     fall = weight[:, None] * np.hanning(10)[1:-1] + rng.normal(0, 0.02, (len(weight), 8))
     write_json(
-        folder / f"occlusion/{name}/seed{seed}.json",
+        folder / f"occlusion/{name}/{run_name}.json",
         {
             "variant": name,
             "joints": list(layout.joints),

@@ -29,6 +29,7 @@ from microgesture.report.pictures import (
     layout_of,
     plot_occlusion,
     plot_strip,
+    steady_box,
     strip_frames,
     surest_mistakes,
     typical_pose,
@@ -214,6 +215,17 @@ def test_shared_subjects_are_not_called_new(material):
         assert "trained on other subjects only" not in text
 
 
+def test_folds_are_said_and_all_their_runs_read(tmp_path):
+    config = make_config(("stgcn22",), seeds=(0, 1), folds=3)
+    material = read(make_results(tmp_path, SMALL, config, clips=(30, 30), people=4))
+    assert "every clip predicted once, in 3 folds by subject" in headline(material)
+    runs = [f"seed{seed}-fold{fold}" for seed in (0, 1) for fold in range(3)]
+    assert list(material.runs["stgcn22"]) == runs
+    assert sorted(material.robustness.run.unique()) == runs
+    assert material.occlusion["stgcn22"].runs == 6
+    assert "3, by subject" in repeat_section(material, tmp_path).body
+
+
 def row_of(labels, probabilities):
     shares = np.array(probabilities, np.float32)
     return Row("r", "Row", "stgcn", np.array(labels), shares, 1, (1.0,) * len(shares))
@@ -238,6 +250,17 @@ def test_frames_of_a_strip(total):
     assert frames[0] == 0
     assert frames[-1] == total - 1
     assert frames == sorted(set(frames))
+
+
+def test_a_stranger_in_a_few_frames_does_not_shrink_a_strip():
+    rng = np.random.default_rng(0)
+    points = np.ones((20, 22, 3))
+    points[..., :2] = rng.uniform(100, 200, (20, 22, 2))
+    left, top, side = steady_box(points)
+    stranger = points.copy()
+    stranger[4, :, 0] += 600
+    stranger[5] = 0  # and one in which nobody is found
+    assert steady_box(stranger) == pytest.approx((left, top, side), abs=8)
 
 
 def test_the_typical_pose_does_not_depend_on_place_or_size():

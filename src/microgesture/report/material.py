@@ -13,6 +13,7 @@ from microgesture.errors import InputError
 from microgesture.evaluation import Evaluation, Row, load_evaluation
 from microgesture.files import read_json
 from microgesture.layouts import Layout
+from microgesture.store import Clip, iter_store, read_metadata
 
 ROBUSTNESS_COLUMNS = ("kind", "level", "clips", "top1", "mean_class")
 
@@ -211,3 +212,50 @@ def mean_occlusion(files: Sequence[tuple[str, Path]]) -> Occlusion:
         clips=int(clips.max()),
         runs=len(maps),
     )
+
+
+def layout_for(material: Material) -> Layout:
+    """The layout with most joints of those that fit the store."""
+    order = read_metadata(material.skeletons)["points"]
+    for layout in material.layouts:
+        if layout.source == order:
+            return layout
+    raise InputError(
+        f"{material.skeletons}: holds the points {order}, for which none of the layouts "
+        f"{', '.join(layout.name for layout in material.layouts)} is; give one with --layouts"
+    )
+
+
+def read_clips(material: Material, wanted: list[str]) -> dict[str, Clip]:
+    """Clips of the store by id."""
+    ids = set(wanted)
+    found = {clip.clip_id: clip for clip in iter_store(material.skeletons) if clip.clip_id in ids}
+    if missing := sorted(ids - set(found)):
+        raise InputError(
+            f"{material.skeletons}: has no clip {missing[0]}, which was predicted; give the store "
+            "that the predictions were made from"
+        )
+    return found
+
+
+def recorded(folder: Path) -> tuple[list[str], set[str]]:
+    """Commits and package versions that the records of the trainings name."""
+    records: list[Mapping[str, Any]] = [read_json(path) for path in sorted(folder.rglob("*.json"))]
+    commits = set()
+    for one in records:
+        state = one.get("git", {})
+        if state.get("commit"):
+            changed = " with changes that were not committed" if state.get("dirty") is True else ""
+            commits.add(f"{state['commit']}{changed}")
+    packages = {
+        f"{name} {version}" for one in records for name, version in one.get("packages", {}).items()
+    }
+    return sorted(commits), packages
+
+
+def data_warnings(path: Path) -> list[str] | None:
+    """The warnings of the data report, in its Markdown; None where there is no report."""
+    if not path.is_file():
+        return None
+    lines = path.read_text(encoding="utf-8").partition("## Warnings")[2].partition("\n## ")[0]
+    return [line[2:] for line in lines.splitlines() if line.startswith("- ")]

@@ -23,7 +23,7 @@ from microgesture.style import FAINT, INK, SOFT, open_figure
 
 FRAMES = 8
 _COLOURS = "RdBu_r"  # red and blue, which colour-blind readers tell apart
-_PADDING = 0.2
+_PADDING = 0.15
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def plot_strip(points: np.ndarray, fps: float, layout: Layout, path: str | Path)
 
     """
     frames = strip_frames(len(points))
-    left, top, side = _steady_box(points)
+    left, top, side = steady_box(points)
     with open_figure(path, 1.15 * len(frames) + 0.1, 1.38) as figure:
         axes = figure.add_subplot()
         axes.set_axis_off()
@@ -101,12 +101,21 @@ def plot_strip(points: np.ndarray, fps: float, layout: Layout, path: str | Path)
             )
 
 
-def _steady_box(points: np.ndarray) -> tuple[float, float, float]:
-    """Square around a clip's points, without the few far from all others: left, top and side."""
-    seen = points[points[..., 2] > 0][:, :2]
-    low, high = np.percentile(seen, [1, 99], axis=0) if len(seen) else np.zeros((2, 2))
-    near = np.all((points[..., :2] >= low) & (points[..., :2] <= high), axis=-1)
-    return clip_box(np.where(near[..., None], points, 0), _PADDING)
+def steady_box(points: np.ndarray) -> tuple[float, float, float]:
+    """Square around a clip's points: left, top and side.
+
+    Frames in which the person is more than their own size away from where they mostly are show
+    somebody else; these have no say.
+    """
+    seen = points[..., 2] > 0
+    frames = np.flatnonzero(seen.any(axis=1))
+    if not len(frames):
+        return clip_box(points, _PADDING)
+    found = [points[frame, seen[frame], :2] for frame in frames]
+    centres = np.array([np.median(one, axis=0) for one in found])
+    size = np.median([np.ptp(one, axis=0).max() for one in found])
+    away = np.linalg.norm(centres - np.median(centres, axis=0), axis=1)
+    return clip_box(points[frames[away <= size]], _PADDING)
 
 
 def plot_occlusion(

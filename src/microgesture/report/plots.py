@@ -28,6 +28,7 @@ KINDS = {
     "jitter": "Points moved at random\n(std, shoulder widths)",
     "occlude": "A body part hidden\n(share of the frames)",
 }
+DRAWN_BINS = 10  # in a small panel more would only tremble
 _ACROSS = 4  # panels beside each other
 _COUNTS = np.outer(10.0 ** np.arange(10), (1, 2, 5)).ravel()
 _TIMES = np.array(
@@ -187,7 +188,7 @@ def _draw_reliability(
 ) -> float:
     """Draw one line over the clips of all seeds; its calibration error, a mean over seeds."""
     colour, marker = mark
-    told = reliability(np.concatenate(every), np.tile(row.labels, len(every)), bins=10)
+    told = reliability(np.concatenate(every), np.tile(row.labels, len(every)), bins=DRAWN_BINS)
     used = told.count > 0
     if mark is MARKS[0]:
         middle = 50 * (told.edges[1:] + told.edges[:-1])
@@ -229,9 +230,10 @@ def plot_robustness(
                 axes.plot(mean.index, 100 * mean.to_numpy(), ms=4, linewidth=1.3, **how)
             axes.set_xlabel(KINDS[kind])
             axes.grid()
-            axes.set_xlim(0, None)
+            highest = float(damaged.level.max())
+            axes.set_xlim(-0.04 * highest, 1.04 * highest)  # room for the marks at both ends
+            axes.set_ylim(0, None)
         panels[0].set_ylabel("Top-1 accuracy (%)")
-        panels[0].set_ylim(0, None)
         handles = [
             Line2D([], [], ms=5, linewidth=1.3, label=short(title), **series(place))
             for place, title in enumerate(titles.values())

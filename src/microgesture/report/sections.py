@@ -1,25 +1,28 @@
 """The parts of the page; each draws its figures, and is None where there is nothing to show."""
 
 import json
-from collections.abc import Mapping
 from html import escape
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from microgesture.calibration import BINS
 from microgesture.datascan import layout_points
 from microgesture.errors import InputError
 from microgesture.evaluation import Row
-from microgesture.files import read_json
-from microgesture.layouts import Layout
 from microgesture.points import ORDERS
 from microgesture.report import pictures, plots
 from microgesture.report.html import Section, bullets, paragraph, picture, table
-from microgesture.report.material import Material
+from microgesture.report.material import (
+    Material,
+    data_warnings,
+    layout_for,
+    read_clips,
+    recorded,
+)
 from microgesture.store import SPLITS as SPLIT_NAMES
-from microgesture.store import Clip, iter_store, read_metadata
+from microgesture.store import iter_store, read_metadata
 from microgesture.table_notes import SPLITS, claims_legend, counted, notes, tail_legend
 from microgesture.tables import (
     HEADINGS,
@@ -176,7 +179,7 @@ def calibration_section(material: Material, folder: Path) -> Section:
             "How often a prediction is right, against the probability it was given. On the dashed "
             "line confidence can be believed; below it the model is too sure, above it too "
             "modest. Grey bars: share of the clips at each confidence. ECE: mean distance from "
-            "the line, in points.",
+            f"the line over {BINS} bins, in points; drawn are {plots.DRAWN_BINS}.",
         )
     ]
     return Section("calibration", "Calibration", "".join(body))
@@ -204,8 +207,8 @@ def mistakes_section(material: Material, folder: Path) -> Section | None:
     mistakes = pictures.surest_mistakes(material.shown, MISTAKES)
     if not mistakes:
         return None
-    evaluation, layout = material.evaluation, _layout_for(material)
-    clips = _read_clips(material, [evaluation.clip_ids[one.row] for one in mistakes])
+    evaluation, layout = material.evaluation, layout_for(material)
+    clips = read_clips(material, [evaluation.clip_ids[one.row] for one in mistakes])
     seeds = ", averaged over the seeds" if len(evaluation.seeds) > 1 else ""
     body = [
         paragraph(
@@ -296,7 +299,11 @@ def data_section(material: Material, folder: Path) -> Section:
         rows.append([escape(SPLITS[split].capitalize()), *cells])
     head = ["Split", "Clips", "Frames", "Mean frames", "Subjects", "Classes present"]
     body = [table(head, rows, "lrrrrr", "The splits")] if rows else []
-    body += _data_warnings(material.results / "data_report.md")
+    found = data_warnings(material.results / "data_report.md")
+    if found:
+        body += ["<h3>Warnings of the data report</h3>", bullets(found)]
+    elif found is not None:
+        body.append(paragraph("The data report has nothing to warn about.", "note"))
     for name, caption in _DATA_FIGURES:
         path = material.results / "figures" / "data" / name
         if path.is_file():
@@ -319,7 +326,7 @@ def repeat_section(material: Material, folder: Path) -> Section:
         for name, version in one.get("made_by", {}).items()
         if name != "code"
     }
-    commits, packages = _recorded(material.results / "provenance" / "train")
+    commits, packages = recorded(material.results / "provenance" / "train")
     facts["Commit"] = commits
     facts["Versions"] = [", ".join(sorted(versions | packages))] if versions | packages else []
     facts["Training code (SHA-256)"] = sorted(
@@ -380,58 +387,8 @@ def _confused_pairs(row: Row, classes: list[str], count: int = 5) -> list[str]:
     return said
 
 
-def _layout_for(material: Material) -> Layout:
-    """The layout with most joints of those that fit the store."""
-    order = read_metadata(material.skeletons)["points"]
-    for layout in material.layouts:
-        if layout.source == order:
-            return layout
-    raise InputError(
-        f"{material.skeletons}: holds the points {order}, for which none of the layouts "
-        f"{', '.join(layout.name for layout in material.layouts)} is; give one with --layouts"
-    )
-
-
-def _read_clips(material: Material, wanted: list[str]) -> dict[str, Clip]:
-    """Clips of the store by id."""
-    ids = set(wanted)
-    found = {clip.clip_id: clip for clip in iter_store(material.skeletons) if clip.clip_id in ids}
-    if missing := sorted(ids - set(found)):
-        raise InputError(
-            f"{material.skeletons}: has no clip {missing[0]}, which was predicted; give the store "
-            "that the predictions were made from"
-        )
-    return found
-
-
 def _pose(material: Material) -> tuple[str, np.ndarray]:
     """The pose to draw bodies in, (P, 3), and the order that its points are in."""
     order = ORDERS[read_metadata(material.skeletons)["points"]]
     clips = islice(iter_store(material.skeletons), _POSE_CLIPS)
     return order.name, pictures.typical_pose((clip.points for clip in clips), order)
-
-
-def _data_warnings(path: Path) -> list[str]:
-    """The warnings of the data report, where there is one."""
-    if not path.is_file():
-        return []
-    lines = path.read_text(encoding="utf-8").partition("## Warnings")[2].partition("\n## ")[0]
-    found = [line[2:] for line in lines.splitlines() if line.startswith("- ")]
-    if not found:
-        return [paragraph("The data report has nothing to warn about.", "note")]
-    return ["<h3>Warnings of the data report</h3>", bullets(found)]
-
-
-def _recorded(folder: Path) -> tuple[list[str], set[str]]:
-    """Commits and package versions that the records of the trainings name."""
-    records: list[Mapping[str, Any]] = [read_json(path) for path in sorted(folder.rglob("*.json"))]
-    commits = set()
-    for one in records:
-        state = one.get("git", {})
-        if state.get("commit"):
-            changed = " with changes that were not committed" if state.get("dirty") is True else ""
-            commits.add(f"{state['commit']}{changed}")
-    packages = {
-        f"{name} {version}" for one in records for name, version in one.get("packages", {}).items()
-    }
-    return sorted(commits), packages

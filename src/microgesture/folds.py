@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import GroupKFold
 
 from microgesture.errors import InputError
 from microgesture.files import read_json, sha256
@@ -38,6 +37,8 @@ def make_folds(subjects: Sequence[str], labels: Sequence[str | None], k: int) ->
         When ``k`` is below 3 or above the number of subjects.
 
     """
+    from sklearn.model_selection import GroupKFold  # a second that trainings need not wait
+
     people = np.array(subjects, dtype=str)
     distinct = len(set(subjects))
     if not MINIMUM <= k <= distinct:

@@ -26,9 +26,16 @@ def predict(
     flip: bool,
     batch: int,
     workers: int = 0,
+    dtype: torch.dtype = torch.float32,
     progress: Callable[[int], None] = lambda count: None,
 ) -> np.ndarray:
     """Class probabilities averaged over temporal views and, if asked, mirror images.
+
+    Parameters
+    ----------
+    dtype : torch.dtype
+        Precision of the network's products (autocast). Validation between epochs takes that of
+        training; results are always predicted in float32.
 
     Returns
     -------
@@ -49,7 +56,9 @@ def predict(
         for samples, batch_rows in loader.batches(groups):
             for mirrored in (False, True)[: 1 + flip]:
                 geometry = whole(len(samples), mirrored)
-                logits = model(source.assemble(samples, geometry, training=False))
+                inputs = source.assemble(samples, geometry, training=False)
+                with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+                    logits = model(inputs)
                 shares = functional.softmax(logits.double(), dim=1).cpu().numpy()
                 if total is None:
                     total = np.zeros((len(rows), shares.shape[1]))
@@ -69,6 +78,7 @@ def validate(
     *,
     batch: int,
     workers: int = 0,
+    dtype: torch.dtype = torch.float32,
     processes: Processes = ALONE,
     progress: Callable[[int], None] = lambda count: None,
 ) -> dict[str, float]:
@@ -89,6 +99,7 @@ def validate(
             flip=False,
             batch=batch,
             workers=workers,
+            dtype=dtype,
             progress=progress,
         )
     # the rows of other processes are zero, so that the sum is exact

@@ -260,6 +260,7 @@ class _Trainer:
             self.config,
             batch=self.size,
             workers=self.workers,
+            dtype=self.dtype,
             processes=self.processes,
             progress=self._between_batches,
         )

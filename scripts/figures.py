@@ -37,7 +37,11 @@ def main() -> None:
         __file__,
         config=config,
         inputs=[*files_read(config, options.results), options.classes, options.summary],
-        outputs=[out_dir / f"{name}.png" for name in ("ablation", "per_class_recall", "confusion")],
+        outputs=[
+            out_dir / f"{name}.{kind}"
+            for name in ("ablation", "per_class_recall", "confusion")
+            for kind in ("png", "pdf")
+        ],
     )
 
 

@@ -46,7 +46,8 @@ def main() -> None:
         [load_layout(path) for path in args.layouts],
     )
     write_page(material, args.out, args.figures)
-    shown = [*args.results.glob("robustness/*/*.csv"), *args.results.glob("occlusion/*/*.json")]
+    patterns = ("robustness/*/*.csv", "occlusion/*/*.json", "figures/*.png", "figures/data/*.png")
+    shown = [path for pattern in patterns for path in sorted(args.results.glob(pattern))]
     stated = [args.classes, args.summary, args.skeletons, *args.layouts]
     write_record(
         args.record,

@@ -24,14 +24,19 @@ def test_every_epoch_of_every_training_is_a_line():
     epoch = {"epoch": 1, "train_loss": 2.5, "train_top1": 0.25, "val_loss": 3.0, "val_top1": 0.5}
     runs = [
         {"variant": "joint, 41", "seed": 0, "epochs": [epoch, {**epoch, "epoch": 2}]},
-        {"variant": "limb", "seed": 1, "epochs": [{"epoch": 1, "train_loss": 2, "val_top1": None}]},
+        {
+            "variant": "limb",
+            "seed": 1,
+            "fold": 2,
+            "epochs": [{"epoch": 1, "train_loss": 2, "val_top1": None}],
+        },
     ]
     lines = list(csv.reader(io.StringIO(curves_text(runs))))
     assert lines == [
-        ["variant", "seed", "epoch", "train_loss", "train_top1", "val_loss", "val_top1"],
-        ["joint, 41", "0", "1", "2.5", "0.25", "3.0", "0.5"],
-        ["joint, 41", "0", "2", "2.5", "0.25", "3.0", "0.5"],
-        ["limb", "1", "1", "2", "", "", ""],
+        ["variant", "run", "epoch", "train_loss", "train_top1", "val_loss", "val_top1"],
+        ["joint, 41", "seed0", "1", "2.5", "0.25", "3.0", "0.5"],
+        ["joint, 41", "seed0", "2", "2.5", "0.25", "3.0", "0.5"],
+        ["limb", "seed1-fold2", "1", "2", "", "", ""],
     ]
 
 

@@ -14,11 +14,12 @@ from tests.conftest import REPOSITORY, make_clip
 # clips of each subject, unequal as they are in recordings
 CLIPS = {"s1": 40, "s2": 7, "s3": 13, "s4": 1, "s5": 22, "s6": 9, "s7": 30}
 SUBJECTS = [subject for subject, count in CLIPS.items() for _ in range(count)]
+LABELS = ["a"] * len(SUBJECTS)
 
 
 @pytest.mark.parametrize("k", [3, 5, 7])
 def test_every_subject_is_tested_on_once_and_never_in_two_splits(k):
-    folds = make_folds(SUBJECTS, k)
+    folds = make_folds(SUBJECTS, LABELS, k)
     tested = []
     for fold in range(k):
         splits = split_of(SUBJECTS, folds, fold)
@@ -36,9 +37,21 @@ def test_every_subject_is_tested_on_once_and_never_in_two_splits(k):
     assert sorted(tested) == sorted(CLIPS)
 
 
+def test_people_who_show_few_classes_do_not_validate():
+    """By hand: c shows one class only, so b is validated by the next but one, a."""
+    subjects, labels = [*"aabbc"], [*"xyxyx"]
+    folds = make_folds(subjects, labels, 3)
+    of = folds["fold_of_subject"]
+    assert folds["validation"][of["a"]] == of["b"]
+    assert folds["validation"][of["b"]] == of["a"]
+    assert folds["validation"][of["c"]] in (of["a"], of["b"])
+    splits = dict(zip(subjects, split_of(subjects, folds, of["b"]), strict=True))
+    assert splits == {"a": "val", "b": "test", "c": "train"}
+
+
 def test_folds_have_about_equally_many_clips():
     """By hand: the largest subject first, each to the fold with the fewest clips so far."""
-    folds = make_folds(SUBJECTS, 3)["fold_of_subject"]
+    folds = make_folds(SUBJECTS, LABELS, 3)["fold_of_subject"]
     together = {}
     for subject, fold in folds.items():
         together.setdefault(fold, set()).add(subject)
@@ -52,12 +65,12 @@ def test_folds_have_about_equally_many_clips():
 @pytest.mark.parametrize("k", [0, 2, 8])
 def test_too_few_and_too_many_folds_are_refused(k):
     with pytest.raises(InputError, match=rf"folds is {k}, expected 3 .* to 7, the number of"):
-        make_folds(SUBJECTS, k)
+        make_folds(SUBJECTS, LABELS, k)
 
 
 def test_a_subject_without_a_fold_is_named():
     with pytest.raises(InputError, match=r"no fold for subject s9 \(1 such subjects, 7 are named"):
-        split_of([*SUBJECTS, "s9"], make_folds(SUBJECTS, 3), 0)
+        split_of([*SUBJECTS, "s9"], make_folds(SUBJECTS, LABELS, 3), 0)
 
 
 def test_the_script_divides_the_subjects_of_a_store(tmp_path):
@@ -67,10 +80,10 @@ def test_the_script_divides_the_subjects_of_a_store(tmp_path):
     command = [sys.executable, REPOSITORY / "scripts/folds.py", "--folds", "3"]
     command += ["--skeletons", tmp_path / "clips.parquet", "--out", out]
     subprocess.run(command, check=True)
-    assert load_folds(out, 2) == make_folds([f"s{i % 4}" for i in range(9)], 3)
+    assert load_folds(out, 2) == make_folds([f"s{i % 4}" for i in range(9)], ["left"] * 9, 3)
     with pytest.raises(InputError, match="--fold is 3, expected 0 to 2"):
         load_folds(out, 3)
-    out.write_text(json.dumps({"folds": 3, "fold_of_subject": {"s1": 3}}))
+    out.write_text(json.dumps({"folds": 3, "fold_of_subject": {"s1": 3}, "validation": [1, 2, 0]}))
     with pytest.raises(InputError, match="fold is not one of 0 to 2"):
         load_folds(out, 0)
     out.write_text("[]")
@@ -80,7 +93,7 @@ def test_the_script_divides_the_subjects_of_a_store(tmp_path):
 
 def test_a_fold_replaces_the_splits_and_is_stated(tmp_path):
     path = tmp_path / "folds.json"
-    write_json(path, make_folds(["a", "b", "c"], 3))
+    write_json(path, make_folds(["a", "b", "c"], ["x", "y", "x"], 3))
     fold_of = load_folds(path, 0)["fold_of_subject"]
     index = pd.DataFrame({"subject": ["b", "a", "b", "c"], "split": ["train"] * 4})
     assert use_fold(index, None, None) == {}

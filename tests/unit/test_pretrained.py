@@ -318,6 +318,7 @@ def test_training_starts_from_the_checkpoint_and_says_so(tmp_path, layout22, cap
         "padding": 0.25,
         "pretrained": str(tmp_path / "j.pth"),
         "semantic_weight": 0,
+        "imbalance": None,
         "network": network,
         "augment": {"crop_area": [1.0, 1.0], "flip": 0},
         "training": recipe,

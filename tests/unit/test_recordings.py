@@ -55,6 +55,7 @@ SHARED = {
     "layout": "openpose22",
     "length": 8,
     "semantic_weight": 0,
+    "imbalance": None,
     "augment": {"crop_area": [0.8, 1.0], "flip": 0},
     "training": RECIPE,
 }

@@ -209,7 +209,7 @@ def command(tmp_path_factory, layout22):
     manifest, path = write_source(folder, layout22, train=64)
     write_json(path.with_suffix(".json"), manifest)
     (folder / "classes.yaml").write_text(yaml.safe_dump({"classes": CLASSES}))
-    folds = make_folds([f"s{number}" for number in range(5)], 5)
+    folds = make_folds([f"s{number}" for number in range(5)], ["left"] * 5, 5)
     write_json(folder / "folds.json", folds)
     config = {**CONFIG, "training": {**CONFIG["training"], "epochs": 40}}
     options = {

@@ -462,6 +462,7 @@ def test_the_script_repeats_its_bytes(results, tmp_path):
         command += ["--summary", tmp_path / "summary.json"]
         command += ["--out-md", tmp_path / f"{out}.md", "--out-csv", tmp_path / f"{out}.csv"]
         command += ["--out-claims", tmp_path / f"{out}.claims.csv"]
+        command += ["--out-json", tmp_path / f"{out}.json"]
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
     for ending in ("md", "csv", "claims.csv"):

@@ -58,6 +58,7 @@ rule report_page:
         predictions=predictions_of(),
         metrics=expand(rules.train.output.metrics, variant=VARIANTS, run=RUNS),
         timing=expand(rules.train.output.timing, variant=VARIANTS, run=RUNS),
+        figures=figure_files(),
         robustness=robustness_files(),
         occlusion=occlusion_files(),
         data_report=rules.data_report.output.md,
@@ -66,12 +67,17 @@ rule report_page:
         classes=config["classes"],
         layouts=layouts_in_use(),
     output:
-        html=f"{RESULTS}/report.html",
+        html=report(
+            f"{RESULTS}/report.html",
+            caption="../report/results_page.rst",
+            category="Results",
+        ),
         figures=report(
             directory(f"{RESULTS}/figures/report"),
             patterns=["{figure}.png"],
-            caption="../report/figures.rst",
+            caption="../report/page_figures.rst",
             category="Results",
+            labels={"figure": "{figure}"},
         ),
         record=f"{RESULTS}/provenance/report.json",
     log:

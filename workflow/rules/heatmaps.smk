@@ -6,7 +6,6 @@ rule heatmaps:
     """Draw every frame of a stream once."""
     input:
         manifest=f"{RESULTS}/streams/{{layout}}-{{cleaning}}-{{timeline}}.json",
-        points=f"{RESULTS}/streams/{{layout}}-{{cleaning}}-{{timeline}}.arrow",
         layout="config/layouts/{layout}.yaml",
     output:
         cache=f"{RESULTS}/heatmaps/{{stream}}-{{layout}}-{{cleaning}}-{{timeline}}.arrow",
@@ -19,8 +18,10 @@ rule heatmaps:
     params:
         code=code("heatmaps"),
         config=as_json(settings.heatmap_slice(config)),
+        # large; it hangs on its manifest
+        points=f"{RESULTS}/streams/{{layout}}-{{cleaning}}-{{timeline}}.arrow",
     shell:
-        "python scripts/heatmaps.py --config {params.config:q} --points {input.points:q}"
+        "python scripts/heatmaps.py --config {params.config:q} --points {params.points:q}"
         " --stream {wildcards.stream} --layout {input.layout:q} --out {output.cache:q}"
         " --manifest {output.manifest:q} --threads {threads} --record {output.record:q}"
         " 2> >(tee {log:q} >&2)"

@@ -47,6 +47,7 @@ rule figures:
         summary=rules.skeletons.output.summary,
     output:
         report(figure_files(), caption="../report/figures.rst", category="Results"),
+        pdf=[file.replace(".png", ".pdf") for file in figure_files()],
         record=f"{RESULTS}/provenance/figures.json",
     log:
         f"{RESULTS}/logs/figures.log",

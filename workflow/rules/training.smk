@@ -54,7 +54,9 @@ rule train:
         launch=launcher,
         out=subpath(output.model, parent=True),
     shell:
-        "{params.launch} scripts/train.py --config {params.config:q} --seed {params.seed}"
+        # the shell waits while a warned training saves its state
+        "trap '' TERM;"
+        " {params.launch} scripts/train.py --config {params.config:q} --seed {params.seed}"
         " --input {input.data:q} --layout {input.layout:q} --classes {input.classes:q}"
-        " {params.vectors:q} {params.fold:q} --out {params.out:q} --resume-dir {params.resume:q} --threads {threads}"
-        " --record {output.record:q} 2> >(tee {log:q} >&2)"
+        " {params.vectors:q} {params.fold:q} --out {params.out:q}"
+        " --resume-dir {params.resume:q} --threads {threads} --record {output.record:q} 2> >(tee {log:q} >&2)"

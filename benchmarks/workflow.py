@@ -20,7 +20,8 @@ REPOSITORY = Path(__file__).parent.parent
 VARIANTS, SEEDS = 100, 5
 PARTS = ["Snakefile", "workflow", "scripts", "config", "profiles", "src"]
 MAKE_OUTPUTS = (
-    "for f in {output:q}; do case $f in */figures/data|*/figures/report) mkdir -p $f;; *) touch $f;; esac; done; : "
+    '"for f in {output:q}; do case $f in */figures/data|*/figures/report) mkdir -p $f;;'
+    " *) touch $f;; esac; done; : "
 )
 
 
@@ -33,7 +34,7 @@ def copy_with_empty_steps(folder):
             shutil.copy(source, folder / part)
     for rules in (folder / "workflow/rules").glob("*.smk"):
         text = rules.read_text()
-        text = re.sub(r'" ?(?:python|\{params\.launch\}) scripts/', f'"{MAKE_OUTPUTS}', text)
+        text = re.sub(r'" ?(?:python|\{params\.launch\}) scripts/', MAKE_OUTPUTS, text)
         rules.write_text(text.replace(" 2> >(tee {log:q} >&2)", ""))
 
 

@@ -9,9 +9,27 @@ from pathlib import Path
 
 import yaml
 
+from microgesture.files import sha256
 from tests.conftest import REPOSITORY
 
 PARTS = ["Snakefile", "workflow", "scripts", "config", "profiles", "src"]
+
+
+COMPARED = [
+    "skeletons/*.parquet",
+    "streams/*",
+    "heatmaps/*",
+    "predict/**/*.parquet",
+    "train/**/model.safetensors",
+    "train/**/metrics.json",
+    "robustness/**/*.csv",
+    "occlusion/**/*.json",
+    "submission/*",
+    "metrics.json",
+    "claims.csv",
+    "curves.csv",
+]
+"""Results that a repeat must give byte for byte: all but what shows times of training."""
 
 
 class Project:
@@ -57,6 +75,13 @@ class Project:
     def snakemake(self, *arguments):
         return self.run("snakemake", "--cores", "2", *arguments)
 
+    def hashes(self):
+        """SHA-256 of every result that does not show a time, by name."""
+        results = self.folder / "results"
+        found = sorted(path for pattern in COMPARED for path in results.glob(pattern))
+        assert found
+        return {str(path.relative_to(results)): sha256(path) for path in found if path.is_file()}
+
     def planned(self):
         """Jobs of a dry run, by rule."""
         said = self.snakemake("--dry-run")
@@ -97,6 +122,7 @@ def small(config, epochs):
     kept = ["stgcn22_crop_pad", "stgcn41_align", "joint41_align_semantic", "limb41_align_semantic"]
     config["variants"] = {name: config["variants"][name] for name in kept}
     config["variants"]["limb41_align_semantic"]["source"] = "cached"
+    config["fusions"]["fused_fitted"]["members"] = kept[1:]
     config["claims"] = config["claims"][-1:]
     config["robustness"] = {"runs": "first", "drop": [0.5], "jitter": [], "occlude": []}
     config["explain"] = {"variants": ["stgcn41_align"], "clips": 2}

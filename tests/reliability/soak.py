@@ -9,7 +9,6 @@ with the bytes of the undisturbed run.
 
 import argparse
 import contextlib
-import hashlib
 import os
 import random
 import re
@@ -38,19 +37,6 @@ STAGES = [
     *["figures", "curves", "submission", "data_report", "robustness", "occlusion", "ablation"],
     "report",
 ]
-COMPARED = ["predict/**/*.parquet", "train/**/model.safetensors", "train/**/metrics.json"]
-COMPARED += ["robustness/**/*.csv", "occlusion/**/*.json", "submission/*", "figures/**/*.png"]
-"""Everything but the table and the page, which show training times."""
-
-
-def result_hashes(project: Project) -> dict[str, str]:
-    results = project.folder / "results"
-    found = sorted(path for pattern in COMPARED for path in results.glob(pattern))
-    return {
-        str(path.relative_to(results)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in found
-        if path.is_file()
-    }
 
 
 def below(root: int) -> list[tuple[int, str]]:
@@ -162,13 +148,13 @@ def soak(folder: Path, kills: int, seed: int) -> tuple[Soak, int, int]:
     done = undisturbed.snakemake()
     if done.returncode:
         raise SystemExit(f"the undisturbed run failed:\n{done.stderr[-4000:]}")
-    expected = result_hashes(undisturbed)
+    expected = undisturbed.hashes()
     work = Soak(Project(folder / "disturbed", epochs=4), seed)
     rounds = mismatches = 0
     while not work.enough(kills):
         shutil.rmtree(work.project.folder / "results", ignore_errors=True)
         work.disturbed_round(kills)
-        found = result_hashes(work.project)
+        found = work.project.hashes()
         wrong = sorted(
             name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)
         )

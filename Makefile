@@ -8,7 +8,7 @@ READY := .venv/.ready
 .PHONY: all test lint bench soak verify lock
 
 all: $(READY)
-	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all results/ablation_table.md
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all
 
 test: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n 2 --dist loadfile

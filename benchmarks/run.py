@@ -27,17 +27,22 @@ PARTS = {
 HEADER = "| What | Reference | Here | Ratio | Target | Note |\n|---|---:|---:|---:|---|---|"
 
 
-def duration(seconds):
+def amount(row, key):
+    seconds = row.get(key)
     if seconds is None:
         return ""
+    if row.get("unit") == "bytes":
+        return f"{seconds / 1e6:,.3g} MB"
     return f"{seconds * 1000:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
 
 
 def line(row):
     ratio = f"{row['ratio']:.3g} x" if "ratio" in row else ""
-    here = row.get("value") or duration(row.get("ours_s"))
-    cells = [row["what"], duration(row.get("reference_s")), here, ratio]
-    return f"| {' | '.join([*cells, row.get('target', ''), row.get('note', '')])} |"
+    here = row.get("value") or amount(row, "ours_s")
+    cells = [row["what"], amount(row, "reference_s"), here, ratio]
+    target = row.get("target") or ""
+    cells.append(target if isinstance(target, str) else f"at least {target} x")
+    return f"| {' | '.join([*cells, row.get('note') or ''])} |"
 
 
 def processor():

@@ -63,6 +63,11 @@ def check_config(config: Config, schema: Path, source: str) -> None:
             _known(source, f"claims[{number}]", row, rows)
     if config["submission"] is not None:
         _known(source, "submission", config["submission"], rows)
+    if config["folds"] is not None and config["submission"] is not None:
+        raise InputError(
+            f"{source}: folds is {config['folds']} and submission is {config['submission']!r}; a "
+            "challenge's test clips are no fold's, so set one of both to null"
+        )
     for name in (config.get("explain") or {}).get("variants", []):
         _known(source, "explain.variants", name, variants)
     for name, variant in variants.items():

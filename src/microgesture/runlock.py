@@ -95,8 +95,11 @@ def _who(path: Path) -> str:
 
 
 def job_prefix(results: str | Path) -> str:
-    """Shell text by which a job holds the lock for its life, and its children with it."""
+    """Shell text by which a job holds the lock for its life, and its children with it.
+
+    Opened to read and write: NFS gives a shared lock only on a file that can be read.
+    """
     if shutil.which("flock") is None:
         return ""
     path = Path(results, NAME).absolute()
-    return f"exec 9>>{shlex.quote(str(path))} && flock --shared 9; "
+    return f"exec 9<>{shlex.quote(str(path))} && flock --shared 9; "

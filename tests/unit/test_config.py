@@ -62,6 +62,7 @@ def edited(config, place, value):
             | {"temporal": "align", "source": "cached", "input_size": 99},
             "input_size 99 is larger than heatmaps",
         ),
+        (["folds"], 5, "set one of both to null"),
         (["variants", "joint22_align", "cleaning"], "none", "expected one of standard"),
         (["variants", "stgcn22_align", "stream"], "limb", "'limb' is not one of"),
         (["fusions", "fused", "weights"], "validation", "give every member a weight, or list"),

@@ -5,6 +5,7 @@ import tomllib
 
 import yaml
 
+from microgesture.steps import PACKAGES
 from tests.conftest import REPOSITORY
 
 
@@ -29,3 +30,10 @@ def test_the_conda_environment_has_the_locked_versions():
     assert pins
     for name, version in pins:
         assert locked()[names.get(name, name)] == version, name
+
+
+def test_the_conda_environment_has_all_that_records_state_versions_of():
+    text = (REPOSITORY / "workflow/envs/microgesture.yaml").read_text()
+    names = {"matplotlib": "matplotlib-base", "torch": "pytorch"}
+    for package in PACKAGES:
+        assert f"- {names.get(package, package)}=" in text, package

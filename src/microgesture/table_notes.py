@@ -132,14 +132,18 @@ def notes(
     if any(row.model == FUSION for row in evaluation.rows):
         listed.append("Parameters and training time of a fusion are the sums of its members.")
     variants = config.get("variants", {})
-    if any(
-        row.model.startswith("posec3d")
-        and variants.get(row.name, {}).get("source", "cached") == "cached"
-        for row in evaluation.rows
-    ):
+    heatmaps = [row for row in evaluation.rows if row.model == "posec3d"]
+    cached = [row.title for row in heatmaps if variants[row.name].get("source") == "cached"]
+    if cached:
         listed.append(
-            "PoseC3D: crops, resizing and flips in training work on the drawn (cached) heatmap "
-            "volumes; the reference changes the key points before drawing, which is not the same."
+            f"Crops and flips in training change the drawn, cached heatmaps of {'; '.join(cached)}; "
+            "the reference changes the key points before drawing, which is not the same."
+        )
+    if len(cached) < len(heatmaps):
+        others = "The other PoseC3D rows" if cached else "PoseC3D"
+        listed.append(
+            f"{others}: crops and flips change the key points, and heatmaps are drawn afterwards, "
+            "as in the reference."
         )
     return listed
 

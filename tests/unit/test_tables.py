@@ -229,15 +229,18 @@ def test_videos_are_not_taken_for_persons(results):
     assert "do not occur in training" not in text
 
 
-def test_cached_volumes_are_mentioned_only_with_posec3d(results):
-    assert "volumes" in page(results)
-    drawn = CONFIG["variants"]["strong"] | {"source": "drawn"}
-    assert "volumes" not in page(
-        results, CONFIG | {"variants": CONFIG["variants"] | {"strong": drawn}}
-    )
+def test_the_table_says_which_rows_had_cached_heatmaps_and_which_drawn_ones(results):
+    def with_source(source):
+        strong = CONFIG["variants"]["strong"] | {"source": source}
+        return page(results, CONFIG | {"variants": CONFIG["variants"] | {"strong": strong}})
+
+    assert "cached heatmaps of Strong model" in with_source("cached")
+    assert "drawn afterwards" not in with_source("cached")
+    assert "PoseC3D: crops and flips change the key points" in with_source("drawn")
+    assert "cached heatmaps" not in with_source("drawn")
     alone = {"weak": CONFIG["variants"]["weak"]}
     text = page(results, CONFIG | {"variants": alone, "fusions": {}, "claims": []})
-    assert "volumes" not in text
+    assert "PoseC3D" not in text
     assert "## Claims" not in text
     assert "**40" not in text  # alone, a row is best of nothing
 

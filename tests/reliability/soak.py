@@ -109,7 +109,7 @@ class Soak:
         while process.poll() is None and time.monotonic() < ended:
             processes = below(process.pid)
             steps = [(p, c) for p, c in processes if "scripts/" in c and p not in passed]
-            if steps and self.rng.random() < 0.6 / (1 + min(self._kills_at(steps), 8)):
+            if steps and self.rng.random() < 0.6 / (1 + min(self._kills_at(steps), 8) / 4):
                 time.sleep(self.rng.uniform(0, 2.5))
                 self._kill_all(process)
                 return

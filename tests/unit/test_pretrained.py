@@ -319,6 +319,7 @@ def test_training_starts_from_the_checkpoint_and_says_so(tmp_path, layout22, cap
         "pretrained": str(tmp_path / "j.pth"),
         "semantic_weight": 0,
         "network": network,
+        "imbalance": None,
         "augment": {"crop_area": [1.0, 1.0], "flip": 0},
         "training": recipe,
     }

@@ -130,11 +130,14 @@ def cache_rows(path, layout, name, threads=2):
             share = FULL_CLIPS / made["clips"]
             stored = out.stat().st_size
             note = (
-                f"bytes, not seconds; {FULL_CLIPS} such clips: {taken * share:.0f} s "
+                f"{FULL_CLIPS} such clips: {taken * share:.0f} s "
                 f"on {threads} cores, {stored * share / 1e9:.2f} GB"
             )
             what = f"cache of {name}, {layout.name}, {stream}, {size} cells"
-            rows.append(row(what, float(made["dense_bytes"]), float(stored), CACHE_GOAL, note))
+            rows.append(
+                row(what, float(made["dense_bytes"]), float(stored), CACHE_GOAL, note)
+                | {"unit": "bytes"}
+            )
     return rows
 
 

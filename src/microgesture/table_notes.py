@@ -136,7 +136,7 @@ def notes(
     cached = [row.title for row in heatmaps if variants[row.name].get("source") == "cached"]
     if cached:
         listed.append(
-            f"Crops and flips in training change the drawn, cached heatmaps of {'; '.join(cached)}; "
+            f"Crops and flips in training change the cached heatmaps of {'; '.join(cached)}; "
             "the reference changes the key points before drawing, which is not the same."
         )
     if len(cached) < len(heatmaps):

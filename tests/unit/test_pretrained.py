@@ -320,7 +320,6 @@ def test_training_starts_from_the_checkpoint_and_says_so(tmp_path, layout22, cap
         "semantic_weight": 0,
         "imbalance": None,
         "network": network,
-        "imbalance": None,
         "augment": {"crop_area": [1.0, 1.0], "flip": 0},
         "training": recipe,
     }

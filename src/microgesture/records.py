@@ -188,6 +188,8 @@ class Records:
         """Buffer ``number`` of clip ``row``, without a copy."""
         chunk = int(np.searchsorted(self._first, row, side="right")) - 1
         start, end = self._offsets[chunk][row - self._first[chunk] :][:2].tolist()
+        if not 0 <= number < end - start:
+            raise IndexError(f"{self.path}: row {row} has {end - start} blobs, asked for {number}")
         if not self._checked[row]:
             blobs = (self._chunks[chunk][place].as_buffer() for place in range(start, end))
             if blobs_checksum(blobs) != self._blobs_crc32[row]:

@@ -2,6 +2,7 @@
 
 import random
 import re
+from itertools import count
 
 import numpy as np
 import pytest
@@ -22,15 +23,16 @@ STREAM = {"cleaning": CLEANING, "length": None, "max_gap": 3, "on_bad_clip": "st
 
 def records(path):
     opened = Records(path)
-    blobs = [
-        [opened.blob(row, number).to_pybytes() for number in range(blobs_of(opened, row))]
-        for row in range(len(opened))
-    ]
+    blobs = [list(blobs_of(opened, row)) for row in range(len(opened))]
     return opened.metadata, opened.index.to_dict(), blobs
 
 
 def blobs_of(opened, row):
-    return int(opened.index["num_frames"][row]) if "shape" in opened.metadata else 1
+    for number in count():
+        try:
+            yield opened.blob(row, number).to_pybytes()
+        except IndexError:
+            return
 
 
 def store(path):
@@ -104,7 +106,7 @@ def test_no_shortened_file_is_read_as_data(written, tmp_path, name):
 
 def test_a_damaged_clip_of_a_cache_is_named_and_others_are_still_read(written, tmp_path):
     whole = Records(written / "h.arrow")
-    blob = whole.blob(2, 1).to_pybytes()
+    blob = whole.blob(2, 0).to_pybytes()
     content = (written / "h.arrow").read_bytes()
     assert content.count(blob) == 1
     path = tmp_path / "h.arrow"

@@ -7,7 +7,6 @@ Every step is replaced by one that only makes its files, so that Snakemake itsel
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,9 +15,10 @@ from pathlib import Path
 
 import yaml
 
-REPOSITORY = Path(__file__).parent.parent
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from tests.project import copy_repository
+
 VARIANTS, SEEDS = 100, 5
-PARTS = ["Snakefile", "workflow", "scripts", "config", "profiles", "src"]
 MAKE_OUTPUTS = (
     '"for f in {output:q}; do case $f in */figures/data|*/figures/report) mkdir -p $f;;'
     " *) touch $f;; esac; done; : "
@@ -26,12 +26,7 @@ MAKE_OUTPUTS = (
 
 
 def copy_with_empty_steps(folder):
-    for part in PARTS:
-        source = REPOSITORY / part
-        if source.is_dir():
-            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, folder / part)
+    copy_repository(folder)
     for rules in (folder / "workflow/rules").glob("*.smk"):
         text = rules.read_text()
         text = re.sub(r'" ?(?:python|\{params\.launch\}) scripts/', MAKE_OUTPUTS, text)

@@ -32,18 +32,23 @@ COMPARED = [
 """Results that a repeat must give byte for byte: all but what shows times of training."""
 
 
+def copy_repository(folder: Path) -> None:
+    """Copy what the workflow runs from."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in PARTS:
+        source = REPOSITORY / part
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / part)
+
+
 class Project:
     """A copy of the repository with a small config, run as a user runs it."""
 
     def __init__(self, folder: Path, epochs: int = 1) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        for part in PARTS:
-            source = REPOSITORY / part
-            if source.is_dir():
-                shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy(source, folder / part)
+        copy_repository(folder)
         self.config_file = folder / "config/config.yaml"
         self.write(small(yaml.safe_load(self.config_file.read_text()), epochs))
 

@@ -21,7 +21,11 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from microgesture.files import read_json
 from tests.project import Project
+
+EPOCHS = 40
+"""Enough that a training lasts some seconds, and has saved its state when it is killed."""
 
 STAGES = [
     *[
@@ -144,12 +148,12 @@ class Soak:
 
 def soak(folder: Path, kills: int, seed: int) -> tuple[Soak, int, int]:
     """Return what was done, the number of rounds, and the number of files that differ."""
-    undisturbed = Project(folder / "undisturbed", epochs=4)
+    undisturbed = Project(folder / "undisturbed", EPOCHS)
     done = undisturbed.snakemake()
     if done.returncode:
         raise SystemExit(f"the undisturbed run failed:\n{done.stderr[-4000:]}")
     expected = undisturbed.hashes()
-    work = Soak(Project(folder / "disturbed", epochs=4), seed)
+    work = Soak(Project(folder / "disturbed", EPOCHS), seed)
     rounds = mismatches = 0
     while not work.enough(kills):
         shutil.rmtree(work.project.folder / "results", ignore_errors=True)
@@ -159,10 +163,11 @@ def soak(folder: Path, kills: int, seed: int) -> tuple[Soak, int, int]:
             name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)
         )
         rounds, mismatches = rounds + 1, mismatches + len(wrong)
+        for path in (work.project.folder / "results").glob("train/*/*/timing.json"):
+            work.resumes += read_json(path)["resumed"]
         print(f"round {rounds}: {work.count} kills so far, {len(wrong)} of {len(expected)} differ")
         for name in wrong[:10]:
             print(f"  differs: {name}")
-    work.resumes = len(re.findall(r"resumed", work.log.read_text(errors="replace")))
     return work, rounds, mismatches
 
 

@@ -1,4 +1,4 @@
-"""What the two networks share: classification head, semantic head, initial weights."""
+"""What the networks share: classification head, semantic head, initial weights."""
 
 from torch import Tensor, nn
 

@@ -51,11 +51,18 @@ def _files(name: str) -> list[Path]:
 
 
 def code_hash(script: str | Path) -> str:
-    """SHA-256 over the contents of `code_files`, in the order of their names."""
+    """SHA-256 over the names and contents of `code_files`, the same wherever they lie."""
+    named = {_name(path): path for path in code_files(script)}
     digest = hashlib.sha256()
-    for path in sorted(code_files(script), key=lambda path: path.name):
-        digest.update(f"{path.name} {sha256(path)}\n".encode())
+    for name in sorted(named):
+        digest.update(f"{name} {sha256(named[name])}\n".encode())
     return digest.hexdigest()
+
+
+def _name(path: Path) -> str:
+    """Of a module within the package, or of the script; a script may be called like a module."""
+    inside = path.is_relative_to(SOURCE)
+    return f"{PACKAGE}/{path.relative_to(SOURCE).as_posix()}" if inside else path.name
 
 
 def made_by(script: str | Path) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 import ast
+import shutil
 import sys
 
+from microgesture import provenance
 from microgesture.provenance import SOURCE, code_files, made_by
 from tests.conftest import REPOSITORY
 
@@ -35,3 +37,15 @@ def test_what_an_artifact_says_changes_with_the_code(tmp_path):
     script.write_text("import microgesture.temporal\n# edited\n")
     assert made_by(script)["code"] != first["code"]
     assert first["torch"].startswith("2.")
+
+
+def test_the_hash_of_the_code_does_not_say_where_it_lies(tmp_path, monkeypatch):
+    hashes = set()
+    for scripts, package in [("a", "m"), ("z", "n")]:  # before the package's folder, and after it
+        source = shutil.copytree(SOURCE, tmp_path / package / SOURCE.name)
+        monkeypatch.setattr(provenance, "SOURCE", source)
+        (tmp_path / scripts).mkdir()
+        script = tmp_path / scripts / "heatmaps.py"  # called like a module that it imports
+        shutil.copy(REPOSITORY / "scripts/heatmaps.py", script)
+        hashes.add(made_by(script)["code"])
+    assert len(hashes) == 1

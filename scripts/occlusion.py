@@ -1,47 +1,28 @@
 """Record what a trained variant looks at: hide joints for a while and predict again."""
 
-import argparse
-import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from microgesture.errors import run
-from microgesture.files import read_json, write_json
+from microgesture.files import write_json
 from microgesture.occlusion import explain
+from microgesture.probes import probe_step
 from microgesture.progress import progress
-from microgesture.robustness import labelled_tests
-from microgesture.steps import add_record_option, write_record
-from microgesture.variants import choose_device, load_trained
+from microgesture.variants import Trained
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--config", type=json.loads, required=True, help="config slice, as JSON")
-    parser.add_argument("--model", type=Path, required=True, help="checkpoint")
-    parser.add_argument("--skeletons", type=Path, required=True, help="skeleton store")
-    parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
-    parser.add_argument("--folds", type=Path, help="JSON file of folds, under cross-validation")
-    parser.add_argument("--fold", type=int, help="fold to test on, counted from 0")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--threads", type=int, default=1)
-    add_record_option(parser)
-    args = parser.parse_args()
+    probe_step(__file__, __doc__, write_map)
 
-    device = choose_device(args.device, args.threads)
-    trained = load_trained(args.model)
-    trained.model.to(device)
-    folds = read_json(args.folds) if args.folds else None
-    tests = labelled_tests(args.skeletons, trained, folds, args.fold)
-    found = explain(
-        trained, args.skeletons, tests, args.config, lambda rows: progress(rows, "clips")
-    )
-    write_json(args.out, found)
-    folds_file = [args.folds] if args.folds else []
-    write_record(
-        args.record,
-        __file__,
-        config=args.config,
-        inputs=[args.model, args.skeletons, *folds_file],
-        outputs=[args.out],
+
+def write_map(
+    trained: Trained, skeletons: Path, tests: pd.DataFrame, config: Mapping[str, Any], out: Path
+) -> None:
+    write_json(
+        out, explain(trained, skeletons, tests, config, lambda rows: progress(rows, "clips"))
     )
 
 

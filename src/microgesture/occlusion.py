@@ -84,7 +84,7 @@ def explain(
     trained : Trained
     skeletons : Path
     tests : DataFrame
-        See `microgesture.robustness.labelled_tests`.
+        See `microgesture.probes.labelled_tests`.
     config : mapping
         ``clips``: how many are chosen at most (`CLIPS`), see `choose`; those without a visible
         point are left out. ``groups``: see `joint_groups` (``joint``). ``windows``: into how many

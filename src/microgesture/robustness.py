@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from microgesture.errors import InputError
 from microgesture.files import write_text
 from microgesture.metrics import predicted_classes
 from microgesture.perturbation import KINDS, check_level, perturb
 from microgesture.points import ORDERS
 from microgesture.recordings import clip_shares
-from microgesture.store import Clip, iter_store, read_index, read_metadata
+from microgesture.store import Clip, iter_store
 from microgesture.variants import Trained
 
 NONE = "none"
@@ -35,61 +34,6 @@ class Measured:
     clips: int
     top1: float
     mean_class: float
-
-
-def labelled_tests(
-    skeletons: Path, trained: Trained, folds: Mapping[str, Any] | None, fold: int | None
-) -> pd.DataFrame:
-    """The labelled test clips of a store that fits a variant, in file order.
-
-    Parameters
-    ----------
-    skeletons : Path
-    trained : Trained
-    folds : mapping, optional
-        ``folds`` and ``fold_of_subject``; then the clips of ``fold`` are the test clips, whatever
-        split the store gives them.
-    fold : int, optional
-
-    Returns
-    -------
-    DataFrame
-        ``clip_id`` and ``label``, the class id.
-
-    Raises
-    ------
-    InputError
-        When the store holds other points or classes than the variant was trained on, a subject has
-        no fold, or no labelled clip is left.
-
-    """
-    about, names = read_metadata(skeletons), trained.about["classes"]
-    if about["points"] != trained.layout.source or about["classes"] != names:
-        raise InputError(
-            f"{skeletons}: holds {about['points']} and {len(about['classes'])} classes, but "
-            f"{trained.path} was trained on {trained.layout.source} and {len(names)} classes; "
-            "both must be the same, in the same order: give the store that it was trained on"
-        )
-    index = read_index(skeletons)
-    if (folds is None) != (fold is None):
-        raise InputError("--folds and --fold: one is given without the other; give both or neither")
-    if folds is None:
-        chosen = index["split"] == "test"
-        what = "in the split test"
-    else:
-        where = index["subject"].map(folds["fold_of_subject"])
-        if where.isna().any():
-            raise InputError(
-                f"{skeletons}: the subject {index['subject'][where.isna()].iloc[0]!r} is in no "
-                "fold; write the folds again from this store"
-            )
-        chosen = where == fold
-        what = f"in fold {fold} of {folds['folds']}"
-    index = index[chosen & index["label"].notna()]
-    if index.empty:
-        raise InputError(f"{skeletons}: no labelled clip {what}; there is nothing to measure on")
-    ids = {name: number for number, name in enumerate(names)}
-    return index[["clip_id"]].assign(label=index["label"].map(ids)).reset_index(drop=True)
 
 
 def measure(
@@ -109,7 +53,7 @@ def measure(
     trained : Trained
     skeletons : Path
     tests : DataFrame
-        See `labelled_tests`.
+        See `microgesture.probes.labelled_tests`.
     config : mapping
         ``drop``, ``jitter``, ``occlude`` (levels, see `microgesture.perturbation`; any may be
         missing), ``seed`` and ``testing`` (``views`` and ``flip``).

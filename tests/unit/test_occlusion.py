@@ -9,9 +9,9 @@ import pytest
 from microgesture.errors import InputError
 from microgesture.files import read_json
 from microgesture.occlusion import choose, clip_fall, explain, joint_groups, spans
+from microgesture.probes import labelled_tests
 from microgesture.recordings import stream_shares, trained_stream
 from microgesture.records import Records, write_records
-from microgesture.robustness import labelled_tests
 from microgesture.store import write_store
 from microgesture.streams import stream_points
 from microgesture.variants import load_trained

@@ -12,7 +12,8 @@ from microgesture.files import write_json
 from microgesture.layouts import load_layout
 from microgesture.perturbation import KINDS, perturb
 from microgesture.points import KINECT, OPENPOSE
-from microgesture.robustness import accuracies, labelled_tests, measure, write_measured
+from microgesture.probes import labelled_tests
+from microgesture.robustness import accuracies, measure, write_measured
 from microgesture.store import write_store
 from tests.conftest import REPOSITORY, make_clip
 from tests.unit.test_recordings import run_script

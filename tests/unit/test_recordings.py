@@ -31,6 +31,7 @@ from microgesture.store import iter_store, write_store
 from microgesture.streams import build_stream
 from microgesture.variants import is_cached, load_trained
 from tests.conftest import REPOSITORY, make_clip
+from tests.training import CONFIG
 
 REAL = REPOSITORY.parent / "shared/data/openpose_json"
 CLASSES = ["left", "right"]
@@ -38,19 +39,7 @@ LAYOUT = REPOSITORY / "config/layouts/openpose22.yaml"
 CLEANING = {"min_score": 0.05, "max_jump": 1.5}
 HEATMAPS = {"size": 16, "sigma": 0.6, "padding": 0.25}
 TESTING = {"views": 3, "flip": True}
-RECIPE = {
-    "epochs": 10,
-    "batch": 8,
-    "learning_rate": 0.2,
-    "momentum": 0.9,
-    "weight_decay": 0.0003,
-    "max_gradient_norm": 40,
-    "precision": "float32",
-    "sampling": "natural",
-    "label_smoothing": 0.0,
-    "logit_adjustment": 0.0,
-    "balanced_head_epochs": 0,
-}
+RECIPE = {**CONFIG["training"], "learning_rate": 0.2}
 SHARED = {
     "layout": "openpose22",
     "length": 8,

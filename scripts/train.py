@@ -5,7 +5,6 @@ import json
 from contextlib import nullcontext
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from microgesture.checkpoints import TRAINING_FILES, save_training
@@ -14,6 +13,7 @@ from microgesture.distributed import join, last_bits, leave
 from microgesture.errors import run
 from microgesture.files import read_json, sha256
 from microgesture.folds import run_name, use_fold
+from microgesture.label_vectors import read_vectors
 from microgesture.layouts import load_layout
 from microgesture.models import count_parameters
 from microgesture.models.pretrained import load_pretrained
@@ -48,7 +48,7 @@ def main() -> None:
     say = to_stderr if processes.rank == 0 else lambda line: None
     source = open_input(config, layout, args.input.with_suffix(".arrow"))
     fold = use_fold(source.records.index, args.folds, args.fold)
-    vectors = np.load(args.vectors)["vectors"] if args.vectors else None
+    vectors = read_vectors(args.vectors, len(names)) if args.vectors else None
     torch.manual_seed(args.seed)
     size = None if vectors is None else vectors.shape[1]
     model = new_model(config, layout, len(names), size).to(device)

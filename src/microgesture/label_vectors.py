@@ -9,6 +9,8 @@ import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
+from zlib import error as ZlibError
 
 import numpy as np
 
@@ -72,6 +74,36 @@ def label_vectors(class_names: Sequence[str], config: Mapping[str, Any]) -> np.n
         rows.append(np.mean(found, axis=0, dtype=np.float64))
     vectors = np.array(rows)
     return (vectors * math.sqrt(MEAN_SQUARE / np.mean(vectors**2))).astype(np.float32)
+
+
+def read_vectors(path: str | Path, classes: int) -> np.ndarray:
+    """Read the array ``vectors``, float32 (``classes``, D), of an .npz file.
+
+    Raises
+    ------
+    InputError
+        When it is damaged (zip checks each array by its CRC) or has other rows.
+
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            vectors = stored["vectors"]
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        EOFError,
+        NotImplementedError,
+        BadZipFile,
+        ZlibError,
+    ) as e:
+        raise InputError(f"{path}: damaged ({e}); delete it and run again") from None
+    if vectors.ndim != 2 or len(vectors) != classes or vectors.dtype != np.float32:
+        raise InputError(
+            f"{path}: vectors are {vectors.dtype} {vectors.shape}, expected float32 "
+            f"({classes}, D), one a class; delete it and run again"
+        )
+    return vectors
 
 
 def _source(config: Mapping[str, Any]) -> Callable[[Collection[str]], WordVectors]:

@@ -11,6 +11,7 @@ import torch
 from microgesture.cache import build_cache, cached_frames
 from microgesture.checkpoints import load_checkpoint, save_checkpoint
 from microgesture.errors import InputError
+from microgesture.label_vectors import read_vectors
 from microgesture.predictions import read_predictions, write_predictions
 from microgesture.records import Records
 from microgesture.store import iter_store, read_index, read_metadata, write_store
@@ -50,12 +51,17 @@ def checkpoint(path):
     return sorted((name, str(v.dtype), v.tolist()) for name, v in state.items()), about
 
 
+def vectors(path):
+    return read_vectors(path, 5).tolist()
+
+
 READERS = {
     "s.arrow": records,
     "h.arrow": records,
     "c.parquet": store,
     "p.parquet": predictions,
     "m.safetensors": checkpoint,
+    "v.npz": vectors,
 }
 
 
@@ -72,6 +78,7 @@ def written(tmp_path_factory, layout22):
     write_predictions(folder / "p.parquet", names, labels, ["s"] * 7, shares, {"seed": 1})
     state = {"w": torch.arange(12.0).reshape(3, 4), "n": torch.tensor(3), "h": torch.ones(2).half()}
     save_checkpoint(folder / "m.safetensors", state, {"classes": ["a", "b"]})
+    np.savez(folder / "v.npz", vectors=shares[:5].astype(np.float32))
     return folder
 
 

@@ -4,14 +4,14 @@ import argparse
 import json
 from pathlib import Path
 
-from microgesture.errors import run
+from microgesture.errors import InputError, run
 from microgesture.files import sha256
 from microgesture.folds import check_fold, use_fold
 from microgesture.inference import predict
 from microgesture.predictions import write_predictions
 from microgesture.provenance import made_by
 from microgesture.steps import add_record_option, write_record
-from microgesture.variants import choose_device, load_trained, open_input
+from microgesture.variants import choose_device, load_trained, open_prepared
 
 
 def main() -> None:
@@ -30,7 +30,12 @@ def main() -> None:
     trained = load_trained(args.model)
     config = trained.about["config"]
     device = choose_device(args.device, args.threads)
-    source = open_input(config, trained.layout, args.input.with_suffix(".arrow"))
+    source = open_prepared(config, trained.layout, args.input)
+    if (made := source.records.metadata) != (expected := trained.about["preparation"]):
+        raise InputError(
+            f"--input {args.input}: its clips were prepared with {made}, those that {args.model} "
+            f"learned from with {expected}; give what was made with the same settings"
+        )
     check_fold(args.model, trained.about, use_fold(source.records.index, args.folds, args.fold))
     model = trained.model.to(device)
     about = trained.about | {

@@ -8,7 +8,7 @@ from microgesture.errors import run
 from microgesture.evaluation import files_read, parse_config
 from microgesture.files import read_json
 from microgesture.layouts import load_layout
-from microgesture.report.material import load_material
+from microgesture.report.material import load_material, probe_files
 from microgesture.report.page import write_page
 from microgesture.steps import add_record_option, write_record
 
@@ -46,14 +46,15 @@ def main() -> None:
         [load_layout(path) for path in args.layouts],
     )
     write_page(material, args.out, args.figures)
-    patterns = ("robustness/*/*.csv", "occlusion/*/*.json", "figures/*.png", "figures/data/*.png")
+    patterns = ("data_report.md", "figures/*.png", "figures/data/*.png")
     shown = [path for pattern in patterns for path in sorted(args.results.glob(pattern))]
+    probed = probe_files(config, args.results)
     stated = [args.classes, args.summary, args.skeletons, *args.layouts]
     write_record(
         args.record,
         __file__,
         config=config,
-        inputs=[*files_read(config, args.results), *shown, *stated],
+        inputs=[*files_read(config, args.results), *probed, *shown, *stated],
         outputs=[args.out, args.figures],
     )
 

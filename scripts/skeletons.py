@@ -11,7 +11,7 @@ from microgesture.files import sha256, write_json
 from microgesture.progress import progress
 from microgesture.provenance import made_by
 from microgesture.rawfiles import raw_inputs
-from microgesture.readers import point_order, read_clips
+from microgesture.readers import by_video, point_order, read_clips
 from microgesture.steps import add_record_option, write_record
 from microgesture.store import read_index, write_store
 from microgesture.summary import summarise, warnings
@@ -33,7 +33,8 @@ def main() -> None:
     order, source = point_order(args.data), args.data["format"]
     written = write_store(args.out, clips, names, source, on_bad_clip, order=order)
     about = {"config": args.data, "sha256": sha256(args.out), "made_by": made_by(__file__)}
-    summary = {**summarise(read_index(args.out), written, names), **about}
+    counted = summarise(read_index(args.out), written, names, by_video(args.data))
+    summary = {**counted, **about}
     write_json(args.summary, summary)
     for line in warnings(summary):
         print(f"note: {line}", file=sys.stderr)

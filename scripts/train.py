@@ -22,7 +22,7 @@ from microgesture.provenance import made_by
 from microgesture.resume import Keeper, Stopped, resume_key, to_stderr
 from microgesture.steps import add_record_option, write_record
 from microgesture.training import train
-from microgesture.variants import choose_device, choose_precision, new_model, open_input
+from microgesture.variants import choose_device, choose_precision, new_model, open_prepared
 
 
 def main() -> None:
@@ -46,7 +46,7 @@ def main() -> None:
     config, layout, names = args.config, load_layout(args.layout), load_classes(args.classes)
     processes, device = join(choose_device(args.device, args.threads))
     say = to_stderr if processes.rank == 0 else lambda line: None
-    source = open_input(config, layout, args.input.with_suffix(".arrow"))
+    source = open_prepared(config, layout, args.input)
     fold = use_fold(source.records.index, args.folds, args.fold)
     vectors = read_vectors(args.vectors, len(names)) if args.vectors else None
     torch.manual_seed(args.seed)

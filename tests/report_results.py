@@ -203,5 +203,6 @@ def write_occlusion(folder, name, run_name, rng):
             "fall": fall.tolist(),
             "by_class": {f"class {k}": np.roll(fall, 5 * k, axis=0).tolist() for k in range(4)},
             "clips": 8,
+            "clips_by_class": {f"class {k}": 2 for k in range(4)},
         },
     )

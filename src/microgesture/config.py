@@ -61,8 +61,21 @@ def check_config(config: Config, schema: Path, source: str) -> None:
         worse = claim["worse"]
         for row in [claim["better"], *(worse if isinstance(worse, list) else [worse])]:
             _known(source, f"claims[{number}]", row, rows)
+    titles: dict[str, str] = {}
+    for name, row in [*variants.items(), *config["fusions"].items()]:
+        other = titles.setdefault(row["title"], name)
+        if other != name:
+            raise InputError(
+                f"{source}: {other} and {name} have the same title {row['title']!r}; nobody could "
+                "tell their rows apart"
+            )
     if config["submission"] is not None:
         _known(source, "submission", config["submission"], rows)
+    low, high = config["augment"]["crop_area"]
+    if low > high:
+        raise InputError(
+            f"{source}: augment.crop_area is [{low}, {high}]; expected the smaller share first"
+        )
     if config["folds"] is not None and config["submission"] is not None:
         raise InputError(
             f"{source}: folds is {config['folds']} and submission is {config['submission']!r}; a "

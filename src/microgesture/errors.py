@@ -3,6 +3,9 @@
 import sys
 from collections.abc import Callable
 
+AGAIN = "delete it and run snakemake with this file as its target"
+"""What to do about a damaged result; a missing one is not made anew while nothing needs it."""
+
 
 class InputError(Exception):
     """Something a user can mend: a file, a config entry or an option is not as it must be.

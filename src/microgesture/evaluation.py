@@ -155,6 +155,9 @@ class Evaluation:
         cross-validation; None if not recorded.
     folds
         Folds by subject that the predictions were pooled from; None without cross-validation.
+    imbalance
+        How many times fewer training clips were kept of the last class than of the first; None
+        where all were.
     clip_ids
         N names, to find the clips in the skeleton store.
 
@@ -171,6 +174,7 @@ class Evaluation:
     devices: tuple[str, ...]
     train_counts: np.ndarray | None = None
     folds: int | None = None
+    imbalance: float | None = None
     clip_ids: tuple[str, ...] = ()
 
     @property
@@ -294,6 +298,7 @@ def load_evaluation(
         devices=tuple(sorted({run["device"] for run in every if "device" in run})),
         train_counts=None if summary is None else _train_counts(summary, classes, config),
         folds=folds,
+        imbalance=config.get("imbalance"),
         clip_ids=tuple(np.array(first.clip_ids)[known].tolist()),
     )
 

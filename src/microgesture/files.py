@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from microgesture.errors import InputError
+from microgesture.errors import AGAIN, InputError
 
 # What the operating system says when nothing (more) can be written, and what to do about it.
 _REFUSED = {
@@ -134,9 +134,7 @@ def read_json(path: str | Path) -> Any:
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise InputError(
-            f"{path}: not readable as JSON ({error}); delete it and run again"
-        ) from None
+        raise InputError(f"{path}: not readable as JSON ({error}); {AGAIN}") from None
 
 
 def sha256(path: str | Path) -> str:

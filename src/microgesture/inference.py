@@ -50,7 +50,7 @@ def predict(
         [*keys[start : start + batch]] for start in range(0, len(keys), batch)
     ]
     position = {int(row): place for place, row in enumerate(rows)}
-    total: np.ndarray | None = None
+    total = np.zeros((len(rows), model.cls_head.fc_cls.out_features))
     model.eval()
     with closing(Loader(dataset, workers, device)) as loader, torch.inference_mode():
         for samples, batch_rows in loader.batches(groups):
@@ -60,12 +60,8 @@ def predict(
                 with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
                     logits = model(inputs)
                 shares = functional.softmax(logits.double(), dim=1).cpu().numpy()
-                if total is None:
-                    total = np.zeros((len(rows), shares.shape[1]))
                 np.add.at(total, [position[int(row)] for row in batch_rows], shares)
             progress(len(samples))
-    if total is None:
-        raise ValueError("no rows to predict")
     return (total / total.sum(axis=1, keepdims=True)).astype(np.float32)
 
 

@@ -14,7 +14,7 @@ from zlib import error as ZlibError
 
 import numpy as np
 
-from microgesture.errors import InputError
+from microgesture.errors import AGAIN, InputError
 
 # Words that join the others and say nothing about the movement.
 STOP_WORDS = frozenset({"a", "an", "and", "of", "or", "the", "to", "with"})
@@ -97,11 +97,11 @@ def read_vectors(path: str | Path, classes: int) -> np.ndarray:
         BadZipFile,
         ZlibError,
     ) as e:
-        raise InputError(f"{path}: damaged ({e}); delete it and run again") from None
+        raise InputError(f"{path}: damaged ({e}); {AGAIN}") from None
     if vectors.ndim != 2 or len(vectors) != classes or vectors.dtype != np.float32:
         raise InputError(
             f"{path}: vectors are {vectors.dtype} {vectors.shape}, expected float32 "
-            f"({classes}, D), one a class; delete it and run again"
+            f"({classes}, D), one a class; {AGAIN}"
         )
     return vectors
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from microgesture.errors import InputError
-from microgesture.files import read_json
+from microgesture.folds import check_fold, use_fold
 from microgesture.steps import add_record_option, write_record
 from microgesture.store import read_index, read_metadata
 from microgesture.variants import Trained, choose_device, load_trained
@@ -50,25 +50,26 @@ def probe_step(script: str, description: str | None, probe: Probe) -> None:
     device = choose_device(args.device, args.threads)
     trained = load_trained(args.model)
     trained.model.to(device)
-    folds = read_json(args.folds) if args.folds else None
-    tests = labelled_tests(args.skeletons, trained, folds, args.fold)
+    tests = labelled_tests(args.skeletons, trained, args.folds, args.fold)
     probe(trained, args.skeletons, tests, args.config, args.out)
     inputs = [args.model, args.skeletons, *([args.folds] if args.folds else [])]
     write_record(args.record, script, config=args.config, inputs=inputs, outputs=[args.out])
 
 
 def labelled_tests(
-    skeletons: Path, trained: Trained, folds: Mapping[str, Any] | None, fold: int | None
+    skeletons: Path, trained: Trained, folds: Path | None = None, fold: int | None = None
 ) -> pd.DataFrame:
     """The labelled test clips of a store that fits a variant, in file order.
+
+    Where no test clip has a label these are the validation clips, as in the ablation table.
 
     Parameters
     ----------
     skeletons : Path
     trained : Trained
-    folds : mapping, optional
-        ``folds`` and ``fold_of_subject``; then the clips of ``fold`` are the test clips, whatever
-        split the store gives them.
+    folds : Path, optional
+        File of folds; then the clips of ``fold`` are the test clips, whatever split the store
+        gives them.
     fold : int, optional
 
     Returns
@@ -79,8 +80,8 @@ def labelled_tests(
     Raises
     ------
     InputError
-        When the store holds other points or classes than the variant was trained on, a subject has
-        no fold, or no labelled clip is left.
+        When the store holds other points or classes than the variant was trained on, the fold is
+        not the one it was trained with, or no labelled clip is left.
 
     """
     about, names = read_metadata(skeletons), trained.about["classes"]
@@ -91,22 +92,16 @@ def labelled_tests(
             "both must be the same, in the same order: give the store that it was trained on"
         )
     index = read_index(skeletons)
-    if (folds is None) != (fold is None):
-        raise InputError("--folds and --fold: one is given without the other; give both or neither")
-    if folds is None:
-        chosen = index["split"] == "test"
-        what = "in the split test"
-    else:
-        where = index["subject"].map(folds["fold_of_subject"])
-        if where.isna().any():
-            raise InputError(
-                f"{skeletons}: the subject {index['subject'][where.isna()].iloc[0]!r} is in no "
-                "fold; write the folds again from this store"
-            )
-        chosen = where == fold
-        what = f"in fold {fold} of {folds['folds']}"
-    index = index[chosen & index["label"].notna()]
-    if index.empty:
-        raise InputError(f"{skeletons}: no labelled clip {what}; there is nothing to measure on")
+    check_fold(Path(trained.path), trained.about, use_fold(index, folds, fold))
+    labelled = index[index["label"].notna()]
     ids = {name: number for number, name in enumerate(names)}
-    return index[["clip_id"]].assign(label=index["label"].map(ids)).reset_index(drop=True)
+    # a fold's validation clips are another's test clips
+    for split in ("test",) if folds else ("test", "val"):
+        tests = labelled[labelled["split"] == split]
+        if len(tests):
+            labels = tests["label"].map(ids)
+            return tests[["clip_id"]].assign(label=labels).reset_index(drop=True)
+    where = f"fold {fold} of {folds}" if folds else "the splits test and val"
+    raise InputError(
+        f"{skeletons}: no labelled clip in {where}; set robustness and explain to null"
+    )

@@ -11,7 +11,7 @@ from microgesture.files import sha256
 
 PACKAGE = "microgesture"
 SOURCE = Path(__file__).parent
-PACKAGES = ("numpy", "pyarrow", "torch")
+PACKAGES = ("numba", "numpy", "pyarrow", "torch")
 
 
 def code_files(script: str | Path) -> list[Path]:

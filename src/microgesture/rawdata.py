@@ -92,7 +92,7 @@ def raw_files(data: Mapping[str, Any]) -> list[str]:
     if "path" in data:
         return [data["path"], *tables]
     patterns = {
-        "miga2025": ["[0-9]*_*.*"],
+        "miga2025": ["[!._]*_openpose.xlsx", "[!._]*_label.csv"],
         "release2023": ["*_data.npy", "*_label.pkl"],
         "smg": ["*_skeleton.csv", "*_data.csv", "*_finelabels.csv"],
     }

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from microgesture.errors import InputError
+from microgesture.errors import AGAIN, InputError
 from microgesture.files import atomic_path
 from microgesture.footers import ARROW, footer_fits, seal_footer
 
@@ -34,7 +34,6 @@ INDEX_FIELDS = [
 INDEX_NAMES = [field.name for field in INDEX_FIELDS]
 CHECKSUMS = [pa.field("index_crc32", pa.uint32()), pa.field("blobs_crc32", pa.uint32())]
 SCHEMA = pa.schema([*INDEX_FIELDS, *CHECKSUMS, pa.field("blobs", pa.list_(pa.large_binary()))])
-AGAIN = "delete it and run again"
 
 
 def index_checksum(row: int, entry: Iterable[Any]) -> int:

@@ -117,7 +117,7 @@ class Keeper:
         self.path = folder / f"{variant}-{run}-{key}.ckpt"
         self.signalled = 0
         self._names = re.compile(
-            rf"\.?{re.escape(f'{variant}-{run}-')}[0-9a-f]{{{KEY_DIGITS}}}(\.partial-\d+)?\.ckpt"
+            rf"\.?{re.escape(f'{variant}-{run}-')}[0-9a-f]{{{KEY_DIGITS}}}(\.partial-[^.]+)?\.ckpt"
         )
         self._every, self._say = every, say
         self._saved, self._cost = time.monotonic(), 0.0

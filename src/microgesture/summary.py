@@ -12,7 +12,9 @@ from microgesture.store import SPLITS, Written
 SWAPPED_SHARE = 0.05
 
 
-def summarise(index: pd.DataFrame, written: Written, class_names: list[str]) -> dict[str, Any]:
+def summarise(
+    index: pd.DataFrame, written: Written, class_names: list[str], by_video: bool = False
+) -> dict[str, Any]:
     """Count clips, frames and subjects of each split, and name subjects that occur in two.
 
     Parameters
@@ -23,6 +25,8 @@ def summarise(index: pd.DataFrame, written: Written, class_names: list[str]) -> 
         What `microgesture.store.write_store` returned.
     class_names
         K names in id order.
+    by_video
+        Whether the data do not say who is in which video (`microgesture.readers.by_video`).
 
     Returns
     -------
@@ -30,7 +34,7 @@ def summarise(index: pd.DataFrame, written: Written, class_names: list[str]) -> 
         ``splits``: for each split ``clips``, ``frames``, ``mean_frames``, ``subjects``,
         ``labelled_share`` (0 to 1) and ``clips_per_class`` (every class, 0 included);
         ``subject_overlap``: for each pair of splits that shares subjects, which;
-        ``subject_is_video``: whether every subject is just the first part of the clip id;
+        ``subject_is_video``: ``by_video``;
         ``right_of_frame_share``: visible points with x > width;
         ``skipped``: id, split, place and reason of each.
 
@@ -47,9 +51,7 @@ def summarise(index: pd.DataFrame, written: Written, class_names: list[str]) -> 
         "frames": int(index.num_frames.sum()),
         "splits": {s: _split(index[index.split == s], subjects[s], class_names) for s in SPLITS},
         "subject_overlap": {pair: shared for pair, shared in overlap.items() if shared},
-        "subject_is_video": bool(
-            (index.clip_id.str.rsplit("_", n=1).str[0] == index.subject).all()
-        ),
+        "subject_is_video": by_video,
         "right_of_frame_share": round(written.right_of_frame / max(written.visible, 1), 5),
         "skipped_clips": len(written.skipped),
         "skipped": [asdict(bad) for bad in written.skipped],

@@ -91,6 +91,8 @@ def tail_legend(evaluation: Evaluation) -> str:
             for name, group in evaluation.groups.items()
         ]
         of = "clips of all folds" if evaluation.folds else "training clips"
+        if evaluation.imbalance:
+            of += ", thinned"
         text.append(
             f"Classes by their {of}: {'; '.join(sizes)}. Head: the most frequent classes that hold "
             f"at least {HEAD_SHARE:.0%} of them; tail: the rarest that together hold at most "
@@ -117,6 +119,12 @@ def notes(
     else:
         listed.append(
             f"Mean ± sample standard deviation over {len(evaluation.seeds)} seeds, in percent."
+        )
+    if evaluation.imbalance:
+        listed.append(
+            "**Training clips were thinned to a long tail, "
+            f"{evaluation.imbalance:g} times fewer of the last class than of the first**; "
+            "validation and test clips were not."
         )
     listed += _overlap_notes(evaluation, summary)
     listed.append(

@@ -36,6 +36,23 @@ def open_input(config: Mapping[str, Any], layout: Layout, path: Path) -> Input:
     return DrawnInput(path, layout, config["stream"], config["heatmaps"], config["input_size"])
 
 
+def open_prepared(config: Mapping[str, Any], layout: Layout, manifest: Path) -> Input:
+    """The variant's input, by the manifest beside it.
+
+    Raises
+    ------
+    InputError
+        When it is no manifest, or not there, or its clips are of another layout.
+
+    """
+    if manifest.suffix != ".json" or not manifest.is_file():
+        raise InputError(f"--input {manifest}: expected the manifest (.json) of a stream or cache")
+    source = open_input(config, layout, manifest.with_suffix(".arrow"))
+    if (made := source.records.metadata["layout"]) != layout.name:
+        raise InputError(f"--input {manifest}: holds layout {made}, expected {layout.name}")
+    return source
+
+
 def is_cached(config: Mapping[str, Any]) -> bool:
     """Whether a variant reads a heatmap cache, and not a stream file."""
     return config["model"] == "posec3d" and config.get("source", "cached") == "cached"
@@ -118,6 +135,8 @@ def choose_device(name: str, threads: int) -> torch.device:
     # what CUDA's matrix products need to repeat themselves; read when the GPU is first used
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
+    # nothing here reads memory that was not written, and filling it takes a part of every step
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("--device cuda: torch sees no GPU; use --device auto or cpu")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

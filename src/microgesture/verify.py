@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from microgesture import steps
-from microgesture.errors import InputError
+from microgesture.errors import AGAIN, InputError
 from microgesture.files import read_json, sha256
 from microgesture.provenance import code_hash
 from microgesture.rawfiles import frames_entry
@@ -132,7 +132,7 @@ def _read(folder: Path, name: str, findings: list[Finding]) -> Record:
     file = f"{steps.FOLDER}/{name}"
 
     def refused(found: str, expected: str) -> Record:
-        advice = "restore it, or delete it and run the workflow again"
+        advice = f"restore it, or {AGAIN}"
         findings.append(Finding("record", name, file, expected, found, advice))
         return {}
 
@@ -249,7 +249,7 @@ def _step_findings(
     for file, about in record["outputs"].items():
         found = hashes["outputs", file]
         if found != about["sha256"]:
-            advice = "delete it and run the workflow again"
+            advice = AGAIN
             yield Finding("output", name, file, about["sha256"], found, advice)
 
 
@@ -307,7 +307,7 @@ def _stated_findings(name: str, record: Record, file: str, results: Path) -> Ite
     for key in ("config", "seed"):
         ours, theirs = record[key], stated.get(key)
         if ours is not None and isinstance(theirs, type(ours)) and ours != theirs:
-            advice = "delete it and run the workflow again"
+            advice = AGAIN
             yield Finding("config", name, file, f"{key} {ours}", str(theirs), advice)
 
 

@@ -95,7 +95,7 @@ def start(gpus: int = 2) -> None:
         (FOLDER / name).mkdir()
     ETC.mkdir(exist_ok=True)
     for path in ETC.glob("*.conf"):
-        path.rename(FOLDER / "before" / path.name)
+        shutil.move(path, FOLDER / "before" / path.name)  # maybe on another file system
     try:
         _write_configuration(gpus)
         _start_daemons()
@@ -188,7 +188,7 @@ def stop() -> None:
     for name in ("slurm.conf", "gres.conf"):
         (ETC / name).unlink(missing_ok=True)
     for path in (FOLDER / "before").glob("*.conf"):
-        path.rename(ETC / path.name)
+        shutil.move(path, ETC / path.name)
     shutil.rmtree(FOLDER)
 
 

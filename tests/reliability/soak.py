@@ -1,6 +1,6 @@
 """Kill the workflow at random moments, run it again, and compare with an undisturbed run.
 
-    python tests/reliability/soak.py --kills 100
+    python -m tests.reliability.soak --kills 100
 
 A round starts from nothing and is killed again and again, with everything it started, until it is
 through; rounds follow until there were enough kills and every stage was hit. Each round must end

@@ -63,6 +63,12 @@ def edited(config, place, value):
             "input_size 99 is larger than heatmaps",
         ),
         (["folds"], 5, "set one of both to null"),
+        (["augment", "crop_area"], [1, 0.56], r"crop_area is \[1, 0.56\]; expected the smaller"),
+        (
+            ["fusions", "fused", "title"],
+            "ST-GCN, 22 points, align",
+            "stgcn22_align and fused have the same title",
+        ),
         (["variants", "joint22_align", "cleaning"], "none", "expected one of standard"),
         (["variants", "stgcn22_align", "stream"], "limb", "'limb' is not one of"),
         (["fusions", "fused", "weights"], "validation", "give every member a weight, or list"),

@@ -50,7 +50,7 @@ def correct():
     return clips
 
 
-def findings(clips, layout, skipped=(), names=NAMES):
+def findings(clips, layout, skipped=(), names=NAMES, by_video=False):
     rows = [
         {**{key: getattr(clip, key) for key in
             ("clip_id", "label", "subject", "split", "fps", "height", "width")},
@@ -58,7 +58,7 @@ def findings(clips, layout, skipped=(), names=NAMES):
         for clip in clips
     ]  # fmt: skip
     index = pd.DataFrame(rows)
-    summary = summarise(index, Written(skipped=list(skipped)), names)
+    summary = summarise(index, Written(skipped=list(skipped)), names, by_video)
     return find_faults(index, scan(clips, layout), layout, summary)
 
 
@@ -116,7 +116,6 @@ FAULTS = {
     "duplicate_ids": lambda clips: [*clips, person("val0_0", "wave", "val-0", "val", seed=99)],
     "copies": lambda clips: [*clips, replace(clips[0], clip_id="again_1")],
     "subject_overlap": lambda clips: [*clips, person("x_0", "nod", "train-0", "test", seed=99)],
-    "subject_is_video": lambda c: [replace(one, subject=one.clip_id[:-2]) for one in c],
     "unlabelled": lambda clips: [
         replace(clip, label=None) if clip.split == "test" else clip for clip in clips
     ],
@@ -142,6 +141,11 @@ def test_a_fault_gives_its_warning_and_no_other(kind, layout41):
     assert [one.kind for one in found] == [kind], [one.line for one in found]
     assert "\n" not in found[0].line and found[0].do
     assert WHERE.get(kind, "") in found[0].line
+
+
+def test_videos_taken_for_people_are_told(layout22):
+    kinds = [one.kind for one in findings(correct(), layout22, by_video=True)]
+    assert kinds == ["subject_is_video"]
 
 
 def test_skipped_clips_are_counted(layout22):

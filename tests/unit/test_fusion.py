@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 
 from microgesture.calibration import negative_log_likelihood
 from microgesture.errors import InputError
-from microgesture.fusion import fit_weights, fuse, fuse_files, parse_recipe
+from microgesture.fusion import check_same_clips, fit_weights, fuse_files, parse_recipe
 from microgesture.predictions import read_predictions, write_predictions
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "fuse.py"
@@ -28,16 +28,32 @@ def store(path, probabilities, ids=IDS, labels=(0, 1, None), subjects=("s", "s",
     return read_predictions(path)
 
 
-def test_the_default_is_the_plain_mean(tmp_path):
-    members = [store(tmp_path / "j", JOINT), store(tmp_path / "l", LIMB)]
-    np.testing.assert_allclose(fuse(members), [[0.75, 0.25], [0.5, 0.5], [0.75, 0.25]], atol=1e-7)
+def joint_and_limb(folder, weights=None, other=None):
+    """Test file of joint and limb fused; ``other`` changes the limb's."""
+    names = ["joint", "limb"]
+    members = dict(zip(names, weights or (1, 1), strict=True))
+    changes = [{"probabilities": JOINT}, {"probabilities": LIMB} | (other or {})]
+    files = {"val": [], "test": []}
+    for split, paths in files.items():
+        for name, change in zip(names, changes, strict=True):
+            path = folder / f"{name}-{split}.parquet"
+            store(path, **change, split=split, config={"variant": name})
+            paths.append(path)
+    out = folder / "out.parquet"
+    fuse_files(recipe(members), files["val"], files["test"], folder / "val.parquet", out)
+    return read_predictions(out).probabilities
+
+
+def test_one_to_one_is_the_plain_mean(tmp_path):
+    np.testing.assert_allclose(
+        joint_and_limb(tmp_path), [[0.75, 0.25], [0.5, 0.5], [0.75, 0.25]], atol=1e-7
+    )
 
 
 def test_weights_count_in_proportion(tmp_path):
-    members = [store(tmp_path / "j", JOINT), store(tmp_path / "l", LIMB)]
-    fused = fuse(members, [3, 1])
-    np.testing.assert_allclose(fused, (3 * JOINT + LIMB) / 4, atol=1e-7)
-    np.testing.assert_array_equal(fused, fuse(members, [0.75, 0.25]))
+    threefold = joint_and_limb(tmp_path, [3, 1])
+    np.testing.assert_allclose(threefold, (3 * JOINT + LIMB) / 4, atol=1e-7)
+    np.testing.assert_array_equal(threefold, joint_and_limb(tmp_path, [0.75, 0.25]))
 
 
 @pytest.mark.parametrize(
@@ -51,14 +67,12 @@ def test_weights_count_in_proportion(tmp_path):
     ],
 )
 def test_files_that_do_not_match_are_refused_by_name(tmp_path, change, message):
-    first = store(tmp_path / "joint.parquet", JOINT)
-    other = store(tmp_path / "limb.parquet", **({"probabilities": LIMB} | change))
     with pytest.raises(InputError) as caught:
-        fuse([first, other])
+        joint_and_limb(tmp_path, other=change)
     text = str(caught.value)
     assert message in text
-    assert "joint.parquet" in text
-    assert "limb.parquet" in text
+    assert "joint-val.parquet" in text
+    assert "limb-val.parquet" in text
 
 
 def test_a_missing_clip_is_refused_and_a_long_list_is_cut(tmp_path):
@@ -67,14 +81,20 @@ def test_a_missing_clip_is_refused_and_a_long_list_is_cut(tmp_path):
     first = store(tmp_path / "j", even, ids, [0] * 20, ["s"] * 20)
     other = store(tmp_path / "l", even[:10], ids[:10], [0] * 10, ["s"] * 10)
     with pytest.raises(InputError, match="lacks c10, c11, c12, c13, c14 and 5 more and has none"):
-        fuse([first, other])
+        check_same_clips(first, other)
 
 
 @pytest.mark.parametrize("weight", [0, -1, float("nan"), float("inf")])
-def test_a_weight_must_be_a_positive_number(tmp_path, weight):
-    members = [store(tmp_path / "j", JOINT), store(tmp_path / "l", LIMB)]
+def test_a_weight_must_be_a_positive_number(weight):
     with pytest.raises(InputError, match="expected a positive number"):
-        fuse(members, [1, weight])
+        recipe({"joint": 1, "limb": weight})
+
+
+def test_members_that_are_almost_equal_and_almost_sure_do_not_stop_a_run():
+    labels = np.zeros(4, int)
+    members = [np.tile([1 - p, p], (4, 1)) for p in (1e-6, 6e-6)]
+    weights = fit_weights(members, labels)
+    assert weights[0] > weights[1] > 0 and weights.sum() == pytest.approx(1)
 
 
 def recipe(members, weights="validation", temperature=False):

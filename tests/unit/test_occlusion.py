@@ -31,7 +31,7 @@ def store(tmp_path_factory, layout22):
 
 
 def explained(store, model, config=SMALL):
-    return explain(model, store, labelled_tests(store, model, None, None), config)
+    return explain(model, store, labelled_tests(store, model), config)
 
 
 def test_the_whole_fall_is_at_the_joint_that_the_model_looks_at(store, layout22):

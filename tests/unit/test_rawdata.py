@@ -1,5 +1,7 @@
 """Telling a format by what lies there, and noticing when it changes."""
 
+from pathlib import Path
+
 import pytest
 
 from microgesture.errors import InputError
@@ -77,6 +79,17 @@ def test_what_is_read_is_an_input_or_in_the_digest(tmp_path, name):
     else:
         assert set(files) == {*expected, "s.csv"}
         assert frames_digest(data) is None
+
+
+def test_videos_are_inputs_whatever_their_names(tmp_path):
+    data = formats.write_miga2025(tmp_path, formats.some_clips(NAMES))
+    before = raw_files(data)
+    sheet = Path(next(path for path in before if path.endswith("_openpose.xlsx")))
+    video, name = sheet.parent, sheet.parent.name
+    for path in video.iterdir():
+        path.rename(video / path.name.replace(name, "v02"))
+    video.rename(video.with_name("v02"))
+    assert len(raw_files(data)) == len(before)
 
 
 def test_a_frame_more_or_of_another_size_changes_the_digest(tmp_path):

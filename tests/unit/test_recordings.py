@@ -140,6 +140,23 @@ def predicted(models, arrays, **options):
     return list(predict_recordings(models, {n: n for n in arrays}, arrays.__getitem__, **options))
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("stgcn_crop-points.json", "its clips were prepared with"),
+        ("stgcn_align-points.arrow", "expected the manifest"),
+        ("nothing.json", "expected the manifest"),
+    ],
+)
+def test_clips_prepared_otherwise_are_not_predicted(project, given, said, tmp_path, capsys):
+    model = project[0] / "stgcn_align/model.safetensors"
+    options = ["--config", json.dumps(TESTING), "--model", model, "--input", project[0] / given]
+    with pytest.raises(SystemExit):
+        run_script("predict", *options, "--out", tmp_path)
+    assert f"error: --input {project[0] / given}: {said}" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_new_recording_gets_the_probabilities_that_the_workflow_gives(project, name):
     expected = read_predictions(project[0] / name / "test.parquet")

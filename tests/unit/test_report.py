@@ -190,7 +190,7 @@ def test_a_faultless_row_has_no_mistakes(material, tmp_path):
 
 
 def test_what_is_asked_for_and_missing_is_named(made):
-    with pytest.raises(InputError, match="limb41: has no file of any run"):
+    with pytest.raises(InputError, match=r"limb41/seed0\.json: is not there"):
         read(made, explain={"variants": ["limb41"], "clips": 8})
 
 
@@ -222,7 +222,7 @@ def test_folds_are_said_and_all_their_runs_read(tmp_path):
     runs = [f"seed{seed}-fold{fold}" for seed in (0, 1) for fold in range(3)]
     assert list(material.runs["stgcn22"]) == runs
     assert sorted(material.robustness.run.unique()) == runs
-    assert material.occlusion["stgcn22"].runs == 6
+    assert material.occlusion["stgcn22"].runs == 3  # of the first seed
     assert "3, by subject" in repeat_section(material, tmp_path).body
 
 
@@ -286,28 +286,47 @@ def test_occlusion_is_the_mean_over_clips_of_all_runs(made, tmp_path):
     for seed, value, clips in ((0, 0.1, 10), (1, 0.4, 30)):
         content = {"joints": ["hands", "head"], "windows": [[0, 0.5], [0.5, 1]], "clips": clips}
         content |= {"fall": [[value, 0], [0, 0]], "by_class": {"rest": [[value, 0], [0, 0]]}}
-        files.append((f"seed{seed}", tmp_path / f"{seed}.json"))
-        write_json(files[-1][1], content)
+        content |= {"clips_by_class": {"rest": 9 if seed else 1}}
+        if seed:
+            content["by_class"]["wave"] = [[0, value], [0, 0]]
+            content["clips_by_class"]["wave"] = 21
+        files.append(tmp_path / f"{seed}.json")
+        write_json(files[-1], content)
     seen = mean_occlusion(files)
     assert seen.fall[0, 0] == pytest.approx((10 * 0.1 + 30 * 0.4) / 40)
+    assert list(seen.by_class) == ["wave", "rest"]  # most clips first, of whatever run
+    assert seen.by_class["rest"][0, 0] == pytest.approx((1 * 0.1 + 9 * 0.4) / 10)
     # parts of the body are no layout's joints: a map, but no body
     assert layout_of(seen, [load_layout(path) for path in made["layouts"]]) is None
     plot_occlusion(seen, None, None, tmp_path / "map.png")
     assert (tmp_path / "map.png").stat().st_size > 5000
-    write_json(files[1][1], content | {"joints": ["head"], "fall": [[0, 0]]})
+    write_json(files[1], content | {"joints": ["head"], "fall": [[0, 0]]})
     with pytest.raises(InputError, match=r"1\.json: hides 1 joints"):
         mean_occlusion(files)
 
 
 def test_robustness_files_are_checked(made, tmp_path):
     (tmp_path / "robustness/stgcn22").mkdir(parents=True)
+    config = made["config"] | {"seeds": [0], "variants": {"stgcn22": {}}, "explain": None}
     path = tmp_path / "robustness/stgcn22/seed0.csv"
     path.write_text("kind,level,clips,top1,mean_class\ndrop,0.1,5,0.5,0.5\n")
     with pytest.raises(InputError, match="0 rows of kind none"):
-        read_robustness(made["config"], tmp_path, ["seed0"])
+        read_robustness(config, tmp_path)
     path.write_text("kind,level\nnone,0\n")
     with pytest.raises(InputError, match="has the columns kind, level and 1 rows"):
-        read_robustness(made["config"], tmp_path, ["seed0"])
+        read_robustness(config, tmp_path)
+
+
+def test_files_of_runs_that_are_no_longer_probed_are_left_aside(tmp_path):
+    config = make_config(("stgcn22",), seeds=(1, 0))  # files of both seeds lie there
+    config["robustness"] = config["robustness"] | {"runs": "first"}
+    made = make_results(tmp_path, SMALL, config, clips=(30, 30), people=4)
+    material = read(made)
+    assert material.robustness.run.unique().tolist() == ["seed0"]
+    assert material.occlusion["stgcn22"].runs == 1
+    (tmp_path / "robustness/stgcn22/seed0.csv").unlink()
+    with pytest.raises(InputError, match=r"seed0\.csv: is not there; run the step"):
+        read(made)
 
 
 def test_a_strip_is_drawn_where_nobody_is_found(tmp_path, layout22):

@@ -11,7 +11,7 @@ import pytest
 import torch
 import yaml
 
-from microgesture.files import read_json, write_json
+from microgesture.files import atomic_path, read_json, write_json
 from microgesture.folds import make_folds
 from microgesture.predictions import read_predictions
 from microgesture.resume import Keeper, read_state, resume_key, write_state
@@ -161,8 +161,11 @@ def test_every_difference_changes_the_key():
 def test_only_what_belongs_to_the_run_is_removed(tmp_path):
     key = "0123456789abcdef"
     keeper = Keeper(tmp_path, "tiny", "seed0", key)
+    with atomic_path(tmp_path / f"tiny-seed0-{key}.ckpt") as path:
+        torn = path.name.replace(str(os.getpid()), "77")  # of a process that was killed
+        path.touch()
     keeper.save({"epoch": 1}, {"a": torch.arange(3)})
-    own = [f"tiny-seed0-{'f' * 16}.ckpt", f".tiny-seed0-{key}.partial-77.ckpt"]
+    own = [f"tiny-seed0-{'f' * 16}.ckpt", torn]
     others = [f"tiny-seed0-fold1-{key}.ckpt", f"tiny-seed01-{key}.ckpt", f"a-tiny-seed0-{key}.ckpt"]
     for name in own + others:
         (tmp_path / name).write_bytes(b"")

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from microgesture.checkpoints import load_checkpoint, save_checkpoint
 from microgesture.errors import InputError
-from microgesture.files import write_json
+from microgesture.files import sha256, write_json
 from microgesture.layouts import load_layout
 from microgesture.perturbation import KINDS, perturb
 from microgesture.points import KINECT, OPENPOSE
@@ -34,12 +35,12 @@ def stored(tmp_path_factory, layout22):
 
 
 def measured(stored, model, config=CONFIG):
-    tests = labelled_tests(stored[0], model, None, None)
+    tests = labelled_tests(stored[0], model)
     return list(measure(model, stored[0], tests, config))
 
 
 def test_the_labelled_clips_of_the_split_test_are_measured(stored, layout22):
-    tests = labelled_tests(stored[0], watcher(layout22, JOINT), None, None)
+    tests = labelled_tests(stored[0], watcher(layout22, JOINT))
     assert tests["clip_id"].tolist() == [clip.clip_id for clip in stored[1]]
     assert tests["label"].tolist() == [0, 1] * 15
 
@@ -84,16 +85,24 @@ def test_another_seed_is_another_damage(stored, layout22):
     assert measured(stored, model, config) != measured(stored, model, {**config, "seed": 1})
 
 
-def test_folds_choose_the_test_clips(stored, layout22):
-    model = watcher(layout22, JOINT)
-    folds = {"folds": 2, "fold_of_subject": {"s0": 0, "s1": 1, "s2": 0}}
-    chosen = labelled_tests(stored[0], model, folds, 1)
+def write_folds(path, **fold_of):
+    content = {"folds": 3, "fold_of_subject": fold_of, "validation": [1, 2, 0]}
+    write_json(path, content)
+    return {"folds": sha256(path)}
+
+
+def test_folds_choose_the_test_clips(stored, layout22, tmp_path):
+    model, path = watcher(layout22, JOINT), tmp_path / "folds.json"
+    about = write_folds(path, s0=0, s1=1, s2=0)
+    trained = [replace(model, about={**model.about, **about, "fold": fold}) for fold in range(3)]
+    chosen = labelled_tests(stored[0], trained[1], path, 1)
     assert chosen["clip_id"].tolist() == [c.clip_id for c in stored[1] if c.subject == "s1"] + ["a"]
-    with pytest.raises(InputError, match="no labelled clip in fold 2 of 2"):
-        labelled_tests(stored[0], model, folds, 2)
-    del folds["fold_of_subject"]["s2"]
-    with pytest.raises(InputError, match="the subject 's2' is in no fold"):
-        labelled_tests(stored[0], model, folds, 1)
+    with pytest.raises(InputError, match="no labelled clip in fold 2 of"):
+        labelled_tests(stored[0], trained[2], path, 2)
+    # what it learned from is never measured on
+    for one, *fold in ((trained[0], path, 1), (trained[1],), (model, path, 1)):
+        with pytest.raises(InputError, match="its test clips may be among those it learned from"):
+            labelled_tests(stored[0], one, *fold)
     with pytest.raises(InputError, match="--folds and --fold"):
         labelled_tests(stored[0], model, None, 1)
 
@@ -101,10 +110,17 @@ def test_folds_choose_the_test_clips(stored, layout22):
 def test_a_store_of_other_classes_or_without_labels_is_refused(stored, layout22, tmp_path):
     model = watcher(layout22, JOINT, classes=CLASSES[::-1])
     with pytest.raises(InputError, match="both must be the same, in the same order"):
-        labelled_tests(stored[0], model, None, None)
-    write_store(tmp_path / "s.parquet", [make_clip(split="val")], CLASSES, "test")
-    with pytest.raises(InputError, match="no labelled clip in the split test"):
-        labelled_tests(tmp_path / "s.parquet", watcher(layout22, JOINT), None, None)
+        labelled_tests(stored[0], model)
+    write_store(tmp_path / "s.parquet", [make_clip(split="train")], CLASSES, "test")
+    with pytest.raises(InputError, match="no labelled clip in the splits test and val"):
+        labelled_tests(tmp_path / "s.parquet", watcher(layout22, JOINT))
+
+
+def test_validation_clips_are_measured_where_no_test_clip_has_a_label(layout22, tmp_path):
+    clips = [make_clip("t", split="test", label=None), make_clip("v", split="val", label="right")]
+    write_store(tmp_path / "s.parquet", clips, CLASSES, "test")
+    chosen = labelled_tests(tmp_path / "s.parquet", watcher(layout22, JOINT))
+    assert chosen.to_numpy().tolist() == [["v", 1]]
 
 
 def test_a_store_of_kinect_points_is_measured(layout22, tmp_path):
@@ -124,7 +140,7 @@ def test_a_store_of_kinect_points_is_measured(layout22, tmp_path):
     with pytest.raises(
         InputError, match=r"holds kinect25-v1 and 2 classes, but model\.safetensors"
     ):
-        labelled_tests(tmp_path / "k.parquet", watcher(layout22, JOINT), None, None)
+        labelled_tests(tmp_path / "k.parquet", watcher(layout22, JOINT))
 
 
 def test_a_level_of_no_sense_is_refused_before_anything_is_measured(stored, layout22):
@@ -149,13 +165,13 @@ def test_the_table_is_as_stated(stored, layout22, tmp_path):
 def test_the_script_repeats_itself(stored, layout22, tmp_path):
     checkpoint = save_untrained(tmp_path / "model.safetensors", layout22)
     config = json.dumps({**CONFIG, "occlude": [0.5], "drop": [0.2]})
-    write_json(
-        tmp_path / "folds.json", {"folds": 2, "fold_of_subject": {f"s{n}": n % 2 for n in range(3)}}
-    )
     shared = ("robustness", "--config", config, "--model", checkpoint, "--skeletons", stored[0])
     for name in ("a.csv", "b.csv"):
         run_script(*shared, "--out", tmp_path / name, "--device", "cpu")
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+    state, about = load_checkpoint(checkpoint)
+    about |= write_folds(tmp_path / "folds.json", s0=0, s1=1, s2=0) | {"fold": 0}
+    save_checkpoint(checkpoint, state, about)
     run_script(
         *shared, "--out", tmp_path / "f.csv", "--folds", tmp_path / "folds.json", "--fold", 0
     )

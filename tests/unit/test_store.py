@@ -8,9 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from microgesture.errors import InputError
+from microgesture.readers import by_video
 from microgesture.store import (
     BadClip,
     Clip,
+    Written,
     check_clip,
     clean_points,
     iter_store,
@@ -216,7 +218,13 @@ def test_swapped_height_and_width_are_noticed(tmp_path):
 
 def test_subjects_that_are_only_video_names_are_pointed_out(tmp_path):
     clips = [make_clip(i, subject="v", split=s) for i, s in enumerate(("train", "val", "test"))]
-    assert any("data.subjects" in note for note in warnings(summary_of(tmp_path, clips)))
+    # clips may be named after the person: only the format knows
+    assert not any("data.subjects" in note for note in warnings(summary_of(tmp_path, clips)))
+    summary = summarise(read_index(tmp_path / "a"), Written(), NAMES, by_video=True)
+    assert any("data.subjects" in note for note in warnings(summary))
+    assert by_video({"format": "smg", "subjects": None})
+    assert not by_video({"format": "smg", "subjects": "s.csv"})
+    assert not by_video({"format": "parquet"})
     clips = [make_clip(i, split=s) for i, s in enumerate(("train", "val", "test"))]
     assert not any("data.subjects" in note for note in warnings(summary_of(tmp_path, clips)))
 

@@ -45,6 +45,11 @@ def test_what_can_be_learned_is_learned(source, layout22):
     assert history["epochs"][-1]["train_loss"] < history["epochs"][0]["train_loss"] / 2
 
 
+def test_no_clips_give_no_rows(source, layout22):
+    model, _ = fit(source, layout22, training=CONFIG["training"] | {"epochs": 1})
+    assert shares_of(model, source, split="none").shape == (0, 2)
+
+
 def test_the_same_seed_gives_the_same_bytes_whatever_loads_the_data(source, layout22):
     runs = [fit(source, layout22, workers=workers) for workers in (0, 0, 2)]
     for model, history in runs:

@@ -34,6 +34,25 @@ def test_a_second_run_has_nothing_to_do(finished):
     assert finished.planned() == {}
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "streams/openpose41-standard-align8.arrow",
+        "provenance/streams/openpose41-standard-align8.json",
+        "train/joint41_align_semantic/seed3/model.safetensors",
+    ],
+)
+def test_what_was_deleted_because_of_damage_is_made_anew_as_advised(finished, name):
+    path = finished.folder / "results" / name
+    before = path.read_bytes()
+    path.unlink()
+    done = finished.snakemake(f"results/{name}")
+    assert done.returncode == 0, done.stderr
+    if path.suffix != ".json":  # a record states times and versions
+        assert path.read_bytes() == before
+    assert finished.planned() == {}
+
+
 def test_the_table_has_every_row_and_its_figures_exist(finished):
     results = finished.folder / "results"
     text = (results / "ablation_table.md").read_text()

@@ -3,9 +3,13 @@
 import json
 import os
 import shlex
+import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+
+# this checkout's code, here and in the steps, whatever is installed beside it
+sys.path.insert(0, f"{workflow.basedir}/src")
 
 from microgesture import config as settings
 from microgesture import rawdata, runlock
@@ -190,7 +194,6 @@ FUSIONS = list(config["fusions"])
 RUNS = [run for seed in config["seeds"] for run in runs_of(seed)]
 LAST_RUN = runlock.last_run(RESULTS)
 
-# the steps run this checkout's code, whatever is installed beside it
 shell.prefix(
     f"export PYTHONPATH={shlex.quote(workflow.basedir)}/src; {runlock.job_prefix(RESULTS)}"
 )

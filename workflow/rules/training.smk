@@ -5,6 +5,7 @@ rule label_vectors:
     """Describe every class by the vectors of its words, for the semantic loss."""
     input:
         classes=config["classes"],
+        words=config["semantic"].get("path", []),
     output:
         vectors=f"{RESULTS}/labels/vectors.npz",
         record=f"{RESULTS}/provenance/label_vectors.json",

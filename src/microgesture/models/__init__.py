@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import torch
 
 from microgesture.config import GRAPH_MODELS
 from microgesture.errors import InputError
@@ -19,7 +18,6 @@ __all__ = [
     "GRAPH_MODELS",
     "Recognizer",
     "build_model",
-    "compiled",
     "count_parameters",
     "network_keys",
 ]
@@ -88,14 +86,3 @@ def build_model(
         found = None if adjacency is None else adjacency.shape
         raise ValueError(f"adjacency: found {found}, expected {expected}")
     return BUILDERS[name](adjacency, num_classes, vector_size, **network)
-
-
-def compiled(model: Recognizer, device: torch.device) -> Recognizer:
-    """``model`` with its forward pass compiled on a GPU; unchanged elsewhere.
-
-    Its parameters' names stay the same. The first steps compile, which takes a minute; on a CPU
-    that does not pay for itself, and needs a C++ compiler.
-    """
-    if device.type == "cuda":
-        model.compile()
-    return model

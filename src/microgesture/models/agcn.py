@@ -1,8 +1,8 @@
 """2s-AGCN's network: ST-GCN with a graph that is learned and differs from clip to clip.
 
 Shi et al. 2019, "Two-Stream Adaptive Graph Convolutional Networks for Skeleton-Based Action
-Recognition"; initial weights are those of the authors' code. One network sees one stream (joints or
-bones); the two streams' probabilities are fused afterwards.
+Recognition"; the graph convolution starts with the weights of the authors' code. One network sees
+one stream (joints or bones); the two streams' probabilities are fused afterwards.
 """
 
 import math

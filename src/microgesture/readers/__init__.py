@@ -37,6 +37,10 @@ FORMATS: dict[str, Reader] = {
 }
 
 
+NAME_VIDEOS = {"miga2025", "release2023", "pyskl", "smg"}
+"""Formats that say which video a clip is of, and not who is seen in it."""
+
+
 def read_clips(
     data: Mapping[str, Any], class_names: list[str], workers: int = 1
 ) -> Iterator[Clip | BadClip]:
@@ -56,6 +60,11 @@ def _read(
         # a file that vanishes, is damaged, may not be read or is a loop of links, wherever it shows
         place = getattr(error, "filename", None) or data.get("path") or data.get("root")
         raise InputError(unreadable(place, error)) from error
+
+
+def by_video(data: Mapping[str, Any]) -> bool:
+    """Whether each video counts as a subject, since the data do not say who is in it."""
+    return data["format"] in NAME_VIDEOS and not data.get("subjects")
 
 
 def point_order(data: Mapping[str, Any]) -> str:

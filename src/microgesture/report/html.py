@@ -67,18 +67,20 @@ def table(
 
     """
 
-    def line(cells: Sequence[str], tag: str) -> str:
+    def line(cells: Sequence[str], tag: str, scope: str = "") -> str:
         return "".join(
-            f'<{tag} class="{side}">{cell}</{tag}>' for cell, side in zip(cells, align, strict=True)
+            f'<{tag}{scope} class="{side}">{cell}</{tag}>'
+            for cell, side in zip(cells, align, strict=True)
         )
 
+    headings = line([escape(one) for one in head], "th", ' scope="col"')
     body = "".join(
         f"<tr{' class=chosen' if place in chosen else ''}>{line(cells, 'td')}</tr>"
         for place, cells in enumerate(rows)
     )
     return (
         f'<div class="scroll" role="region" aria-label="{escape(label)}" tabindex="0"><table>'
-        f"<thead><tr>{line([escape(one) for one in head], 'th')}</tr></thead>"
+        f"<thead><tr>{headings}</tr></thead>"
         f"<tbody>{body}</tbody></table></div>"
     )
 
@@ -94,7 +96,8 @@ def picture(path: Path, alt: str, caption: str = "", kind: str = "") -> str:
     )
     words = f"<figcaption>{marked(caption)}</figcaption>" if caption else ""
     name = f' class="{kind}"' if kind else ""
-    return f'<figure{name}><div class="scroll" tabindex="0">{image}</div>{words}</figure>'
+    box = f'<div class="scroll" role="region" aria-label="{escape(alt)}" tabindex="0">{image}</div>'
+    return f"<figure{name}>{box}{words}</figure>"
 
 
 def page(title: str, head: str, sections: Sequence[Section]) -> str:

@@ -1,5 +1,6 @@
 """Everything that the page shows, read from the results folder and checked."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from microgesture.files import read_json
 from microgesture.layouts import Layout
 from microgesture.store import Clip, iter_store, read_metadata
 
+CLASS_MAPS = 5
+"""Classes that get an occlusion map of their own: those with most clips."""
 ROBUSTNESS_COLUMNS = ("kind", "level", "clips", "top1", "mean_class")
 
 
@@ -136,8 +139,8 @@ def load_material(
             }
             for variant in config["variants"]
         },
-        robustness=read_robustness(config, results, names) if config.get("robustness") else None,
-        occlusion=_occlusion(config, results, names) if config.get("explain") else {},
+        robustness=read_robustness(config, results) if config.get("robustness") else None,
+        occlusion=_occlusion(config, results),
         layouts=sorted(layouts, key=lambda one: -len(one.joints)),
         skeletons=skeletons,
     )
@@ -150,23 +153,43 @@ def run_names(seeds: Sequence[int], folds: int | None) -> list[str]:
     return [f"seed{seed}-fold{fold}" for seed in seeds for fold in range(folds)]
 
 
-def _found(folder: Path, runs: Sequence[str], ending: str) -> list[tuple[str, Path]]:
-    """Files of those runs that have one; which have is the workflow's choice, none is an error."""
-    paths = [(run, folder / f"{run}{ending}") for run in runs]
-    found = [(run, path) for run, path in paths if path.is_file()]
-    if not found:
-        raise InputError(
-            f"{folder}: has no file of any run ({runs[0]}{ending}, ...); run the step that writes "
-            "it, or set robustness or explain to null"
-        )
-    return found
+def _probes(config: Mapping[str, Any], results: Path) -> dict[str, dict[str, list[Path]]]:
+    """Files of ``robustness`` and of ``occlusion``, by variant and in the order of the runs.
+
+    Those of other runs may lie there too, from before the config was changed.
+    """
+    kinds: dict[str, dict[str, list[Path]]] = {"robustness": {}, "occlusion": {}}
+    seeds, folds = sorted(config["seeds"]), config.get("folds")
+    if asked := config.get("robustness"):
+        runs = run_names(seeds if asked["runs"] == "all" else seeds[:1], folds)
+        for variant in config["variants"]:
+            folder = results / "robustness" / variant
+            kinds["robustness"][variant] = [folder / f"{run}.csv" for run in runs]
+    if asked := config.get("explain"):
+        for variant in asked["variants"]:
+            folder = results / "occlusion" / variant
+            runs = run_names(seeds[:1], folds)
+            kinds["occlusion"][variant] = [folder / f"{run}.json" for run in runs]
+    for path in (path for kind in kinds.values() for paths in kind.values() for path in paths):
+        if not path.is_file():
+            raise InputError(
+                f"{path}: is not there; run the step that writes it, or set robustness or explain "
+                "to null"
+            )
+    return kinds
 
 
-def read_robustness(config: Mapping[str, Any], results: Path, runs: Sequence[str]) -> pd.DataFrame:
+def probe_files(config: Mapping[str, Any], results: Path) -> list[Path]:
+    """The files of robustness and occlusion that the config asks for."""
+    kinds = _probes(config, results).values()
+    return [path for kind in kinds for paths in kind.values() for path in paths]
+
+
+def read_robustness(config: Mapping[str, Any], results: Path) -> pd.DataFrame:
     """Measured top-1 of every variant, see `Material.robustness`."""
     parts = []
-    for variant in config["variants"]:
-        for run, path in _found(results / "robustness" / variant, runs, ".csv"):
+    for variant, paths in _probes(config, results)["robustness"].items():
+        for path in paths:
             part = pd.read_csv(path)
             if tuple(part.columns) != ROBUSTNESS_COLUMNS or not (part.kind == "none").any():
                 raise InputError(
@@ -174,36 +197,39 @@ def read_robustness(config: Mapping[str, Any], results: Path, runs: Sequence[str
                     f"{(part.kind == 'none').sum() if 'kind' in part else 0} rows of kind none; "
                     f"expected {', '.join(ROBUSTNESS_COLUMNS)} and one such row; measure again"
                 )
-            parts.append(part.assign(variant=variant, run=run))
+            parts.append(part.assign(variant=variant, run=path.stem))
     return pd.concat(parts, ignore_index=True)
 
 
-def _occlusion(
-    config: Mapping[str, Any], results: Path, runs: Sequence[str]
-) -> dict[str, Occlusion]:
-    return {
-        variant: mean_occlusion(_found(results / "occlusion" / variant, runs, ".json"))
-        for variant in config["explain"]["variants"]
-    }
+def _occlusion(config: Mapping[str, Any], results: Path) -> dict[str, Occlusion]:
+    files = _probes(config, results)["occlusion"]
+    return {variant: mean_occlusion(paths) for variant, paths in files.items()}
 
 
-def mean_occlusion(files: Sequence[tuple[str, Path]]) -> Occlusion:
-    """Average the runs of a variant, each counting as much as it has clips."""
-    maps = [read_json(path) for _, path in files]
+def mean_occlusion(files: Sequence[Path]) -> Occlusion:
+    """Average the runs of a variant, each counting as much as it has clips (of the class)."""
+    maps = [read_json(path) for path in files]
     first = maps[0]
     shape = (len(first["joints"]), len(first["windows"]))
-    for (_, path), one in zip(files, maps, strict=True):
+    for path, one in zip(files, maps, strict=True):
         found = np.array(one["fall"], dtype=float)
         if one["joints"] != first["joints"] or found.shape != shape:
             raise InputError(
                 f"{path}: hides {len(one['joints'])} joints and has a map of shape {found.shape}, "
-                f"{files[0][1]} has {shape}; measure all runs with the same settings"
+                f"{files[0]} has {shape}; measure all runs with the same settings"
             )
     clips = np.array([one["clips"] for one in maps], dtype=float)
-    by_class = {}
-    for name in first["by_class"]:
-        of_class = [one["by_class"][name] for one in maps if name in one["by_class"]]
-        by_class[name] = np.mean(np.array(of_class, dtype=float), axis=0)
+    counts: Counter[str] = Counter()
+    for one in maps:
+        counts.update(one["clips_by_class"])
+    by_class = {
+        name: sum(
+            one["clips_by_class"][name] / count * np.array(one["by_class"][name], dtype=float)
+            for one in maps
+            if name in one["by_class"]
+        )
+        for name, count in counts.most_common(CLASS_MAPS)
+    }
     return Occlusion(
         joints=tuple(first["joints"]),
         windows=np.array(first["windows"], dtype=float),

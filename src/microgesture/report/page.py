@@ -72,7 +72,10 @@ def _sentence(material: Material) -> str:
     if best.name != shown.name:
         text += f" The highest row is {best.title} with {_score(material, best.name)}."
     elif len(evaluation.rows) > 1:
-        text += f" It is the highest of {len(evaluation.rows)} rows."
+        text += (
+            f" It is the highest of {len(evaluation.rows)} rows, chosen on these very clips, "
+            "which flatters it."
+        )
     return f"{text} Always naming the most frequent class would reach {evaluation.chance:.1f} %."
 
 

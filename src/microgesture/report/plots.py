@@ -221,7 +221,7 @@ def plot_robustness(
     clean = measured[measured.kind == "none"]
     kinds = [kind for kind in KINDS if (measured.kind == kind).any()]
     with open_figure(path, 7.2, 3.0 + 0.2 * -(-len(titles) // 2), pdf=True) as figure:
-        panels = figure.subplots(1, max(len(kinds), 1), sharey=True, squeeze=False)[0]
+        panels = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
         for axes, kind in zip(panels, kinds, strict=True):
             damaged = pd.concat([clean, measured[measured.kind == kind]])
             for place, variant in enumerate(titles):

@@ -187,7 +187,7 @@ def calibration_section(material: Material, folder: Path) -> Section:
 
 def robustness_section(material: Material, folder: Path) -> Section | None:
     """Accuracy under damage."""
-    if material.robustness is None:
+    if material.robustness is None or (material.robustness.kind == "none").all():
         return None
     titles = {name: variant["title"] for name, variant in material.config["variants"].items()}
     path = folder / "robustness.png"
@@ -196,8 +196,9 @@ def robustness_section(material: Material, folder: Path) -> Section | None:
     body = picture(
         path,
         "Top-1 accuracy of every variant when points are lost, moved or hidden at test time.",
-        "The same test clips, damaged more and more; the left end of each line is the untouched "
-        f"clip. Flat is robust. {counted(int(runs), 'run')} a variant.",
+        "The same clips, damaged more and more; the left end of each line is the untouched clip, "
+        "predicted once and not mirrored, so it may differ from the table. Flat is robust. "
+        f"{counted(int(runs), 'run')} a variant.",
     )
     return Section("robustness", "Robustness", body)
 
@@ -358,8 +359,10 @@ def _rows_table(material: Material, columns: Columns, label: str) -> str:
             f"<b>{escape(cell[place])}</b>" if best[place] else escape(cell[place])
             for cell, best in zip(columns.cells, columns.best, strict=True)
         ]
-        rows.append([str(place + 1), escape(row.title), *cells])
-        if row.name == material.config.get("submission"):
+        submitted = row.name == material.config.get("submission")
+        title = escape(row.title) + (" (submitted)" if submitted else "")
+        rows.append([str(place + 1), title, *cells])
+        if submitted:
             chosen.append(place)
     head = ["#", "Variant", *columns.head]
     return table(head, rows, "rl" + "r" * len(columns.head), label, chosen)

@@ -34,7 +34,12 @@ from microgesture.report.pictures import (
     surest_mistakes,
     typical_pose,
 )
-from microgesture.report.sections import data_section, mistakes_section, repeat_section
+from microgesture.report.sections import (
+    classes_section,
+    data_section,
+    mistakes_section,
+    repeat_section,
+)
 from microgesture.style import series
 from tests.conftest import REPOSITORY
 from tests.report_results import make_config, make_results
@@ -205,6 +210,17 @@ def test_records_and_data_report_are_shown_where_they_are(material, tmp_path):
     assert "abc123 with changes that were not committed" in body
     assert "scipy 1.18.0" in body
     assert "<strong>7 clips</strong> odd" in data_section(here, tmp_path).body
+
+
+def test_recall_of_every_class_is_there_as_text(material, tmp_path):
+    body = classes_section(material, tmp_path).body
+    shown, counts = material.shown, material.evaluation.counts
+    rows = re.findall(r"<tr><td class=\"l\">(.*?)</td>.*?>([\d.]+|no clip)</td></tr>", body)
+    expected = [
+        f"{100 * recall:.1f}" if count else "no clip"
+        for recall, count in zip(shown.recall, counts, strict=True)
+    ]
+    assert [value for _, value in rows[-len(counts) :]] == expected
 
 
 def test_shared_subjects_are_not_called_new(material):

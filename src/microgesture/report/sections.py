@@ -142,6 +142,7 @@ def classes_section(material: Material, folder: Path) -> Section:
         ),
         _rows_table(material, tail_table(evaluation), "Recall of head, middle and tail"),
         paragraph(tail_legend(evaluation), "note"),
+        _recall_table(material),
     ]
     return Section("classes", "Classes, frequent to rare", "".join(body))
 
@@ -366,6 +367,25 @@ def _rows_table(material: Material, columns: Columns, label: str) -> str:
             chosen.append(place)
     head = ["#", "Variant", *columns.head]
     return table(head, rows, "rl" + "r" * len(columns.head), label, chosen)
+
+
+def _recall_table(material: Material) -> str:
+    """Recall of the shown row by class, for those who do not see the figure."""
+    evaluation, shown = material.evaluation, material.shown
+    trained = evaluation.train_counts
+    rows = [
+        [
+            escape(name),
+            str(trained[k]) if trained is not None else "not recorded",
+            str(evaluation.counts[k]),
+            f"{100 * shown.recall[k]:.1f}" if evaluation.counts[k] else "no clip",
+        ]
+        for k, name in enumerate(evaluation.classes)
+    ]
+    head = ["Class", "Clips trained on", "Clips measured on", "Recall (%)"]
+    label = f"Recall of each class, {shown.title}"
+    inside = table(head, rows, "lrrr", label)
+    return f"<details><summary>{escape(label)}, as a table</summary>{inside}</details>"
 
 
 def _existing(material: Material, name: str, alt: str, caption: str) -> str:

@@ -69,9 +69,9 @@ def claims_legend(evaluation: Evaluation, claims: Sequence[Claim]) -> str:
 def _p_legend(seeds: int) -> str:
     """Say what McNemar's p is; `majority_p` has the rule for several seeds."""
     k = seeds // 2 + 1
-    order = {2: "larger of the 2 seeds' p", 3: "1.5 times the middle of the 3 seeds' p"}
+    order = {2: "the larger of the 2 seeds' p", 3: "1.5 times the middle of the 3 seeds' p"}
     several = order.get(seeds, f"{seeds}/{k} times the {seeds} seeds' p number {k}, smallest first")
-    rule = "" if seeds == 1 else f"; shown is the {several}, small only if most seeds' are"
+    rule = "" if seeds == 1 else f"; shown is {several}, small only if most seeds' are"
     return (
         f"McNemar p: exact, two-sided, on the clips that only one of the two got right{rule}. It "
         "takes clips for independent, which those of one person are not, so the verdict goes by "

@@ -199,6 +199,16 @@ class Evaluation:
             for name, group in self.groups.items()
         }
 
+    def shown(self, name: str | None) -> Row:
+        """The row that is looked at closely: the named one, else the first fusion, else the best.
+
+        A fusion comes first since the config named it before anything was measured.
+        """
+        if name:
+            return self.row(name)
+        fused = (row for row in self.rows if row.model == FUSION)
+        return next(fused, max(self.rows, key=lambda row: row.top1))
+
     def row(self, name: str) -> Row:
         """Find a row by its configuration key."""
         for row in self.rows:

@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from microgesture.evaluation import FUSION, Evaluation, Row
 from microgesture.style import FAINT, FUSION_MARK, INK, MARKS, SOFT, open_figure
 
-_MODEL_NAMES = {"stgcn": "ST-GCN", "posec3d": "PoseC3D", FUSION: "Fusion"}
+_MODEL_NAMES = {"stgcn": "ST-GCN", "agcn": "AGCN", "posec3d": "PoseC3D", FUSION: "Fusion"}
 _SPLITS = {"test": "test", "val": "validation"}
 _LONGEST_NAME = 48
 _LEAST_SHOWN = 5  # percent: smaller shares are told by the colour alone
@@ -22,7 +22,8 @@ def plot_ablation(evaluation: Evaluation, path: str | Path, generated: bool = Fa
     """Draw top-1 of every row: a mark for the mean, a bar for the std, a dot for each seed."""
     rows = evaluation.rows
     marks = _marks_of_models(rows)
-    with open_figure(path, 7.2, 1.3 + 0.34 * len(rows), pdf=True) as figure:
+    width = max(7.2, 4.2 + 0.066 * max(len(row.title) for row in rows))
+    with open_figure(path, width, 1.3 + 0.34 * len(rows), pdf=True) as figure:
         axes = figure.add_subplot()
         axes.axvline(evaluation.chance, color=SOFT, linestyle=(0, (4, 3)), linewidth=0.9)
         for place, row in enumerate(rows):
@@ -50,7 +51,10 @@ def plot_ablation(evaluation: Evaluation, path: str | Path, generated: bool = Fa
         handles = [_legend_mark(_model_name(model), *mark) for model, mark in marks.items()]
         chance = Line2D([], [], color=SOFT, linestyle=(0, (4, 3)), linewidth=0.9)
         chance.set_label(f"Chance, {evaluation.chance:.1f} %")
-        _legend_above(axes, [*handles, chance])
+        handles.append(chance)
+        figure.legend(
+            handles=handles, loc="outside upper center", ncols=len(handles), handletextpad=0.3
+        )
         warn(figure, generated)
 
 
@@ -97,7 +101,7 @@ def plot_recall(evaluation: Evaluation, path: str | Path, generated: bool = Fals
             _mark_groups(axes, evaluation, order)
         axes.set_xlabel(_recall_label(evaluation, len(order)))
         handles = [_legend_mark(row.title, *marks[row.model]) for row in rows]
-        _legend_above(axes, handles, columns=1)
+        _legend_above(axes, handles)
         warn(figure, generated)
 
 
@@ -141,10 +145,8 @@ def _mark_groups(axes: Axes, evaluation: Evaluation, order: np.ndarray) -> None:
 def plot_confusion(
     evaluation: Evaluation, path: str | Path, generated: bool = False, name: str | None = None
 ) -> None:
-    """Draw what each class is taken for by the named row, else the best fusion, else the best."""
-    fused = [row for row in evaluation.rows if row.model == FUSION]
-    best = max(fused or evaluation.rows, key=lambda one: one.top1)
-    row = evaluation.row(name) if name else best
+    """Draw what each class is taken for by the named row, or see `Evaluation.shown`."""
+    row = evaluation.shown(name)
     counts = evaluation.counts
     total = row.confusions.sum(axis=0)
     share = 100 * total / np.maximum(total.sum(axis=1, keepdims=True), 1)
@@ -247,15 +249,13 @@ def _legend_mark(label: str, colour: str, marker: str) -> Line2D:
     return handle
 
 
-def _legend_above(axes: Axes, handles: list[Line2D], columns: int | None = None) -> None:
+def _legend_above(axes: Axes, handles: list[Line2D]) -> None:
     axes.legend(
         handles=handles,
         loc="lower left",
         bbox_to_anchor=(0, 1.0),
-        ncols=columns or len(handles),
         borderaxespad=0.2,
         handletextpad=0.3,
-        columnspacing=1.4,
     )
 
 

@@ -56,6 +56,13 @@ def test_a_single_row_without_fusion_is_enough(tmp_path):
         draw(evaluation, tmp_path / "one.png")
 
 
+def test_the_row_that_is_looked_at_closely_is_not_picked_by_its_score():
+    evaluation = made_up(5, 2, models=("stgcn", FUSION, FUSION))  # the last is the best
+    assert evaluation.shown(None).name == "r1"
+    assert evaluation.shown("r0").name == "r0"
+    assert made_up(5, 2, models=("stgcn", "posec3d")).shown(None).name == "r1"
+
+
 def test_the_best_row_of_each_model_is_shown():
     rows = best_rows(made_up(5, 2))
     assert [row.model for row in rows] == ["stgcn", "posec3d", FUSION]

@@ -98,9 +98,8 @@ class Material:
 
     @property
     def shown(self) -> Row:
-        """The row that is looked at closely: the submitted one, else the best."""
-        name = self.config.get("submission")
-        return self.evaluation.row(name) if name else self.best
+        """The row that is looked at closely: the submitted one, or see `Evaluation.shown`."""
+        return self.evaluation.shown(self.config.get("submission"))
 
     @property
     def members(self) -> list[Row]:

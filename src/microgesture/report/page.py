@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from microgesture.evaluation import FUSION
 from microgesture.files import write_text
 from microgesture.report import sections
 from microgesture.report.html import page, paragraph
@@ -72,10 +73,9 @@ def _sentence(material: Material) -> str:
     if best.name != shown.name:
         text += f" The highest row is {best.title} with {_score(material, best.name)}."
     elif len(evaluation.rows) > 1:
-        text += (
-            f" It is the highest of {len(evaluation.rows)} rows, chosen on these very clips, "
-            "which flatters it."
-        )
+        named = material.config.get("submission") or shown.model == FUSION
+        picked = "" if named else ", picked on these very clips, which flatters it"
+        text += f" It is the highest of {len(evaluation.rows)} rows{picked}."
     return f"{text} Always naming the most frequent class would reach {evaluation.chance:.1f} %."
 
 
@@ -98,14 +98,15 @@ def _score(material: Material, name: str) -> str:
 def _cards(material: Material) -> str:
     evaluation, shown = material.evaluation, material.shown
     scores = shown.scores
-    submitted = "submitted row" if material.config.get("submission") else "best row"
+    fused = "fused row" if shown.model == FUSION else "best row"
+    which = "submitted row" if material.config.get("submission") else fused
     present = int((evaluation.counts > 0).sum())
     spread = scores["top1"].std(ddof=1) if len(evaluation.seeds) > 1 else None
     small = "" if spread is None else f" <small>± {spread:.1f} %</small>"
     per_class = scores["mean_class"].mean()
     split = SPLITS[evaluation.split]
     cards = [
-        ("main", f"{shown.top1:.1f}{small or ' <small>%</small>'}", f"top-1, {submitted}"),
+        ("main", f"{shown.top1:.1f}{small or ' <small>%</small>'}", f"top-1, {which}"),
         ("", f"{evaluation.chance:.1f} <small>%</small>", "chance"),
         ("", f"{per_class:.1f} <small>%</small>", "mean class accuracy"),
         ("", f"{len(evaluation.labels):,}", f"{split} clips"),

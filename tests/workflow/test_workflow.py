@@ -39,7 +39,7 @@ def test_a_second_run_has_nothing_to_do(finished):
     [
         "streams/openpose41-standard-align8.arrow",
         "provenance/streams/openpose41-standard-align8.json",
-        "train/joint41_align_semantic/seed3/model.safetensors",
+        "predict/joint41_align_semantic/seed3/val.parquet",
     ],
 )
 def test_what_was_deleted_because_of_damage_is_made_anew_as_advised(finished, name):

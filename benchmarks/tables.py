@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from microgesture.claims import judge_claims
-from microgesture.evaluation import load_evaluation
 from microgesture.files import write_json
 from microgesture.predictions import write_predictions
+from microgesture.results import load_evaluation
 from microgesture.tables import claims_csv, csv_text, markdown
 
 

@@ -6,8 +6,8 @@ from microgesture.claims import judge_claims
 from microgesture.classes import load_classes
 from microgesture.dvcmetrics import table_metrics
 from microgesture.errors import run
-from microgesture.evaluation import files_read, load_evaluation, parse_config
 from microgesture.files import read_json, write_json, write_text
+from microgesture.results import files_read, load_evaluation, parse_config
 from microgesture.steps import add_record_option, write_record
 from microgesture.tables import claims_csv, csv_text, markdown
 

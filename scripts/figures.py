@@ -5,9 +5,9 @@ from pathlib import Path
 
 from microgesture.classes import load_classes
 from microgesture.errors import run
-from microgesture.evaluation import files_read, load_evaluation, parse_config
 from microgesture.figures import plot_ablation, plot_confusion, plot_recall
 from microgesture.files import read_json
+from microgesture.results import files_read, load_evaluation, parse_config
 from microgesture.steps import add_record_option, write_record
 
 

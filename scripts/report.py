@@ -5,11 +5,11 @@ from pathlib import Path
 
 from microgesture.classes import load_classes
 from microgesture.errors import run
-from microgesture.evaluation import files_read, parse_config
 from microgesture.files import read_json
 from microgesture.layouts import load_layout
 from microgesture.report.material import load_material, probe_files
 from microgesture.report.page import write_page
+from microgesture.results import files_read, parse_config
 from microgesture.steps import add_record_option, write_record
 
 

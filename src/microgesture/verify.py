@@ -249,8 +249,7 @@ def _step_findings(
     for file, about in record["outputs"].items():
         found = hashes["outputs", file]
         if found != about["sha256"]:
-            advice = AGAIN
-            yield Finding("output", name, file, about["sha256"], found, advice)
+            yield Finding("output", name, file, about["sha256"], found, AGAIN)
 
 
 def _config_findings(
@@ -307,8 +306,7 @@ def _stated_findings(name: str, record: Record, file: str, results: Path) -> Ite
     for key in ("config", "seed"):
         ours, theirs = record[key], stated.get(key)
         if ours is not None and isinstance(theirs, type(ours)) and ours != theirs:
-            advice = AGAIN
-            yield Finding("config", name, file, f"{key} {ours}", str(theirs), advice)
+            yield Finding("config", name, file, f"{key} {ours}", str(theirs), AGAIN)
 
 
 def _code_findings(name: str, record: Record, scripts: Path) -> Iterator[Finding]:

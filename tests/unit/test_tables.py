@@ -12,11 +12,11 @@ import pytest
 
 from microgesture.claims import judge_claims
 from microgesture.errors import InputError
-from microgesture.evaluation import load_evaluation, parse_config
 from microgesture.files import write_json
 from microgesture.fusion import fuse_files, parse_recipe
 from microgesture.pooling import pool_files
 from microgesture.predictions import read_predictions, write_predictions
+from microgesture.results import load_evaluation, parse_config
 from microgesture.tables import (
     claims_csv,
     csv_text,

@@ -1,18 +1,20 @@
 """What the networks share: classification head, semantic head, initial weights."""
 
+from abc import ABC, abstractmethod
+
 from torch import Tensor, nn
 
 HEAD_INIT_STD = 0.01
 
 
-class Backbone(nn.Module):
+class Backbone(nn.Module, ABC):
     """A network that turns an input batch into pooled features (N, ``num_features``)."""
 
     num_features: int
 
+    @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
         """Pooled features (N, F) of a batch ``x``."""
-        raise NotImplementedError
 
 
 def _linear(num_features: int, num_outputs: int) -> nn.Linear:

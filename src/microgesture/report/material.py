@@ -11,9 +11,10 @@ import pandas as pd
 
 from microgesture.claims import Claim, judge_claims
 from microgesture.errors import InputError
-from microgesture.evaluation import Evaluation, Row, load_evaluation
+from microgesture.evaluation import Evaluation, Row
 from microgesture.files import read_json
 from microgesture.layouts import Layout
+from microgesture.results import load_evaluation
 from microgesture.store import Clip, iter_store, read_metadata
 
 CLASS_MAPS = 5

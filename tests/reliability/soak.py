@@ -3,8 +3,8 @@
     python -m tests.reliability.soak --kills 100
 
 A round starts from nothing and is killed again and again, with everything it started, until it is
-through; rounds follow until there were enough kills and every stage was hit. Each round must end
-with the bytes of the undisturbed run.
+through; rounds follow until there were enough kills. Each round must end with the bytes of the
+undisturbed run.
 """
 
 import argparse

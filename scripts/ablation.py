@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--out-csv", required=True, help="table to compute with")
     parser.add_argument("--out-json", required=True, help="scores by row, as DVC compares them")
     parser.add_argument("--out-claims", required=True, help="claims to compute with (CSV)")
-    add_record_option(parser)
+    add_record_option(parser, __file__)
     options = parser.parse_args()
     config = parse_config(options.config)
     summary = read_json(options.summary)

@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("--metrics", type=Path, required=True, nargs="+", help="metrics.json files")
     parser.add_argument("--out-dir", type=Path, required=True, help="folder for the PNG files")
     parser.add_argument("--out-csv", type=Path, required=True, help="one line an epoch, for DVC")
-    add_record_option(parser)
+    add_record_option(parser, __file__)
     args = parser.parse_args()
     runs = [read_json(path) for path in args.metrics]
     outputs = [args.out_csv]

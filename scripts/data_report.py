@@ -25,7 +25,7 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, required=True, help="Markdown file to write")
     parser.add_argument("--figures", type=Path, required=True, help="folder for the PNG files")
-    add_record_option(parser)
+    add_record_option(parser, __file__)
     args = parser.parse_args()
 
     layout, summary = largest_layout(args.layouts), read_json(args.summary)

@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--classes", required=True, help="list of classes (YAML)")
     parser.add_argument("--summary", required=True, help="summary.json of the skeletons")
     parser.add_argument("--out-dir", required=True, help="folder for the PNG and PDF files")
-    add_record_option(parser)
+    add_record_option(parser, __file__)
     options = parser.parse_args()
     config = parse_config(options.config)
     summary = read_json(options.summary)

@@ -15,7 +15,7 @@ def main() -> None:
     parser.add_argument("--skeletons", type=Path, required=True, help="skeleton store")
     parser.add_argument("--folds", type=int, required=True, help="how many, at least 3")
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
-    add_record_option(parser)
+    add_record_option(parser, __file__)
     args = parser.parse_args()
     index = read_index(args.skeletons)
     folds = make_folds(index["subject"].tolist(), index["label"].tolist(), args.folds)

@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("--test", nargs="+", required=True, help="one file a member, in order")
     parser.add_argument("--out-val", required=True, help="prediction file to write")
     parser.add_argument("--out-test", required=True, help="prediction file to write")
-    add_record_option(parser)
+    add_record_option(parser, __file__)
     args = parser.parse_args()
     config = parse_config(args.config)
     recipe = parse_recipe(config)

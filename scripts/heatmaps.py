@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="heatmap cache to write")
     parser.add_argument("--manifest", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--threads", type=int, default=1)
-    add_record_option(parser)
+    add_record_option(parser, __file__)
     args = parser.parse_args()
 
     manifest = build_cache(

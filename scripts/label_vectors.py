@@ -27,7 +27,7 @@ def main() -> None:
         required=True,
         help=".npz with the array 'vectors' (K, D), or .json with 'classes' and 'vectors'",
     )
-    add_record_option(parser)
+    add_record_option(parser, __file__)
     args = parser.parse_args()
     if args.out.suffix not in (".npz", ".json"):
         raise InputError(f"--out {args.out}: expected a name that ends in .npz or .json")

@@ -11,7 +11,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", nargs="+", required=True, help="prediction file of each fold")
     parser.add_argument("--out", required=True, help="prediction file to write")
-    add_record_option(parser)
+    add_record_option(parser, __file__)
     args = parser.parse_args()
     pool_files(args.files, args.out)
     write_record(args.record, __file__, config=None, inputs=args.files, outputs=[args.out])

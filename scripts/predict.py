@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for val and test.parquet")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--threads", type=int, default=1)
-    add_record_option(parser)
+    add_record_option(parser, __file__)
     args = parser.parse_args()
 
     trained = load_trained(args.model)

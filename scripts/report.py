@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument(
         "--figures", type=Path, required=True, help="folder for the figures as PNG and PDF"
     )
-    add_record_option(parser)
+    add_record_option(parser, __file__)
     args = parser.parse_args()
 
     config = parse_config(args.config)

@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="Parquet file to write")
     parser.add_argument("--summary", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--workers", type=int, default=1, help="processes that read")
-    add_record_option(parser)
+    add_record_option(parser, __file__)
     args = parser.parse_args()
 
     names = load_classes(args.classes)

@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
     parser.add_argument("--out", type=Path, required=True, help="stream file to write")
     parser.add_argument("--manifest", type=Path, required=True, help="JSON file to write")
-    add_record_option(parser)
+    add_record_option(parser, __file__)
     args = parser.parse_args()
 
     clips = progress(iter_store(args.skeletons), "clips")

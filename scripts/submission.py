@@ -14,7 +14,7 @@ def main() -> None:
     parser.add_argument("--val", required=True, nargs="+", help="validation file of each seed")
     parser.add_argument("--test", required=True, nargs="+", help="test file of each seed")
     parser.add_argument("--out-dir", required=True, help="folder for the submission files")
-    add_record_option(parser)
+    add_record_option(parser, __file__)
     options = parser.parse_args()
     seeds = options.seeds
     if len(set(seeds)) < len(seeds) or not len(seeds) == len(options.val) == len(options.test):

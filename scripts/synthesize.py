@@ -14,7 +14,7 @@ def main() -> None:
     parser.add_argument("--config", type=json.loads, required=True, help="data.generate, as JSON")
     parser.add_argument("--out", type=Path, required=True, help="folder of the release")
     parser.add_argument("--workers", type=int, default=1, help="processes that generate")
-    add_record_option(parser)
+    add_record_option(parser, __file__)
     args = parser.parse_args()
     manifest = generate(args.config, args.out, args.workers)
     known = {args.out / name: digest for name, digest in manifest["files"].items()}

@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--resume-every", type=float, default=120, help="seconds, in an epoch")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--threads", type=int, default=1)
-    add_record_option(parser)
+    add_record_option(parser, __file__)
     args = parser.parse_args()
 
     config, layout, names = args.config, load_layout(args.layout), load_classes(args.classes)
@@ -92,7 +92,11 @@ def main() -> None:
             say(str(stopped))
             raise SystemExit(stopped.status) from None
         if processes.rank == 0:
-            told = {"device": str(device), "processes": processes.count}
+            told = {
+                "device": str(device),
+                "processes": processes.count,
+                "threads": args.threads,
+            }
             save_training(args.out, state, history, about, made_of, parameters, told)
             read = [args.input, args.input.with_suffix(".arrow"), args.layout, args.classes]
             write_record(

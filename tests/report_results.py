@@ -9,8 +9,7 @@ from microgesture.files import write_json, write_text
 from microgesture.fusion import fuse_files, parse_recipe
 from microgesture.layouts import load_layout
 from microgesture.predictions import write_predictions
-from microgesture.report.material import run_names
-from microgesture.results import load_evaluation
+from microgesture.results import load_evaluation, run_names
 from microgesture.store import Clip, Written, read_index, write_store
 from microgesture.summary import summarise
 from microgesture.synthetic.body import sample_person

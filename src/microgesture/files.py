@@ -7,7 +7,7 @@ import json
 import os
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -52,12 +52,21 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
     except Exception as error:
         if why := _refusal(error, temporary, path):
-            raise InputError(f"{path}: cannot be written into {path.parent}: {why}") from error
+            raise _not_written(path, why) from error
         raise
     finally:
         # a read-only file system refuses even to remove what is not there
         with suppress(OSError):
             temporary.unlink()
+
+
+def _not_written(path: Path, why: str) -> InputError:
+    return InputError(f"{path}: cannot be written into {path.parent}: {why}")
+
+
+def unwritable(path: Path, error: OSError) -> InputError:
+    """What to tell about a file that the operating system does not let be written."""
+    return _not_written(path, _REFUSED.get(error.errno or 0) or str(error.strerror or error))
 
 
 def _refusal(error: Exception, temporary: Path, path: Path) -> str | None:
@@ -135,6 +144,19 @@ def read_json(path: str | Path) -> Any:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not readable as JSON ({error}); {AGAIN}") from None
+
+
+def quick_hash(paths: Iterable[str | Path], small: int = 1 << 20) -> str:
+    """SHA-256 over the contents of files of at most ``small`` bytes and the sizes of others.
+
+    A file that is not there counts as empty.
+    """
+    digest = hashlib.sha256()
+    for path in map(Path, paths):
+        size = path.stat().st_size if path.is_file() else 0
+        told = sha256(path) if 0 < size <= small else size
+        digest.update(f"{told}\n".encode())
+    return digest.hexdigest()
 
 
 def sha256(path: str | Path) -> str:

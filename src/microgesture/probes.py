@@ -44,7 +44,7 @@ def probe_step(script: str, description: str | None, probe: Probe) -> None:
     parser.add_argument("--fold", type=int, help="fold to test on, counted from 0")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--threads", type=int, default=1)
-    add_record_option(parser)
+    add_record_option(parser, script)
     args = parser.parse_args()
 
     device = choose_device(args.device, args.threads)

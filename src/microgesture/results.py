@@ -113,16 +113,24 @@ def load_evaluation(
 def files_read(config: Mapping[str, Any], results: str | Path) -> list[Path]:
     """The predictions, metrics and times that `load_evaluation` goes back to."""
     results = Path(results)
-    rows, runs = [*config["variants"], *(config.get("fusions") or {})], []
+    rows, folds = [*config["variants"], *(config.get("fusions") or {})], config.get("folds")
+    read = []
     for seed in sorted(config["seeds"]):
-        for split in ("val", "test"):
-            runs += [_prediction_path(results, name, seed, split) for name in rows]
-        for name in config["variants"]:
-            # a run is seed0, or seed0-fold2 and others under cross-validation
-            folders = (results / "train" / name).glob(f"seed{seed}*")
-            mine = [one for one in folders if one.name.split("-")[0] == f"seed{seed}"]
-            runs += [one / file for one in mine for file in ("metrics.json", "timing.json")]
-    return sorted(path for path in runs if path.is_file())
+        # what lies there of another number of folds was not read
+        for split in ["test"] if folds else ["val", "test"]:
+            read += [_prediction_path(results, name, seed, split) for name in rows]
+    for name in config["variants"]:
+        for run in run_names(config["seeds"], folds):
+            folder = results / "train" / name / run
+            read += [folder / file for file in ("metrics.json", "timing.json")]
+    return sorted(path for path in read if path.is_file())
+
+
+def run_names(seeds: Sequence[int], folds: int | None) -> list[str]:
+    """Names of the runs of one variant: ``seed0``, or ``seed0-fold2`` under cross-validation."""
+    if folds is None:
+        return [f"seed{seed}" for seed in seeds]
+    return [f"seed{seed}-fold{fold}" for seed in seeds for fold in range(folds)]
 
 
 def _entries(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -219,9 +227,7 @@ def _train_counts(
 
 def _read_runs(folder: Path, seed: int, folds: int | None) -> list[dict[str, Any]]:
     """Metrics of the one run of a seed, or of each of its folds."""
-    if folds is None:
-        return [_read_metrics(folder / f"seed{seed}")]
-    return [_read_metrics(folder / f"seed{seed}-fold{fold}") for fold in range(folds)]
+    return [_read_metrics(folder / run) for run in run_names([seed], folds)]
 
 
 def _read_metrics(folder: Path) -> dict[str, Any]:

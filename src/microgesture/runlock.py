@@ -15,16 +15,17 @@ from pathlib import Path
 from typing import IO
 
 from microgesture.errors import InputError
+from microgesture.files import unwritable
 
 NAME = ".run.lock"
 # kept open, and so locked, until this process ends
-_held: list[IO[str]] = []
+_held: list[IO[bytes]] = []
 
 
 def last_run(results: str | Path) -> str:
     """What the lock file says of the last run; to be asked before anything is planned."""
     try:
-        return Path(results, NAME).read_text(encoding="utf-8")
+        return Path(results, NAME).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
 
@@ -43,23 +44,25 @@ def hold(results: str | Path, before: str) -> None:
     ------
     InputError
         When another run or one of its jobs is at work there, when another ran since this one was
-        planned, or when the file system knows no locks.
+        planned, when nothing can be written there, or when the file system knows no locks.
 
     """
     path = Path(results, NAME)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "a+", encoding="utf-8")  # noqa: SIM115
+        file = open(path, "ab+", buffering=0)  # noqa: SIM115
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror})") from error
+        raise unwritable(path, error) from error
     try:
         _lock(path, file, fcntl.LOCK_EX)
         if last_run(results) != before:
             raise InputError(f"{results}: another run ended there in the meantime; run again")
-        file.truncate(0)
         this = {"process": os.getpid(), "host": socket.gethostname(), "token": os.urandom(8).hex()}
-        file.write(json.dumps(this) + "\n")
-        file.flush()
+        try:
+            file.truncate(0)
+            file.write(f"{json.dumps(this)}\n".encode())
+        except OSError as error:
+            raise unwritable(path, error) from error
         # shared from here on, so that the jobs can hold it too
         _lock(path, file, fcntl.LOCK_SH)
     except BaseException:
@@ -68,7 +71,7 @@ def hold(results: str | Path, before: str) -> None:
     _held.append(file)
 
 
-def _lock(path: Path, file: IO[str], kind: int) -> None:
+def _lock(path: Path, file: IO[bytes], kind: int) -> None:
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:

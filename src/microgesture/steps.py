@@ -14,13 +14,14 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from microgesture.errors import InputError
 from microgesture.files import json_text, read_json, sha256, write_text
-from microgesture.provenance import code_hash
+from microgesture.provenance import code_files, code_hash
 
 FOLDER = "provenance"
 SEAL = "seal"
@@ -42,8 +43,12 @@ PACKAGES = (
 Stated = dict[str, Any]
 
 
-def add_record_option(parser: argparse.ArgumentParser) -> None:
-    """Give a script the option ``--record``."""
+def add_record_option(parser: argparse.ArgumentParser, script: str | Path) -> None:
+    """Give a script the option ``--record``; what code it runs is looked up now.
+
+    At the end of a long step, another state may be checked out.
+    """
+    _origin(script)
     parser.add_argument(
         "--record", type=Path, help=f"JSON file in results/{FOLDER} that accounts for this step"
     )
@@ -97,13 +102,18 @@ def write_record(
         **_inputs(results, inputs),
         "raw": raw or {"files": {}, "frames": {}},
         "outputs": dict(_outputs(results, outputs, hashed)),
-        "code": code_hash(script),
-        "git": git_state(script),
+        **_origin(script),
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
         "machine": machine(),
     }
     write_text(path, sealed(record))
+
+
+@cache
+def _origin(script: str | Path) -> dict[str, Any]:
+    """Hash of a script's code and the commit it is from, when first asked for."""
+    return {"code": code_hash(script), "git": git_state(script)}
 
 
 def results_of(path: Path) -> Path:
@@ -213,7 +223,11 @@ def parallel(function: Any, items: Iterable[Any], workers: int | None = None) ->
 
 
 def git_state(script: str | Path) -> dict[str, Any]:
-    """Commit of the checkout that a script is in, and whether tracked files were changed since."""
+    """Commit of the checkout that a script is in, and whether that is not all of its code.
+
+    ``dirty`` is true when tracked files were changed since, or a file that the script needs is in
+    no commit.
+    """
     script = Path(script).resolve()
 
     def git(*arguments: str) -> str:
@@ -227,7 +241,9 @@ def git_state(script: str | Path) -> dict[str, Any]:
         # a copy that lies inside of some other project's checkout is none of its commits
         git("ls-files", "--error-unmatch", script.name)
         changed = git("status", "--porcelain", "--untracked-files=no")
-        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(changed)}
+        code = map(str, code_files(script))
+        new = git("ls-files", "--others", "--", *code)
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(changed or new)}
     except (OSError, subprocess.CalledProcessError):
         return {"commit": "unknown", "dirty": "unknown"}
 

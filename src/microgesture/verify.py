@@ -19,6 +19,9 @@ from microgesture.provenance import code_hash
 from microgesture.rawfiles import frames_entry
 
 TABLE = "ablation_table.md"
+SUBMISSION = "submission.json"
+FOR_OTHERS = ("folds.json", "label_vectors.json")
+"""Steps that run once, for others: of an earlier config, nothing goes back to their records."""
 # Settings that a step shares with those before it, where both state them.
 SHARED = ("variant", "layout", "stream", "padding", "length")
 Record = dict[str, Any]
@@ -113,7 +116,7 @@ def verify(
         raise InputError(f"{folder}: holds no records; run the workflow first")
     done = Verified()
     records = {name: _read(folder, name, done.findings) for name in names}
-    owners = _owners(records, done.findings)
+    owners = _owners(records, results, done.findings)
     order = _in_order(records, owners, done.findings)
     done.left_over = sorted(set(names) - set(order))
     done.records = len(order)
@@ -150,17 +153,39 @@ def _read(folder: Path, name: str, findings: list[Finding]) -> Record:
     return record
 
 
-def _owners(records: Mapping[str, Record], findings: list[Finding]) -> dict[str, str]:
-    """Artifact -> name of the record that states it as output."""
-    owners: dict[str, str] = {}
+def _owners(
+    records: Mapping[str, Record], results: Path, findings: list[Finding]
+) -> dict[str, str]:
+    """Artifact -> name of the record that states it as output.
+
+    With another number of folds, another step writes a file of the same name. The record of the
+    step before it stays; it does not state what the file holds.
+    """
+    stating: dict[str, list[str]] = {}
     for name, record in records.items():
         for file in record.get("outputs", {}):
-            if file in owners:
+            stating.setdefault(file, []).append(name)
+    owners: dict[str, str] = {}
+    for file, names in stating.items():
+        if len(names) > 1:
+            found = _hash(results / file)
+            fitting = [n for n in names if records[n]["outputs"][file]["sha256"] == found]
+            if len(fitting) > 1:
                 advice = "delete the record of a step that is no more"
-                found = f"it in {owners[file]} as well"
-                findings.append(Finding("record", name, file, "one record a file", found, advice))
-            owners[file] = name
+                also = f"it in {fitting[0]} as well"
+                wrong = Finding("record", fitting[1], file, "one record a file", also, advice)
+                findings.append(wrong)
+            names = fitting or names
+        owners[file] = names[0]
     return owners
+
+
+def _hash(path: Path) -> str:
+    """Hash of a file, or why there is none."""
+    try:
+        return sha256(path)
+    except OSError as error:
+        return "no file" if isinstance(error, FileNotFoundError) else str(error)
 
 
 def _in_order(
@@ -170,13 +195,17 @@ def _in_order(
 
     A step that runs once is where the chain starts; of steps that run for many wildcards, those
     count that a later one has read, since a variant that was dropped leaves its records behind.
+    So do folds, label vectors and a submission that are no longer asked for.
     """
     if TABLE not in owners and all(records.values()):
         advice = "run the workflow to its end"
         findings.append(
             Finding("record", "ablation_table.json", TABLE, "a record of it", "none", advice)
         )
-    waiting = [name for name, record in records.items() if "/" not in name and record]
+    table = records.get(owners.get(TABLE, ""), {}).get("config") or {}
+    left = {*FOR_OTHERS, *([SUBMISSION] if table.get("submission", True) is None else [])}
+    once = [name for name, record in records.items() if "/" not in name and record]
+    waiting = [name for name in once if name not in left]
     before: dict[str, list[str]] = {}
     while waiting:
         name = waiting.pop()
@@ -207,9 +236,9 @@ def _hashes(
 
     def hashed(path: Path) -> str:
         try:
-            return frames_entry(path)["sha256"] if path in folders else sha256(path)
+            return frames_entry(path)["sha256"] if path in folders else _hash(path)
         except OSError as error:
-            return "no file" if isinstance(error, FileNotFoundError) else str(error)
+            return str(error)
 
     folders = set(frames.values())
     keys = {**wanted, **frames}

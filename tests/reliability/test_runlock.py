@@ -1,6 +1,7 @@
 """Two live runs never share a results folder, and a killed one leaves nothing to unlock."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -62,11 +63,12 @@ def wait_for(condition, seconds=30):
         time.sleep(0.02)
 
 
-def refused(folder):
-    """What a run started now is told; None where it may start."""
+def refused(folder, first=""):
+    """What a run started now, after a shell's command, is told; None where it may start."""
     code = "import sys; from microgesture import runlock as r; from microgesture.errors import run"
     code += "; run(lambda: r.hold(sys.argv[1], r.last_run(sys.argv[1])))"
-    command = [sys.executable, "-c", code, str(folder)]
+    step = shlex.join([sys.executable, "-c", code, str(folder)])
+    command = ["bash", "-c", f"{first}{step}"]
     said = subprocess.run(command, capture_output=True, text=True, check=False)
     return said.stderr if said.returncode else None
 
@@ -101,6 +103,48 @@ def test_a_folder_that_takes_no_lock_file_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"file/\.run\.lock: cannot be written"):
         runlock.hold(tmp_path / "file", "")
+
+
+def test_a_lock_file_that_is_damaged_or_cannot_be_written_is_no_riddle(tmp_path):
+    lock = tmp_path / runlock.NAME
+    lock.write_bytes(b"\xff\xfe\0")
+    assert refused(tmp_path) is None
+    said = refused(tmp_path, "ulimit -f 0; ")
+    assert said.startswith(f"error: {lock}: cannot be written") and "limit on file sizes" in said
+
+
+POOL = """
+import os, sys, time
+from microgesture.workers import process_pool
+
+def wait(number):
+    time.sleep(60)
+
+if __name__ == "__main__":
+    pool = process_pool(2)
+    done = [pool.submit(wait, number) for number in range(2)]
+    while len(pool._processes) < 2:
+        time.sleep(0.05)
+    time.sleep(1)
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_step_that_is_killed_alone_takes_its_workers_along(tmp_path, environment, how):
+    (tmp_path / "step.py").write_text(POOL)
+    text = f"{runlock.job_prefix(tmp_path)} python step.py 2> >(tee log >&2)"
+    about = {"cwd": tmp_path, "env": environment, "text": True}
+    step = subprocess.Popen(["bash", "-c", text], stdout=subprocess.PIPE, **about)
+    process = int(step.stdout.readline())
+    try:
+        assert refused(tmp_path) is not None
+        os.kill(process, how)
+        assert step.wait(30) != 0
+        wait_for(lambda: refused(tmp_path) is None)
+    finally:
+        step.kill()
 
 
 @pytest.mark.slow

@@ -244,6 +244,38 @@ def test_records_of_dropped_variants_are_left_aside(chain):
     assert done.findings == [] and done.left_over == ["train/dropped/seed0.json"]
 
 
+def test_records_of_an_earlier_config_are_left_aside(chain):
+    folder = chain["csv"] / "provenance"
+    table, predicted = folder / "ablation_table.json", folder / "predict/a/seed0.json"
+    before = table.read_bytes()
+    config = {"variants": {"a": {}}, "seeds": [0], "submission": None}
+    table.write_text(sealed({**json.loads(before), "config": config}))
+    other = json.loads(predicted.read_bytes())
+    other["outputs"]["predict/a/seed0/val.parquet"]["sha256"] = "0" * 64
+    stale = {"pool/a/seed0.json": other}
+    for name in ("submission.json", "folds.json", "label_vectors.json"):
+        gone = {"predict/a/seed0/test.parquet": {"bytes": 1, "sha256": "0" * 64}}
+        stale[name] = {**other, "artifacts": gone, "outputs": {}}
+    for name, record in stale.items():
+        (folder / name).parent.mkdir(exist_ok=True, parents=True)
+        (folder / name).write_text(sealed(record))
+    done = verify(chain["csv"], SCRIPTS)
+    table.write_bytes(before)
+    asked = found(chain["csv"])
+    for name in stale:
+        (folder / name).unlink()
+    assert done.findings == [] and done.left_over == sorted(stale)
+    assert {one.record for one in asked} == {"submission.json"}
+
+
+def test_a_file_that_two_records_state_alike_is_told(chain):
+    folder = chain["csv"] / "provenance"
+    (folder / "pool.json").write_bytes((folder / "predict/a/seed0.json").read_bytes())
+    line = found(chain["csv"])[0].line
+    (folder / "pool.json").unlink()
+    assert "val.parquet: record does not match" in line and "one record a file" in line
+
+
 def test_the_script_says_it_in_one_line(chain):
     results = chain["csv"]
     command = [sys.executable, str(SCRIPTS / "verify.py"), "--results", str(results)]

@@ -21,7 +21,6 @@ from microgesture.report.material import (
     load_material,
     mean_occlusion,
     read_robustness,
-    run_names,
 )
 from microgesture.report.page import headline, write_page
 from microgesture.report.pictures import (
@@ -348,11 +347,6 @@ def test_files_of_runs_that_are_no_longer_probed_are_left_aside(tmp_path):
 def test_a_strip_is_drawn_where_nobody_is_found(tmp_path, layout22):
     plot_strip(np.zeros((3, 22, 3)), 25.0, layout22, tmp_path / "strip.png")
     assert (tmp_path / "strip.png").stat().st_size > 1000
-
-
-def test_run_names():
-    assert run_names((0, 3), None) == ["seed0", "seed3"]
-    assert run_names((1,), 2) == ["seed1-fold0", "seed1-fold1"]
 
 
 @pytest.mark.parametrize(

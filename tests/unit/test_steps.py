@@ -1,13 +1,16 @@
 """What a step's record says of files, folders, code and checkout."""
 
+import argparse
 import hashlib
 import json
 import subprocess
 
 import pytest
 
+from microgesture import steps
 from microgesture.errors import InputError
 from microgesture.files import read_json
+from microgesture.provenance import code_hash
 from microgesture.rawfiles import frame_folders
 from microgesture.steps import (
     git_state,
@@ -85,7 +88,7 @@ def test_frames_are_hashed_folder_by_folder(tmp_path):
     assert first["sha256"] == hashlib.sha256(lines.encode()).hexdigest()
 
 
-def test_the_checkout_is_asked_and_others_are_not(tmp_path):
+def test_the_checkout_is_asked_and_others_are_not(tmp_path, monkeypatch):
     def git(*arguments):
         given = ["-c", "user.name=n", "-c", "user.email=e", *arguments]
         command = ["git", "-C", str(tmp_path), *given]
@@ -103,8 +106,22 @@ def test_the_checkout_is_asked_and_others_are_not(tmp_path):
     assert git_state(script) == {"commit": commit, "dirty": False}
     (tmp_path / "untracked").write_text("")
     assert git_state(script)["dirty"] is False
+    with monkeypatch.context() as patch:  # a module that nobody has committed yet
+        patch.setattr(steps, "code_files", lambda script: [script, tmp_path / "untracked"])
+        assert git_state(script) == {"commit": commit, "dirty": True}
     script.write_text("2\n")
     assert git_state(script) == {"commit": commit, "dirty": True}
+
+
+def test_the_code_is_that_of_the_start(tmp_path, monkeypatch):
+    script = tmp_path / "step.py"
+    script.write_text("before\n")
+    steps.add_record_option(argparse.ArgumentParser(), script)
+    at_start = code_hash(script)
+    script.write_text("after\n")
+    path = tmp_path / "results/provenance/a.json"
+    write_record(path, script, config={}, inputs=[], outputs=[])
+    assert read_json(path)["code"] == at_start != code_hash(script)
 
 
 def test_the_machine_is_told_without_its_name():

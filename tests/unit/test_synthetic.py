@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from python_calamine import CalamineWorkbook
 
+from microgesture.errors import InputError
 from microgesture.synthetic import gestures, release
 from microgesture.synthetic.body import sample_person
 from microgesture.synthetic.detector import bursts
@@ -81,7 +82,7 @@ def typical(label: int, measure, count: int = 15) -> float:
 def test_the_layout_on_disk_is_the_release(made) -> None:
     out, manifest = made
     listed = {str(p.relative_to(out)) for p in out.rglob("*") if p.is_file()}
-    assert listed == set(manifest["files"]) | {"manifest.json"}
+    assert listed == set(manifest["files"]) | {"manifest.json", release.MARK}
     assert "subjects.csv" in listed
     assert manifest["config"] == CONFIG
     numbers = sorted(int(folder.name) for _, folder in videos(out))
@@ -152,6 +153,21 @@ def test_another_seed_gives_another_data_set(made, tmp_path: Path) -> None:
     first = release.generate(small, tmp_path / "a")
     second = release.generate({**small, "seed": 8}, tmp_path / "b")
     assert not set(first["files"].values()) & set(second["files"].values())
+
+
+def test_what_was_generated_before_is_replaced_and_nothing_else(tmp_path: Path) -> None:
+    config = {**CONFIG, "clips": {"train": 40, "val": 20, "test": 20}}
+    release.generate(config, tmp_path)
+    few = {**config, "seed": 8, "clips": dict.fromkeys(release.SPLITS, 1)}
+    again = release.generate({**few, "class_minimum": dict.fromkeys(release.SPLITS, 0)}, tmp_path)
+    listed = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()}
+    assert listed == set(again["files"]) | {"manifest.json", release.MARK}
+    (tmp_path / release.MARK).unlink()
+    with pytest.raises(InputError, match=r"was not generated here .* give another folder"):
+        release.generate(config, tmp_path)
+    assert listed - {release.MARK} == {
+        str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()
+    }
 
 
 def test_class_counts_keep_the_long_tail() -> None:

@@ -16,7 +16,7 @@ from microgesture.files import write_json
 from microgesture.fusion import fuse_files, parse_recipe
 from microgesture.pooling import pool_files
 from microgesture.predictions import read_predictions, write_predictions
-from microgesture.results import load_evaluation, parse_config
+from microgesture.results import files_read, load_evaluation, parse_config, run_names
 from microgesture.tables import (
     claims_csv,
     csv_text,
@@ -343,6 +343,11 @@ def fill_folds(folder, config):
     return folder
 
 
+def test_run_names():
+    assert run_names((0, 3), None) == ["seed0", "seed3"]
+    assert run_names((1,), 2) == ["seed1-fold0", "seed1-fold1"]
+
+
 def test_pooled_folds_are_one_table_over_every_clip(tmp_path, results):
     fitted = {"title": "Both", "members": ["weak", "strong"], "weights": "validation"}
     config = CONFIG | {"folds": 2, "fusions": {"fused": fitted}}
@@ -368,6 +373,16 @@ def test_pooled_folds_are_one_table_over_every_clip(tmp_path, results):
     for folds, other in ((3, "fold2"), (None, "seed0/metrics.json")):
         with pytest.raises(InputError, match=other):
             load_evaluation(config | {"folds": folds}, tmp_path / "folds", CLASSES)
+
+
+def test_only_what_was_read_is_named_as_read(tmp_path, results):
+    folder = fill_folds(fill(tmp_path / "both"), CONFIG | {"folds": 2})
+    for folds in (None, 2):
+        read = files_read(CONFIG | {"folds": folds}, folder)
+        names = {path.parent.name for path in read if path.is_relative_to(folder / "train")}
+        assert names == set(run_names(CONFIG["seeds"], folds))
+        splits = {path.name for path in read if path.is_relative_to(folder / "predict")}
+        assert splits == {"test.parquet", *(["val.parquet"] if folds is None else [])}
 
 
 def test_unpooled_predictions_are_refused_where_folds_are_stated(results):

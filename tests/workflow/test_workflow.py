@@ -1,6 +1,7 @@
 """The whole workflow on a tiny generated set, in a copy of the repository that may be edited."""
 
 import json
+import os
 import re
 import zipfile
 
@@ -164,6 +165,19 @@ def test_a_library_module_reruns_the_steps_that_use_it(finished, module, untouch
     rule = {"heatmaps.py": "heatmaps", "fusion.py": "fuse", "label_vectors.py": "label_vectors"}
     assert rule[module] in planned and "ablation_table" in planned
     assert not untouched & set(planned)
+
+
+def test_a_layout_put_in_place_of_another_is_noticed_whatever_its_time(finished):
+    path = finished.folder / "config/layouts/openpose22.yaml"
+    kept = path.with_name("kept")
+    path.rename(kept)
+    path.write_text(kept.read_text() + "# another file\n")
+    os.utime(path, (0, 0))
+    planned = finished.planned()
+    path.unlink()
+    kept.rename(path)
+    assert planned["streams"] == 1 and "skeletons" not in planned
+    assert finished.planned() == {}
 
 
 def test_an_unknown_config_key_stops_before_anything_runs(edited):

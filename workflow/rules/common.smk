@@ -14,6 +14,7 @@ sys.path.insert(0, f"{workflow.basedir}/src")
 from microgesture import config as settings
 from microgesture import rawdata, runlock
 from microgesture.errors import InputError
+from microgesture.files import quick_hash
 from microgesture.provenance import code_hash
 
 # a config given on the command line replaces the default one; merging two would mix their variants
@@ -40,6 +41,24 @@ def code(name):
     are, and keeps two dozen module names out of every job's list of inputs.
     """
     return code_hash(f"scripts/{name}.py")
+
+
+def given(*names):
+    """Hash of a rule's inputs that no step makes.
+
+    Snakemake looks into an input only when it is newer than the output; one that was put in place of
+    another may be older.
+    """
+
+    def digest(wildcards, input):
+        values = [input.get(name) for name in names]
+        files = [[one] if isinstance(one, str) else one for one in values]
+        made = f"{RESULTS}/"
+        return quick_hash(
+            file for of in files for file in of if not file.startswith(made)
+        )
+
+    return digest
 
 
 def as_json(value):

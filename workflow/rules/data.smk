@@ -35,6 +35,7 @@ rule skeletons:
         "../envs/microgesture.yaml"
     params:
         code=code("skeletons"),
+        given=given("raw", "classes"),
         frames=rawdata.frames_digest(config["data"]),
         data=as_json(settings.reader_slice(config)),
     shell:
@@ -59,6 +60,7 @@ rule streams:
         "../envs/microgesture.yaml"
     params:
         code=code("streams"),
+        given=given("layout", "classes"),
         config=lambda wildcards: as_json(
             settings.stream_slice(config, wildcards.cleaning, wildcards.timeline)
         ),

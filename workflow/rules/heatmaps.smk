@@ -17,6 +17,7 @@ rule heatmaps:
         "../envs/microgesture.yaml"
     params:
         code=code("heatmaps"),
+        given=given("layout"),
         config=as_json(settings.heatmap_slice(config)),
         # large; it hangs on its manifest
         points=f"{RESULTS}/streams/{{layout}}-{{cleaning}}-{{timeline}}.arrow",

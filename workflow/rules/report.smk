@@ -23,6 +23,7 @@ rule data_report:
         "../envs/microgesture.yaml"
     params:
         code=code("data_report"),
+        given=given("layouts"),
         about=as_json(
             {
                 "data_name": config["data"]["name"],

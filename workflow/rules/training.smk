@@ -15,6 +15,7 @@ rule label_vectors:
         "../envs/microgesture.yaml"
     params:
         code=code("label_vectors"),
+        given=given("classes", "words"),
         config=as_json({k: v for k, v in config["semantic"].items() if k != "weight"}),
     shell:
         "python scripts/label_vectors.py --classes {input.classes:q} --config {params.config:q}"
@@ -43,6 +44,7 @@ rule train:
         gpu=1,
     params:
         code=code("train"),
+        given=given("layout", "classes", "pretrained"),
         config=lambda wildcards: as_json(
             settings.train_slice(config, wildcards.variant)
         ),

@@ -1,10 +1,9 @@
 """What several readers share: files and folders that may be anything, and work in order."""
 
-import multiprocessing
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +12,7 @@ import numpy as np
 
 from microgesture.errors import InputError
 from microgesture.points import OPENPOSE
+from microgesture.workers import process_pool
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -153,8 +153,7 @@ def ordered_map(
         return
     remaining = iter(jobs)
     pending: deque[Future[Result]] = deque()
-    # spawn: a fork of a process in which Arrow runs threads may hang
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+    with process_pool(workers) as pool:
         try:
             while True:
                 while len(pending) < workers and (job := next(remaining, None)) is not None:

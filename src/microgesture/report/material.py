@@ -14,7 +14,7 @@ from microgesture.errors import InputError
 from microgesture.evaluation import Evaluation, Row
 from microgesture.files import read_json
 from microgesture.layouts import Layout
-from microgesture.results import load_evaluation
+from microgesture.results import load_evaluation, run_names
 from microgesture.store import Clip, iter_store, read_metadata
 
 CLASS_MAPS = 5
@@ -146,13 +146,6 @@ def load_material(
     )
 
 
-def run_names(seeds: Sequence[int], folds: int | None) -> list[str]:
-    """Names of the runs of one variant: ``seed0``, or ``seed0-fold2`` under cross-validation."""
-    if folds is None:
-        return [f"seed{seed}" for seed in seeds]
-    return [f"seed{seed}-fold{fold}" for seed in seeds for fold in range(folds)]
-
-
 def _probes(config: Mapping[str, Any], results: Path) -> dict[str, dict[str, list[Path]]]:
     """Files of ``robustness`` and of ``occlusion``, by variant and in the order of the runs.
 
@@ -264,9 +257,11 @@ def read_clips(material: Material, wanted: list[str]) -> dict[str, Clip]:
     return found
 
 
-def recorded(folder: Path) -> tuple[list[str], set[str]]:
+def recorded(material: Material) -> tuple[list[str], set[str]]:
     """Commits and package versions that the records of the trainings name."""
-    records: list[Mapping[str, Any]] = [read_json(path) for path in sorted(folder.rglob("*.json"))]
+    folder = material.results / "provenance" / "train"
+    paths = [folder / name / f"{run}.json" for name, of in material.runs.items() for run in of]
+    records: list[Mapping[str, Any]] = [read_json(path) for path in paths if path.is_file()]
     commits = set()
     for one in records:
         state = one.get("git", {})

@@ -328,7 +328,7 @@ def repeat_section(material: Material, folder: Path) -> Section:
         for name, version in one.get("made_by", {}).items()
         if name != "code"
     }
-    commits, packages = recorded(material.results / "provenance" / "train")
+    commits, packages = recorded(material)
     facts["Commit"] = commits
     facts["Versions"] = [", ".join(sorted(versions | packages))] if versions | packages else []
     facts["Training code (SHA-256)"] = sorted(

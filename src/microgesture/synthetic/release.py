@@ -1,19 +1,20 @@
 """Writes the embedded data set as the MiGA 2025 release lies on an entrant's disk."""
 
-import multiprocessing
+import shutil
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from microgesture.errors import InputError
 from microgesture.files import sha256, write_json, write_text
 from microgesture.synthetic.body import sample_person
 from microgesture.synthetic.gestures import CLASSES, FREQUENCY
 from microgesture.synthetic.recording import record
 from microgesture.synthetic.xlsx import write_points
+from microgesture.workers import process_pool
 
 FOLDERS = {
     "train": "imigue_data_phase1/datasets/imigue_skeleton_train",
@@ -21,6 +22,7 @@ FOLDERS = {
     "test": "imigue_data_phase2/imigue_skeleton_test",
 }
 SPLITS = tuple(FOLDERS)
+MARK = "GENERATED.txt"
 CLIPS_PER_VIDEO = 35
 # What a random stream is for: seeds of different uses never meet.
 _PLAN, _SUBJECT, _VIDEO = range(3)
@@ -100,6 +102,20 @@ def _job(task: tuple[Video, dict[str, Any], str]) -> dict[str, Any]:
     return _write_video(video, config, Path(out))
 
 
+def _clear(out: Path) -> None:
+    """Remove what was generated before: of another config, other videos would stay."""
+    phases = sorted({out / Path(folder).parts[0] for folder in FOLDERS.values()})
+    held = [phase for phase in phases if phase.exists()]
+    if held and not (out / MARK).is_file():
+        raise InputError(
+            f"{held[0]}: was not generated here (there is no {out / MARK}), and would be "
+            "overwritten; give another folder, or remove it"
+        )
+    for phase in held:
+        shutil.rmtree(phase)
+    write_text(out / MARK, "Generated data: all of it is replaced when it is generated again.\n")
+
+
 def generate(config: Mapping[str, Any], out: Path, workers: int = 1) -> dict[str, Any]:
     """Write the synthetic data set.
 
@@ -110,7 +126,7 @@ def generate(config: Mapping[str, Any], out: Path, workers: int = 1) -> dict[str
         ``class_minimum`` for each of train, val and test; ``mean_seconds``, the mean length of a
         clip; ``noise``, the detector's error as a fraction of the shoulder width.
     out : Path
-        Folder to write into.
+        Folder to write into; what was generated there before is removed.
     workers : int
         Processes. The files do not depend on it.
 
@@ -119,14 +135,18 @@ def generate(config: Mapping[str, Any], out: Path, workers: int = 1) -> dict[str
     dict
         What ``out/manifest.json`` holds: ``config``, ``counts`` by split, ``files`` with SHA-256.
 
+    Raises
+    ------
+    InputError
+        When ``out`` holds a data set that was not generated there.
+
     """
+    _clear(out)
     plain = {key: dict(v) if isinstance(v, Mapping) else v for key, v in config.items()}
     videos = plan_videos(plain)
     tasks = [(video, plain, str(out)) for video in videos]
     if workers > 1:
-        # Fresh interpreters: a forked copy of a process with running threads can hang.
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        with process_pool(workers) as pool:
             written = list(pool.map(_job, tasks))
     else:
         written = [_job(task) for task in tasks]

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from microgesture.classes import load_classes
@@ -12,7 +13,7 @@ from microgesture.progress import progress
 from microgesture.provenance import made_by
 from microgesture.steps import add_record_option, write_record
 from microgesture.store import iter_store, read_metadata
-from microgesture.streams import build_stream
+from microgesture.streams import build_stream, warnings
 
 
 def main() -> None:
@@ -32,6 +33,8 @@ def main() -> None:
     manifest = build_stream(clips, layout, names, args.config, args.out, order)
     about = {"skeletons": sha256(args.skeletons), "made_by": made_by(__file__)}
     write_json(args.manifest, {**manifest, **about})
+    for line in warnings(manifest):
+        print(f"note: {line}", file=sys.stderr)
     write_record(
         args.record,
         __file__,

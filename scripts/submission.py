@@ -1,11 +1,13 @@
 """Write the challenge submissions, from the seed that is best on the validation clips."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from microgesture.errors import InputError, run
+from microgesture.files import read_json
 from microgesture.steps import add_record_option, write_record
-from microgesture.submission import FILES, make_submission
+from microgesture.submission import FILES, fill_skipped, make_submission
 
 
 def main() -> None:
@@ -13,6 +15,9 @@ def main() -> None:
     parser.add_argument("--seeds", required=True, nargs="+", type=int)
     parser.add_argument("--val", required=True, nargs="+", help="validation file of each seed")
     parser.add_argument("--test", required=True, nargs="+", help="test file of each seed")
+    parser.add_argument(
+        "--summary", type=Path, help="summary.json of the skeleton step: fills in skipped clips"
+    )
     parser.add_argument("--out-dir", required=True, help="folder for the submission files")
     add_record_option(parser, __file__)
     options = parser.parse_args()
@@ -23,13 +28,21 @@ def main() -> None:
             "files; expected one file of each for each seed, in the same order"
         )
     validation = dict(zip(seeds, options.val, strict=True))
-    made = make_submission(validation, dict(zip(seeds, options.test, strict=True)), options.out_dir)
+    test = dict(zip(seeds, options.test, strict=True))
+    filled = fill_skipped(read_json(options.summary)) if options.summary else {}
+    made = make_submission(validation, test, options.out_dir, filled)
+    if made["filled"]:
+        print(
+            f"note: {len(made['filled'])} test clips could not be read; their rows state the most "
+            f"frequent training class: {', '.join(list(made['filled'])[:5])}",
+            file=sys.stderr,
+        )
     write_record(
         options.record,
         __file__,
         config={"seeds": seeds},
         seed=made["seed"],
-        inputs=[*options.val, *options.test],
+        inputs=[*options.val, *options.test, *filter(None, [options.summary])],
         outputs=[Path(options.out_dir, name) for name in FILES],
     )
 

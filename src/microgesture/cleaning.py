@@ -38,7 +38,7 @@ def clean(
     config : mapping
         ``min_score``: smaller scores count as not found.
 
-        ``max_jump``: see `other_person`.
+        ``max_jump``: see `other_person`; None leaves that step out.
 
         ``outliers``: ``{frames, deviations}``, see `outliers`.
 
@@ -64,9 +64,9 @@ def clean(
         When a setting makes no sense.
 
     """
-    found = points[..., 2] >= max(config["min_score"], np.finfo(np.float32).tiny)
-    kept = np.where(found[..., None], points, 0).astype(np.float32)
-    kept[other_person(kept, config["max_jump"], order)] = 0
+    kept = np.where(found(points, config)[..., None], points, 0).astype(np.float32)
+    if config["max_jump"] is not None:
+        kept[other_person(kept, config["max_jump"], order)] = 0
     if "outliers" in config:
         rule = config["outliers"]
         kept[outliers(kept, rule["frames"], rule["deviations"], order)] = 0
@@ -75,6 +75,11 @@ def clean(
     if "smooth" in config:
         kept = _smooth(kept, config["smooth"], order, fps)
     return kept
+
+
+def found(points: np.ndarray, config: Mapping[str, Any]) -> np.ndarray:
+    """Which points (..., 3) count as found by ``min_score`` of a cleaning, bool (...)."""
+    return points[..., 2] >= max(config["min_score"], np.finfo(np.float32).tiny)
 
 
 def _smooth(
@@ -110,8 +115,12 @@ def other_person(points: np.ndarray, max_jump: float, order: PointOrder = OPENPO
     OpenPose numbers nobody, so identity is followed by position and size: a frame is another
     person's when the middle of its head and shoulders lies more than ``max_jump`` shoulder widths
     from the clip's median, or its shoulders are less than half or more than twice the usual width.
-    Where no frame shows both shoulders, there is no measure and every frame is kept.
+    Where no frame shows the shoulders apart, there is no measure and every frame is kept. People
+    who turn, sit down or walk through the picture are lost by this; see ``max_jump`` in `clean`.
     """
+    usual = shoulder_width(points, order)
+    if usual is None:
+        return np.zeros(len(points), bool)
     near = list(order.head_and_shoulders)
     seen = points[:, near, 2] > 0
     count = seen.sum(axis=1)
@@ -120,9 +129,6 @@ def other_person(points: np.ndarray, max_jump: float, order: PointOrder = OPENPO
     shoulders = points[:, list(order.shoulders)]
     both = (shoulders[..., 2] > 0).all(axis=1)
     width = np.linalg.norm(shoulders[:, 0, :2] - shoulders[:, 1, :2], axis=1)
-    if not both.any():
-        return np.zeros(len(points), bool)
-    usual = np.median(width[both])
     jump = np.linalg.norm(middle - np.median(middle[count > 0], axis=0), axis=1)
     wrong_place = (count > 0) & (jump > max_jump * usual)
     wrong_size = both & ((width < usual / 2) | (width > usual * 2))

@@ -93,8 +93,7 @@ class BadClip:
     def message(self) -> str:
         """What the person at the keyboard is told."""
         return (
-            f"{self.place}: clip {self.clip_id}: {self.reason}; "
-            "mend or remove it, or set on_bad_clip: skip"
+            f"{self.place}: clip {self.clip_id}: {self.reason}; mend it, or set on_bad_clip: skip"
         )
 
 

@@ -28,11 +28,10 @@ def natural_key(clip_id: str) -> tuple[list[str | int], str]:
     return [int(part) if place % 2 else part for place, part in enumerate(parts)], clip_id
 
 
-def rows(predictions: Predictions) -> list[str]:
-    """Lines ``clip id,class id`` in natural order of the clips."""
-    chosen = dict(
-        zip(predictions.clip_ids, predicted_classes(predictions.probabilities), strict=True)
-    )
+def rows(predictions: Predictions, filled: Mapping[str, int] | None = None) -> list[str]:
+    """Lines ``clip id,class id`` in natural order of the clips, those of ``filled`` among them."""
+    classes = predicted_classes(predictions.probabilities).tolist()
+    chosen = dict(filled or {}) | dict(zip(predictions.clip_ids, classes, strict=True))
     for clip_id in chosen:
         if not clip_id or re.search(r'[",\s]', clip_id):
             raise InputError(
@@ -42,14 +41,18 @@ def rows(predictions: Predictions) -> list[str]:
     return [f"{clip_id},{chosen[clip_id]}" for clip_id in sorted(chosen, key=natural_key)]
 
 
-def write_kaggle(path: str | Path, predictions: Predictions) -> None:
+def write_kaggle(
+    path: str | Path, predictions: Predictions, filled: Mapping[str, int] | None = None
+) -> None:
     """Write a CSV with the header ``Id,Target``."""
-    write_text(path, "\n".join(["Id,Target", *rows(predictions)]) + "\n")
+    write_text(path, "\n".join(["Id,Target", *rows(predictions, filled)]) + "\n")
 
 
-def write_codalab(path: str | Path, predictions: Predictions) -> None:
+def write_codalab(
+    path: str | Path, predictions: Predictions, filled: Mapping[str, int] | None = None
+) -> None:
     """Write a zip that holds ``Submission.csv`` without a header; the same rows, the same bytes."""
-    text = "".join(f"{row}\n" for row in rows(predictions))
+    text = "".join(f"{row}\n" for row in rows(predictions, filled))
     # Stored, not deflated: compressed bytes differ between versions of zlib.
     info = zipfile.ZipInfo(_CODALAB_MEMBER, _ZIP_TIME)
     info.create_system = 3
@@ -90,8 +93,27 @@ def choose_seed(validation: Mapping[int, Predictions]) -> tuple[int, dict[int, f
     return tied[0], scores, why
 
 
+def fill_skipped(summary: Mapping[str, Any]) -> dict[str, int]:
+    """A class for every test clip that could not be read: the most frequent one in training.
+
+    A challenge refuses a submission in which a clip is missing.
+
+    Parameters
+    ----------
+    summary
+        What `microgesture.summary.summarise` gives.
+
+    """
+    counts = list(summary["splits"]["train"]["clips_per_class"].values())
+    skipped = [bad["clip_id"] for bad in summary["skipped"] if bad["split"] == "test"]
+    return dict.fromkeys(skipped, counts.index(max(counts)))
+
+
 def make_submission(
-    validation: Mapping[int, str | Path], test: Mapping[int, str | Path], out_dir: str | Path
+    validation: Mapping[int, str | Path],
+    test: Mapping[int, str | Path],
+    out_dir: str | Path,
+    filled: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """Write both submissions and ``submission.json`` for the seed that validation prefers.
 
@@ -101,6 +123,8 @@ def make_submission(
         seed -> prediction file of that split, for the same seeds.
     out_dir
         Folder for ``kaggle2025.csv``, ``Submission.zip`` and ``submission.json``.
+    filled
+        Class ids of test clips that were not predicted, see `fill_skipped`.
 
     Returns
     -------
@@ -128,9 +152,10 @@ def make_submission(
             f"{chosen.path} has {chosen.probabilities.shape[1]} classes, {read[seed].path} has "
             f"{read[seed].probabilities.shape[1]}; predict both with the same model"
         )
-    out_dir = Path(out_dir)
-    write_kaggle(out_dir / KAGGLE_NAME, chosen)
-    write_codalab(out_dir / CODALAB_NAME, chosen)
+    out_dir, predicted = Path(out_dir), set(chosen.clip_ids)
+    filled = {clip: number for clip, number in (filled or {}).items() if clip not in predicted}
+    write_kaggle(out_dir / KAGGLE_NAME, chosen, filled)
+    write_codalab(out_dir / CODALAB_NAME, chosen, filled)
     num_classes = chosen.probabilities.shape[1]
     per_class = np.bincount(predicted_classes(chosen.probabilities), minlength=num_classes)
     report = {
@@ -141,6 +166,7 @@ def make_submission(
         "test_file": str(chosen.path),
         "test_file_sha256": sha256(chosen.path),
         "test_clips": len(chosen.clip_ids),
+        "filled": filled,
         "classes": num_classes,
         "predicted_per_class": per_class.tolist(),
     }

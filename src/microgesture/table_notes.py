@@ -1,5 +1,6 @@
 """What stands in words below the tables: how the numbers were made and what they leave out."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -114,6 +115,7 @@ def notes(
     listed = _split_notes(evaluation)
     if evaluation.unlabelled:
         listed.append(f"{counted(evaluation.unlabelled, 'clip')} without a label left out.")
+    listed += _skipped_notes(summary)
     if len(evaluation.seeds) == 1:
         listed.append("One seed: no spread (±) is shown, and small differences mean little.")
     else:
@@ -180,6 +182,16 @@ def _split_notes(evaluation: Evaluation) -> list[str]:
             "fold had no part in that choice."
         )
     return listed
+
+
+def _skipped_notes(summary: Mapping[str, Any]) -> list[str]:
+    """Say how many clips could not be used: the hardest ones may be among them."""
+    skipped = Counter(bad["split"] for bad in summary.get("skipped", []))
+    if not skipped:
+        return []
+    counts = [f"{counted(skipped[split], f'{name} clip')}" for split, name in SPLITS.items()]
+    some = [text for text in counts if not text.startswith("0 ")]
+    return [f"**{' and '.join(some)} could not be used and are left out**; see the data report."]
 
 
 def _overlap_notes(evaluation: Evaluation, summary: Mapping[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ from microgesture.errors import InputError
 from microgesture.points import KINECT
 from microgesture.records import Records
 from microgesture.smoothing import one_euro, savgol
-from microgesture.streams import build_stream, stream_points
+from microgesture.streams import build_stream, stream_points, warnings
 from tests.conftest import make_clip
 
 CONFIG = {"min_score": 0.1, "max_jump": 1.5}
@@ -45,6 +45,34 @@ def test_a_person_who_leans_stays():
     points = make_clip(num_frames=11).points.copy()
     points[..., 0] += np.linspace(0, 100, 11)[:, None]
     assert not other_person(points, 1.5).any()
+
+
+def test_people_who_walk_are_kept_on_request():
+    points = make_clip(num_frames=11).points.copy()
+    points[..., 0] += np.linspace(0, 900, 11)[:, None]
+    assert not clean(points, CONFIG)[0].any()
+    assert clean(points, {**CONFIG, "max_jump": None})[..., 2].all()
+
+
+def test_shoulders_behind_each_other_are_no_measure():
+    points = make_clip(num_frames=11).points.copy()
+    points[:, 2] = points[:, 5]
+    points[..., 0] += np.arange(11)[:, None]
+    assert not other_person(points, 1.5).any()
+
+
+def test_frames_that_cleaning_emptied_are_counted_and_told(layout22, tmp_path):
+    clip = make_clip(num_frames=20)
+    points = clip.points.copy()
+    points[3, :, 0] += 200
+    points[5] = 0
+    stream = {"cleaning": CONFIG, "length": 8, "max_gap": 3, "on_bad_clip": "stop"}
+    clips = [replace(clip, points=points), replace(clip, clip_id="b")]
+    manifest = build_stream(clips, layout22, ["left", "right"], stream, tmp_path / "s.arrow")
+    assert (manifest["frames_with_points"], manifest["frames_cleaned_away"]) == (39, 1)
+    assert "out of 1 of 39 frames (3%)" in warnings(manifest)[0]
+    whole = build_stream([clip], layout22, ["left", "right"], stream, tmp_path / "t.arrow")
+    assert warnings(whole) == []
 
 
 def test_without_shoulders_everything_is_kept():

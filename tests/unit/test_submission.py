@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from microgesture.errors import InputError
+from microgesture.files import write_json
 from microgesture.predictions import read_predictions, write_predictions
 from microgesture.submission import (
     choose_seed,
@@ -115,6 +116,30 @@ def test_the_script_writes_the_three_files_of_the_chosen_seed(tmp_path):
     assert report["why"] == "best validation top-1 (100.00 %) of 2 seeds"
     assert report["test_clips"] == 3
     assert report["predicted_per_class"] == [0, 3, 0, 0]
+
+
+def test_clips_that_could_not_be_read_get_the_most_frequent_class(tmp_path):
+    skipped = [
+        {"clip_id": "0054_3", "split": "test"},
+        {"clip_id": "0054_2", "split": "test"},  # of another time: it was predicted
+        {"clip_id": "0001_1", "split": "train"},
+    ]
+    counts = {"a": 1, "b": 5, "c": 0, "d": 5}
+    write_json(
+        tmp_path / "summary.json",
+        {"splits": {"train": {"clips_per_class": counts}}, "skipped": skipped},
+    )
+    val, _ = validation(tmp_path, {0: [0, 1, 2]})
+    test = store(tmp_path / "test", [3, 2, 0], split="test")
+    command = [sys.executable, SCRIPT, "--seeds", "0", "--val", val[0], "--test", test]
+    command += ["--summary", tmp_path / "summary.json", "--out-dir", tmp_path / "out"]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "note: 1 test clips could not be read" in done.stderr and "0054_3" in done.stderr
+    text = (tmp_path / "out/kaggle2025.csv").read_text()
+    assert text.splitlines()[1:] == ["0004_0,0", "0054_2,2", "0054_3,1", "0054_10,3"]
+    report = json.loads((tmp_path / "out/submission.json").read_text())
+    assert report["filled"] == {"0054_3": 1} and report["test_clips"] == 3
 
 
 def test_files_of_another_seed_or_split_are_refused(tmp_path):

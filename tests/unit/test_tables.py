@@ -216,6 +216,12 @@ def test_clips_without_a_label_are_left_out_and_counted(tmp_path):
     assert "2 clips without a label left out" in page(results)
 
 
+def test_clips_that_could_not_be_used_are_counted(results):
+    skipped = [{"split": "test"}, {"split": "train"}, {"split": "train"}]
+    text = page(results, summary=SUMMARY | {"skipped": skipped})
+    assert "**1 test clip and 2 training clips could not be used and are left out**" in text
+
+
 def test_shared_subjects_are_named(results):
     text = page(results, summary={"subject_overlap": {"train+val": ["s1", "s2"]}})
     assert "**Validation subjects also occur in training: 2 (s1, s2)**" in text

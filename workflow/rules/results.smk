@@ -92,6 +92,7 @@ rule submission:
     input:
         val=submitted("val"),
         test=submitted("test"),
+        summary=rules.skeletons.output.summary,
     output:
         submission_files(),
         record=f"{RESULTS}/provenance/submission.json",
@@ -105,5 +106,5 @@ rule submission:
         out=subpath(output[0], parent=True),
     shell:
         "python scripts/submission.py --seeds {params.seeds} --val {input.val:q}"
-        " --test {input.test:q} --out-dir {params.out:q} --record {output.record:q}"
-        " 2> >(tee {log:q} >&2)"
+        " --test {input.test:q} --summary {input.summary:q} --out-dir {params.out:q}"
+        " --record {output.record:q} 2> >(tee {log:q} >&2)"

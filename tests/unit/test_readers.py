@@ -273,6 +273,7 @@ def spoil(row, column, value):
         (lambda rows: rows.insert(3, []), ["row 4, column 1", "empty"]),
         (lambda rows: [row.insert(0, None) for row in rows], ["row 1", "412 columns"]),
         (lambda rows: [row.__setitem__(0, None) for row in rows], ["row 1, column 1", "empty"]),
+        (lambda rows: rows.insert(0, range(411)), ["row 1", "0, 1, 2, ... 410", "header row"]),
         (lambda rows: rows.clear(), ["first sheet is empty"]),
     ],
 )

@@ -409,6 +409,13 @@ def test_plain_form_as_other_programs_write_it(plain):
     assert [c.label for c in plain(unlabelled)] == [None] * 4
 
 
+def test_an_empty_label_of_the_plain_form_is_not_known(plain):
+    table = plain_table(label=["wave", "", None, "nod"])
+    assert [c.label for c in plain(table)] == ["wave", None, None, "nod"]
+    encoded = table.set_column(1, "label", table["label"].dictionary_encode())
+    assert [c.label for c in plain(encoded)] == ["wave", None, None, "nod"]
+
+
 def test_split_by_subject_overrides_the_column(plain):
     settings = {"split": {"by": "subject", "val": ["s1"], "test": [7]}}
     expected = ["val", "val", "train", "test"]

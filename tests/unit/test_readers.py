@@ -302,9 +302,14 @@ def test_missing_files_and_folders(release, tmp_path):
     stops(tmp_path / "nowhere", "nowhere", "is not a folder")
     label_file(release).unlink()
     stops(release, label_file(release), "does not exist")
-    (release / "phase2").rename(tmp_path / "elsewhere")
-    (tmp_path / "elsewhere" / "imigue_skeleton_test").rename(tmp_path / "elsewhere" / "test")
-    stops(release, "imigue_skeleton_test", "found none")
+    (release / FOLDERS["val"]).rename(tmp_path / "elsewhere")
+    stops(release, "imigue_skeleton_validate", "found none", "set data.root")
+
+
+def test_without_the_second_phase_there_are_no_test_clips(release):
+    expected = [clip.clip_id for clip in read(release) if clip.split != "test"]
+    shutil.rmtree(release / "phase2")
+    assert [clip.clip_id for clip in read(release)] == expected
 
 
 def test_folders_that_occur_twice_are_not_chosen_between(release):

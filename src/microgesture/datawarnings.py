@@ -235,7 +235,9 @@ def _labels(summary: Mapping[str, Any]) -> Iterable[Finding]:
                 "empty_split",
                 f"No clip is in split {name}",
                 (),
-                "Training needs all of train, val and test: give each its clips",
+                "Results are measured on validation clips instead, and submission must be null"
+                if name == "test"
+                else "Training needs both train and val: give each its clips",
             )
             continue
         unlabelled = split["clips"] - round(split["labelled_share"] * split["clips"])

@@ -1,6 +1,7 @@
 """Where a data set's files are: which format lies at a place, and what a change of it changes."""
 
 import hashlib
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -23,15 +24,48 @@ PATTERNS = {
     "smg": (r"(.*/)?([^/]+)/\2_skeleton\.csv", "Sample0001/Sample0001_skeleton.csv"),
     "openpose_json": (r"(.*/)?[^/]*[0-9]_keypoints\.json", "clip_000000000000_keypoints.json"),
 }
+# What a reader reads below data.root.
+READ = {
+    "miga2025": r"(.*/)?imigue_skeleton_(train|validate|test)/([^/._][^/]*)/"
+    r"\3_(openpose\.xlsx|label\.csv)",
+    "release2023": r"(train|valid|test)_(data\.npy|label\.pkl)",
+    "smg": r"(.*/)?([^/]+)/\2_(skeleton|data|finelabels)\.csv",
+}
 LOCATIONS = {"parquet": "path", "csv": "path", "pyskl": "path"}
 
 
 def _files(root: Path) -> Iterator[str]:
-    """Relative paths of the files below a folder, a few levels deep; no links are followed."""
-    for place, below, files in os.walk(root):
-        inside = Path(place).relative_to(root)
-        below[:] = sorted(below) if len(inside.parts) < LEVELS else []
-        yield from ((inside / name).as_posix() for name in files)
+    """Relative paths of the files below a folder, a few levels deep."""
+    for folder, names in _folders(root, LEVELS):
+        inside = folder.relative_to(root)
+        yield from ((inside / name).as_posix() for name in names)
+
+
+def _folders(
+    root: Path, levels: float = math.inf, stay: bool = False
+) -> Iterator[tuple[Path, list[str]]]:
+    """A folder and those below it, in a fixed order, each with the names of its files.
+
+    Links are followed, as by the readers, but none to a folder that it lies in, and if ``stay``
+    none that leads out of ``root``.
+    """
+    for place, below, names in os.walk(root, followlinks=True):
+        folder = Path(place)
+        yield folder, sorted(names)
+        if len(folder.relative_to(root).parts) >= levels:
+            below.clear()
+        targets = {
+            name: Path(os.path.realpath(folder / name))
+            for name in below
+            if (folder / name).is_symlink()
+        }
+        if targets:
+            base, *above = (Path(os.path.realpath(one)) for one in (root, folder, *folder.parents))
+            for name, target in targets.items():
+                leaves = stay and not target.is_relative_to(base)
+                if leaves or any(one.is_relative_to(target) for one in above):
+                    below.remove(name)
+        below.sort()
 
 
 def detect(path: str | Path) -> str:
@@ -91,12 +125,8 @@ def raw_files(data: Mapping[str, Any]) -> list[str]:
     tables = [data[key] for key in ("subjects", "labels") if data.get(key)]
     if "path" in data:
         return [data["path"], *tables]
-    patterns = {
-        "miga2025": ["[!._]*_openpose.xlsx", "[!._]*_label.csv"],
-        "release2023": ["*_data.npy", "*_label.pkl"],
-        "smg": ["*_skeleton.csv", "*_data.csv", "*_finelabels.csv"],
-    }
-    found = [p for end in patterns.get(data["format"], []) for p in Path(data["root"]).rglob(end)]
+    pattern, root = READ.get(data["format"]), Path(data["root"])
+    found = [root / name for name in _files(root) if re.fullmatch(pattern, name)] if pattern else []
     return sorted(map(str, found)) + tables
 
 
@@ -110,15 +140,23 @@ def frames_digest(data: Mapping[str, Any]) -> str | None:
     digest = hashlib.sha256()
     root = Path(data["root"])
     for path in frame_files(root):
-        line = f"{path.relative_to(root).as_posix()} {path.lstat().st_size}\n"
+        line = f"{path.relative_to(root).as_posix()} {_size(path)}\n"
         digest.update(line.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 
+def _size(path: Path) -> int:
+    """Size of a file, or of what a link leads to, if it is there."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return path.lstat().st_size
+
+
 def frame_files(root: Path, below: bool = True) -> Iterator[Path]:
-    """Frames of OpenPose in a folder, and in those below it, folder by folder in a fixed order."""
-    for place, inner, files in os.walk(root):
-        inner[:] = sorted(inner) if below else []
-        for name in sorted(files):
-            if name.endswith("_keypoints.json"):
-                yield Path(place, name)
+    """Frames of OpenPose in a folder, and in those below it, folder by folder in a fixed order.
+
+    Links to folders are followed within ``root``, which the reader may not leave.
+    """
+    for folder, names in _folders(root, math.inf if below else 0, stay=True):
+        yield from (folder / name for name in names if name.endswith("_keypoints.json"))

@@ -40,6 +40,22 @@ def labels(tmp_path, content):
 def test_a_label_of_2023_that_is_no_class(release, tmp_path, label, words):
     labels(tmp_path, (["0000_0"], [label]))
     bad(release, "train_data.npy, clip 0", "clip 0000_0", *words)
+    bad(release, "train_data.npy, clip 0", *words, test_labels="placeholder")
+
+
+@pytest.mark.parametrize("label", [None, -1, np.int64(-1), -2])
+def test_a_test_label_of_2023_that_is_not_known(release, tmp_path, label):
+    (tmp_path / "test_label.pkl").write_bytes(pickle.dumps((["0002_0"], [label])))
+    assert [clip.label for clip in read(release)] == ["wave", "nod", None]
+
+
+@pytest.mark.parametrize("label", [3, "jump", 1.0, True])
+def test_a_test_label_of_2023_that_is_no_class_is_a_fault_or_a_placeholder(
+    release, tmp_path, label
+):
+    (tmp_path / "test_label.pkl").write_bytes(pickle.dumps((["0002_0"], [label])))
+    bad(release, "test_data.npy, clip 0", f"its label is {label!r}", number=2)
+    assert [c.label for c in read(release, test_labels="placeholder")] == ["wave", "nod", None]
 
 
 @pytest.mark.parametrize(
@@ -153,6 +169,8 @@ def annotations(tmp_path):
     ("changes", "words"),
     [
         ({"label": 3}, ["its label is 3, expected 0..2"]),
+        ({"label": -1}, ["its label is -1"]),
+        ({"label": None}, ["its label is None"]),
         ({"img_shape": (720,)}, ["img_shape is (720,), expected (height, width)"]),
         ({"img_shape": (720.5, 1)}, ["img_shape is (720.5, 1)"]),
         ({"img_shape": (0, 1280)}, ["img_shape is (0, 1280)"]),
@@ -182,6 +200,32 @@ def annotations(tmp_path):
 )
 def test_an_annotation_that_is_wrong(annotations, changes, words):
     bad(annotations(**changes), "a.pkl, annotation 0", "clip 0000_0", *words)
+
+
+def test_a_label_of_pyskl_is_missing_in_train_or_in_test(tmp_path):
+    data = formats.write_pyskl(tmp_path, formats.some_clips(NAMES), NAMES)
+    content = pickle.loads((tmp_path / "clips.pkl").read_bytes())
+    for unknown in (None, -1, np.int64(-3)):
+        content["annotations"][2]["label"] = unknown
+        (tmp_path / "clips.pkl").write_bytes(pickle.dumps(content))
+        assert [clip.label for clip in read(data)] == ["wave", "nod", None]
+    del content["annotations"][2]["label"]
+    (tmp_path / "clips.pkl").write_bytes(pickle.dumps(content))
+    assert [clip.label for clip in read(data)] == ["wave", "nod", None]
+    del content["annotations"][0]["label"]
+    (tmp_path / "clips.pkl").write_bytes(pickle.dumps(content))
+    bad(data, "clips.pkl, annotation 0", "its label is None, expected 0..2")
+
+
+def test_test_labels_of_pyskl_are_faults_or_placeholders(tmp_path):
+    data = formats.write_pyskl(tmp_path, formats.some_clips(NAMES), NAMES)
+    assert [c.label for c in read(data, test_labels="real")] == NAMES
+    assert [c.label for c in read(data, test_labels="placeholder")] == ["wave", "nod", None]
+    content = pickle.loads((tmp_path / "clips.pkl").read_bytes())
+    content["annotations"][2]["label"] = 99
+    (tmp_path / "clips.pkl").write_bytes(pickle.dumps(content))
+    bad(data, "annotation 2", "its label is 99", number=2)
+    assert [c.label for c in read(data, test_labels="placeholder")] == ["wave", "nod", None]
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,21 @@ def test_a_step_depends_on_its_own_slice_only(config):
         assert differing(slices(config), slices(edited(config, place, value))) == moved, place
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"format": "release2023", "root": "r", "height": 720, "width": 1280},
+        {"format": "pyskl", "path": "a.pkl"},
+    ],
+)
+def test_test_labels_reach_the_reader(config, data, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    data = {**data, "name": "x", "fps": 25, "on_bad_clip": "stop", "test_labels": "placeholder"}
+    changed = {**config, "data": data}
+    settings.check_config(changed, SCHEMA, "c.yaml")
+    assert settings.reader_slice(changed)["test_labels"] == "placeholder"
+
+
 def slices(config):
     trains = {f"train {name}": settings.train_slice(config, name) for name in config["variants"]}
     return {

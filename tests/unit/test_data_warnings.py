@@ -143,6 +143,15 @@ def test_a_fault_gives_its_warning_and_no_other(kind, layout41):
     assert WHERE.get(kind, "") in found[0].line
 
 
+def test_only_train_and_val_are_needed(layout22):
+    said = {}
+    for name in ("train", "val", "test"):
+        left = [clip for clip in correct() if clip.split != name]
+        said[name] = next(one for one in findings(left, layout22) if one.kind == "empty_split").do
+    assert said["train"] == said["val"] == "Training needs both train and val: give each its clips"
+    assert "measured on validation" in said["test"] and "submission must be null" in said["test"]
+
+
 def test_videos_taken_for_people_are_told(layout22):
     kinds = [one.kind for one in findings(correct(), layout22, by_video=True)]
     assert kinds == ["subject_is_video"]

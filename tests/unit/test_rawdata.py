@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from microgesture.errors import InputError
-from microgesture.rawdata import detect, frames_digest, raw_files, with_format
+from microgesture.rawdata import detect, frame_files, frames_digest, raw_files, with_format
+from microgesture.readers import read_clips
 from tests import formats
 
 NAMES = ["wave", "nod", "rest"]
@@ -90,6 +91,79 @@ def test_videos_are_inputs_whatever_their_names(tmp_path):
         path.rename(video / path.name.replace(name, "v02"))
     video.rename(video.with_name("v02"))
     assert len(raw_files(data)) == len(before)
+
+
+def linked(root, elsewhere, pattern):
+    """Move the folders that match elsewhere and leave links in their places."""
+    for folder in sorted(root.glob(pattern)):
+        target = elsewhere / folder.relative_to(root)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        folder.rename(target)
+        folder.symlink_to(target)
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"),
+    [
+        ("miga2025", "*/datasets/imigue_skeleton_*"),
+        ("miga2025", "imigue_data_phase1"),
+        ("miga2025", "*/datasets/*/*"),
+        ("smg", "smg_skeleton_*"),
+        ("smg", "*/*"),
+    ],
+)
+def test_linked_folders_are_listed_as_they_are_read(tmp_path, name, pattern):
+    root = tmp_path / "root"
+    root.mkdir()
+    names = [f"c{n}" for n in range(32)]
+    data = WRITERS[name](root, formats.some_clips(NAMES))
+    clips = [clip.clip_id for clip in read_clips({**data, "subjects": None}, names)]
+    before = raw_files(data)
+    assert before
+    linked(root, tmp_path / "disk", pattern)
+    assert raw_files(data) == before
+    assert detect(root) == name
+    assert [clip.clip_id for clip in read_clips({**data, "subjects": None}, names)] == clips
+
+
+def test_links_to_a_folder_above_are_not_followed(tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    data = formats.write_smg(root, formats.some_clips(NAMES), NAMES)
+    before = raw_files(data)
+    (root / "self").symlink_to(".")
+    (root / "smg_skeleton_train" / "up").symlink_to("../..")
+    (root / "smg_skeleton_train" / "other").symlink_to("../aside")
+    (root / "aside").mkdir()
+    (root / "aside" / "back").symlink_to("../smg_skeleton_train")
+    assert {Path(path).resolve() for path in raw_files(data)} == {Path(p) for p in before}
+    data = formats.write_openpose_json(tmp_path, formats.some_clips(NAMES))
+    frames = tmp_path / "json"
+    before = [path.name for path in frame_files(frames)]
+    (frames / "0000_0" / "up").symlink_to("..")
+    (frames / "0000_0" / "self").symlink_to(".")
+    assert [path.name for path in frame_files(frames)] == before
+
+
+def test_linked_frames_are_in_the_digest_as_far_as_they_are_read(tmp_path):
+    data = formats.write_openpose_json(tmp_path, formats.some_clips(NAMES))
+    root = tmp_path / "json"
+    seen = [frames_digest(data)]
+    formats.write_frames(tmp_path / "outside", formats.some_clips(NAMES)[0].points)
+    (root / "leaves").symlink_to("../outside")
+    assert frames_digest(data) == seen[0]  # the reader refuses it
+    (root / "link").symlink_to("0001_0")
+    assert len([path for path in frame_files(root) if path.parent == root / "link"]) == 3
+    seen.append(frames_digest(data))
+    frame = next(path for path in sorted((root / "0000_0").iterdir()))
+    frame.rename(tmp_path / "frame.json")
+    frame.symlink_to(tmp_path / "frame.json")
+    assert frames_digest(data) == seen[1]
+    (tmp_path / "frame.json").write_text("{}")
+    seen.append(frames_digest(data))
+    (tmp_path / "frame.json").unlink()
+    seen.append(frames_digest(data))
+    assert len(set(seen)) == 4
 
 
 def test_a_frame_more_or_of_another_size_changes_the_digest(tmp_path):

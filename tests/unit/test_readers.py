@@ -273,6 +273,7 @@ def spoil(row, column, value):
         (lambda rows: rows.insert(3, []), ["row 4, column 1", "empty"]),
         (lambda rows: [row.insert(0, None) for row in rows], ["row 1", "412 columns"]),
         (lambda rows: [row.__setitem__(0, None) for row in rows], ["row 1, column 1", "empty"]),
+        (lambda rows: rows.insert(0, range(411)), ["row 1", "0, 1, 2, ... 410", "header row"]),
         (lambda rows: rows.clear(), ["first sheet is empty"]),
     ],
 )
@@ -301,9 +302,14 @@ def test_missing_files_and_folders(release, tmp_path):
     stops(tmp_path / "nowhere", "nowhere", "is not a folder")
     label_file(release).unlink()
     stops(release, label_file(release), "does not exist")
-    (release / "phase2").rename(tmp_path / "elsewhere")
-    (tmp_path / "elsewhere" / "imigue_skeleton_test").rename(tmp_path / "elsewhere" / "test")
-    stops(release, "imigue_skeleton_test", "found none")
+    (release / FOLDERS["val"]).rename(tmp_path / "elsewhere")
+    stops(release, "imigue_skeleton_validate", "found none", "set data.root")
+
+
+def test_without_the_second_phase_there_are_no_test_clips(release):
+    expected = [clip.clip_id for clip in read(release) if clip.split != "test"]
+    shutil.rmtree(release / "phase2")
+    assert [clip.clip_id for clip in read(release)] == expected
 
 
 def test_folders_that_occur_twice_are_not_chosen_between(release):
@@ -406,6 +412,13 @@ def test_plain_form_as_other_programs_write_it(plain):
     assert [c.points.dtype for c in plain(table)] == [np.float32] * 4
     unlabelled = table.set_column(1, "label", pa.nulls(4))
     assert [c.label for c in plain(unlabelled)] == [None] * 4
+
+
+def test_an_empty_label_of_the_plain_form_is_not_known(plain):
+    table = plain_table(label=["wave", "", None, "nod"])
+    assert [c.label for c in plain(table)] == ["wave", None, None, "nod"]
+    encoded = table.set_column(1, "label", table["label"].dictionary_encode())
+    assert [c.label for c in plain(encoded)] == ["wave", None, None, "nod"]
 
 
 def test_split_by_subject_overrides_the_column(plain):

@@ -54,6 +54,8 @@ class _Task:
 def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
     """Yield the clips of the release, sorted by split (train, val, test), then video, then row.
 
+    Without the folder of the test videos, which are given out later, no clip is in split test.
+
     Parameters
     ----------
     data
@@ -135,13 +137,13 @@ def _split_folders(root: Path) -> dict[str, Path]:
                 found[splits[path.name]].append(path)
         level = [path for path in below if path.name not in splits]
     for split, name in FOLDERS.items():
-        if len(found[split]) != 1:
+        if len(found[split]) > 1 or (not found[split] and split != "test"):
             places = ", ".join(map(str, found[split])) or "none"
             raise InputError(
                 f"{root}: expected one folder {name} at most {LEVELS} levels below, found "
-                f"{places}; set data.root to the folder that holds both phases"
+                f"{places}; set data.root to the folder that holds the phases"
             )
-    return {split: paths[0] for split, paths in found.items()}
+    return {split: paths[0] for split, paths in found.items() if paths}
 
 
 def cut(task: _Task) -> list[Clip | BadClip]:

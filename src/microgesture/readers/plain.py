@@ -32,7 +32,7 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
         ``path``, and optionally ``split``: ``{by: subject, val: [...], test: [...]}``, which sets
         the split by subject instead of the file's column; subjects that are not named are train.
     class_names
-        The names that the label column may hold, besides null.
+        The names that the label column may hold; null and empty text are not known.
     workers
         Not used: one process reads faster than the rest of the step writes.
 
@@ -54,6 +54,7 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
         for batch, points in iter_batches(parquet, columns):
             for i, flat in enumerate(points):
                 fields = {name: values[i] for name, values in batch.items()}
+                fields["label"] = fields["label"] or None
                 if splits is not None:
                     fields["split"] = splits.get(fields["subject"], "train")
                 row += 1

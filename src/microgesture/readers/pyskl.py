@@ -20,7 +20,7 @@ from microgesture.readers.common import (
     place_points,
     shown,
 )
-from microgesture.readers.release2023 import class_name
+from microgesture.readers.release2023 import known_label
 from microgesture.readers.tables import read_subjects, splits_by_subject, subject_of
 from microgesture.store import SPLITS, BadClip, Clip, check_clip
 from microgesture.unpickle import load
@@ -47,10 +47,12 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
         one of train, val and test that they are (the others are left out); ``split``:
         ``{by: subject, val: [...], test: [...]}``, needed where the file has no splits;
         ``subjects``: a CSV ``video,subject`` or None, the video of a clip being its ``frame_dir``
-        up to the last underscore; ``points``: for each of the file's points its number among the
+        up to the last underscore; ``test_labels`` ("real", the default, or "placeholder": they are
+        not read); ``points``: for each of the file's points its number among the
         137, needed where there are not 137, 25 (BODY_25), 22, 18 or 17 (COCO) of them.
     class_names
-        Names in id order: a label is a class id from 0, or a class name.
+        Names in id order: a label is a class id from 0, or a class name. That of a test clip may
+        be missing, None or negative: it is not known.
     workers
         Not used: the file is read at once.
 
@@ -83,7 +85,8 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
         try:
             if split == "none":
                 raise InputError("no split of the file names it")
-            label = _label(annotation["label"], class_names)
+            raw = annotation.get("label")
+            label = known_label(raw, class_names, split, data.get("test_labels"))
             height, width = _size(annotation["img_shape"])
             points = _points(annotation, numbers)
         except InputError as error:
@@ -114,7 +117,7 @@ def _parts(path: Path, content: Any) -> tuple[list[dict[str, Any]], dict[str, An
         if not isinstance(annotation, dict):
             raise InputError(f"{place}: is a {type(annotation).__name__}, expected a dict")
         missing = [key for key in KEYS if key not in annotation]
-        if missing:
+        if missing and missing != ["label"]:  # which a test clip may be without
             found = shown(", ".join(map(str, list(annotation)[:8])))
             raise InputError(f"{place}: has no {', '.join(missing)}; it has {found}")
         name = annotation["frame_dir"]
@@ -177,14 +180,6 @@ def _numbers(points: Sequence[int] | None) -> tuple[int, ...] | None:
             f"{OPENPOSE.count - 1}"
         )
     return tuple(points)
-
-
-def _label(raw: Any, class_names: list[str]) -> str:
-    label = class_name(raw, class_names)
-    if label is None:
-        expected = f"0..{len(class_names) - 1} or a name of the classes file"
-        raise InputError(f"its label is {shown(raw)}, expected {expected}")
-    return label
 
 
 def _size(raw: Any) -> tuple[int, int]:

@@ -25,10 +25,12 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
     ----------
     data
         ``root``: the folder that holds ``train_data.npy``, ``train_label.pkl`` and the same for
-        ``valid`` and ``test``; ``subjects``: a CSV ``video,subject`` or None; ``fps``, ``height``,
-        ``width``. The video of a clip is its name up to the last underscore.
+        ``valid`` and ``test``; ``subjects``: a CSV ``video,subject`` or None; ``test_labels``
+        ("real", the default, or "placeholder": they are not read); ``fps``, ``height``, ``width``.
+        The video of a clip is its name up to the last underscore.
     class_names
-        Names in id order: a label is a class id from 0, or a class name.
+        Names in id order: a label is a class id from 0, or a class name. That of a test clip may
+        be None or negative: it is not known.
     workers
         Not used: the arrays are read from disk as they are.
 
@@ -58,11 +60,10 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
             )
         for row, (clip_id, raw) in enumerate(labels[split]):
             place = f"{path}, clip {row}"
-            label = class_name(raw, class_names)
-            if label is None:
-                expected = f"0..{len(class_names) - 1} or a name of the classes file"
-                reason = f"its label is {shown(raw)}, expected {expected}"
-                yield BadClip(clip_id, split, place, reason)
+            try:
+                label = known_label(raw, class_names, split, data.get("test_labels"))
+            except InputError as error:
+                yield BadClip(clip_id, split, place, str(error))
                 continue
             subject = subject_of(
                 clip_id.rpartition("_")[0] or clip_id, subjects, data.get("subjects")
@@ -102,12 +103,38 @@ def _is_list(value: Any) -> bool:
     return isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim == 1)
 
 
-def class_name(raw: Any, class_names: list[str]) -> str | None:
-    """The class of a label that is an id from 0 or a name; None where it is neither."""
-    if isinstance(raw, str):
-        return str(raw) if raw in class_names else None
+def known_label(
+    raw: Any, class_names: list[str], split: str, test_labels: str | None
+) -> str | None:
+    """The class of a clip, by an id from 0 or a name; None where that of a test clip is not known.
+
+    Parameters
+    ----------
+    raw
+        The label; None or a negative number says that it is not known, in test alone.
+    class_names
+        Names in id order.
+    split
+        That of the clip.
+    test_labels
+        "placeholder" where no label of a test clip means anything.
+
+    Raises
+    ------
+    InputError
+        If it is no class.
+
+    """
     whole = isinstance(raw, int | np.integer) and not isinstance(raw, bool)
-    return class_names[int(raw)] if whole and 0 <= raw < len(class_names) else None
+    unknown = raw is None or (whole and raw < 0) or test_labels == "placeholder"
+    if split == "test" and unknown:
+        return None
+    if isinstance(raw, str) and raw in class_names:
+        return str(raw)
+    if whole and 0 <= raw < len(class_names):
+        return class_names[int(raw)]
+    expected = f"0..{len(class_names) - 1} or a name of the classes file"
+    raise InputError(f"its label is {shown(raw)}, expected {expected}")
 
 
 def open_clips(path: Path) -> np.ndarray:

@@ -39,7 +39,8 @@ def read_sheet(path: Path) -> np.ndarray:
     Raises
     ------
     InputError
-        If the file cannot be read, or a cell is empty, text, not finite, missing or too many.
+        If the file cannot be read, a cell is empty, text, not finite, missing or too many, or the
+        first row counts the columns, as pandas writes it.
 
     """
     sheet = _open_sheet(path)
@@ -56,6 +57,11 @@ def read_sheet(path: Path) -> np.ndarray:
             values[frame] = cast(list[float], cells)
     if not np.isfinite(values).all():
         raise InputError(_sheet_fault(path, sheet))
+    if (values[0] == np.arange(columns)).all():
+        raise InputError(
+            f"{path}, row 1: found 0, 1, 2, ... {columns - 1}, which number the columns, expected "
+            "the first frame; remove this header row"
+        )
     return values.reshape(-1, POINTS, 3)
 
 

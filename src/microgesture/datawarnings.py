@@ -237,7 +237,7 @@ def _labels(summary: Mapping[str, Any]) -> Iterable[Finding]:
                 (),
                 "Results are measured on validation clips instead, and submission must be null"
                 if name == "test"
-                else "Training needs both train and val: give each its clips",
+                else "Training needs both train and val, or folds: give each its clips",
             )
             continue
         unlabelled = split["clips"] - round(split["labelled_share"] * split["clips"])

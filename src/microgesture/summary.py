@@ -81,9 +81,9 @@ def warnings(summary: dict[str, Any]) -> list[str]:
             "every video counts as a subject of its own, so persons who occur in two splits "
             "cannot be seen; give data.subjects"
         )
-    notes += [
-        f"no clip is in split {split}" for split, of in summary["splits"].items() if not of["clips"]
-    ]
+    for split in (name for name, of in summary["splits"].items() if not of["clips"]):
+        then = "submission must be null" if split == "test" else "training needs it, or folds"
+        notes.append(f"no clip is in split {split}: {then}")
     if summary["right_of_frame_share"] > SWAPPED_SHARE:
         notes.append(
             f"{summary['right_of_frame_share']:.0%} of the visible points lie right of the frame "

@@ -148,7 +148,8 @@ def test_only_train_and_val_are_needed(layout22):
     for name in ("train", "val", "test"):
         left = [clip for clip in correct() if clip.split != name]
         said[name] = next(one for one in findings(left, layout22) if one.kind == "empty_split").do
-    assert said["train"] == said["val"] == "Training needs both train and val: give each its clips"
+    advice = "Training needs both train and val, or folds: give each its clips"
+    assert said["train"] == said["val"] == advice
     assert "measured on validation" in said["test"] and "submission must be null" in said["test"]
 
 

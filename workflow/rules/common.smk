@@ -43,15 +43,15 @@ def code(name):
     return code_hash(f"scripts/{name}.py")
 
 
-def given(*names):
-    """Hash of a rule's inputs that no step makes.
+def given(*sources):
+    """Hash of a rule's inputs that no step makes: paths, or functions of the wildcards.
 
     Snakemake looks into an input only when it is newer than the output; one that was put in place of
-    another may be older.
+    another may be older. It forgets a parameter that was made from `input`.
     """
 
-    def digest(wildcards, input):
-        values = [input.get(name) for name in names]
+    def digest(wildcards):
+        values = [one(wildcards) if callable(one) else one for one in sources]
         files = [[one] if isinstance(one, str) else one for one in values]
         made = f"{RESULTS}/"
         return quick_hash(
@@ -106,7 +106,8 @@ def launcher(wildcards, resources):
 
 
 def layout_of(wildcards):
-    return settings.layout_file(config["variants"][wildcards.variant]["layout"])
+    name = wildcards.get("layout") or config["variants"][wildcards.variant]["layout"]
+    return settings.layout_file(name)
 
 
 def layouts_in_use():

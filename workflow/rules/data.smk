@@ -35,7 +35,7 @@ rule skeletons:
         "../envs/microgesture.yaml"
     params:
         code=code("skeletons"),
-        given=given("raw", "classes"),
+        given=given(raw_files(), config["classes"]),
         frames=rawdata.frames_digest(config["data"]),
         data=as_json(settings.reader_slice(config)),
     shell:
@@ -48,7 +48,7 @@ rule streams:
     """Choose a layout, clean it and bring it to a timeline."""
     input:
         skeletons=rules.skeletons.output.clips,
-        layout="config/layouts/{layout}.yaml",
+        layout=layout_of,
         classes=config["classes"],
     output:
         points=f"{RESULTS}/streams/{{layout}}-{{cleaning}}-{{timeline}}.arrow",
@@ -60,7 +60,7 @@ rule streams:
         "../envs/microgesture.yaml"
     params:
         code=code("streams"),
-        given=given("layout", "classes"),
+        given=given(layout_of, config["classes"]),
         config=lambda wildcards: as_json(
             settings.stream_slice(config, wildcards.cleaning, wildcards.timeline)
         ),

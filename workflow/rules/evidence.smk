@@ -86,7 +86,7 @@ rule report_page:
         "../envs/microgesture.yaml"
     params:
         code=code("report"),
-        given=given("classes", "layouts"),
+        given=given(config["classes"], layouts_in_use()),
         data_figures=code("data_report"),  # which it shows, and no rule names one by one
         config=as_json(settings.table_slice(config)),
         results=subpath(output.html, parent=True),

@@ -6,7 +6,7 @@ rule heatmaps:
     """Draw every frame of a stream once."""
     input:
         manifest=f"{RESULTS}/streams/{{layout}}-{{cleaning}}-{{timeline}}.json",
-        layout="config/layouts/{layout}.yaml",
+        layout=layout_of,
     output:
         cache=f"{RESULTS}/heatmaps/{{stream}}-{{layout}}-{{cleaning}}-{{timeline}}.arrow",
         manifest=f"{RESULTS}/heatmaps/{{stream}}-{{layout}}-{{cleaning}}-{{timeline}}.json",
@@ -17,7 +17,7 @@ rule heatmaps:
         "../envs/microgesture.yaml"
     params:
         code=code("heatmaps"),
-        given=given("layout"),
+        given=given(layout_of),
         config=as_json(settings.heatmap_slice(config)),
         # large; it hangs on its manifest
         points=f"{RESULTS}/streams/{{layout}}-{{cleaning}}-{{timeline}}.arrow",

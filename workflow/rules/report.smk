@@ -23,7 +23,7 @@ rule data_report:
         "../envs/microgesture.yaml"
     params:
         code=code("data_report"),
-        given=given("layouts"),
+        given=given(layouts_in_use()),
         about=as_json(
             {
                 "data_name": config["data"]["name"],

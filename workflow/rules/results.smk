@@ -27,7 +27,7 @@ rule ablation_table:
         "../envs/microgesture.yaml"
     params:
         code=code("ablation"),
-        given=given("classes"),
+        given=given(config["classes"]),
         config=as_json(settings.table_slice(config)),
         results=subpath(input.summary, ancestor=2),
     shell:
@@ -56,7 +56,7 @@ rule figures:
         "../envs/microgesture.yaml"
     params:
         code=code("figures"),
-        given=given("classes"),
+        given=given(config["classes"]),
         config=as_json(settings.table_slice(config)),
         results=subpath(output[0], ancestor=2),
         out=subpath(output[0], parent=True),

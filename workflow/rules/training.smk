@@ -15,7 +15,7 @@ rule label_vectors:
         "../envs/microgesture.yaml"
     params:
         code=code("label_vectors"),
-        given=given("classes", "words"),
+        given=given(config["classes"], config["semantic"].get("path", [])),
         config=as_json({k: v for k, v in config["semantic"].items() if k != "weight"}),
     shell:
         "python scripts/label_vectors.py --classes {input.classes:q} --config {params.config:q}"
@@ -44,7 +44,7 @@ rule train:
         gpu=1,
     params:
         code=code("train"),
-        given=given("layout", "classes", "pretrained"),
+        given=given(layout_of, config["classes"], pretrained_of),
         config=lambda wildcards: as_json(
             settings.train_slice(config, wildcards.variant)
         ),

@@ -165,7 +165,8 @@ def soak(folder: Path, kills: int, seed: int) -> tuple[Soak, int, int]:
         rounds, mismatches = rounds + 1, mismatches + len(wrong)
         for path in (work.project.folder / "results").glob("train/*/*/timing.json"):
             work.resumes += read_json(path)["resumed"]
-        print(f"round {rounds}: {work.count} kills so far, {len(wrong)} of {len(expected)} differ")
+        said = f"round {rounds}: {work.count} kills so far, {len(wrong)} of {len(expected)} differ"
+        print(said, flush=True)
         for name in wrong[:10]:
             print(f"  differs: {name}")
     return work, rounds, mismatches

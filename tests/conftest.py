@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["CUDA_VISIBLE_DEVICES"] = ""  # bytes are compared, and both sides must be of one device
 
 from microgesture.layouts import load_layout
 from microgesture.store import Clip

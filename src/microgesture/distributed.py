@@ -78,7 +78,7 @@ def join(device: torch.device) -> tuple[Processes, torch.device]:
             )
         device = torch.device("cuda", local)
         torch.cuda.set_device(device)
-    # flags are asked for on the CPU, so that a step never waits for the GPU
+    # flags are asked for on the CPU, where they are
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
     return Processes(dist.get_rank(), dist.get_world_size()), device
 
@@ -112,7 +112,14 @@ def _mean_by_rank(state: None, bucket: dist.GradBucket) -> torch.futures.Future[
     parts = [torch.empty_like(own) for _ in range(dist.get_world_size())]
     sent = dist.all_gather(parts, own, async_op=True)
     assert sent is not None  # None is for processes outside the group
-    return sent.get_future().then(lambda done: torch.stack(parts).mean(dim=0))
+
+    def mean(done: torch.futures.Future[Any]) -> Tensor:
+        for part in parts:
+            if part.is_cuda:  # this runs on a stream of its own, and nothing else keeps the part
+                part.record_stream(torch.cuda.current_stream())
+        return torch.stack(parts).mean(dim=0)
+
+    return sent.get_future().then(mean)
 
 
 class _SumOverProcesses(torch.autograd.Function):

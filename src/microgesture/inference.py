@@ -73,7 +73,6 @@ def validate(
     config: Mapping[str, Any],
     *,
     batch: int,
-    workers: int = 0,
     dtype: torch.dtype = torch.float32,
     processes: Processes = ALONE,
     progress: Callable[[int], None] = lambda count: None,
@@ -94,7 +93,6 @@ def validate(
             views=1,
             flip=False,
             batch=batch,
-            workers=workers,
             dtype=dtype,
             progress=progress,
         )

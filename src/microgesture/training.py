@@ -134,7 +134,7 @@ class _Trainer:
         report: Callable[[dict[str, Any]], None],
     ) -> None:
         self.model, self.source, self.config, self.seed = model, source, config, seed
-        self.dtype, self.workers, self.keeper = dtype, workers, keeper
+        self.dtype, self.keeper = dtype, keeper
         self.processes, self.report = processes, report
         self.recipe = config["training"]
         self.device = next(model.parameters()).device
@@ -259,7 +259,6 @@ class _Trainer:
             self.labels[self.checked],
             self.config,
             batch=self.size,
-            workers=self.workers,
             dtype=self.dtype,
             processes=self.processes,
             progress=self._between_batches,

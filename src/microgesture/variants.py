@@ -135,6 +135,8 @@ def choose_device(name: str, threads: int) -> torch.device:
     # what CUDA's matrix products need to repeat themselves; read when the GPU is first used
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
+    # by default torch rounds what convolutions multiply to 10 bits on newer GPUs
+    torch.backends.cudnn.allow_tf32 = False
     # nothing here reads memory that was not written, and filling it takes a part of every step
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     if name == "cuda" and not torch.cuda.is_available():

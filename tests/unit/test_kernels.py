@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from microgesture.models import build_model
-from microgesture.models.pooling import ReluMaxPool
+from microgesture.models.pooling import ReluMaxPool, _RepeatableReluMaxPool
 from microgesture.models.posec3d import Conv
 from microgesture.models.sparse import MAX_SHARE, HeatmapConv, list_cells, sparse_conv
 
@@ -143,6 +143,7 @@ def dense_pool(x):
     return functional.max_pool3d(x.relu(), (1, 3, 3), stride=1, padding=(0, 1, 1))
 
 
+@pytest.mark.parametrize("pool", [ReluMaxPool(), _RepeatableReluMaxPool.apply])
 @settings(deadline=None, max_examples=25)
 @given(
     seed=st.integers(0, 9999),
@@ -150,13 +151,13 @@ def dense_pool(x):
     levels=st.sampled_from([2, 4, 1000]),  # few levels: many equal values
     dtype=st.sampled_from([torch.float32, torch.float64, torch.bfloat16]),
 )
-def test_relu_and_pooling_equal_torchs_two_steps(seed, size, levels, dtype):
+def test_relu_and_pooling_equal_torchs_two_steps(pool, seed, size, levels, dtype):
     torch.manual_seed(seed)
     x = torch.randint(-levels, levels, (2, 3, 2, *size)) / levels
     ours, torchs = (
         x.to(dtype).contiguous(memory_format=CHANNELS_LAST).requires_grad_() for _ in range(2)
     )
-    found, expected = ReluMaxPool()(ours), dense_pool(torchs)
+    found, expected = pool(ours), dense_pool(torchs)
     assert torch.equal(found, expected) and found.is_contiguous(memory_format=CHANNELS_LAST)
     gradient = torch.randint(-8, 8, found.shape).to(dtype)  # whole numbers: exact in any order
     found.backward(gradient)

@@ -1,7 +1,8 @@
-"""ReLU and the stem's max pooling as one step on a CPU.
+"""ReLU and the stem's max pooling as one step.
 
-Torch pools volumes with channels last by way of several copies and an index of eight bytes a cell:
-a fifth of the training step. Here the index takes one byte.
+On a CPU, torch pools volumes with channels last by way of several copies and an index of eight
+bytes a cell: a fifth of the training step. Here the index takes one byte. On a GPU, torch adds up
+gradients in no fixed order; here in that of the window.
 """
 
 from typing import Any
@@ -25,10 +26,46 @@ class ReluMaxPool(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """From and to (N, C, T, H, W)."""
+        if torch.compiler.is_compiling():
+            return _pooled(x)
+        if x.device.type != "cpu":
+            return _RepeatableReluMaxPool.apply(x)
         last = x.is_contiguous(memory_format=torch.channels_last_3d)
-        if x.device.type == "cpu" and last and not torch.compiler.is_compiling():
-            return _ReluMaxPool.apply(x)
-        return functional.max_pool3d(x.relu(), (1, SIDE, SIDE), stride=1, padding=(0, 1, 1))
+        return _ReluMaxPool.apply(x) if last else _pooled(x)
+
+
+def _pooled(x: Tensor) -> Tensor:
+    return functional.max_pool3d(x.relu(), (1, SIDE, SIDE), stride=1, padding=(0, 1, 1))
+
+
+def _shifts(length: int) -> list[tuple[slice, slice]]:
+    """For each place in a window along an axis, the windows that have it, and those cells."""
+    ends = [(max(1 - place, 0), length - max(place - 1, 0), place - 1) for place in range(SIDE)]
+    return [(slice(a, b), slice(a + shift, b + shift)) for a, b, shift in ends]
+
+
+class _RepeatableReluMaxPool(torch.autograd.Function):
+    """See `ReluMaxPool`; the gradient goes where `_ReluMaxPool` gives it, by plain torch."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        out = _pooled(x)
+        ctx.save_for_backward(x, out)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        x, out = ctx.saved_tensors
+        left = out > 0  # windows whose gradient is still to be given
+        total = torch.zeros_like(x, dtype=torch.float32)
+        for row_windows, row_cells in _shifts(x.shape[-2]):
+            for column_windows, column_cells in _shifts(x.shape[-1]):
+                windows, cells = (..., row_windows, column_windows), (..., row_cells, column_cells)
+                chosen = left[windows] & (x[cells] == out[windows])
+                left[windows] &= ~chosen
+                total[cells] += torch.where(chosen, gradient[windows], 0)
+        return total.to(gradient.dtype)
 
 
 class _ReluMaxPool(torch.autograd.Function):

@@ -56,7 +56,7 @@ def predict(
         for samples, batch_rows in loader.batches(groups):
             for mirrored in (False, True)[: 1 + flip]:
                 geometry = whole(len(samples), mirrored)
-                inputs = source.assemble(samples, geometry, training=False)
+                inputs = source.assemble(samples, geometry, training=False, device=device)
                 with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
                     logits = model(inputs)
                 shares = functional.softmax(logits.double(), dim=1).cpu().numpy()

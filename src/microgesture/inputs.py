@@ -24,6 +24,7 @@ from microgesture.streams import stream_points
 from microgesture.temporal import PADDING
 
 ASPECT = (3 / 4, 4 / 3)
+CPU = torch.device("cpu")
 PointStream = Literal["joint", "bone", "joint_motion", "bone_motion"]
 
 
@@ -67,6 +68,14 @@ def random_geometry(count: int, config: Mapping[str, Any], rng: np.random.Genera
     )
 
 
+def sent(values: np.ndarray | torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Values on a device; a GPU is not waited for, since pinned memory is copied in its turn."""
+    tensor = torch.as_tensor(values)
+    if device.type == "cuda":
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
+
+
 class Input(ABC):
     """One variant's input: its clips' records and how a batch of them becomes a tensor."""
 
@@ -77,8 +86,14 @@ class Input(ABC):
         """Chosen frames of one clip, as stored."""
 
     @abstractmethod
-    def assemble(self, batch: torch.Tensor, geometry: Geometry, training: bool) -> torch.Tensor:
-        """Turn stacked samples, on their device, into what the network takes."""
+    def assemble(
+        self,
+        batch: torch.Tensor,
+        geometry: Geometry,
+        training: bool,
+        device: torch.device = CPU,
+    ) -> torch.Tensor:
+        """Turn stacked samples, in the computer's memory, into what the network takes."""
 
 
 class _Places:
@@ -151,10 +166,17 @@ class PointInput(Input):
         points = self._places.at(row, indices)
         return vectors(points, points[:, self._parents]) if self._bones else points
 
-    def assemble(self, batch: torch.Tensor, geometry: Geometry, training: bool) -> torch.Tensor:
+    def assemble(
+        self,
+        batch: torch.Tensor,
+        geometry: Geometry,
+        training: bool,
+        device: torch.device = CPU,
+    ) -> torch.Tensor:
         """See `Input.assemble`; what is missing stays 0, for points at the window's middle."""
-        window = torch.as_tensor(geometry.windows, dtype=batch.dtype, device=batch.device)
-        mirrored = torch.as_tensor(geometry.mirrored, device=batch.device)[:, None, None, None]
+        window = sent(torch.as_tensor(geometry.windows, dtype=batch.dtype), device)
+        mirrored = sent(geometry.mirrored, device)[:, None, None, None]
+        self._flip, batch = self._flip.to(device), sent(batch, device)
         corner, size = window[:, None, None, :2], window[:, None, None, 2:]
         found = batch[..., 2:] > 0
         if self._stream == "joint":
@@ -162,7 +184,8 @@ class PointInput(Input):
         else:  # a vector is only stretched
             place = batch[..., :2] / size * 2
         points = torch.cat([place, batch[..., 2:]], dim=-1)
-        turned = points[:, :, self._flip.to(batch.device)] * points.new_tensor([-1, 1, 1])
+        turned = points[:, :, self._flip]
+        turned[..., 0].neg_()
         return torch.where(mirrored, turned, points)[:, None]
 
 
@@ -207,12 +230,18 @@ class DrawnInput(Input):
         points[..., 2] = np.minimum(points[..., 2], 1)
         return points
 
-    def assemble(self, batch: torch.Tensor, geometry: Geometry, training: bool) -> torch.Tensor:
+    def assemble(
+        self,
+        batch: torch.Tensor,
+        geometry: Geometry,
+        training: bool,
+        device: torch.device = CPU,
+    ) -> torch.Tensor:
         """See `Input.assemble`; the memory is in channels-last order on a CPU."""
         size = self._size if training else self._whole_size
-        drawn = self.strokes(batch.cpu().numpy(), geometry, size)
-        if batch.device.type != "cpu":
-            return draw_torch(torch.from_numpy(drawn).to(batch.device), self._sigma, size)
+        drawn = self.strokes(batch.numpy(), geometry, size)
+        if device.type != "cpu":
+            return draw_torch(sent(drawn, device), self._sigma, size, self._stream == "joint")
         return draw_batch(drawn, self._sigma, size)
 
     def strokes(self, points: np.ndarray, geometry: Geometry, size: int) -> np.ndarray:
@@ -277,13 +306,19 @@ class HeatmapInput(Input):
         """
         return np.concatenate([[row], indices])
 
-    def assemble(self, batch: torch.Tensor, geometry: Geometry, training: bool) -> torch.Tensor:
+    def assemble(
+        self,
+        batch: torch.Tensor,
+        geometry: Geometry,
+        training: bool,
+        device: torch.device = CPU,
+    ) -> torch.Tensor:
         """See `Input.assemble`; in testing the whole volume at the size it was drawn in."""
         channels, cells, _ = self.records.metadata["shape"]
         size = self._size if training else cells
         shape = (len(batch), batch.shape[1] - 1, channels)
-        if batch.device.type != "cpu":
-            return self._on_device(batch, geometry, (*shape, cells, cells), size)
+        if device.type != "cpu":
+            return self._on_device(batch, geometry, (*shape, cells, cells), size, device)
         memory = torch.zeros((*shape[:2], size, size, channels))
         unturned = np.arange(channels)
         for n, chosen in enumerate(batch.numpy()):
@@ -294,20 +329,27 @@ class HeatmapInput(Input):
         return memory.permute(0, 4, 1, 2, 3)
 
     def _on_device(
-        self, batch: torch.Tensor, geometry: Geometry, shape: tuple[int, ...], size: int
+        self,
+        batch: torch.Tensor,
+        geometry: Geometry,
+        shape: tuple[int, ...],
+        size: int,
+        device: torch.device,
     ) -> torch.Tensor:
         """The same with matrix products on an accelerator, given only the cells that are not 0."""
-        device, cells = batch.device, shape[-1]
+        cells = shape[-1]
         unturned = np.zeros_like(geometry.mirrored)
-        across = resampling(geometry.windows[:, [0, 2]], geometry.mirrored, cells, size).to(device)
-        down = resampling(geometry.windows[:, [1, 3]], unturned, cells, size).to(device) / 255
-        flip = torch.from_numpy(self._flip).to(device)
+        across = resampling(geometry.windows[:, [0, 2]], geometry.mirrored, cells, size)
+        down = resampling(geometry.windows[:, [1, 3]], unturned, cells, size) / 255
+        across, down = sent(across, device), sent(down, device)
+        flip = sent(self._flip, device)
         inputs = torch.empty((shape[0], shape[2], shape[1], size, size), device=device)
-        for n, chosen in enumerate(batch.cpu().numpy()):
+        for n, chosen in enumerate(batch.numpy()):
             volume = torch.zeros(shape[1:], device=device)
-            for piece, frames in cached_pieces(self.records, chosen[0], chosen[1:]):
-                places, levels = map(torch.from_numpy, cells_of(piece, frames))
-                volume.view(-1)[places.to(device)] = levels.to(device).float()
+            pieces = cached_pieces(self.records, chosen[0], chosen[1:])
+            if parts := [cells_of(piece, frames) for piece, frames in pieces]:
+                places, levels = map(np.concatenate, zip(*parts, strict=True))
+                volume.view(-1)[sent(places, device)] = sent(levels, device).float()
             turned = volume[:, flip] if geometry.mirrored[n] else volume
             inputs[n] = (down[n] @ (turned @ across[n].T)).transpose(0, 1)
         return inputs

@@ -21,7 +21,7 @@ ORDER, FRAMES, GEOMETRY, DROPOUT, HEAD = range(5)
 
 SAMPLINGS = ("natural", "class_balanced")
 Batch = tuple[torch.Tensor, np.ndarray]
-"""Samples on the device they are used on, and their rows in the records."""
+"""Samples, in pinned memory where a GPU is to use them, and their rows in the records."""
 
 
 def stream(purpose: int, *place: int) -> np.random.Generator:
@@ -103,7 +103,6 @@ class Loader:
         self, dataset: Dataset[tuple[torch.Tensor, int]], workers: int, device: torch.device
     ) -> None:
         self.waited = 0.0
-        self._device = device
         self._groups: list[list[tuple[int, ...]]] = []
         self._loader: DataLoader[Any] | None = DataLoader(
             dataset,
@@ -128,7 +127,7 @@ class Loader:
             if batch is None:
                 return
             samples, rows = batch
-            yield samples.to(self._device, non_blocking=True), rows.numpy()
+            yield samples, rows.numpy()
 
     def close(self) -> None:
         """End the worker processes now; torch does so when nothing refers to them any more."""

@@ -17,7 +17,7 @@ from microgesture.distributed import ALONE, Processes, share_batch_norm, togethe
 from microgesture.errors import InputError
 from microgesture.imbalance import long_tailed
 from microgesture.inference import validate
-from microgesture.inputs import Geometry, Input, random_geometry
+from microgesture.inputs import Geometry, Input, random_geometry, sent
 from microgesture.losses import Objective, objective
 from microgesture.models.base import HEAD_INIT_STD, Recognizer
 from microgesture.phases import Phase, Progress, part, phases, unpack
@@ -302,8 +302,8 @@ class _Trainer:
         place = (self.seed, self.progress.epoch, self.progress.step)
         drawn = random_geometry(self.size, self.config["augment"], stream(GEOMETRY, *place))
         geometry = Geometry(*(getattr(drawn, one.name)[self.share] for one in fields(drawn)))
-        inputs = self.source.assemble(samples, geometry, training=True)
-        truth = torch.from_numpy(self.labels[rows]).long().to(self.device)
+        inputs = self.source.assemble(samples, geometry, training=True, device=self.device)
+        truth = sent(torch.from_numpy(self.labels[rows]).long(), self.device)
         goal = self.objectives[phase.head]
         seed_torch(DROPOUT, *place, self.processes.rank)
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):

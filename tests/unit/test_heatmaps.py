@@ -118,7 +118,8 @@ def test_a_buffer_used_again_is_cleared_where_it_was_drawn():
 @pytest.mark.parametrize("stream", STREAMS)
 def test_drawing_with_torch_equals_drawing(stream):
     batch = np.concatenate([random_persons(seed, persons=1) for seed in range(12)])
-    found = draw_torch(torch.from_numpy(strokes(batch, stream, EDGES)), 0.8, 20).numpy()
+    given_strokes = torch.from_numpy(strokes(batch, stream, EDGES))
+    found = draw_torch(given_strokes, 0.8, 20, points=stream == "joint").numpy()
     for one, persons in zip(found, batch, strict=True):
         expected = drawn(persons[None], stream, EDGES, 0.8, (20, 20)).swapaxes(0, 1)
         assert np.abs(one - expected).max() <= 1e-5 and expected.max() > 0.1

@@ -33,6 +33,7 @@ def sample(tmp_path, end):
         (lambda text: text.replace("\n", ",1\n", 1), ["Expected 275 columns, got 276"]),
         (lambda text: ",".join(["x"] * 275), ["invalid value 'x'"]),
         (lambda text: ",".join([""] * 275), ["invalid value ''"]),
+        (lambda text: f"{','.join(map(str, range(275)))}\n{text}", ["row 1", "this header row"]),
     ],
 )
 def test_a_kinect_file_that_is_wrong(kinect, tmp_path, change, words):

@@ -193,7 +193,8 @@ def read_skeleton(path: Path) -> np.ndarray:
     Raises
     ------
     InputError
-        If the file cannot be read, is empty, or a row is not 275 numbers.
+        If the file cannot be read, is empty, a row is not 275 numbers, or the first row counts
+        the columns, as pandas writes it.
 
     """
     content = read_bytes(path)
@@ -221,6 +222,11 @@ def read_skeleton(path: Path) -> np.ndarray:
     if not table.num_rows:
         raise InputError(f"{path}: is empty, expected one row a frame")
     flat = np.stack([column.to_numpy() for column in table.columns], axis=1)
+    if (flat[0] == np.array(wanted, float)).all():
+        raise InputError(
+            f"{path}, row 1: found 0, 1, 2, ... {COLUMNS - 1}, which number the columns, expected "
+            "the first frame; remove this header row"
+        )
     places = flat.reshape(-1, KINECT.count, 2)
     score = (places != 0).any(axis=2, keepdims=True)
     return np.concatenate([places, score], axis=2, dtype=np.float32)

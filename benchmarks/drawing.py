@@ -103,12 +103,12 @@ def drawing_rows(points, layout, repeats):
             row(f"{stream}: into a buffer cleared whole", slow, anew, None, floor),
             row(f"{stream}: into the compact form", slow, compact, COMPACT_GOAL),
         ]
-        drawn = torch.from_numpy(strokes(*given[:3]))
+        drawn, dots = torch.from_numpy(strokes(*given[:3])), stream == "joint"
         rows.append(
             row(
                 f"{stream}: by torch, on this CPU",
                 slow,
-                seconds(lambda: draw_torch(drawn, SIGMA, SIDE), 3),  # noqa: B023
+                seconds(lambda: draw_torch(drawn, SIGMA, SIDE, dots), 3),  # noqa: B023
                 None,
                 "meant for accelerators",
             )

@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from microgesture.classes import load_classes
 from microgesture.errors import InputError, run
 from microgesture.files import read_json
 from microgesture.steps import add_record_option, write_record
@@ -15,9 +16,8 @@ def main() -> None:
     parser.add_argument("--seeds", required=True, nargs="+", type=int)
     parser.add_argument("--val", required=True, nargs="+", help="validation file of each seed")
     parser.add_argument("--test", required=True, nargs="+", help="test file of each seed")
-    parser.add_argument(
-        "--summary", type=Path, help="summary.json of the skeleton step: fills in skipped clips"
-    )
+    parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
+    parser.add_argument("--summary", type=Path, required=True, help="summary of the skeleton step")
     parser.add_argument("--out-dir", required=True, help="folder for the submission files")
     add_record_option(parser, __file__)
     options = parser.parse_args()
@@ -29,7 +29,7 @@ def main() -> None:
         )
     validation = dict(zip(seeds, options.val, strict=True))
     test = dict(zip(seeds, options.test, strict=True))
-    filled = fill_skipped(read_json(options.summary)) if options.summary else {}
+    filled = fill_skipped(read_json(options.summary), load_classes(options.classes))
     made = make_submission(validation, test, options.out_dir, filled)
     if made["filled"]:
         print(
@@ -42,7 +42,7 @@ def main() -> None:
         __file__,
         config={"seeds": seeds},
         seed=made["seed"],
-        inputs=[*options.val, *options.test, *filter(None, [options.summary])],
+        inputs=[*options.val, *options.test, options.summary, options.classes],
         outputs=[Path(options.out_dir, name) for name in FILES],
     )
 

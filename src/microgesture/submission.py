@@ -2,7 +2,7 @@
 
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,7 @@ def choose_seed(validation: Mapping[int, Predictions]) -> tuple[int, dict[int, f
     return tied[0], scores, why
 
 
-def fill_skipped(summary: Mapping[str, Any]) -> dict[str, int]:
+def fill_skipped(summary: Mapping[str, Any], classes: Sequence[str]) -> dict[str, int]:
     """A class for every test clip that could not be read: the most frequent one in training.
 
     A challenge refuses a submission in which a clip is missing.
@@ -102,9 +102,12 @@ def fill_skipped(summary: Mapping[str, Any]) -> dict[str, int]:
     ----------
     summary
         What `microgesture.summary.summarise` gives.
+    classes
+        Names in id order.
 
     """
-    counts = list(summary["splits"]["train"]["clips_per_class"].values())
+    of_class = summary["splits"]["train"]["clips_per_class"]
+    counts = [of_class[name] for name in classes]
     skipped = [bad["clip_id"] for bad in summary["skipped"] if bad["split"] == "test"]
     return dict.fromkeys(skipped, counts.index(max(counts)))
 

@@ -34,6 +34,15 @@ def store(path, classes, ids=IDS, labels=None, **metadata):
     return path
 
 
+def about(folder, skipped=()):
+    """Options that name the classes and the summary of a data set."""
+    classes, summary = folder / "classes.yaml", folder / "summary.json"
+    classes.write_text("classes: [nod, wave, blink, rest]\n")
+    counts = {"nod": 1, "wave": 5, "blink": 0, "rest": 5}
+    write_json(summary, {"splits": {"train": {"clips_per_class": counts}}, "skipped": skipped})
+    return ["--classes", classes, "--summary", summary]
+
+
 def test_rows_are_in_natural_order():
     ids = ["0054_10", "0054_2", "0004_0", "0054_2b", "a1", "01_1", "1_1", "0054_2"]
     assert sorted(ids, key=natural_key) == [
@@ -103,7 +112,7 @@ def test_the_script_writes_the_three_files_of_the_chosen_seed(tmp_path):
     test = {seed: store(tmp_path / f"test{seed}", [seed] * 3, split="test") for seed in (0, 1)}
     for out in ("one", "two"):
         command = [sys.executable, SCRIPT, "--seeds", "0", "1", "--val", *val.values()]
-        command += ["--test", *test.values(), "--out-dir", tmp_path / out]
+        command += ["--test", *test.values(), *about(tmp_path), "--out-dir", tmp_path / out]
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
     for name in ("kaggle2025.csv", "Submission.zip", "submission.json"):
@@ -124,15 +133,10 @@ def test_clips_that_could_not_be_read_get_the_most_frequent_class(tmp_path):
         {"clip_id": "0054_2", "split": "test"},  # of another time: it was predicted
         {"clip_id": "0001_1", "split": "train"},
     ]
-    counts = {"a": 1, "b": 5, "c": 0, "d": 5}
-    write_json(
-        tmp_path / "summary.json",
-        {"splits": {"train": {"clips_per_class": counts}}, "skipped": skipped},
-    )
     val, _ = validation(tmp_path, {0: [0, 1, 2]})
     test = store(tmp_path / "test", [3, 2, 0], split="test")
     command = [sys.executable, SCRIPT, "--seeds", "0", "--val", val[0], "--test", test]
-    command += ["--summary", tmp_path / "summary.json", "--out-dir", tmp_path / "out"]
+    command += [*about(tmp_path, skipped), "--out-dir", tmp_path / "out"]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "note: 1 test clips could not be read" in done.stderr and "0054_3" in done.stderr

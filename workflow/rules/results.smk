@@ -92,6 +92,7 @@ rule submission:
     input:
         val=submitted("val"),
         test=submitted("test"),
+        classes=config["classes"],
         summary=rules.skeletons.output.summary,
     output:
         submission_files(),
@@ -102,9 +103,10 @@ rule submission:
         "../envs/microgesture.yaml"
     params:
         code=code("submission"),
+        given=given(config["classes"]),
         seeds=config["seeds"],
         out=subpath(output[0], parent=True),
     shell:
         "python scripts/submission.py --seeds {params.seeds} --val {input.val:q}"
-        " --test {input.test:q} --summary {input.summary:q} --out-dir {params.out:q}"
-        " --record {output.record:q} 2> >(tee {log:q} >&2)"
+        " --test {input.test:q} --classes {input.classes:q} --summary {input.summary:q}"
+        " --out-dir {params.out:q} --record {output.record:q} 2> >(tee {log:q} >&2)"

@@ -11,7 +11,7 @@ all: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all
 
 test: $(READY)
-	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n 2 --dist loadfile
+	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py

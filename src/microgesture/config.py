@@ -3,15 +3,18 @@
 A step sees only its own slice, so editing one variant reruns one training job and what follows it.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
 
 from microgesture.errors import InputError
+from microgesture.files import read_json
 from microgesture.temporal import timeline
 
 Config = Mapping[str, Any]
@@ -28,6 +31,79 @@ PLAIN_TRAINING = {
 }
 """Training settings that a config may leave out, and what they are then."""
 
+NUMBERS = Draft202012Validator.TYPE_CHECKER.redefine_many(
+    {
+        "integer": lambda _, value: isinstance(value, int) and not isinstance(value, bool),
+        "number": lambda _, value: (
+            isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        ),
+    }
+)
+"""Unlike JSON Schema's own, 1.0 is no whole number and infinity is none at all."""
+
+
+def check_keys(path: Path) -> None:
+    """Refuse a config file in which a key occurs twice: the first of them would be lost.
+
+    Raises
+    ------
+    InputError
+        Naming file, line and key.
+
+    """
+    waiting: list[Any] = [yaml.compose(path.read_text(encoding="utf-8"), yaml.SafeLoader)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+        elif isinstance(node, yaml.MappingNode):
+            seen: set[str] = set()
+            for key, value in node.value:
+                waiting.append(value)
+                if str(key.value) in seen:
+                    raise InputError(
+                        f"{path}, line {key.start_mark.line + 1}: {key.value} occurs twice, and "
+                        "the first would be lost; rename or remove one"
+                    )
+                seen.add(str(key.value))
+
+
+def check_files(config: Config, source: str) -> None:
+    """Refuse a config that names a file which is not there.
+
+    Snakemake would keep older results of other files without a word. Results that were made from
+    the very files that are named may be used where these are not, as on another machine.
+
+    Raises
+    ------
+    InputError
+
+    """
+    for place, path, record, made_of in _named_files(config):
+        if "{" in path or "}" in path:
+            raise InputError(f"{source}: {place}: {path} holds a brace; rename the file or folder")
+        if record and not Path(path).is_file() and _recorded(record) != made_of:
+            raise InputError(f"{source}: {place}: there is no file {path}")
+
+
+def _named_files(config: Config) -> Iterator[tuple[str, str, Path | None, Any]]:
+    """Place, path, record of the step that reads it (None for a folder) and that step's config."""
+    records = Path(config["results"], "provenance")
+    for key in ("path", "labels", "subjects", "root"):
+        if path := config["data"].get(key):
+            record = None if key == "root" else records / "skeletons.json"
+            yield f"data.{key}", path, record, reader_slice(config)
+    words = config["semantic"].get("path")
+    if words and any(variant.get("semantic") for variant in config["variants"].values()):
+        yield "semantic.path", words, records / "label_vectors.json", words_slice(config)
+
+
+def _recorded(record: Path) -> Any:
+    try:
+        return read_json(record)["config"]
+    except (OSError, InputError, KeyError, TypeError):
+        return None
+
 
 def check_config(config: Config, schema: Path, source: str) -> None:
     """Check a config against the schema and its names against each other.
@@ -38,10 +114,13 @@ def check_config(config: Config, schema: Path, source: str) -> None:
         Naming the config file, the entry, what was found and what was expected.
 
     """
+    for section in ("cleaning", "variants", "fusions"):
+        for name in config.get(section) or {}:
+            if not isinstance(name, str):
+                raise InputError(f"{source}: {section} has the name {name!r}; put it in quotes")
     rules = yaml.safe_load(schema.read_text(encoding="utf-8"))
-    errors = sorted(
-        Draft202012Validator(rules).iter_errors(config), key=lambda e: list(map(str, e.path))
-    )
+    validator = extend(Draft202012Validator, type_checker=NUMBERS)(rules)
+    errors = sorted(validator.iter_errors(config), key=lambda e: list(map(str, e.path)))
     if errors:
         raise InputError(f"{source}: {_explain(errors[0])}")
     variants, fusions = config["variants"], config["fusions"]
@@ -59,8 +138,13 @@ def check_config(config: Config, schema: Path, source: str) -> None:
             )
     for number, claim in enumerate(config["claims"]):
         worse = claim["worse"]
-        for row in [claim["better"], *(worse if isinstance(worse, list) else [worse])]:
+        worse = worse if isinstance(worse, list) else [worse]
+        for row in [claim["better"], *worse]:
             _known(source, f"claims[{number}]", row, rows)
+        if claim["better"] in worse:
+            raise InputError(
+                f"{source}: claims[{number}] compares {claim['better']} with itself; name another"
+            )
     titles: dict[str, str] = {}
     for name, row in [*variants.items(), *config["fusions"].items()]:
         other = titles.setdefault(row["title"], name)
@@ -100,10 +184,10 @@ def _check_variant(variant: Mapping[str, Any], config: Config, place: str) -> No
     if variant["cleaning"] not in config["cleaning"]:
         known = ", ".join(config["cleaning"])
         raise InputError(f"{place}: cleaning is {variant['cleaning']!r}; expected one of {known}")
-    if variant.get("source") == "cached" and variant["input_size"] > config["heatmaps"]["size"]:
+    if variant.get("input_size", 0) > config["heatmaps"]["size"]:
         raise InputError(
             f"{place}: input_size {variant['input_size']} is larger than heatmaps.size "
-            f"{config['heatmaps']['size']}, from which cached heatmaps are cropped"
+            f"{config['heatmaps']['size']}, which is tested on, and cropped where it is cached"
         )
     given = [variant["pretrained"]] if "pretrained" in variant else []
     for path in (layout_file(variant["layout"]), config["classes"], *given):
@@ -138,7 +222,18 @@ def _explain(error: ValidationError) -> str:
         known = list(schema["properties"])
         unknown = [key for key in entry if key not in known]
         return f"{place}: unknown key {unknown[0]!r}; known keys: {', '.join(known)}"
-    return f"{place}: {error.message}"
+    hint = ""
+    if error.validator == "type" and _is_power(error.instance):
+        hint = "; YAML takes it for text: write it with a point, such as 1.0e-3"
+    return f"{place}: {error.message}{hint}"
+
+
+def _is_power(value: Any) -> bool:
+    """Whether a text is a number such as 1e-3."""
+    try:
+        return isinstance(value, str) and "e" in value.lower() and math.isfinite(float(value))
+    except ValueError:
+        return False
 
 
 def _wrong_kind(error: ValidationError) -> bool:
@@ -202,6 +297,11 @@ def stream_slice(config: Config, cleaning: str, timeline_name: str) -> dict[str,
     return {"cleaning": settings, "length": length, **gap, "on_bad_clip": policy}
 
 
+def words_slice(config: Config) -> dict[str, Any]:
+    """What the label vectors depend on, besides the classes."""
+    return {key: value for key, value in config["semantic"].items() if key != "weight"}
+
+
 def heatmap_slice(config: Config) -> dict[str, Any]:
     """What drawn heatmaps depend on, besides their points."""
     return {**config["heatmaps"], "padding": config["box"]["padding"]}
@@ -251,7 +351,7 @@ def table_slice(config: Config) -> dict[str, Any]:
     titles = {}
     for name in config["variants"]:
         variant = variant_config(config, name)
-        keys = [key for key in ("title", "model", "source") if key in variant]
+        keys = [key for key in ("title", "model", "source", "pretrained") if key in variant]
         titles[name] = {key: variant[key] for key in keys}
     return {
         "seeds": list(config["seeds"]),

@@ -167,6 +167,12 @@ def layout_from_dict(raw: Any, path: Path) -> Layout:
         source=source,
     )
     _check_tree(path, layout)
+    for name, number in index.items():
+        other = name.replace("left", "right", 1)
+        if other != name and other in index and flip[number] != index[other]:
+            raise InputError(
+                f"{path}: flip does not pair {name} with {other}; a mirrored picture exchanges them"
+            )
     return layout
 
 

@@ -27,6 +27,7 @@ SERIES = (
 INK, SOFT, FAINT = "#222222", "#777777", "#DDDDDD"
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters on every machine
+    "text.parse_math": False,  # a title's $ is a $
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.titleweight": "bold",

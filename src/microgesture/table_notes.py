@@ -142,6 +142,12 @@ def notes(
     if any(row.model == FUSION for row in evaluation.rows):
         listed.append("Parameters and training time of a fusion are the sums of its members.")
     variants = config.get("variants", {})
+    started = [row for row in evaluation.rows if variants.get(row.name, {}).get("pretrained")]
+    if started:
+        listed.append(
+            "Not trained from scratch, and whether the weights they start from have seen these "
+            f"people is not known: {'; '.join(row.title for row in started)}."
+        )
     heatmaps = [row for row in evaluation.rows if row.model == "posec3d"]
     cached = [row.title for row in heatmaps if variants[row.name].get("source") == "cached"]
     if cached:

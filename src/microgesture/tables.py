@@ -137,12 +137,14 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]], align: st
     head
         Headings.
     rows
-        Cells; a "|" in them is escaped.
+        Cells; a "|" in them is escaped, and line breaks become spaces.
     align
         One of "l" and "r" a column.
 
     """
-    lines = [[cell.replace("|", "\\|") for cell in line] for line in (head, *rows)]
+    lines = [
+        [" ".join(cell.split()).replace("|", "\\|") for cell in line] for line in (head, *rows)
+    ]
     widths = [max(3, *(len(line[column]) for line in lines)) for column in range(len(head))]
 
     def draw(cells: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ import yaml
 
 from microgesture import config as settings
 from microgesture.errors import InputError
+from microgesture.files import write_json
 from tests.conftest import REPOSITORY
 
 SCHEMA = REPOSITORY / "workflow/schemas/config.schema.yaml"
@@ -20,6 +21,46 @@ def config():
 def test_every_config_that_comes_with_the_project_is_valid(path, monkeypatch):
     monkeypatch.chdir(REPOSITORY)
     settings.check_config(yaml.safe_load(path.read_text()), SCHEMA, str(path))
+
+
+def test_a_key_that_occurs_twice_is_named_with_its_line(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("a: {b: 1}\nc:\n  - b: 2\n  - d: 3\n    e: 4\n    d: 5\n")
+    with pytest.raises(InputError, match=r"config.yaml, line 6: d occurs twice"):
+        settings.check_keys(path)
+    path.write_text("a: &x {b: 1}\nc: {<<: *x, b: 2}\n")
+    settings.check_keys(path)
+
+
+@pytest.mark.parametrize(
+    ("section", "changes", "said"),
+    [
+        ("data", {"path": "missing.parquet"}, "data.path: there is no file missing.parquet"),
+        ("data", {"subjects": "none.csv"}, "data.subjects: there is no file none.csv"),
+        ("data", {"root": "data/{set}"}, "data.root: .* holds a brace"),
+        ("semantic", {"path": "words.txt"}, "semantic.path: there is no file words.txt"),
+    ],
+)
+def test_a_missing_file_is_refused_unless_the_results_are_its_own(
+    config, tmp_path, monkeypatch, section, changes, said
+):
+    monkeypatch.chdir(tmp_path)
+    if section == "data":
+        config["data"] = {"name": "mine", "format": "parquet", "on_bad_clip": "stop"}
+    config[section] |= changes
+    with pytest.raises(InputError, match=f"mine.yaml: {said}"):
+        settings.check_files(config, "mine.yaml")
+    records = tmp_path / "results/provenance"
+    write_json(records / "skeletons.json", {"config": settings.reader_slice(config)})
+    write_json(records / "label_vectors.json", {"config": settings.words_slice(config)})
+    if "brace" in said:  # which no results make good
+        with pytest.raises(InputError, match=said):
+            settings.check_files(config, "mine.yaml")
+    else:
+        settings.check_files(config, "mine.yaml")
+        config[section]["more"] = 1
+        with pytest.raises(InputError, match=said):
+            settings.check_files(config, "mine.yaml")
 
 
 def test_no_two_configs_share_their_results():
@@ -44,6 +85,15 @@ def edited(config, place, value):
         (["heatmaps", "sgima"], 1, "heatmaps: unknown key 'sgima'; known keys: size, sigma"),
         (["heatmaps", "sigma"], "wide", "heatmaps.sigma: 'wide' is not of type 'number'"),
         (["seeds"], [], "seeds:"),
+        (["seeds"], [0.0, 1], r"seeds\[0\]: 0.0 is not of type 'integer'"),
+        (["testing", "views"], True, "testing.views: True is not of type 'integer'"),
+        (["heatmaps", "sigma"], float("inf"), "heatmaps.sigma: inf is not of type 'number'"),
+        (["heatmaps", "sigma"], "1e-1", "is not of type 'number'; YAML takes it for text: write"),
+        (["results"], "results/..", "results: 'results/..' does not match"),
+        (["variants", 2024], {}, "variants has the name 2024; put it in quotes"),
+        (["claims", 0, "claim"], "", r"claims\[0\].claim: '' "),
+        (["claims", 0, "worse"], ["stgcn22_align"], "stgcn22_align with itself"),
+        (["models", "posec3d", "input_size"], 64, "input_size 64 is larger than heatmaps.size"),
         (["seeds"], [0, -1], r"seeds\[1\]: -1 is less than the minimum"),
         (["data", "formt"], "x", "data: unknown key 'formt'"),
         (["data", "format"], "numpy", "data"),

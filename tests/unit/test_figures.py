@@ -24,7 +24,9 @@ def made_up(num_classes, num_seeds, models=("stgcn", "posec3d", "posec3d", FUSIO
         shares = rng.random((num_seeds, 40, num_classes))
         shares[:, np.arange(40), labels] += 0.3 * place
         shares /= shares.sum(axis=2, keepdims=True)
-        rows.append(Row(f"r{place}", f"Row {place}", model, labels, shares, 1, (1.0,) * num_seeds))
+        rows.append(
+            Row(f"r{place}", f"Row {place} of $\\lr$", model, labels, shares, 1, (1.0,) * num_seeds)
+        )
     return Evaluation(
         split="test",
         labels=labels,

@@ -120,6 +120,7 @@ def write(folder, **changes):
             r"flip\[1\] names a joint that an earlier",
         ),
         ({"joints": {"neck": 1, "left": 5, "right": 5}}, "same point number"),
+        ({"flip": []}, "flip does not pair left with right"),
         ({"joints": {"neck": 1, "left": 5, "right": 137}}, "right is point 137; expected 0 to 136"),
         ({"joints": [["neck", 1], ["left"]]}, "joints must map each joint's name"),
         ({"center": "nose"}, "center names the joint 'nose'"),

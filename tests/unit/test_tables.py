@@ -222,6 +222,14 @@ def test_clips_that_could_not_be_used_are_counted(results):
     assert "**1 test clip and 2 training clips could not be used and are left out**" in text
 
 
+def test_weights_from_elsewhere_are_told(results):
+    weak = {**CONFIG["variants"]["weak"], "pretrained": "weights.pth"}
+    told = "whether the weights they start from have seen these people is not known"
+    text = page(results, CONFIG | {"variants": CONFIG["variants"] | {"weak": weak}})
+    assert f"{told}: {weak['title']}." in text
+    assert told not in page(results)
+
+
 def test_shared_subjects_are_named(results):
     text = page(results, summary={"subject_overlap": {"train+val": ["s1", "s2"]}})
     assert "**Validation subjects also occur in training: 2 (s1, s2)**" in text
@@ -475,6 +483,11 @@ def test_a_table_by_hand():
     assert markdown_table(["Name", "N"], [["a|b", "1"], ["c", "1000"]], "lr") == (
         "| Name |    N |\n| ---- | ---: |\n| a\\|b |    1 |\n| c    | 1000 |"
     )
+
+
+def test_a_line_break_tears_no_row():
+    text = markdown_table(["A\nB"], [["one |\n two\n"]], ["l"])
+    assert text.splitlines() == ["| A B        |", "| ---------- |", "| one \\| two |"]
 
 
 def test_the_script_repeats_its_bytes(results, tmp_path):

@@ -25,10 +25,15 @@ if not workflow.configfiles:
 
 def checked(config):
     source = ", ".join(os.path.relpath(path) for path in workflow.configfiles)
+    if workflow.config_settings.config:
+        source += " with --config"
     schema = Path(workflow.basedir, "workflow/schemas/config.schema.yaml")
     try:
+        for path in workflow.configfiles:
+            settings.check_keys(Path(path))
         config = rawdata.with_format(config)
         settings.check_config(config, schema, source)
+        settings.check_files(config, source)
     except InputError as error:
         raise WorkflowError(str(error))
     return config
@@ -232,7 +237,7 @@ wildcard_constraints:
     timeline=r"native|align\d+",
     stream="joint|limb|joint_motion",
     variant="|".join(VARIANTS),
-    fusion="|".join(FUSIONS) or "none",
+    fusion="|".join(FUSIONS) or "(?!)",
     row="|".join([*VARIANTS, *FUSIONS]),
     seed=r"\d+",
     run=r"seed\d+" if config["folds"] is None else r"seed\d+-fold\d+",

@@ -16,7 +16,7 @@ rule label_vectors:
     params:
         code=code("label_vectors"),
         given=given(config["classes"], config["semantic"].get("path", [])),
-        config=as_json({k: v for k, v in config["semantic"].items() if k != "weight"}),
+        config=as_json(settings.words_slice(config)),
     shell:
         "python scripts/label_vectors.py --classes {input.classes:q} --config {params.config:q}"
         " --out {output.vectors:q} --record {output.record:q} 2> >(tee {log:q} >&2)"

@@ -69,7 +69,7 @@ def check_keys(path: Path) -> None:
 
 
 def check_files(config: Config, source: str) -> None:
-    """Refuse a config that names a file which is not there.
+    """Refuse a config that names a file or folder which is not there.
 
     Snakemake would keep older results of other files without a word. Results that were made from
     the very files that are named may be used where these are not, as on another machine.
@@ -82,17 +82,16 @@ def check_files(config: Config, source: str) -> None:
     for place, path, record, made_of in _named_files(config):
         if "{" in path or "}" in path:
             raise InputError(f"{source}: {place}: {path} holds a brace; rename the file or folder")
-        if record and not Path(path).is_file() and _recorded(record) != made_of:
-            raise InputError(f"{source}: {place}: there is no file {path}")
+        if not Path(path).exists() and _recorded(record) != made_of:
+            raise InputError(f"{source}: {place}: there is no {path}")
 
 
-def _named_files(config: Config) -> Iterator[tuple[str, str, Path | None, Any]]:
-    """Place, path, record of the step that reads it (None for a folder) and that step's config."""
+def _named_files(config: Config) -> Iterator[tuple[str, str, Path, Any]]:
+    """Place, path, record of the step that reads it and that step's config."""
     records = Path(config["results"], "provenance")
-    for key in ("path", "labels", "subjects", "root"):
+    for key in ("root", "path", "labels", "subjects"):
         if path := config["data"].get(key):
-            record = None if key == "root" else records / "skeletons.json"
-            yield f"data.{key}", path, record, reader_slice(config)
+            yield f"data.{key}", path, records / "skeletons.json", reader_slice(config)
     words = config["semantic"].get("path")
     if words and any(variant.get("semantic") for variant in config["variants"].values()):
         yield "semantic.path", words, records / "label_vectors.json", words_slice(config)

@@ -120,11 +120,14 @@ def with_format(config: Mapping[str, Any]) -> dict[str, Any]:
 def raw_files(data: Mapping[str, Any]) -> list[str]:
     """The files that the reader of ``data`` reads, so that a changed one is noticed.
 
-    Frames of OpenPose are too many to be listed; see `frames_digest`.
+    Frames of OpenPose are too many to be listed; see `frames_digest`. A folder that is not there
+    is listed itself: Snakemake then uses what was made from it before, as on another machine.
     """
     tables = [data[key] for key in ("subjects", "labels") if data.get(key)]
     if "path" in data:
         return [data["path"], *tables]
+    if not Path(data["root"]).is_dir():
+        return [data["root"], *tables]
     pattern, root = READ.get(data["format"]), Path(data["root"])
     found = [root / name for name in _files(root) if re.fullmatch(pattern, name)] if pattern else []
     return sorted(map(str, found)) + tables

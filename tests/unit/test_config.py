@@ -35,10 +35,11 @@ def test_a_key_that_occurs_twice_is_named_with_its_line(tmp_path):
 @pytest.mark.parametrize(
     ("section", "changes", "said"),
     [
-        ("data", {"path": "missing.parquet"}, "data.path: there is no file missing.parquet"),
-        ("data", {"subjects": "none.csv"}, "data.subjects: there is no file none.csv"),
+        ("data", {"path": "missing.parquet"}, "data.path: there is no missing.parquet"),
+        ("data", {"subjects": "none.csv"}, "data.subjects: there is no none.csv"),
+        ("data", {"root": "data/mine"}, "data.root: there is no data/mine"),
         ("data", {"root": "data/{set}"}, "data.root: .* holds a brace"),
-        ("semantic", {"path": "words.txt"}, "semantic.path: there is no file words.txt"),
+        ("semantic", {"path": "words.txt"}, "semantic.path: there is no words.txt"),
     ],
 )
 def test_a_missing_file_is_refused_unless_the_results_are_its_own(

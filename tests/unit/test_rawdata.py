@@ -82,6 +82,11 @@ def test_what_is_read_is_an_input_or_in_the_digest(tmp_path, name):
         assert frames_digest(data) is None
 
 
+def test_a_folder_that_is_not_there_stands_for_its_files(tmp_path):
+    root = str(tmp_path / "away")
+    assert raw_files({"format": "smg", "root": root, "subjects": "s.csv"}) == [root, "s.csv"]
+
+
 def test_videos_are_inputs_whatever_their_names(tmp_path):
     data = formats.write_miga2025(tmp_path, formats.some_clips(NAMES))
     before = raw_files(data)

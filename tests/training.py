@@ -82,12 +82,12 @@ class Disturbed(PointInput):
         super().__init__(path, load_layout(LAYOUT), 0.25)
         self._left, self._number, self._validating = at, number, validating
 
-    def assemble(self, batch, geometry, training, device):
+    def assemble(self, batch, geometry, training):
         counts = training != self._validating
         self._left -= counts
         if counts and self._left == 0:
             os.killpg(0, self._number)  # its loader's workers get it too, as from a terminal
-        return super().assemble(batch, geometry, training, device)
+        return super().assemble(batch, geometry, training)
 
 
 def fit(

@@ -43,7 +43,7 @@ def predict(
         Each row sums to 1.
 
     """
-    device = next(model.parameters()).device
+    device = source.device = next(model.parameters()).device
     dataset = ViewClips(source, temporal, length, views)
     keys = [(int(row), view) for row in rows for view in range(len(dataset.views(int(row))))]
     groups: list[list[tuple[int, ...]]] = [
@@ -56,7 +56,7 @@ def predict(
         for samples, batch_rows in loader.batches(groups):
             for mirrored in (False, True)[: 1 + flip]:
                 geometry = whole(len(samples), mirrored)
-                inputs = source.assemble(samples, geometry, training=False, device=device)
+                inputs = source.assemble(samples, geometry, training=False)
                 with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
                     logits = model(inputs)
                 shares = functional.softmax(logits.double(), dim=1).cpu().numpy()

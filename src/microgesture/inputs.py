@@ -24,7 +24,6 @@ from microgesture.streams import stream_points
 from microgesture.temporal import PADDING
 
 ASPECT = (3 / 4, 4 / 3)
-CPU = torch.device("cpu")
 PointStream = Literal["joint", "bone", "joint_motion", "bone_motion"]
 
 
@@ -77,22 +76,25 @@ def sent(values: np.ndarray | torch.Tensor, device: torch.device) -> torch.Tenso
 
 
 class Input(ABC):
-    """One variant's input: its clips' records and how a batch of them becomes a tensor."""
+    """One variant's input: its clips' records and how a batch of them becomes a tensor.
+
+    Attributes
+    ----------
+    records : Records
+    device : torch.device
+        Where `assemble` leaves what the network takes; the one that trains or predicts sets it.
+
+    """
 
     records: Records
+    device = torch.device("cpu")
 
     @abstractmethod
     def sample(self, row: int, indices: np.ndarray) -> np.ndarray:
         """Chosen frames of one clip, as stored."""
 
     @abstractmethod
-    def assemble(
-        self,
-        batch: torch.Tensor,
-        geometry: Geometry,
-        training: bool,
-        device: torch.device = CPU,
-    ) -> torch.Tensor:
+    def assemble(self, batch: torch.Tensor, geometry: Geometry, training: bool) -> torch.Tensor:
         """Turn stacked samples, in the computer's memory, into what the network takes."""
 
 
@@ -166,17 +168,11 @@ class PointInput(Input):
         points = self._places.at(row, indices)
         return vectors(points, points[:, self._parents]) if self._bones else points
 
-    def assemble(
-        self,
-        batch: torch.Tensor,
-        geometry: Geometry,
-        training: bool,
-        device: torch.device = CPU,
-    ) -> torch.Tensor:
+    def assemble(self, batch: torch.Tensor, geometry: Geometry, training: bool) -> torch.Tensor:
         """See `Input.assemble`; what is missing stays 0, for points at the window's middle."""
-        window = sent(torch.as_tensor(geometry.windows, dtype=batch.dtype), device)
-        mirrored = sent(geometry.mirrored, device)[:, None, None, None]
-        self._flip, batch = self._flip.to(device), sent(batch, device)
+        window = sent(torch.as_tensor(geometry.windows, dtype=batch.dtype), self.device)
+        mirrored = sent(geometry.mirrored, self.device)[:, None, None, None]
+        self._flip, batch = self._flip.to(self.device), sent(batch, self.device)
         corner, size = window[:, None, None, :2], window[:, None, None, 2:]
         found = batch[..., 2:] > 0
         if self._stream == "joint":
@@ -230,18 +226,12 @@ class DrawnInput(Input):
         points[..., 2] = np.minimum(points[..., 2], 1)
         return points
 
-    def assemble(
-        self,
-        batch: torch.Tensor,
-        geometry: Geometry,
-        training: bool,
-        device: torch.device = CPU,
-    ) -> torch.Tensor:
+    def assemble(self, batch: torch.Tensor, geometry: Geometry, training: bool) -> torch.Tensor:
         """See `Input.assemble`; the memory is in channels-last order on a CPU."""
         size = self._size if training else self._whole_size
         drawn = self.strokes(batch.numpy(), geometry, size)
-        if device.type != "cpu":
-            return draw_torch(sent(drawn, device), self._sigma, size, self._stream == "joint")
+        if self.device.type != "cpu":
+            return draw_torch(sent(drawn, self.device), self._sigma, size, self._stream == "joint")
         return draw_batch(drawn, self._sigma, size)
 
     def strokes(self, points: np.ndarray, geometry: Geometry, size: int) -> np.ndarray:
@@ -306,19 +296,13 @@ class HeatmapInput(Input):
         """
         return np.concatenate([[row], indices])
 
-    def assemble(
-        self,
-        batch: torch.Tensor,
-        geometry: Geometry,
-        training: bool,
-        device: torch.device = CPU,
-    ) -> torch.Tensor:
+    def assemble(self, batch: torch.Tensor, geometry: Geometry, training: bool) -> torch.Tensor:
         """See `Input.assemble`; in testing the whole volume at the size it was drawn in."""
         channels, cells, _ = self.records.metadata["shape"]
         size = self._size if training else cells
         shape = (len(batch), batch.shape[1] - 1, channels)
-        if device.type != "cpu":
-            return self._on_device(batch, geometry, (*shape, cells, cells), size, device)
+        if self.device.type != "cpu":
+            return self._on_device(batch, geometry, (*shape, cells, cells), size)
         memory = torch.zeros((*shape[:2], size, size, channels))
         unturned = np.arange(channels)
         for n, chosen in enumerate(batch.numpy()):
@@ -329,15 +313,10 @@ class HeatmapInput(Input):
         return memory.permute(0, 4, 1, 2, 3)
 
     def _on_device(
-        self,
-        batch: torch.Tensor,
-        geometry: Geometry,
-        shape: tuple[int, ...],
-        size: int,
-        device: torch.device,
+        self, batch: torch.Tensor, geometry: Geometry, shape: tuple[int, ...], size: int
     ) -> torch.Tensor:
         """The same with matrix products on an accelerator, given only the cells that are not 0."""
-        cells = shape[-1]
+        device, cells = self.device, shape[-1]
         unturned = np.zeros_like(geometry.mirrored)
         across = resampling(geometry.windows[:, [0, 2]], geometry.mirrored, cells, size)
         down = resampling(geometry.windows[:, [1, 3]], unturned, cells, size) / 255

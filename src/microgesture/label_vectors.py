@@ -93,7 +93,7 @@ def read_vectors(path: str | Path, classes: int) -> np.ndarray:
         ValueError,
         KeyError,
         EOFError,
-        NotImplementedError,
+        NotImplementedError,  # zip says so of a compression that it does not know
         BadZipFile,
         ZlibError,
     ) as e:

@@ -10,7 +10,6 @@ from microgesture.cache import build_cache, cached_frames
 from microgesture.errors import InputError
 from microgesture.heatmaps import clip_box, draw, draw_reference, draw_torch, to_grid
 from microgesture.inputs import (
-    CPU,
     DrawnInput,
     Geometry,
     HeatmapInput,
@@ -99,7 +98,7 @@ def test_a_cache_is_resampled_alike_on_every_device(files, layout22, tmp_path, s
     expected = down[:, None, None] @ volumes @ across[:, None, None].mT
     assert torch.allclose(inputs, expected, atol=1e-5) and inputs.max() > 0.3
     shape = (2, len(indices), *source.records.metadata["shape"][:1], 24, 24)
-    assert torch.allclose(source._on_device(samples, geometry, shape, 20, CPU), expected, atol=1e-5)
+    assert torch.allclose(source._on_device(samples, geometry, shape, 20), expected, atol=1e-5)
 
 
 def test_a_clip_of_several_pieces_is_read_in_any_order(tmp_path, layout22):

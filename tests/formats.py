@@ -173,3 +173,9 @@ def write_csv(root, clips):
                 values = clip.points[frame, point].tolist()
                 writer.writerow([*of_clip, frame, point, *values])
     return {"format": "csv", "path": str(root / "points.csv")}
+
+
+def make_points(seed, frames):
+    points = np.random.default_rng(seed).uniform(0.05, 1, (frames, 137, 3))
+    points[..., :2] *= (1280, 720)
+    return points.round(3)

@@ -13,10 +13,8 @@ import pytest
 from microgesture.claims import judge_claims
 from microgesture.errors import InputError
 from microgesture.files import write_json
-from microgesture.fusion import fuse_files, parse_recipe
-from microgesture.pooling import pool_files
 from microgesture.predictions import read_predictions, write_predictions
-from microgesture.results import files_read, load_evaluation, parse_config, run_names
+from microgesture.results import load_evaluation
 from microgesture.tables import (
     claims_csv,
     csv_text,
@@ -26,76 +24,21 @@ from microgesture.tables import (
     markdown_table,
     mean_and_spread,
 )
+from tests.table_results import (
+    CLASSES,
+    CONFIG,
+    LABELS,
+    SUMMARY,
+    fill,
+    fill_folds,
+)
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-CLASSES = ["wave", "nod", "shrug", "point", "rest", "lean"]
-LABELS = [0, 0, 0, 1, 1, 2, 3, 4, 0, 0]
-IDS = [f"v_{number}" for number in range(10)]
-# How many of the ten clips each run gets right, by seed.
-RIGHT = {"weak": (4, 6), "strong": (9, 9)}
-CONFIG = {
-    "seeds": [0, 1],
-    "variants": {
-        "weak": {"title": "Weak | model", "model": "stgcn"},
-        "strong": {"title": "Strong model", "model": "posec3d"},
-    },
-    "fusions": {"fused": {"title": "Both", "members": {"weak": 1, "strong": 1}}},
-    "claims": [
-        {"claim": "Strong beats weak", "better": "strong", "worse": "weak"},
-        {"claim": "Fused beats both", "better": "fused", "worse": ["weak", "strong"]},
-    ],
-    "data_name": "Ten clips",
-    "data_format": "parquet",
-}
-# Head: 60 of 100 clips; tail: the three rarest, 4 + 3 + 2, and a class without training clips.
-TRAIN = dict(zip(CLASSES, (60, 31, 4, 3, 2, 0), strict=True))
-SUMMARY = {
-    "subject_overlap": {},
-    "subject_is_video": False,
-    "splits": {
-        split: {"clips_per_class": counts}
-        for split, counts in (("train", TRAIN), ("val", dict.fromkeys(CLASSES, 1)), ("test", {}))
-    },
-}
-
-
-def probabilities(right, sure):
-    """Give the true class ``sure`` for the first clips, the next class for the others."""
-    told = [label if row < right else (label + 1) % 6 for row, label in enumerate(LABELS)]
-    rest = (1 - sure) / 5
-    return np.full((10, 6), rest) + (sure - rest) * np.eye(6)[told]
 
 
 @pytest.fixture
 def results(tmp_path):
     return fill(tmp_path / "results")
-
-
-def fill(folder, config=CONFIG, test_labels=LABELS, subjects=None):
-    subjects = [f"s{row // 2}" for row in range(10)] if subjects is None else subjects
-    for seed in config["seeds"]:
-        for name, sure in (("weak", 0.5), ("strong", 0.9)):
-            for split, labels in (("test", test_labels), ("val", LABELS)):
-                path = folder / f"predict/{name}/seed{seed}/{split}.parquet"
-                shares = probabilities(RIGHT[name][seed], sure)
-                write_predictions(path, IDS, labels, subjects, shares, {})
-            epochs = [{"epoch": 1, "val_top1": 0.5}, {"epoch": 2, "val_top1": 0.6}]
-            metrics = {"parameters": 310_000, "best_epoch": 2, "epochs": epochs}
-            write_json(folder / f"train/{name}/seed{seed}/metrics.json", metrics)
-            timing = {"train_seconds": 60.0 + 10 * seed, "device": "cpu"}
-            write_json(folder / f"train/{name}/seed{seed}/timing.json", timing)
-        for name, fusion in config["fusions"].items():
-            fuse_run(folder / "predict", name, fusion, f"seed{seed}")
-    return folder
-
-
-def fuse_run(folder, name, fusion, run):
-    members = {
-        split: [folder / f"{member}/{run}/{split}.parquet" for member in fusion["members"]]
-        for split in ("val", "test")
-    }
-    out = [folder / f"{name}/{run}/{split}.parquet" for split in ("val", "test")]
-    fuse_files(parse_recipe(fusion), members["val"], members["test"], *out)
 
 
 def page(results, config=CONFIG, summary=SUMMARY):
@@ -107,38 +50,6 @@ def page(results, config=CONFIG, summary=SUMMARY):
 def cells(text, start):
     line = next(line for line in text.splitlines() if line.startswith(start))
     return [cell.strip() for cell in line.replace("\\|", "¦").split("|")[1:-1]]
-
-
-def test_scores_by_hand(results):
-    evaluation = load_evaluation(CONFIG, results, CLASSES)
-    weak, strong, fused = evaluation.rows
-    assert [row.name for row in evaluation.rows] == ["weak", "strong", "fused"]
-    assert weak.scores["top1"].tolist() == [40, 60]
-    assert strong.top1 == 90
-    # The surer member decides wherever the two disagree.
-    assert fused.scores["top1"].tolist() == [90, 90]
-    # weak, seed 0: classes 0 (3 of 5), 1 (1 of 2), 2, 3, 4 (0 of 1) -> (0.6 + 0.5) / 5
-    assert weak.scores["mean_class"][0] == pytest.approx(22)
-    assert evaluation.chance == 50
-    assert evaluation.counts.tolist() == [5, 2, 1, 1, 1, 0]
-
-
-def test_costs_of_a_fusion_are_those_of_its_members(results):
-    fused = load_evaluation(CONFIG, results, CLASSES).row("fused")
-    assert fused.parameters == 620_000
-    assert fused.seconds == (120.0, 140.0)
-
-
-def test_time_may_stand_in_the_metrics_themselves(results):
-    for path in results.glob("train/*/*/timing.json"):
-        path.unlink()
-    with pytest.raises(InputError, match="no train_seconds"):
-        load_evaluation(CONFIG, results, CLASSES)
-    for path in results.glob("train/*/*/metrics.json"):
-        write_json(path, {"parameters": 1, "train_seconds": 5})
-    evaluation = load_evaluation(CONFIG, results, CLASSES)
-    assert evaluation.rows[0].seconds == (5.0, 5.0)
-    assert evaluation.epoch_by_top1 is None
 
 
 def test_the_main_table(results):
@@ -328,40 +239,6 @@ def test_fitted_fusions_state_their_weights(tmp_path):
     assert "## Fusion weights" not in page(fill(tmp_path / "plain"))
 
 
-def fill_folds(folder, config):
-    """Two folds, s0 and s1 against s2 to s4, pooled from what `fill` writes in one piece."""
-    parts = {0: slice(0, 4), 1: slice(4, 10)}
-    subjects = np.array([f"s{row // 2}" for row in range(10)])
-    for seed in config["seeds"]:
-        for number, part in parts.items():
-            run = f"seed{seed}-fold{number}"
-            for name, sure in (("weak", 0.5), ("strong", 0.9)):
-                shares = probabilities(RIGHT[name][seed], sure)
-                for split in ("val", "test"):
-                    path = folder / f"predict/{name}/{run}/{split}.parquet"
-                    write_predictions(
-                        path, IDS[part], LABELS[part], subjects[part].tolist(), shares[part],
-                        {"seed": seed},
-                    )  # fmt: skip
-                metrics = {"parameters": 310_000, "train_seconds": 30.0 + number}
-                write_json(folder / f"train/{name}/{run}/metrics.json", metrics)
-            for name, fusion in config["fusions"].items():
-                fuse_run(folder / "predict", name, fusion, run)
-        for name in ("weak", "strong", *config["fusions"]):
-            for split in ("val", "test"):
-                files = [
-                    folder / f"predict/{name}/seed{seed}-fold{number}/{split}.parquet"
-                    for number in parts
-                ]
-                pool_files(files, folder / f"predict/{name}/seed{seed}/{split}.parquet")
-    return folder
-
-
-def test_run_names():
-    assert run_names((0, 3), None) == ["seed0", "seed3"]
-    assert run_names((1,), 2) == ["seed1-fold0", "seed1-fold1"]
-
-
 def test_pooled_folds_are_one_table_over_every_clip(tmp_path, results):
     fitted = {"title": "Both", "members": ["weak", "strong"], "weights": "validation"}
     config = CONFIG | {"folds": 2, "fusions": {"fused": fitted}}
@@ -387,26 +264,6 @@ def test_pooled_folds_are_one_table_over_every_clip(tmp_path, results):
     for folds, other in ((3, "fold2"), (None, "seed0/metrics.json")):
         with pytest.raises(InputError, match=other):
             load_evaluation(config | {"folds": folds}, tmp_path / "folds", CLASSES)
-
-
-def test_only_what_was_read_is_named_as_read(tmp_path, results):
-    folder = fill_folds(fill(tmp_path / "both"), CONFIG | {"folds": 2})
-    for folds in (None, 2):
-        read = files_read(CONFIG | {"folds": folds}, folder)
-        names = {path.parent.name for path in read if path.is_relative_to(folder / "train")}
-        assert names == set(run_names(CONFIG["seeds"], folds))
-        splits = {path.name for path in read if path.is_relative_to(folder / "predict")}
-        assert splits == {"test.parquet", *(["val.parquet"] if folds is None else [])}
-
-
-def test_unpooled_predictions_are_refused_where_folds_are_stated(results):
-    for name in ("weak", "strong"):
-        for seed in (0, 1):
-            for number in (0, 1):
-                metrics = {"parameters": 1, "train_seconds": 1}
-                write_json(results / f"train/{name}/seed{seed}-fold{number}/metrics.json", metrics)
-    with pytest.raises(InputError, match="pooled from folds: None, the config has folds: 2"):
-        load_evaluation(CONFIG | {"folds": 2}, results, CLASSES)
 
 
 def test_claims_may_be_about_another_score(results):
@@ -441,33 +298,6 @@ def test_top_five_of_few_classes_is_not_shown(tmp_path):
     text = markdown(evaluation, [], config, SUMMARY)
     assert cells(text, "| Variant")[:3] == ["Variant", "Top-1", "Mean class"]
     assert "No top-5: it says nothing with 3 classes" in text
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"fusions": {"f": {"members": {"strange": 1}}}}, "member strange, which is no variant"),
-        ({"fusions": {"weak": {"members": {"strong": 1}}}}, "weak names a variant and a fusion"),
-        ({"seeds": [0, 2]}, "seed2"),
-    ],
-)
-def test_a_config_that_does_not_fit_is_refused(results, change, message):
-    with pytest.raises(InputError, match=message):
-        load_evaluation(CONFIG | change, results, CLASSES)
-
-
-def test_another_list_of_classes_is_refused(results):
-    with pytest.raises(InputError, match="has 6 classes, the list of classes has 3"):
-        load_evaluation(CONFIG, results, CLASSES[:3])
-
-
-def test_config_may_be_text_or_a_file(tmp_path):
-    write_json(tmp_path / "config.json", CONFIG)
-    assert parse_config(json.dumps(CONFIG)) == parse_config(str(tmp_path / "config.json"))
-    with pytest.raises(InputError, match="seeds missing or empty"):
-        parse_config('{"variants": {"a": {}}, "seeds": []}')
-    with pytest.raises(InputError, match="neither JSON text nor a JSON file"):
-        parse_config("{seeds: 1}")
 
 
 def test_numbers_for_people():

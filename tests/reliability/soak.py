@@ -43,31 +43,27 @@ STAGES = [
 ]
 
 
-def below(root: int) -> list[tuple[int, str]]:
-    """Process ids and command lines of all that a process started, and of itself."""
-    children: dict[int, list[int]] = {}
+def alive(session: int) -> dict[int, str]:
+    """Processes of a session by number, with their command lines.
+
+    By session and not by parent: what a dead step leaves behind for a moment has no parent here.
+    """
+    found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            except (OSError, IndexError):
+                stat = (entry / "stat").read_text().rpartition(")")[2].split()
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
+            except OSError:  # it ended meanwhile
                 continue
-            children.setdefault(parent, []).append(int(entry.name))
-    found, waiting = [], [root]
-    while waiting:
-        process = waiting.pop()
-        try:
-            command = Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ")
-        except OSError:
-            continue
-        found.append((process, command.decode(errors="replace")))
-        waiting.extend(children.get(process, []))
+            if int(stat[3]) == session and stat[0] != "Z":
+                found[int(entry.name)] = command.decode(errors="replace")
     return found
 
 
-def stages_of(processes: list[tuple[int, str]]) -> set[str]:
+def stages_of(processes: dict[int, str]) -> set[str]:
     """Stages whose scripts run."""
-    commands = " ".join(command for _, command in processes)
+    commands = " ".join(processes.values())
     return {stage for stage in re.findall(r"scripts/(\w+)\.py", commands) if stage in STAGES}
 
 
@@ -111,31 +107,33 @@ class Soak:
         ended = time.monotonic() + 120
         passed: set[int] = set()
         while process.poll() is None and time.monotonic() < ended:
-            processes = below(process.pid)
-            steps = [(p, c) for p, c in processes if "scripts/" in c and p not in passed]
+            processes = alive(process.pid).items()
+            steps = {p: c for p, c in processes if "scripts/" in c and p not in passed}
             if steps and self.rng.random() < 0.6 / (1 + min(self._kills_at(steps), 8) / 4):
                 time.sleep(self.rng.uniform(0, 2.5))
                 self._kill_all(process)
                 return
-            passed |= {p for p, _ in steps}
+            passed |= steps.keys()
             time.sleep(0.02)
         process.wait()
 
-    def _kills_at(self, steps: list[tuple[int, str]]) -> int:
+    def _kills_at(self, steps: dict[int, str]) -> int:
         return min((self.kills[stage] for stage in stages_of(steps)), default=0)
 
     def _kill_all(self, process: subprocess.Popen[bytes]) -> None:
-        processes = below(process.pid)
-        if process.poll() is not None or not processes:
-            return
-        for number, _ in processes:  # stop all first, or the parent sees a child die and cleans up
-            self._send(number, signal.SIGSTOP)
-        processes = below(process.pid)
-        for number, _ in processes:
-            self._send(number, signal.SIGKILL)
-        process.wait()
-        self.count += 1
-        self.kills.update(stages_of(processes) or {"between steps"})
+        stopped: dict[int, str] = {}
+        # stop all first, or the parent sees a child die and cleans up
+        while new := alive(process.pid).items() - stopped.items():
+            for number, _ in new:
+                self._send(number, signal.SIGSTOP)
+            stopped |= new
+        while left := alive(process.pid):
+            for number in left:
+                self._send(number, signal.SIGKILL)
+            time.sleep(0.01)
+        if process.wait() == -signal.SIGKILL:
+            self.count += 1
+            self.kills.update(stages_of(stopped) or {"between steps"})
 
     @staticmethod
     def _send(number: int, what: signal.Signals) -> None:

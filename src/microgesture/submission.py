@@ -1,5 +1,7 @@
 """Files that the challenges take: Kaggle (2025 and later) and Codalab (2023)."""
 
+import csv
+import io
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -28,37 +30,33 @@ def natural_key(clip_id: str) -> tuple[list[str | int], str]:
     return [int(part) if place % 2 else part for place, part in enumerate(parts)], clip_id
 
 
-def rows(predictions: Predictions, filled: Mapping[str, int] | None = None) -> list[str]:
-    """Lines ``clip id,class id`` in natural order of the clips, those of ``filled`` among them."""
+def rows(predictions: Predictions, filled: Mapping[str, int] | None = None) -> str:
+    """CSV ``clip id,class id`` in natural order of the clips, those of ``filled`` among them."""
     classes = predicted_classes(predictions.probabilities).tolist()
     chosen = dict(filled or {}) | dict(zip(predictions.clip_ids, classes, strict=True))
-    for clip_id in chosen:
-        if not clip_id or re.search(r'[",\s]', clip_id):
-            raise InputError(
-                f"{predictions.path}: clip id {clip_id!r} is empty or holds a comma, a quote or a "
-                "space, which a submission's row cannot; rename the clip"
-            )
-    return [f"{clip_id},{chosen[clip_id]}" for clip_id in sorted(chosen, key=natural_key)]
+    text = io.StringIO()  # the writer quotes an id that holds a comma
+    written = csv.writer(text, lineterminator="\n")
+    written.writerows((clip_id, chosen[clip_id]) for clip_id in sorted(chosen, key=natural_key))
+    return text.getvalue()
 
 
 def write_kaggle(
     path: str | Path, predictions: Predictions, filled: Mapping[str, int] | None = None
 ) -> None:
     """Write a CSV with the header ``Id,Target``."""
-    write_text(path, "\n".join(["Id,Target", *rows(predictions, filled)]) + "\n")
+    write_text(path, "Id,Target\n" + rows(predictions, filled))
 
 
 def write_codalab(
     path: str | Path, predictions: Predictions, filled: Mapping[str, int] | None = None
 ) -> None:
     """Write a zip that holds ``Submission.csv`` without a header; the same rows, the same bytes."""
-    text = "".join(f"{row}\n" for row in rows(predictions, filled))
     # Stored, not deflated: compressed bytes differ between versions of zlib.
     info = zipfile.ZipInfo(_CODALAB_MEMBER, _ZIP_TIME)
     info.create_system = 3
     info.external_attr = 0o644 << 16
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        archive.writestr(info, text.encode())
+        archive.writestr(info, rows(predictions, filled).encode())
 
 
 def choose_seed(validation: Mapping[int, Predictions]) -> tuple[int, dict[int, float], str]:

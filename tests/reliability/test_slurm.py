@@ -14,7 +14,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(slurm_node.why_not() is not None, reason=slurm_node.why_not() or ""),
 ]
-THREADS = {"synthesize": 2, "skeletons": 2, "heatmaps": 2, "train": 1, "predict": 1}
+THREADS = {rule: 2 for rule in ("train", "predict", "robustness", "occlusion")}
 THROUGH_SLURM = [
     "--workflow-profile",
     "profiles/slurm",

@@ -236,3 +236,15 @@ def test_training_follows_the_plain_networks_losses():
     assert expected[-1] < 0.95 * expected[0]
     np.testing.assert_allclose(curve(lambda model: model), expected, rtol=1e-3)
     np.testing.assert_allclose(curve(lambda model: model, torch.bfloat16), expected, rtol=0.1)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_network_predicts_the_same_on_several_threads(threads, dtype):
+    torch.manual_seed(0)
+    model = build_model(SMALL, layout_channels=3, num_classes=4).eval()
+    x, results = sparse_volume(1, (4, 3, 4, 11, 9)).abs(), []
+    with torch.inference_mode(), torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+        for count in (1, 3):
+            threads(count)
+            results.append(model(x))
+    torch.testing.assert_close(*results)

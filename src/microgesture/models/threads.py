@@ -15,5 +15,11 @@ def each(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Resu
     threads = min(torch.get_num_threads(), len(items))
     if threads == 1:
         return [function(item) for item in items]
+    inference = torch.is_inference_mode_enabled()  # a thread starts without it
+
+    def called(item: Item) -> Result:
+        with torch.inference_mode(inference):
+            return function(item)
+
     with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(function, items))
+        return list(pool.map(called, items))

@@ -14,7 +14,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(slurm_node.why_not() is not None, reason=slurm_node.why_not() or ""),
 ]
-THREADS = {rule: 2 for rule in ("train", "predict", "robustness", "occlusion")}
+THREADS = dict.fromkeys(("train", "predict", "robustness", "occlusion"), 2)
 THROUGH_SLURM = [
     "--workflow-profile",
     "profiles/slurm",

@@ -44,12 +44,14 @@ class Tally:
 class SizeCount:
     """Points of all clips of one height, width and fps.
 
-    ``visible``; of them ``right`` of the frame (x > width), ``outside`` of the frame on its right
-    or below it, and ``outside_swapped``: the same if height and width were exchanged.
+    ``visible``; of them ``full`` with a score of 1, ``right`` of the frame (x > width), ``outside``
+    of the frame on its right or below it, and ``outside_swapped``: the same if height and width
+    were exchanged.
     """
 
     clips: int = 0
     visible: int = 0
+    full: int = 0
     right: int = 0
     outside: int = 0
     outside_swapped: int = 0
@@ -79,6 +81,8 @@ class Scan:
         By subject; empty when the layout has no fingertips, wrists and shoulders on both sides.
     empty_frames
         Frames without any joint of the layout.
+    led_in
+        Clips whose first frame alone is empty.
     padded
         Clips that end in `TRAILING_FRAMES` or more empty frames; counts those frames.
     flips
@@ -97,6 +101,7 @@ class Scan:
     sizes: dict[tuple[int, int, float], SizeCount] = field(default_factory=dict)
     hands: dict[str, HandCount] = field(default_factory=dict)
     empty_frames: Tally = field(default_factory=Tally)
+    led_in: Tally = field(default_factory=Tally)
     padded: Tally = field(default_factory=Tally)
     flips: Tally = field(default_factory=Tally)
     normalised: Tally = field(default_factory=Tally)
@@ -246,6 +251,7 @@ def shoulder_flips(shoulders: np.ndarray) -> np.ndarray:
 
 def _count_empty(found: Scan, clip_id: str, any_seen: np.ndarray) -> None:
     found.empty_frames.add(clip_id, int(np.count_nonzero(~any_seen)))
+    found.led_in.add(clip_id, int(not any_seen[0] and any_seen[1:2].any()))
     trailing = int(np.argmax(any_seen[::-1])) if any_seen.any() else len(any_seen)
     found.padded.add(clip_id, trailing if trailing >= TRAILING_FRAMES else 0)
 
@@ -256,6 +262,7 @@ def _count_size(found: Scan, clip: Clip) -> None:
     size = found.sizes.setdefault((clip.height, clip.width, float(clip.fps)), SizeCount())
     size.clips += 1
     size.visible += len(x)
+    size.full += int(np.count_nonzero(clip.points[..., 2] == 1))
     size.right += int(np.count_nonzero(x > clip.width))
     size.outside += int(np.count_nonzero((x > clip.width) | (y > clip.height)))
     size.outside_swapped += int(np.count_nonzero((x > clip.height) | (y > clip.width)))

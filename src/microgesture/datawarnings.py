@@ -22,6 +22,10 @@ SWAPPED_HELPS = 0.25
 EMPTY_SHARE = 0.05
 # Hands and lips are hidden often, but not nearly always.
 DEAD_SHARE = 0.99
+# MediaPipe gives no scores for hands and face, 82 to 91 % of all points; others give few of 1.
+FULL_SHARE = 0.99
+# No clip began so; of clips whose frames are counted from 1 nearly all do.
+LED_IN_SHARE = 0.5
 # At most 0.2 % of the clips ended in empty frames; of padded clips nearly all do.
 PADDED_SHARE = 0.05
 # There was no flip at all; one in a thousand frames moves no result.
@@ -70,6 +74,7 @@ def find_faults(
         *_hands(found),
         *_sizes(found),
         *_normalised(found),
+        *_scores(found),
         *_padding(found),
         *_missing(found),
         *_dead(found, layout),
@@ -132,8 +137,28 @@ def _normalised(found: Scan) -> Iterable[Finding]:
         )
 
 
+def _scores(found: Scan) -> Iterable[Finding]:
+    visible = sum(size.visible for size in found.sizes.values())
+    full = sum(size.full for size in found.sizes.values())
+    if full > FULL_SHARE * visible:
+        yield Finding(
+            "full_scores",
+            f"{full / visible:.0%} of the points have a score of 1, or had one above",
+            (),
+            "If the detector gives scores on another scale, divide them, or `min_score` finds no "
+            "guess; if it gives none, this is as it must be",
+        )
+
+
 def _padding(found: Scan) -> Iterable[Finding]:
     clips, padded = sum(size.clips for size in found.sizes.values()), found.padded
+    if found.led_in.clips > LED_IN_SHARE * clips:
+        yield Finding(
+            "led_in",
+            f"{found.led_in.clips:,} of {_clips(clips)} begin with one frame without any point",
+            tuple(found.led_in.first),
+            "Frames are counted from 0: check that the first one of a clip is not called 1",
+        )
     if padded.clips > PADDED_SHARE * clips:
         yield Finding(
             "padding",

@@ -10,7 +10,7 @@ from typing import Any
 
 from microgesture.errors import InputError
 
-LEVELS = 4
+LEVELS = 5
 SUFFIXES = {
     ".parquet": "parquet",
     ".csv": "csv",
@@ -22,7 +22,10 @@ PATTERNS = {
     "miga2025": (r"(.*/)?imigue_skeleton_\w+/[^/]+/[^/]+_openpose\.xlsx", "0001_openpose.xlsx"),
     "release2023": (r"(train|valid|test)_data\.npy", "train_data.npy"),
     "smg": (r"(.*/)?([^/]+)/\2_skeleton\.csv", "Sample0001/Sample0001_skeleton.csv"),
-    "openpose_json": (r"(.*/)?[^/]*[0-9]_keypoints\.json", "clip_000000000000_keypoints.json"),
+    "openpose_json": (
+        r"(.*/)?(?!\._)[^/]*[0-9]_keypoints\.json",
+        "clip_000000000000_keypoints.json",
+    ),
 }
 # What a reader reads below data.root.
 READ = {
@@ -162,4 +165,5 @@ def frame_files(root: Path, below: bool = True) -> Iterator[Path]:
     Links to folders are followed within ``root``, which the reader may not leave.
     """
     for folder, names in _folders(root, math.inf if below else 0, stay=True):
-        yield from (folder / name for name in names if name.endswith("_keypoints.json"))
+        frames = (name for name in names if name.endswith("_keypoints.json"))
+        yield from (folder / name for name in frames if not name.startswith("._"))

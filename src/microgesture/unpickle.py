@@ -5,6 +5,7 @@ containers and numpy arrays, and nothing else: no name in the file is ever impor
 no size in it is believed before it was held against the bytes that are there.
 """
 
+import codecs
 import io
 import pickletools
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from microgesture.pickled import (
 )
 
 _MARK = object()
+_OPERATIONS = {operation.code: operation for operation in pickletools.opcodes}
 
 
 @dataclass
@@ -84,6 +86,27 @@ class _Bounded:
         return self.handle.tell()
 
 
+def _next_operation(file: Any) -> tuple[str, Any]:
+    """Name and argument of an operation, read strictly: an argument is complete."""
+    code = file.read(1)
+    if not code:
+        raise ValueError("it does not end")
+    operation = _OPERATIONS.get(code.decode("latin-1"))
+    if operation is None:
+        raise ValueError(f"{code!r} is no operation")
+    if operation.name == "STRING":
+        return operation.name, _python2_text(file.readline())
+    return operation.name, operation.arg.reader(file) if operation.arg else None
+
+
+def _python2_text(line: bytes) -> str:
+    """The text of Python 2's protocol 0, which holds an array's bytes, too."""
+    text = line.removesuffix(b"\n")
+    if not line.endswith(b"\n") or len(text) < 2 or text[0] != text[-1] or text[0] not in b"'\"":
+        raise ValueError("a text has no quotes")
+    return codecs.escape_decode(text[1:-1])[0].decode("latin-1")
+
+
 class _Machine:
     """The stack machine of a pickle, cut down to what builds data."""
 
@@ -95,11 +118,12 @@ class _Machine:
         place = 0
         try:
             # the strict reading of the operations, with their arguments checked for completeness
-            for opcode, argument, position in pickletools.genops(file):
-                place = position or 0
-                if opcode.name == "STOP":
+            while True:
+                place = file.tell()
+                name, argument = _next_operation(file)
+                if name == "STOP":
                     return self.pop()
-                self.step(opcode.name, argument)
+                self.step(name, argument)
         except Refused as error:
             raise Refused(f"byte {place}: {error}") from None
         except (ValueError, TypeError, IndexError, KeyError, OverflowError, MemoryError) as error:
@@ -107,7 +131,6 @@ class _Machine:
             raise Refused(
                 f"byte {place}: is not a complete pickle ({text}); write the file again"
             ) from None
-        raise Refused("is not a complete pickle (it does not end); write the file again")
 
     def step(self, name: str, argument: Any) -> None:
         if name in _CONSTANTS:

@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from microgesture.errors import InputError
+from microgesture.rawdata import detect, frames_digest
 from microgesture.readers import openpose_json, read_clips
 from microgesture.store import read_index, write_store
 from tests import formats
@@ -102,6 +103,16 @@ def test_one_frame_is_a_clip(frames):
     for number in range(1, 5):
         frame(folder, number).unlink()
     assert [len(clip.points) for clip in read(data)] == [1, 3]
+
+
+def test_files_that_macos_puts_beside_others_are_no_frames(frames):
+    data, folder = frames
+    expected = [len(clip.points) for clip in read(data)]
+    digest = frames_digest(data)
+    for path in list(folder.iterdir()):
+        path.with_name(f"._{path.name}").write_bytes(b"\x00\x05\x16\x07")
+    assert [len(clip.points) for clip in read(data)] == expected
+    assert frames_digest(data) == digest and detect(data["root"]) == "openpose_json"
 
 
 def test_two_recordings_in_a_folder_and_two_files_of_one_number(frames):

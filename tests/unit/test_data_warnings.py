@@ -100,6 +100,10 @@ def scale(points):
     points[..., :2] *= 3
 
 
+def be_sure(points):
+    points[..., 2] = np.ceil(points[..., 2])
+
+
 def move_down(points):
     """To where somebody may be in a picture of height 1280 and width 720."""
     points[..., :2] += (points[..., 2:] > 0) * np.array([-300, 600], np.float32)
@@ -110,6 +114,8 @@ FAULTS = {
     "size": lambda clips: [replace(clip, height=1280, width=620) for clip in clips],
     "normalised": lambda clips: change(clips, divide, lambda clip: clip.split == "val"),
     "padding": lambda clips: change(clips, empty(slice(17, None)), lambda c: c.split == "val"),
+    "full_scores": lambda clips: change(clips, be_sure),
+    "led_in": lambda clips: change(clips, empty(slice(1))),
     "empty_frames": lambda clips: change(clips, empty(slice(3, 6))),
     "dead_joints": lambda clips: change(clips, lose_the_face, lambda clip: clip.split == "test"),
     "flips": lambda clips: change(clips, flip_one_frame, lambda clip: clip.clip_id == "val0_0"),

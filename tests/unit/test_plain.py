@@ -45,6 +45,15 @@ def plain(tmp_path):
     return run
 
 
+def test_the_index_of_a_pandas_table_is_no_part_of_it(plain):
+    frame = plain_table().to_pandas()
+    for table in (frame.set_index("clip_id"), frame[::-1], frame[1:]):
+        assert {clip.clip_id for clip in plain(pa.Table.from_pandas(table))} >= {"b", "c", "d"}
+    frame.loc[3, "split"] = "Val"
+    with pytest.raises(InputError, match="row 1: clip d: split is 'Val'"):
+        plain(pa.Table.from_pandas(frame[::-1]))
+
+
 def test_plain_form_comes_through(plain):
     clips = plain(plain_table(extra=[1, 2, 3, 4]))
     assert [(c.clip_id, c.label, c.split) for c in clips] == [

@@ -11,6 +11,7 @@ import xlsxwriter
 
 from microgesture.classes import load_classes
 from microgesture.errors import InputError
+from microgesture.rawdata import detect, raw_files
 from microgesture.readers import miga, read_clips, sheets
 from microgesture.store import BadClip, Clip, write_store
 from tests.formats import make_points
@@ -40,6 +41,10 @@ def write_video(root, split, video, points, labels):
     folder.mkdir(parents=True)
     write_sheet(folder / f"{video}_openpose.xlsx", points.reshape(len(points), -1).tolist())
     (folder / f"{video}_label.csv").write_text(labels)
+    # a part of the release, with or without a header; the sheet holds the hands, so it is not read
+    light = "".join(f"{n},{','.join(['0.5'] * 105)}\n" for n in range(len(points)))
+    header = "frame\n" if split == "train" else ""
+    (folder / f"{video}_light_hand.csv").write_text(header + light)
 
 
 @pytest.fixture(scope="module")
@@ -303,6 +308,17 @@ def test_without_the_second_phase_there_are_no_test_clips(release):
     expected = [clip.clip_id for clip in read(release) if clip.split != "test"]
     shutil.rmtree(release / "phase2")
     assert [clip.clip_id for clip in read(release)] == expected
+
+
+def test_archives_may_lie_in_folders_of_their_names(release):
+    expected = [clip.clip_id for clip in read(release)]
+    for phase in ("phase1", "phase2"):
+        (release / phase).rename(release / "inner")
+        (release / phase).mkdir()
+        (release / "inner").rename(release / phase / phase)
+    data = {"format": "miga2025", "root": str(release)}
+    assert [clip.clip_id for clip in read(release)] == expected
+    assert len(raw_files(data)) == 8 and detect(release) == "miga2025"
 
 
 def test_folders_that_occur_twice_are_not_chosen_between(release):

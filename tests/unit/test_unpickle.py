@@ -56,6 +56,16 @@ def test_arrays(load, protocol, name):
     assert same(load(pickle.dumps(ARRAYS[name], protocol)), ARRAYS[name])
 
 
+def test_an_array_in_the_first_protocol_of_python_2(load):
+    content = (
+        b"cnumpy.core.multiarray\n_reconstruct\np0\n(cnumpy\nndarray\np1\n(I0\ntS'b'\ntR(I1\n(I2\nt"
+        b"cnumpy\ndtype\n(S'i2'\nI0\nI1\ntR(I3\nS'<'\nNNNI-1\nI-1\nI0\ntbI00\n"
+        b"S'\\x01\\x00\xfe\\xff'\ntb."
+    )
+    expected = pickle.loads(content, encoding="latin1")
+    assert expected.tolist() == [1, -2] and same(load(content), expected)
+
+
 @pytest.mark.parametrize("protocol", range(6))
 def test_scalars_and_containers(load, protocol):
     shared = [1, 2]

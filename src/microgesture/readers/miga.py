@@ -1,6 +1,7 @@
 """iMiGUE as the MiGA challenge released it on Kaggle in 2025: spreadsheets of OpenPose points.
 
-A folder holds one long video; the clips are the rows of its label file.
+A folder holds one long video; the clips are the rows of its label file. Its ``_light_hand.csv``, 35
+points a frame, is not read: the spreadsheet holds both hands.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,7 +28,7 @@ FOLDERS = {
 }
 CLASSES = 32
 NON_MICRO_GESTURE = 99
-LEVELS = 3
+LEVELS = 4  # an archive unpacked into a folder of its name adds one
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,8 @@ from microgesture.store import BadClip, Clip, check_clip
 
 REQUIRED = ("folder", "label", "subject", "split")
 OPTIONAL = ("start", "end", "clip_id")
-FRAME_NAME = re.compile(r"(.*?)_?([0-9]+)_keypoints\.json", re.DOTALL)
+# not the files ._* that macOS puts beside others on foreign disks and into archives
+FRAME_NAME = re.compile(r"(?!\._)(.*?)_?([0-9]+)_keypoints\.json", re.DOTALL)
 BODY, UPPER, NOSE = range(25), [NECK, *SHOULDERS], 0
 # How far from its last place a person is taken for the same, in shoulder widths, as `max_jump` of
 # the cleaning is set; what is added for every frame since then (brisk walking at 25 frames a

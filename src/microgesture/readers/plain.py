@@ -46,7 +46,8 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
     assigned = data.get("split")
     with open_parquet(path) as parquet:
         columns = _check_columns(path, parquet.schema_arrow, needs_split=assigned is None)
-        index = parquet.read(columns=[c for c in columns if c != "points"]).to_pandas()
+        table = parquet.read(columns=[c for c in columns if c != "points"])
+        index = table.to_pandas(ignore_metadata=True)  # which may hold the index of the writer
         _check_index(path, index)
         splits = splits_by_subject(path, set(index.subject), assigned) if assigned else None
         names = set(class_names)

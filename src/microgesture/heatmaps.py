@@ -175,8 +175,8 @@ def _draw_torch(strokes: torch.Tensor, sigma: float, size: int, points: bool) ->
 
 def _seen(a: torch.Tensor, b: torch.Tensor, sigma: float, cells: torch.Tensor) -> torch.Tensor:
     """Cells within the window of strokes from a to b along one axis, as in `_window`."""
-    low = torch.floor(torch.minimum(a, b).double() - 3 * sigma)[..., None]
-    high = torch.floor(torch.maximum(a, b).double() + 3 * sigma)[..., None]
+    low = torch.trunc(torch.minimum(a, b).double() - 3 * sigma)[..., None]
+    high = torch.trunc(torch.maximum(a, b).double() + 3 * sigma)[..., None]
     return (cells >= low) & (cells <= high)
 
 
@@ -221,6 +221,9 @@ def draw_reference(
 
 
 def _window(a: float, b: float, sigma: float, size: int) -> np.ndarray:
-    """Cells from 3 sigma below the smaller to 3 sigma above the larger, cut to whole cells."""
-    low, high = math.floor(min(a, b) - 3 * sigma), math.floor(max(a, b) + 3 * sigma)
+    """Cells from 3 sigma below the smaller to 3 sigma above the larger, cut to whole cells.
+
+    Cut towards zero, as in PySKL: a window that ends less than a cell before the first one has it.
+    """
+    low, high = math.trunc(min(a, b) - 3 * sigma), math.trunc(max(a, b) + 3 * sigma)
     return np.arange(max(low, 0), min(high + 1, size))

@@ -109,8 +109,8 @@ def evaluate(
         bx, by = ax, ay
     reach = 3 * sigma
     # compared as floats first: a point far away must not overflow a whole number
-    low, high = np.floor(min(ax, bx) - reach), np.floor(max(ax, bx) + reach) + 1
-    above, below = np.floor(min(ay, by) - reach), np.floor(max(ay, by) + reach) + 1
+    low, high = np.trunc(min(ax, bx) - reach), np.trunc(max(ax, bx) + reach) + 1
+    above, below = np.trunc(min(ay, by) - reach), np.trunc(max(ay, by) + reach) + 1
     if score < MIN_SCORE or not (low < width and high > 0 and above < height and below > 0):
         return 0, 0
     left, right = int(max(low, 0.0)), int(min(high, float(width)))

@@ -19,7 +19,7 @@ from microgesture.errors import AGAIN, InputError
 # Words that join the others and say nothing about the movement.
 STOP_WORDS = frozenset({"a", "an", "and", "of", "or", "the", "to", "with"})
 
-# Mean squared element over all label vectors, whatever the source (see `label_vectors`).
+# Mean squared element over all label vectors of wordllama (see `label_vectors`).
 MEAN_SQUARE = 0.05
 
 WordVectors = dict[str, np.ndarray]
@@ -34,11 +34,11 @@ def label_words(name: str) -> list[str]:
 def label_vectors(class_names: Sequence[str], config: Mapping[str, Any]) -> np.ndarray:
     """Compute the label vectors of the semantic loss.
 
-    All vectors are scaled by one factor, so that their mean squared element is `MEAN_SQUARE`: it
-    is what the loss starts at and its share in the total follows from it. The published weight
-    of 20 was chosen for means of GloVe vectors, whose squares average some 0.05 to 0.1; the means
-    of wordllama's average 0.25, and its loss would weigh several times more. Directions and
-    distances between labels, relative to one another, stay what they are.
+    Those of wordllama are scaled by one factor, so that their mean squared element is
+    `MEAN_SQUARE`: it is what the loss starts at and its share in the total follows from it. The
+    published weight of 20 was chosen for means of GloVe vectors, whose squares average some 0.05
+    to 0.1; the means of wordllama's average 0.25, and its loss would weigh several times more.
+    Directions and distances between labels, relative to one another, stay what they are.
 
     Parameters
     ----------
@@ -73,7 +73,9 @@ def label_vectors(class_names: Sequence[str], config: Mapping[str, Any]) -> np.n
             )
         rows.append(np.mean(found, axis=0, dtype=np.float64))
     vectors = np.array(rows)
-    return (vectors * math.sqrt(MEAN_SQUARE / np.mean(vectors**2))).astype(np.float32)
+    if config["source"] == "wordllama":
+        vectors *= math.sqrt(MEAN_SQUARE / np.mean(vectors**2))
+    return vectors.astype(np.float32)
 
 
 def read_vectors(path: str | Path, classes: int) -> np.ndarray:

@@ -256,11 +256,12 @@ def test_a_row_that_is_wrong(frames, row, words):
     bad(data, "labels.csv, row 2", *words)
 
 
-def test_overlapping_rows_are_legal(frames):
+def test_overlapping_rows_are_legal_and_told(frames, capsys):
     data, _ = frames
     rows = [f"0000_0,wave,s,train,{a},{b}" for a, b in ((0, 3), (2, 4), (2, 4))]
     table(data, *rows, header="folder,label,subject,split,start,end")
     assert [c.clip_id for c in read(data)] == ["0000_0_0", "0000_0_1", "0000_0_2"]
+    assert "2 clips share frames" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

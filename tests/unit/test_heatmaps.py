@@ -27,6 +27,14 @@ def test_a_point_by_hand():
     assert plane[:, 5].max() == 0
 
 
+def test_a_point_outside_shows_at_the_border_as_in_pyskl():
+    persons = np.array([[[[-2.0, 1.0, 1.0], [-3.0, 1.0, 1.0], [7.0, 1.0, 1.0]]]], np.float32)
+    planes = drawn(persons, "joint", np.zeros((0, 2), int), 0.6, (4, 6))[0]
+    assert planes[0, 1, 0] == pytest.approx(np.exp(-4 / 0.72))  # int(-2 + 1.8) = 0
+    assert planes[0, :, 1:].max() == planes[1:2].max() == 0
+    assert planes[2, 1, 5] == pytest.approx(np.exp(-4 / 0.72))
+
+
 def test_a_limb_by_hand():
     persons = np.array([[[[1.0, 2.0, 0.9], [4.0, 2.0, 0.5]]]], np.float32)
     plane = drawn(persons, "limb", np.array([[0, 1]]), 0.6, (5, 6))[0, 0]

@@ -109,6 +109,19 @@ def test_release_is_read_in_order_with_ids_labels_and_frames(release):
     assert clips[0].subject == "0001"
 
 
+def test_clips_that_share_frames_are_told(release, capsys):
+    read(release)
+    rows = f"{label_file(release)}, row 3, with {label_file(release)}, row 2"
+    assert (
+        f"note: 2 clips share frames with another of the same recording, the first is {rows}"
+        in (capsys.readouterr().err)
+    )
+    write_video(release, "val", "0005", make_points(9, 6), "1,0,2\n2,3,5\n")
+    label_file(release).write_text("1,0,4\n")
+    read(release)
+    assert "share" not in capsys.readouterr().err
+
+
 def test_the_order_is_not_that_of_the_file_system(release, monkeypatch):
     expected = [clip.clip_id for clip in read(release)]
     listed = Path.iterdir

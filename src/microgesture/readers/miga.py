@@ -18,6 +18,7 @@ from microgesture.readers.tables import (
     read_labels,
     read_subjects,
     subject_of,
+    tell_overlaps,
 )
 from microgesture.store import BadClip, Clip, check_clip
 
@@ -85,6 +86,12 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
         for row in (row for video in videos for row in video.rows):
             if isinstance(row, BadClip):
                 raise InputError(row.message)
+    tell_overlaps(
+        (video.sheet, row.start, row.end, f"{video.labels}, row {row.line}")
+        for video in videos
+        for row in video.rows
+        if isinstance(row, LabelRow)
+    )
     size = (float(data.get("fps", 25)), int(data.get("height", 720)), int(data.get("width", 1280)))
     tasks = [_Task(video, tuple(class_names), *size) for video in videos]
     for clips in ordered_map(cut, tasks, workers):

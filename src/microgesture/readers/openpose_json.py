@@ -31,7 +31,7 @@ from microgesture.readers.common import (
     shown,
     unreadable,
 )
-from microgesture.readers.tables import csv_rows, whole_number
+from microgesture.readers.tables import csv_rows, tell_overlaps, whole_number
 from microgesture.store import BadClip, Clip, check_clip
 
 REQUIRED = ("folder", "label", "subject", "split")
@@ -106,6 +106,11 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
         for row in rows:
             if isinstance(row, BadClip):
                 raise InputError(row.message)
+    tell_overlaps(
+        (row.folder, row.start, row.end, row.place)
+        for row in rows
+        if isinstance(row, _Row) and row.start is not None and row.end is not None
+    )
     size = (float(data["fps"]), int(data["height"]), int(data["width"]))
     yield from ordered_map(_cut, [_Task(row, names, *size) for row in rows], workers)
 

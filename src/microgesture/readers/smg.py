@@ -21,6 +21,7 @@ from microgesture.readers.tables import (
     read_subjects,
     splits_by_subject,
     subject_of,
+    tell_overlaps,
 )
 from microgesture.store import BadClip, Clip, check_clip
 
@@ -43,6 +44,7 @@ class _Sample:
     name: str
     subject: str
     folder: Path
+    labels: Path
     fps: float
     rows: tuple[LabelRow | BadClip, ...]
 
@@ -82,6 +84,12 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
         for row in (row for sample in samples for row in sample.rows):
             if isinstance(row, BadClip):
                 raise InputError(row.message)
+    tell_overlaps(
+        (sample.folder, row.start, row.end, f"{sample.labels}, row {row.line}")
+        for sample in samples
+        for row in sample.rows
+        if isinstance(row, LabelRow)
+    )
     size = (int(data["height"]), int(data["width"]))
     tasks = [_Task(sample, tuple(class_names), *size) for sample in samples]
     for clips in ordered_map(_cut, tasks, workers):
@@ -108,9 +116,10 @@ def scan(data: Mapping[str, Any], class_names: list[str]) -> list[_Sample]:
                 f"{folder}: is not in one of the folders {', '.join(FOLDERS)}; give data.split "
                 "{by: subject, val: [...], test: [...]}"
             )
-        rows = read_labels(folder / f"{name}_finelabels.csv", split, name, classes)
+        labels = folder / f"{name}_finelabels.csv"
+        rows = read_labels(labels, split, name, classes)
         fps = read_fps(folder / f"{name}_data.csv")
-        samples.append(_Sample(split, name, subjects[name], folder, fps, tuple(rows)))
+        samples.append(_Sample(split, name, subjects[name], folder, labels, fps, tuple(rows)))
     return samples
 
 
@@ -162,7 +171,7 @@ def _cut(task: _Task) -> list[Clip | BadClip]:
             clips.append(row)
             continue
         clip_id = f"{sample.name}_{position}"
-        place = f"{sample.folder / sample.name}_finelabels.csv, row {row.line}"
+        place = f"{sample.labels}, row {row.line}"
         if row.end >= len(points):
             frames = f"{len(points)} frames (0..{len(points) - 1})"
             reason = f"frames {row.start}..{row.end}, but {path.name} has {frames}"

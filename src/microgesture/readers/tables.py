@@ -3,7 +3,8 @@
 import csv
 import io
 import re
-from collections.abc import Collection, Mapping
+import sys
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,30 @@ def _label_row(
     if whole[0] not in classes.names:
         return bad(f"class {whole[0]}, expected {classes.expected}")
     return LabelRow(line, classes.names[whole[0]], start, end)
+
+
+def tell_overlaps(clips: Iterable[tuple[Path, int, int, str]]) -> None:
+    """Say on stderr where clips of a recording share frames: that is legal, but may be a slip.
+
+    Parameters
+    ----------
+    clips
+        Recording, first and last frame, and file and row of each.
+
+    """
+    found = []
+    last: dict[Path, tuple[int, str]] = {}  # of each recording, the last frame so far and its clip
+    for recording, start, end, place in sorted(clips):
+        last_end, other = last.get(recording, (-1, ""))
+        if start <= last_end:
+            found.append(f"{place}, with {other}")
+        last[recording] = max((end, place), (last_end, other))
+    if found:
+        print(
+            f"note: {len(found)} clips share frames with another of the same recording, the first "
+            f"is {found[0]}; all are used",
+            file=sys.stderr,
+        )
 
 
 def splits_by_subject(

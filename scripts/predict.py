@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from microgesture.arguments import count
 from microgesture.errors import InputError, run
 from microgesture.files import sha256
 from microgesture.folds import check_fold, use_fold
@@ -23,7 +24,7 @@ def main() -> None:
     parser.add_argument("--fold", type=int, help="the fold to test on")
     parser.add_argument("--out", type=Path, required=True, help="folder for val and test.parquet")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=count, default=1)
     add_record_option(parser, __file__)
     args = parser.parse_args()
 

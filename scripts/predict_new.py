@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from microgesture.arguments import count, positive
 from microgesture.errors import InputError, run
 from microgesture.progress import progress
 from microgesture.readers.openpose_json import read_recording
@@ -24,13 +25,13 @@ def main() -> None:
         "--input", type=Path, required=True, help="folder of frame files, or of such folders"
     )
     parser.add_argument("--out", type=Path, required=True, help="CSV file to write")
-    parser.add_argument("--window", type=float, help="seconds; without it, whole recordings")
-    parser.add_argument("--stride", type=float, help="seconds between windows; half a window")
-    parser.add_argument("--fps", type=float, default=25.0, help="frames a second (25)")
-    parser.add_argument("--views", type=int, default=10, help="temporal views averaged (10)")
+    parser.add_argument("--window", type=positive, help="seconds; without it, whole recordings")
+    parser.add_argument("--stride", type=positive, help="seconds between windows; half a window")
+    parser.add_argument("--fps", type=positive, default=25.0, help="frames a second (25)")
+    parser.add_argument("--views", type=count, default=10, help="temporal views averaged (10)")
     parser.add_argument("--flip", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=count, default=1)
     args = parser.parse_args()
 
     if args.views < 1:

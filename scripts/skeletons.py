@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 
+from microgesture.arguments import count
 from microgesture.classes import load_classes
 from microgesture.errors import run
 from microgesture.files import sha256, write_json
@@ -23,7 +24,7 @@ def main() -> None:
     parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
     parser.add_argument("--out", type=Path, required=True, help="Parquet file to write")
     parser.add_argument("--summary", type=Path, required=True, help="JSON file to write")
-    parser.add_argument("--workers", type=int, default=1, help="processes that read")
+    parser.add_argument("--workers", type=count, default=1, help="processes that read")
     add_record_option(parser, __file__)
     args = parser.parse_args()
 

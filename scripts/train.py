@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from microgesture.arguments import count
 from microgesture.checkpoints import TRAINING_FILES, save_training
 from microgesture.classes import load_classes
 from microgesture.distributed import join, last_bits, leave
@@ -39,7 +40,7 @@ def main() -> None:
     parser.add_argument("--resume-dir", type=Path, help="folder for the state while unfinished")
     parser.add_argument("--resume-every", type=float, default=120, help="seconds, in an epoch")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=count, default=1)
     add_record_option(parser, __file__)
     args = parser.parse_args()
 

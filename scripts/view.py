@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from microgesture.arguments import count, positive
 from microgesture.errors import run
 from microgesture.layouts import load_layout
 from microgesture.viewer import find_clip, write_animation
@@ -17,8 +18,8 @@ def main() -> None:
     parser.add_argument(
         "--stream", choices=["joint", "limb"], default="joint", help="which heatmap volume"
     )
-    parser.add_argument("--size", type=int, default=64, help="cells a side of the heatmaps")
-    parser.add_argument("--sigma", type=float, default=0.6, help="of a point, in cells")
+    parser.add_argument("--size", type=count, default=64, help="cells a side of the heatmaps")
+    parser.add_argument("--sigma", type=positive, default=0.6, help="of a point, in cells")
     args = parser.parse_args()
 
     clip, layout = find_clip(args.skeletons, args.clip), load_layout(args.layout)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from microgesture.arguments import count
 from microgesture.errors import InputError
 from microgesture.folds import check_fold, use_fold
 from microgesture.steps import add_record_option, write_record
@@ -43,7 +44,7 @@ def probe_step(script: str, description: str | None, probe: Probe) -> None:
     parser.add_argument("--folds", type=Path, help="JSON file of folds, under cross-validation")
     parser.add_argument("--fold", type=int, help="fold to test on, counted from 0")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=count, default=1)
     add_record_option(parser, script)
     args = parser.parse_args()
 

@@ -31,6 +31,9 @@ PLAIN_TRAINING = {
 }
 """Training settings that a config may leave out, and what they are then."""
 
+KINDS = ("format", "source", "model", "method")
+"""Keys that say which keys may stand beside them."""
+
 NUMBERS = Draft202012Validator.TYPE_CHECKER.redefine_many(
     {
         "integer": lambda _, value: isinstance(value, int) and not isinstance(value, bool),
@@ -122,6 +125,13 @@ def check_config(config: Config, schema: Path, source: str) -> None:
     errors = sorted(validator.iter_errors(config), key=lambda e: list(map(str, e.path)))
     if errors:
         raise InputError(f"{source}: {_explain(errors[0])}")
+    for name, cleaning in config["cleaning"].items():
+        smooth = cleaning.get("smooth") or {}
+        if smooth.get("order", 0) >= smooth.get("frames", math.inf):
+            raise InputError(
+                f"{source}: cleaning.{name}.smooth: order is {smooth['order']}; expected one below "
+                f"the {smooth['frames']} frames"
+            )
     variants, fusions = config["variants"], config["fusions"]
     rows = {*variants, *fusions}
     if both := sorted(set(variants) & set(fusions)):
@@ -180,6 +190,14 @@ def _check_variant(variant: Mapping[str, Any], config: Config, place: str) -> No
             f"{place}: stream is {variant['stream']!r}; {variant['model']} takes "
             f"{', '.join(streams)}"
         )
+    network = variant["network"]
+    stages = len(network.get("stage_blocks", ()))
+    for key in ("inflate", "temporal_strides"):
+        if stages and key in network and len(network[key]) != stages:
+            raise InputError(
+                f"{place}: network.{key} has {len(network[key])} entries; expected {stages}, one "
+                "for each of stage_blocks"
+            )
     if variant["cleaning"] not in config["cleaning"]:
         known = ", ".join(config["cleaning"])
         raise InputError(f"{place}: cleaning is {variant['cleaning']!r}; expected one of {known}")
@@ -202,7 +220,11 @@ def _known(source: str, place: str, name: str, names: Any) -> None:
 def _explain(error: ValidationError) -> str:
     """One line for what jsonschema found, in the words of the config file."""
     if error.validator == "oneOf" and error.context:
-        # of the alternatives, report on the one whose `format`, `source` or `model` was chosen
+        # of the alternatives, report on the one that was chosen
+        unchosen = {e.message for e in error.context if e.validator == "required"}
+        for kind in KINDS:
+            if (message := f"{kind!r} is a required property") in unchosen:
+                return f"{'.'.join(map(str, error.absolute_path))}: {message}"
         chosen = [e for e in error.context if not _wrong_kind(e)]
         wrong = {e.schema_path[0]: e for e in error.context if _wrong_kind(e)}
         alternatives: Any = error.validator_value
@@ -221,6 +243,10 @@ def _explain(error: ValidationError) -> str:
         known = list(schema["properties"])
         unknown = [key for key in entry if key not in known]
         return f"{place}: unknown key {unknown[0]!r}; known keys: {', '.join(known)}"
+    if error.validator == "not":  # the one thing that the schema excludes
+        return f"{place} is {error.instance}; expected an odd number"
+    if error.validator == "const":
+        return f"{place} is {error.instance!r}; expected {error.validator_value!r}"
     hint = ""
     if error.validator == "type" and _is_power(error.instance):
         hint = "; YAML takes it for text: write it with a point, such as 1.0e-3"
@@ -236,10 +262,8 @@ def _is_power(value: Any) -> bool:
 
 
 def _wrong_kind(error: ValidationError) -> bool:
-    """Whether an alternative is out because its `format`, `source` or `model` is another."""
-    return error.validator == "const" or (
-        error.validator == "enum" and error.absolute_path[-1] == "model"
-    )
+    """Whether an alternative is out because another one was chosen by its key of `KINDS`."""
+    return error.validator in ("const", "enum") and error.absolute_path[-1] in KINDS
 
 
 def _kinds(error: ValidationError) -> list[str]:

@@ -113,6 +113,26 @@ def edited(config, place, value):
             | {"temporal": "align", "source": "cached", "input_size": 99},
             "input_size 99 is larger than heatmaps",
         ),
+        (["models", "posec3d", "network", "inflate"], [True], "inflate has 1 entries; expected 3"),
+        (
+            ["cleaning", "standard", "smooth"],
+            {"method": "savgol", "frames": 5, "order": 5},
+            "cleaning.standard.smooth: order is 5; expected one below the 5 frames",
+        ),
+        (
+            ["cleaning", "standard", "smooth"],
+            {"method": "savgol", "frames": 4, "order": 2},
+            "cleaning.standard.smooth.frames is 4; expected an odd number",
+        ),
+        (["cleaning", "standard", "smooth"], {"frames": 5, "order": 2}, "'method' is a required"),
+        (["data"], {"name": "n", "path": "clips.csv"}, "data: 'format' is a required property"),
+        (
+            ["data"],
+            {"name": "n", "format": "csv", "path": "clips.csv", "on_bad_clip": "stop"}
+            | {"split": {"by": "video", "val": ["a"], "test": []}},
+            "data.split.by is 'video'; expected 'subject'",
+        ),
+        (["fusions", "fused_fitted", "weights"], "equal", "is 'equal'; expected 'validation'"),
         (["folds"], 5, "set one of both to null"),
         (["augment", "crop_area"], [1, 0.56], r"crop_area is \[1, 0.56\]; expected the smaller"),
         (

@@ -249,6 +249,8 @@ def test_a_label_file_as_a_spreadsheet_program_saves_it(release):
 def test_an_empty_label_file(release):
     label_file(release).write_text("\n")
     stops(release, label_file(release), "no rows")
+    label_file(release).write_text("1;0;4\n")
+    stops(release, label_file(release), "holds only '1;0;4', expected class,start,end")
 
 
 def test_a_clip_without_visible_points(release):
@@ -278,6 +280,7 @@ def spoil(row, column, value):
         (spoil(4, 7, 1e39), ["row 5, column 8", "finite"]),
         (spoil(4, 7, float("nan")), ["row 5, column 8"]),
         (spoil(0, 7, "x7"), ["row 1, column 8", "header"]),
+        (spoil(0, 7, "7.5"), ["row 1, column 8", "'7.5'", "stored as text"]),
         (lambda rows: [row.pop() for row in rows], ["row 1", "410 columns", "411"]),
         (lambda rows: rows[6].append(1.0), ["row 7", "412 columns", "411"]),
         (lambda rows: rows.insert(0, []), ["row 1, column 1", "empty"]),

@@ -12,6 +12,7 @@ from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 from microgesture.errors import InputError
 from microgesture.readers.common import shown
+from microgesture.readers.tables import is_number
 from microgesture.store import NUMBERS_PER_FRAME, POINTS
 
 # Booleans and dates would turn into numbers silently; calamine gives "" for an empty cell.
@@ -139,8 +140,10 @@ def _sheet_fault(path: Path, sheet: CalamineSheet) -> str:
             if cell == "":
                 return f"{place}: the cell is empty, expected a number (0 where nothing was found)"
             if type(cell) not in NUMBERS:
-                header = "; remove a header row" if number == 1 else ""
-                return f"{place}: found {shown(cell)}, expected a number{header}"
+                hint = "; remove a header row" if number == 1 else ""
+                if isinstance(cell, str) and is_number(cell):
+                    hint = "; it is stored as text: turn the cells into numbers"
+                return f"{place}: found {shown(cell)}, expected a number{hint}"
             if not abs(cast(float, cell)) <= float(np.finfo(np.float32).max):
                 return f"{place}: found {cell}, expected a finite number"
     return f"{path}: cannot be read"

@@ -58,7 +58,8 @@ def whole_number(text: str) -> int | None:
     return int(text.partition(".")[0]) if _WHOLE.fullmatch(text) else None
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a text can be read as a number."""
     try:
         float(text)
     except ValueError:
@@ -109,10 +110,13 @@ def read_labels(
 
     """
     rows = csv_rows(path)
-    if rows and not any(map(_is_number, rows[0][1])):
-        rows = rows[1:]
+    header = rows[:1] if rows and not any(map(is_number, rows[0][1])) else []
+    rows = rows[len(header) :]
     if not rows:
-        raise InputError(f"{path}: holds no rows, expected class,start,end; remove the folder")
+        only = f"only {shown(','.join(header[0][1]))}" if header else "no rows"
+        raise InputError(
+            f"{path}: holds {only}, expected class,start,end; mend or remove the folder"
+        )
     return [
         _label_row(path, line, f"{video}_{i}", split, fields, classes)
         for i, (line, fields) in enumerate(rows)

@@ -30,21 +30,21 @@ RECIPE = {
 }
 
 
-def write_clips(path, count):
+def write_clips(path, count, layout="openpose22", joints=22, frames=FRAMES, classes=4):
     from microgesture.records import write_records
 
     rng = np.random.default_rng(0)
-    with write_records(path, {"layout": "openpose22", "joints": 22}) as writer:
+    with write_records(path, {"layout": layout, "joints": joints}) as writer:
         for number in range(count):
-            points = rng.uniform(0.1, 1, (FRAMES, 22, 3)).astype(np.float32)
+            points = rng.uniform(0.1, 1, (frames, joints, 3)).astype(np.float32)
             points[..., :2] *= 300
             writer.append(
                 {
                     "clip_id": f"{number:05d}",
-                    "label": number % 4,
+                    "label": number % classes,
                     "subject": str(number % 7),
                     "split": "val" if number % 10 == 0 else "train",
-                    "num_frames": FRAMES,
+                    "num_frames": frames,
                     "blobs": [points.tobytes()],
                 }
             )

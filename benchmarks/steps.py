@@ -1,23 +1,27 @@
 """Training steps against the same networks run plainly: seconds, and whether the losses agree.
 
-    python benchmarks/steps.py            one thread of this CPU
-    python benchmarks/steps.py --gpu      bfloat16 on a GPU: clips/s and share of its peak
+    python benchmarks/steps.py           one thread of this CPU
+    python benchmarks/steps.py --gpu     bfloat16 on a GPU: clips/s, share of its peak, whole epochs
 
 Plain is what torch does untold: contiguous tensors, float32, dense convolutions. Both steps are
 forward, loss, backward, clipped gradient and SGD, on the same batch, timed alternately.
 """
 
 import argparse
+import sys
 import time
 import types
 from pathlib import Path
 
 import numpy as np
 import torch
+import yaml
 from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from benchmarks import epoch
 from microgesture.heatmaps import draw
 from microgesture.layouts import load_layout
 from microgesture.models import build_model
@@ -221,6 +225,9 @@ def gpu():
                 rate = counter.get_total_flops() / timed
                 share = f"{rate / peak:6.1%} of peak" if peak else f"{rate / 1e12:.1f} TFLOP/s"
                 print(f"{what}, {count} clips, {kind:20} {count / timed:8.0f} clips/s {share}")
+    print("Whole epochs of the pipeline, iMiGUE's config")
+    config = yaml.safe_load(Path("config/imigue.yaml").read_text())
+    epoch.report(device, config, [24, 96], 2400, 4)
 
 
 def main():

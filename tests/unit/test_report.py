@@ -9,7 +9,9 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 
+from microgesture.claims import Claim, Comparison
 from microgesture.classes import load_classes
 from microgesture.errors import InputError
 from microgesture.evaluation import Row
@@ -33,7 +35,9 @@ from microgesture.report.pictures import (
     surest_mistakes,
     typical_pose,
 )
+from microgesture.report.plots import VERDICTS
 from microgesture.report.sections import (
+    claims_section,
     classes_section,
     data_section,
     mistakes_section,
@@ -220,6 +224,38 @@ def test_recall_of_every_class_is_there_as_text(material, tmp_path):
         for recall, count in zip(shown.recall, counts, strict=True)
     ]
     assert [value for _, value in rows[-len(counts) :]] == expected
+
+
+def mixed_claim(verdicts):
+    """A claim of one comparison for each of the verdicts."""
+    spans = {"supported": (1.0, 3.0), "undecided": (-1.0, 1.0), "refuted": (-3.0, -1.0)}
+    lines = [
+        Comparison("fused", worse, sum(spans[one]) / 2, *spans[one])
+        for worse, one in zip(("stgcn22", "joint41"), verdicts, strict=True)
+    ]
+    return Claim("Fused beats either", tuple(lines))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "verdict"),
+    [("supported", "refuted", "refuted"), ("undecided", "supported", "undecided")],
+)
+def test_a_claim_over_several_rows_has_one_verdict(
+    material, tmp_path, monkeypatch, first, second, verdict
+):
+    words = []
+    annotate = Axes.annotate
+
+    def noted(axes, text, *args, **options):
+        words.append(text)
+        return annotate(axes, text, *args, **options)
+
+    monkeypatch.setattr(Axes, "annotate", noted)
+    body = claims_section(replace(material, claims=[mixed_claim((first, second))]), tmp_path).body
+    assert re.findall(r'<span class="pill (\w+)">(\w+)</span>', body) == [(verdict, verdict)]
+    pill, second_pair = body.index("pill"), body.index("PoseC3D joint, 41 points, align</span>")
+    assert body.index("<strong>Fused beats either</strong>") < pill < second_pair
+    assert [text for text in words if text in VERDICTS] == [verdict]
 
 
 def test_shared_subjects_are_not_called_new(material):

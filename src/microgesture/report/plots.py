@@ -39,9 +39,10 @@ _TIMES = np.array(
 def plot_claims(
     evaluation: Evaluation, claims: Sequence[Claim], path: str | Path, generated: bool = False
 ) -> None:
-    """Draw a forest plot: one line a comparison, its interval, and the verdict as colour and word.
+    """Draw a forest plot: one line a comparison, its interval, and beside each claim its verdict.
 
-    Words stand above their line, not beside it, so that the intervals have the whole width.
+    Colour and shape of a line tell where its own interval lies. Words stand above their line, not
+    beside it, so that the intervals have the whole width.
     """
     lines = [(claim, one) for claim in claims for one in claim.comparisons]
     heads = [one is claim.comparisons[0] for claim, one in lines]
@@ -63,15 +64,20 @@ def plot_claims(
                 axes.annotate(
                     short(claim.text, 72), (0, place - 0.62), fontweight="bold", bbox=clear, **side
                 )
+                axes.annotate(
+                    claim.verdict,
+                    (1.02, place - 0.62),
+                    color=VERDICTS[claim.verdict][0],
+                    fontweight="bold",
+                    **side,
+                )
             pair = f"{evaluation.row(one.better).title} − {evaluation.row(one.worse).title}"
             axes.annotate(
                 short(pair, 86), (0, place - 0.31), color=SOFT, fontsize=7.5, bbox=clear, **side
             )
             what = "" if one.metric == "top1" else f" {HEADINGS[one.metric]}"
-            text = f"{signed(one.difference)}{what}\n{one.verdict}"
-            axes.annotate(
-                text, (1.02, place - 0.06), color=colour, fontweight="bold", fontsize=8, **side
-            )
+            text = f"{signed(one.difference)}{what}"
+            axes.annotate(text, (1.02, place), color=colour, fontsize=8, **side)
         axes.set_ylim(places[-1] + 0.4, -0.95)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)

@@ -76,18 +76,17 @@ def claims_section(material: Material, folder: Path) -> Section | None:
         return None
     evaluation, rows = material.evaluation, []
     for claim in material.claims:
-        for one in claim.comparisons:
+        for place, one in enumerate(claim.comparisons):
             pair = f"{evaluation.row(one.better).title} − {evaluation.row(one.worse).title}"
-            text = (
-                f"<strong>{escape(claim.text)}</strong><br>" if one is claim.comparisons[0] else ""
-            )
+            text = "" if place else f"<strong>{escape(claim.text)}</strong><br>"
+            pill = "" if place else f'<span class="pill {claim.verdict}">{claim.verdict}</span>'
             cells = [HEADINGS[one.metric], signed(one.difference)]
             cells += [f"{signed(one.low)} to {signed(one.high)}", p_text(one.p)]
             rows.append(
                 [
                     f'<span class="claim">{text}<span class="soft">{escape(pair)}</span></span>',
                     *map(escape, cells),
-                    f'<span class="pill {one.verdict}">{one.verdict}</span>',
+                    pill,
                 ]
             )
     path = folder / "claims.png"
@@ -98,8 +97,8 @@ def claims_section(material: Material, folder: Path) -> Section | None:
         picture(
             path,
             f"Forest plot of the claims. {said}.",
-            "A claim holds where its whole interval lies right of 0, and is refuted where it lies "
-            "left of it.",
+            "A claim is supported where all its intervals lie wholly right of 0, and refuted where "
+            "one lies wholly left of it; a line's colour and shape tell it of its own interval.",
         ),
         table(head, rows, "llrrrl", "Claims"),
         paragraph(claims_legend(evaluation, material.claims), "note"),

@@ -158,7 +158,7 @@ def plot_confusion(
     side = max(num * (0.235 if num > 16 else 0.34), 2.2)
     words = 0.068 * max(map(len, names))  # inches; the figure should be no larger than its content
     width = max(side + words + 0.3, 0.09 * len(row.title) + 0.3)
-    with open_figure(path, width, side + 1.3, pdf=True) as figure:
+    with open_figure(path, width, side + 1.3, pdf=True, layout="compressed") as figure:
         axes = figure.add_subplot(anchor="NE")
         axes.imshow(
             np.ma.masked_equal(share, 0), cmap="Blues", vmin=0, vmax=100, interpolation="nearest"

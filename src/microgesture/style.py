@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -55,15 +55,21 @@ STYLE: dict[Any, Any] = {
 
 @contextmanager
 def open_figure(
-    path: str | Path, width: float, height: float, pdf: bool = False
+    path: str | Path,
+    width: float,
+    height: float,
+    pdf: bool = False,
+    layout: Literal["constrained", "compressed"] = "constrained",
 ) -> Iterator[Figure]:
     """Open a figure in the house style (inches) and write it as PNG at 200 dots an inch.
 
-    With ``pdf`` it is written beside it as PDF too, for print.
+    With ``pdf`` it is written beside it as PDF too, for print. Axes of a fixed aspect need the
+    ``layout`` "compressed": the other does not see that they are narrower than their place, and
+    words beside them may end outside of the picture.
     """
     path = Path(path)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Figure(figsize=(width, height), layout=layout)
         FigureCanvasAgg(figure)
         yield figure
         # Without version and date in the file, the same picture is the same bytes.

@@ -1,5 +1,7 @@
 """Figures are written for any number of classes, seeds and rows, and repeat their bytes."""
 
+from dataclasses import replace
+
 import matplotlib.image
 import numpy as np
 import pytest
@@ -50,6 +52,14 @@ def test_every_figure_is_drawn_and_repeats_its_bytes(tmp_path, draw, num_classes
     picture = matplotlib.image.imread(tmp_path / "one.png")
     assert picture.shape[1] >= 600  # 200 dots an inch, at least 3 inches wide
     assert picture[..., :3].std() > 0.02  # something is on it
+
+
+@pytest.mark.parametrize("num_classes", [2, 8, 13, 32])
+def test_no_class_name_is_cut_off_beside_the_confusion_matrix(tmp_path, num_classes):
+    names = [f"TOUCHING the back of the HEAD, MMMM {one}" for one in range(num_classes)]
+    plot_confusion(replace(made_up(num_classes, 1), classes=names), tmp_path / "one.png")
+    picture = matplotlib.image.imread(tmp_path / "one.png")
+    assert (picture[:, :2, :3] == 1).all()  # a white edge
 
 
 def test_a_single_row_without_fusion_is_enough(tmp_path):

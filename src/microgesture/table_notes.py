@@ -195,8 +195,9 @@ def _skipped_notes(summary: Mapping[str, Any]) -> list[str]:
     skipped = Counter(bad["split"] for bad in summary.get("skipped", []))
     if not skipped:
         return []
-    counts = [f"{counted(skipped[split], f'{name} clip')}" for split, name in SPLITS.items()]
-    some = [text for text in counts if not text.startswith("0 ")]
+    some = [counted(skipped.pop(of), f"{name} clip") for of, name in SPLITS.items() if skipped[of]]
+    if skipped:
+        some.append(f"{counted(skipped.total(), 'clip')} of no known split")
     return [f"**{' and '.join(some)} could not be used and are left out**; see the data report."]
 
 

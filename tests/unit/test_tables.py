@@ -131,6 +131,10 @@ def test_clips_that_could_not_be_used_are_counted(results):
     skipped = [{"split": "test"}, {"split": "train"}, {"split": "train"}]
     text = page(results, summary=SUMMARY | {"skipped": skipped})
     assert "**1 test clip and 2 training clips could not be used and are left out**" in text
+    text = page(results, summary=SUMMARY | {"skipped": [{"split": ""}, {"split": "Test"}]})
+    assert "**2 clips of no known split could not be used and are left out**" in text
+    text = page(results, summary=SUMMARY | {"skipped": [*skipped, {"split": ""}]})
+    assert "and 2 training clips and 1 clip of no known split could not be used" in text
 
 
 def test_weights_from_elsewhere_are_told(results):

@@ -168,10 +168,7 @@ def _split_notes(evaluation: Evaluation) -> list[str]:
     """Say which clips were measured on, and whether anything was chosen on them."""
     rule = {True: " (best validation top-1)", False: "", None: ""}[evaluation.epoch_by_top1]
     if evaluation.split == "val":
-        chosen = "The epoch"
-        if any(row.members for row in evaluation.rows):
-            chosen = "The epoch, and the weights or temperatures of a fusion that has fitted ones,"
-        verb = "were" if "," in chosen else "was"
+        chosen, verb = _chosen(evaluation)
         return [
             "**Measured on the validation clips, because the test clips have no labels. "
             f"{chosen} of each run {verb} chosen on these very clips{rule}, so the scores are too "
@@ -190,6 +187,16 @@ def _split_notes(evaluation: Evaluation) -> list[str]:
     return listed
 
 
+def _chosen(evaluation: Evaluation) -> tuple[str, str]:
+    """What is chosen on validation clips, as subject of a sentence, and its verb."""
+    if any(row.members for row in evaluation.rows):
+        return (
+            "The epoch, and the weights or temperatures of a fusion that has fitted ones,",
+            "were",
+        )
+    return "The epoch", "was"
+
+
 def _skipped_notes(summary: Mapping[str, Any]) -> list[str]:
     """Say how many clips could not be used: the hardest ones may be among them."""
     skipped = Counter(bad["split"] for bad in summary.get("skipped", []))
@@ -202,7 +209,7 @@ def _skipped_notes(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _overlap_notes(evaluation: Evaluation, summary: Mapping[str, Any]) -> list[str]:
-    """Say for validation and test whether their subjects also occur in training."""
+    """Say for each two splits whether they share subjects."""
     if evaluation.folds:
         # Folds are made by subject, whatever split the release put a clip into.
         return [_BY_VIDEO if summary.get("subject_is_video") else _APART]
@@ -216,15 +223,26 @@ def _overlap_notes(evaluation: Evaluation, summary: Mapping[str, Any]) -> list[s
         shared = overlap.get(f"train-{split}", [])
         name = SPLITS[split].capitalize()
         if shared:
-            some = ", ".join(map(str, shared[:5])) + (", ..." if len(shared) > 5 else "")
             whose = "scores" if split == evaluation.split else f"{SPLITS[split]} scores"
             notes.append(
-                f"**{name} subjects also occur in training: {len(shared)} ({some})**; "
+                f"**{name} subjects also occur in training: {_first(shared)}**; "
                 f"{whose} are higher than they would be on new people."
             )
         else:
             notes.append(f"{name} subjects do not occur in training.")
+    shared = overlap.get("val-test", [])
+    if shared and evaluation.split == "test":
+        chosen, verb = _chosen(evaluation)
+        notes.append(
+            f"**Test subjects also occur in validation: {_first(shared)}**; {chosen[0].lower()}"
+            f"{chosen[1:]} of each run {verb} chosen on people who are tested."
+        )
     if summary.get("subject_is_video"):
         # What cannot be seen must not be claimed: only overlaps that were found stay.
         notes = [note for note in notes if note.startswith("**")] + [_BY_VIDEO]
     return notes
+
+
+def _first(names: Sequence[Any]) -> str:
+    """How many there are, and a few of them in brackets."""
+    return f"{len(names)} ({', '.join(map(str, names[:5]))}{', ...' if len(names) > 5 else ''})"

@@ -152,6 +152,24 @@ def test_shared_subjects_are_named(results):
     assert "not recorded" in page(results, summary={}).lower()
 
 
+def test_people_who_are_chosen_on_and_tested_are_named(results, tmp_path):
+    shared = {"subject_overlap": {"val+test": ["s1", "s2"]}}
+    told = (
+        "**Test subjects also occur in validation: 2 (s1, s2)**; the epoch of each run was chosen"
+    )
+    text = page(results, summary=SUMMARY | shared)
+    assert f"{told} on people who are tested." in text
+    assert "occur in validation" not in page(results)
+    video = page(results, summary=SUMMARY | shared | {"subject_is_video": True})
+    assert told in video
+    fitted = {"title": "Fitted", "members": ["weak", "strong"], "weights": "validation"}
+    config = CONFIG | {"fusions": {"fused": fitted}}
+    text = page(fill(tmp_path / "fitted", config), config, SUMMARY | shared)
+    assert "the epoch, and the weights or temperatures of a fusion that has fitted ones," in text
+    on_val = page(fill(tmp_path / "val", test_labels=[None] * 10), summary=SUMMARY | shared)
+    assert "occur in validation" not in on_val
+
+
 def test_videos_are_not_taken_for_persons(results):
     text = page(results, summary=SUMMARY | {"subject_is_video": True})
     assert "Every video counts as a subject of its own" in text

@@ -112,7 +112,7 @@ def notes(
     evaluation: Evaluation, config: Mapping[str, Any], summary: Mapping[str, Any]
 ) -> list[str]:
     """List what a reader must know before believing the numbers."""
-    listed = _split_notes(evaluation)
+    listed = _split_notes(evaluation, summary)
     if evaluation.unlabelled:
         listed.append(f"{counted(evaluation.unlabelled, 'clip')} without a label left out.")
     listed += _skipped_notes(summary)
@@ -164,15 +164,16 @@ def notes(
     return listed
 
 
-def _split_notes(evaluation: Evaluation) -> list[str]:
+def _split_notes(evaluation: Evaluation, summary: Mapping[str, Any]) -> list[str]:
     """Say which clips were measured on, and whether anything was chosen on them."""
     rule = {True: " (best validation top-1)", False: "", None: ""}[evaluation.epoch_by_top1]
     if evaluation.split == "val":
         chosen, verb = _chosen(evaluation)
+        none = summary.get("splits", {}).get("test", {}).get("clips") == 0
+        reason = "there are no test clips" if none else "the test clips have no labels"
         return [
-            "**Measured on the validation clips, because the test clips have no labels. "
-            f"{chosen} of each run {verb} chosen on these very clips{rule}, so the scores are too "
-            "high.**"
+            f"**Measured on the validation clips, because {reason}. {chosen} of each run "
+            f"{verb} chosen on these very clips{rule}, so the scores are too high.**"
         ]
     listed = [
         "Measured on the test clips. Each run keeps the epoch chosen on the validation "

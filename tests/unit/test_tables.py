@@ -119,6 +119,10 @@ def test_without_test_labels_it_is_measured_on_validation_and_said(tmp_path):
     assert "10 validation clips" in text
     assert "chosen on these very clips (best validation top-1)" in text
     assert "Measured on the test clips" not in text
+    assert "because the test clips have no labels" in text
+    splits = SUMMARY["splits"] | {"test": {"clips": 0, "clips_per_class": {}}}
+    text = page(tmp_path, summary=SUMMARY | {"splits": splits})
+    assert "because there are no test clips." in text and "have no labels" not in text
 
 
 def test_clips_without_a_label_are_left_out_and_counted(tmp_path):

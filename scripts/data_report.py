@@ -21,7 +21,7 @@ def main() -> None:
         "--layouts", type=Path, nargs="+", required=True, help="layout files; the largest is shown"
     )
     parser.add_argument(
-        "--about", type=json.loads, default={}, help="JSON text: data_name, data_format"
+        "--about", type=json.loads, default={}, help="JSON text: data_name, data_format, folds"
     )
     parser.add_argument("--out", type=Path, required=True, help="Markdown file to write")
     parser.add_argument("--figures", type=Path, required=True, help="folder for the PNG files")

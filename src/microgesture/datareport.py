@@ -74,7 +74,8 @@ def write_report(
     figures
         Folder for the PNG files, best below that of ``out``.
     about
-        ``data_name`` and ``data_format``; "synthetic" puts a warning on top.
+        ``data_name`` and ``data_format``; "synthetic" puts a warning on top. ``folds``: how many
+        take the place of the data's splits, or null.
 
     """
     figures = Path(figures)
@@ -97,7 +98,7 @@ def write_report(
         summary=summary,
         layout=layout,
         found=found,
-        findings=find_faults(index, found, layout, summary),
+        findings=find_faults(index, found, layout, summary, about.get("folds")),
         figures=Path(os.path.relpath(figures, Path(out).parent)).as_posix(),
         sheets=sheets,
     )

@@ -1,5 +1,6 @@
 """What in a data set is probably wrong: what was found, where, and what to do about it."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -54,7 +55,11 @@ class Finding:
 
 
 def find_faults(
-    index: pd.DataFrame, found: Scan, layout: Layout, summary: Mapping[str, Any]
+    index: pd.DataFrame,
+    found: Scan,
+    layout: Layout,
+    summary: Mapping[str, Any],
+    folds: int | None = None,
 ) -> list[Finding]:
     """Everything that should be looked at before training, the gravest first.
 
@@ -68,6 +73,8 @@ def find_faults(
         That of the scan.
     summary
         What `microgesture.summary.summarise` gives for it.
+    folds
+        How many folds of subjects take the place of the data's splits; None: none do.
 
     """
     return [
@@ -80,8 +87,8 @@ def find_faults(
         *_dead(found, layout),
         *_flips(found),
         *_same(index, found),
-        *_subjects(summary),
-        *_labels(summary),
+        *_subjects(summary, folds),
+        *_labels(summary, folds),
         *_skipped(summary),
     ]
 
@@ -235,8 +242,9 @@ def _same(index: pd.DataFrame, found: Scan) -> Iterable[Finding]:
         )
 
 
-def _subjects(summary: Mapping[str, Any]) -> Iterable[Finding]:
-    for pair, shared in summary["subject_overlap"].items():
+def _subjects(summary: Mapping[str, Any], folds: int | None) -> Iterable[Finding]:
+    overlap = {} if folds else summary["subject_overlap"]
+    for pair, shared in overlap.items():
         yield Finding(
             "subject_overlap",
             f"{len(shared)} subjects are in both splits {pair.replace('+', ' and ')}",
@@ -252,39 +260,55 @@ def _subjects(summary: Mapping[str, Any]) -> Iterable[Finding]:
         )
 
 
-def _labels(summary: Mapping[str, Any]) -> Iterable[Finding]:
+def _labels(summary: Mapping[str, Any], folds: int | None) -> Iterable[Finding]:
     for name in SPLITS:
         split = summary["splits"][name]
         if not split["clips"]:
-            yield Finding(
-                "empty_split",
-                f"No clip is in split {name}",
-                (),
-                "Results are measured on validation clips instead, and submission must be null"
-                if name == "test"
-                else "Training needs both train and val, or folds: give each its clips",
-            )
+            if not folds:
+                yield _empty_split(name)
             continue
-        unlabelled = split["clips"] - round(split["labelled_share"] * split["clips"])
+        labelled = sum(split["clips_per_class"].values())
+        unlabelled = split["clips"] - labelled
         if unlabelled:
             yield Finding(
                 "unlabelled",
                 f"{unlabelled:,} of {_clips(split['clips'])} in split {name} have no label",
                 (),
                 "Results are measured on validation clips instead, or give the labels"
-                if name == "test"
+                if name == "test" and not labelled and not folds
                 else "Label them or leave them out: nothing can be learnt from or measured on them",
             )
-        absent = [label for label, count in split["clips_per_class"].items() if not count]
-        if absent and unlabelled < split["clips"]:
-            yield Finding(
-                "absent_classes",
-                f"{len(absent)} of {len(split['clips_per_class'])} classes have no clip in {name}",
-                tuple(absent),
-                "They cannot be learnt: add clips, or take them out of the classes file"
-                if name == "train"
-                else "Their recall is not measured: move clips of some subjects there",
-            )
+        if labelled and not folds:
+            yield from _absent_classes(split["clips_per_class"], f" in {name}", name == "train")
+    if folds:
+        counts = Counter[str]()
+        for split in summary["splits"].values():
+            counts.update(split["clips_per_class"])
+        yield from _absent_classes(counts, "", True)
+
+
+def _empty_split(name: str) -> Finding:
+    return Finding(
+        "empty_split",
+        f"No clip is in split {name}",
+        (),
+        "Results are measured on validation clips instead, and submission must be null"
+        if name == "test"
+        else "Training needs both train and val, or folds: give each its clips",
+    )
+
+
+def _absent_classes(counts: Mapping[str, int], where: str, learnt: bool) -> Iterable[Finding]:
+    absent = [label for label, count in counts.items() if not count]
+    if absent:
+        yield Finding(
+            "absent_classes",
+            f"{len(absent)} of {len(counts)} classes have no clip{where}",
+            tuple(absent),
+            "They cannot be learnt: add clips, or take them out of the classes file"
+            if learnt
+            else "Their recall is not measured: move clips of some subjects there",
+        )
 
 
 def _skipped(summary: Mapping[str, Any]) -> Iterable[Finding]:

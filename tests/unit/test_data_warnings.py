@@ -50,7 +50,7 @@ def correct():
     return clips
 
 
-def findings(clips, layout, skipped=(), names=NAMES, by_video=False):
+def findings(clips, layout, skipped=(), names=NAMES, by_video=False, folds=None):
     rows = [
         {**{key: getattr(clip, key) for key in
             ("clip_id", "label", "subject", "split", "fps", "height", "width")},
@@ -59,7 +59,7 @@ def findings(clips, layout, skipped=(), names=NAMES, by_video=False):
     ]  # fmt: skip
     index = pd.DataFrame(rows)
     summary = summarise(index, Written(skipped=list(skipped)), names, by_video)
-    return find_faults(index, scan(clips, layout), layout, summary)
+    return find_faults(index, scan(clips, layout), layout, summary, folds)
 
 
 def change(clips, how, chosen=lambda clip: True):
@@ -157,6 +157,27 @@ def test_only_train_and_val_are_needed(layout22):
     advice = "Training needs both train and val, or folds: give each its clips"
     assert said["train"] == said["val"] == advice
     assert "measured on validation" in said["test"] and "submission must be null" in said["test"]
+
+
+@pytest.mark.parametrize("kind", ["empty_split", "subject_overlap", "absent_classes"])
+def test_folds_take_the_place_of_the_splits(kind, layout22):
+    assert findings(FAULTS[kind](correct()), layout22, folds=3) == []
+    in_train = [replace(clip, split="train") for clip in correct()]
+    assert findings(in_train, layout22, folds=3) == []
+    (found,) = findings(in_train, layout22, names=[*NAMES, "shrug"], folds=3)
+    assert found.line.startswith("1 of 3 classes have no clip (shrug). They cannot be learnt")
+
+
+def test_results_are_measured_on_validation_only_where_no_test_clip_has_a_label(layout22):
+    def advice(unlabelled, folds=None):
+        some = [replace(c, label=None) if c.clip_id in unlabelled else c for c in correct()]
+        (found,) = findings(some, layout22, folds=folds)
+        assert found.kind == "unlabelled"
+        return found.do
+
+    every = [f"test{number}_0" for number in range(4)]
+    assert "measured on validation clips instead" in advice(every)
+    assert "leave them out" in advice(every[:2]) and "leave them out" in advice(every, folds=3)
 
 
 def test_videos_taken_for_people_are_told(layout22):

@@ -60,6 +60,12 @@ def test_a_correct_set(tmp_path, layout41):
         assert picture[..., :3].std() > 0.02  # something is on it
 
 
+def test_folds_are_asked_for_no_split_of_their_own(tmp_path, layout22):
+    clips = [replace(clip, split="train") for clip in correct()]
+    assert "**No clip is in split test**" in report(tmp_path, clips, layout22)
+    assert "Nothing to warn about." in report(tmp_path, clips, layout22, folds=3)
+
+
 def test_two_runs_give_the_same_bytes(tmp_path, layout22):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

@@ -28,6 +28,7 @@ rule data_report:
             {
                 "data_name": config["data"]["name"],
                 "data_format": config["data"]["format"],
+                "folds": config["folds"],
             }
         ),
     shell:

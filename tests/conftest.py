@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # bytes are compared, and both sides must be of one device
@@ -23,6 +24,19 @@ def layout22():
 @pytest.fixture(scope="session")
 def layout41():
     return load_layout(REPOSITORY / "config/layouts/openpose41.yaml")
+
+
+@pytest.fixture
+def annotated(monkeypatch):
+    """Every text that is written beside a point of a figure, in order."""
+    texts, annotate = [], Axes.annotate
+
+    def noted(axes, text, *args, **options):
+        texts.append(text)
+        return annotate(axes, text, *args, **options)
+
+    monkeypatch.setattr(Axes, "annotate", noted)
+    return texts
 
 
 def make_clip(clip_id="a", num_frames=9, label="left", split="train", seed=0, subject="s1"):

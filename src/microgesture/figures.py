@@ -61,8 +61,9 @@ def plot_ablation(evaluation: Evaluation, path: str | Path, generated: bool = Fa
 def plot_recall(evaluation: Evaluation, path: str | Path, generated: bool = False) -> None:
     """Draw each class's recall for the best row of every model and the best fusion.
 
-    Classes stand by their training clips, most frequent first, and are marked as head, middle and
-    tail; where these clips are not recorded, by the clips that were measured on.
+    Classes stand by their training clips (under cross-validation the clips of all folds), most
+    frequent first, and are marked as head, middle and tail; where these clips are not recorded, by
+    the clips that were measured on.
     """
     rows = best_rows(evaluation)
     marks = _marks_of_models(rows)
@@ -97,7 +98,7 @@ def plot_recall(evaluation: Evaluation, path: str | Path, generated: bool = Fals
         axes.grid(axis="x")
         _count_column(axes, 32, _SPLITS[evaluation.split][:4], counts[order])
         if trained is not None:
-            _count_column(axes, 66, "train", trained[order])
+            _count_column(axes, 66, "all" if evaluation.folds else "train", trained[order])
             _mark_groups(axes, evaluation, order)
         axes.set_xlabel(_recall_label(evaluation, len(order)))
         handles = [_legend_mark(row.title, *marks[row.model]) for row in rows]

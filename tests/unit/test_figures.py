@@ -54,6 +54,14 @@ def test_every_figure_is_drawn_and_repeats_its_bytes(tmp_path, draw, num_classes
     assert picture[..., :3].std() > 0.02  # something is on it
 
 
+@pytest.mark.parametrize(("folds", "head"), [(None, "train"), (3, "all")])
+def test_recall_says_whose_clips_it_counts(tmp_path, annotated, folds, head):
+    counts = np.arange(1, 6)
+    evaluation = replace(made_up(5, 1), train_counts=counts, folds=folds)
+    plot_recall(evaluation, tmp_path / "one.png")
+    assert {"train", "all"} & set(annotated) == {head}
+
+
 @pytest.mark.parametrize("num_classes", [2, 8, 13, 32])
 def test_no_class_name_is_cut_off_beside_the_confusion_matrix(tmp_path, num_classes):
     names = [f"TOUCHING the back of the HEAD, MMMM {one}" for one in range(num_classes)]

@@ -9,7 +9,6 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from matplotlib.axes import Axes
 
 from microgesture.claims import Claim, Comparison
 from microgesture.classes import load_classes
@@ -241,21 +240,13 @@ def mixed_claim(verdicts):
     [("supported", "refuted", "refuted"), ("undecided", "supported", "undecided")],
 )
 def test_a_claim_over_several_rows_has_one_verdict(
-    material, tmp_path, monkeypatch, first, second, verdict
+    material, tmp_path, annotated, first, second, verdict
 ):
-    words = []
-    annotate = Axes.annotate
-
-    def noted(axes, text, *args, **options):
-        words.append(text)
-        return annotate(axes, text, *args, **options)
-
-    monkeypatch.setattr(Axes, "annotate", noted)
     body = claims_section(replace(material, claims=[mixed_claim((first, second))]), tmp_path).body
     assert re.findall(r'<span class="pill (\w+)">(\w+)</span>', body) == [(verdict, verdict)]
     pill, second_pair = body.index("pill"), body.index("PoseC3D joint, 41 points, align</span>")
     assert body.index("<strong>Fused beats either</strong>") < pill < second_pair
-    assert [text for text in words if text in VERDICTS] == [verdict]
+    assert [text for text in annotated if text in VERDICTS] == [verdict]
 
 
 def test_shared_subjects_are_not_called_new(material):
@@ -275,6 +266,12 @@ def test_folds_are_said_and_all_their_runs_read(tmp_path):
     assert sorted(material.robustness.run.unique()) == runs
     assert material.occlusion["stgcn22"].runs == 3  # of the first seed
     assert "3, by subject" in repeat_section(material, tmp_path).body
+    body = classes_section(material, tmp_path).body
+    assert "Clips of all folds" in body and "measured on and of all folds" in body
+    assert "trained on" not in body and "training clips" not in body
+    body = classes_section(material, tmp_path).body
+    assert "Clips of all folds" in body and "measured on and of all folds" in body
+    assert "trained on" not in body and "training clips" not in body
 
 
 def row_of(labels, probabilities):

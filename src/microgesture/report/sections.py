@@ -128,15 +128,17 @@ def training_section(material: Material, folder: Path) -> Section:
 def classes_section(material: Material, folder: Path) -> Section:
     """Recall of each class, by how often it occurs in training."""
     evaluation = material.evaluation
-    order = "training clips" if evaluation.train_counts is not None else "clips"
+    trained = evaluation.train_counts is not None and not evaluation.folds
+    order = "training clips" if trained else "clips"
     groups = ", with head, middle and tail marked" if evaluation.groups else ""
+    beside = "of all folds" if evaluation.folds else "trained on"
     body = [
         _existing(
             material,
             "per_class_recall.png",
             f"Recall of each of {len(evaluation.classes)} classes, by {order}.",
             f"Recall of each class, most {order} on top{groups}. Numbers on the right: clips "
-            "measured on and trained on. A recall that falls towards the foot of the figure says "
+            f"measured on and {beside}. A recall that falls towards the foot of the figure says "
             "that rare classes are not learned.",
         ),
         _rows_table(material, tail_table(evaluation), "Recall of head, middle and tail"),
@@ -381,7 +383,8 @@ def _recall_table(material: Material) -> str:
         ]
         for k, name in enumerate(evaluation.classes)
     ]
-    head = ["Class", "Clips trained on", "Clips measured on", "Recall (%)"]
+    learnt = "Clips of all folds" if evaluation.folds else "Clips trained on"
+    head = ["Class", learnt, "Clips measured on", "Recall (%)"]
     label = f"Recall of each class, {shown.title}"
     inside = table(head, rows, "lrrr", label)
     return f"<details><summary>{escape(label)}, as a table</summary>{inside}</details>"

@@ -33,12 +33,15 @@ class Member:
         Share of the whole, (R,).
     temperatures
         (R,); None where none was applied.
+    given
+        Whether the weights stand in the config; else they were found on validation.
 
     """
 
     name: str
     weights: np.ndarray
     temperatures: np.ndarray | None
+    given: bool = False
 
 
 @dataclass(frozen=True)

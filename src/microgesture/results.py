@@ -188,7 +188,7 @@ def _read_row(
 
 
 def _members(files: Sequence[Predictions]) -> tuple[Member, ...]:
-    """Weights and temperatures that a fusion's files, pooled or not, state as fitted."""
+    """Weights and temperatures of a fusion's files, pooled or not, that state fitted ones."""
     runs = [
         run
         for one in files
@@ -205,6 +205,7 @@ def _members(files: Sequence[Predictions]) -> tuple[Member, ...]:
             None
             if each[0]["temperature"] is None
             else np.array([one["temperature"] for one in each]),
+            given=runs[0].get("weights") == "config",
         )
         for each in of_member
     )

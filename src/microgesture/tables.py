@@ -35,8 +35,8 @@ _DIGITS = {"nll": 2}
 _TAIL_COLUMNS = ("head", "middle", "tail", "ece", "nll")
 _FUSIONS_LEGEND = (
     "Found on the labelled validation clips of each run (seed and fold) by the likelihood of the "
-    "true classes, temperatures first; mean ± sample standard deviation over the runs. Weights "
-    "are shares of 1."
+    "true classes, temperatures first; a weight marked as given stands in the config. Mean ± "
+    "sample standard deviation over the runs. Weights are shares of 1."
 )
 
 
@@ -279,7 +279,7 @@ def _rows_table(evaluation: Evaluation, table: Columns) -> str:
 
 
 def _fusions(evaluation: Evaluation) -> str:
-    """Draw what validation chose for each fusion's members."""
+    """Draw weights and temperatures of each fusion that found any of them on validation."""
     lines = []
     for row in evaluation.rows:
         for place, one in enumerate(row.members):
@@ -288,7 +288,9 @@ def _fusions(evaluation: Evaluation) -> str:
                 [
                     "" if place else row.title,
                     evaluation.row(one.name).title,
-                    mean_and_spread(one.weights, 2),
+                    f"{one.weights[0]:.2f} (given)"
+                    if one.given
+                    else mean_and_spread(one.weights, 2),
                     "–" if soft is None else mean_and_spread(soft, 2),
                 ]
             )

@@ -265,6 +265,20 @@ def test_fitted_fusions_state_their_weights(tmp_path):
     assert "## Fusion weights" not in page(fill(tmp_path / "plain"))
 
 
+def test_weights_that_the_config_gives_are_not_called_found(tmp_path):
+    given = {"title": "Given", "members": {"weak": 1, "strong": 3}, "temperature": True}
+    found = {"title": "Found", "members": ["weak", "strong"], "weights": "validation"}
+    config = CONFIG | {"fusions": {"fused": given, "fitted": found}}
+    text = page(fill(tmp_path, config), config)
+    table = text[text.index("## Fusion weights") :]
+    assert cells(table, "| Given")[2] == "0.25 (given)" and "±" in cells(table, "| Given")[3]
+    assert "±" in cells(table, "| Found")[2] and cells(table, "| Found")[3] == "–"
+    assert "a weight marked as given stands in the config" in table
+    config = CONFIG | {"folds": 2, "fusions": {"fused": given}}
+    pooled = page(fill_folds(tmp_path / "folds", config), config)
+    assert cells(pooled[pooled.index("## Fusion weights") :], "| Given")[2] == "0.25 (given)"
+
+
 def test_pooled_folds_are_one_table_over_every_clip(tmp_path, results):
     fitted = {"title": "Both", "members": ["weak", "strong"], "weights": "validation"}
     config = CONFIG | {"folds": 2, "fusions": {"fused": fitted}}

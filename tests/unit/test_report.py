@@ -210,6 +210,7 @@ def test_records_and_data_report_are_shown_where_they_are(material, tmp_path):
     here = replace(material, results=tmp_path)
     body = repeat_section(here, tmp_path).body
     assert "abc123 with changes that were not committed" in body
+    assert "snakemake --cores all --configfile &lt;config file&gt;" in body
     assert "scipy 1.18.0" in body
     assert "<strong>7 clips</strong> odd" in data_section(here, tmp_path).body
 

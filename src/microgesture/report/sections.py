@@ -342,12 +342,13 @@ def repeat_section(material: Material, folder: Path) -> Section:
     )
     body = (
         paragraph(
-            "The workflow's config says all that the numbers depend on. With the same code, "
-            "packages, data and kind of machine it gives the same files again:"
+            "The workflow's config file, config/config.yaml where none is named, says all that the "
+            "numbers depend on. With the same file, code, packages, data and kind of machine this "
+            "gives the same files again:"
         )
-        + "<pre>snakemake --cores all</pre>"
+        + "<pre>snakemake --cores all --configfile &lt;config file&gt;</pre>"
         + f"<dl>{entries}</dl>"
-        + "<details><summary>Config of this comparison</summary>"
+        + "<details><summary>What this comparison takes of the config</summary>"
         + f"<pre>{escape(config)}</pre></details>"
     )
     return Section("repeat", "How to repeat", body)

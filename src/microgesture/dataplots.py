@@ -25,6 +25,8 @@ CLIPS_PER_CLASS = 4
 _NAMES = {"train": "training", "val": "validation", "test": "test"}
 _LONGEST_NAME, _LONGEST_ID = 48, 22
 _GAP = 0.35  # between the columns of a sheet, in cells
+# ticks of a logarithmic axis that goes over less than one, two, three and more decades
+_MARKS: tuple[tuple[int, ...], ...] = ((1, 2, 3, 4, 5, 6, 8), (1, 2, 5), (1, 3), (1,))
 _HEAD = 0.38  # above each of its rows, in inches
 
 
@@ -145,10 +147,9 @@ def _logarithmic(axes: Axes, values: np.ndarray) -> None:
     low, high = (positive.min(), positive.max()) if len(positive) else (1.0, 10.0)
     while high / low < 4:  # nearly equal values should not fill the picture
         low, high = low / 1.2, high * 1.2
-    marks = (1, 2, 3, 4, 5, 6, 8) if high / low < 10 else (1, 2, 5)
     axes.set_xscale("log")
     axes.set_xlim(low / 1.12, high * 1.12)
-    axes.xaxis.set_major_locator(LogLocator(subs=marks))
+    axes.xaxis.set_major_locator(LogLocator(subs=_MARKS[min(int(np.log10(high / low)), 3)]))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
 

@@ -4,14 +4,16 @@ import json
 import re
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
+from itertools import pairwise
 
 import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
 
-from microgesture.dataplots import CLASSES_PER_PAGE
+from microgesture.dataplots import CLASSES_PER_PAGE, plot_lengths
 from microgesture.datareport import (
     MOST_SKIPPED,
     choose_clips,
@@ -23,6 +25,7 @@ from microgesture.files import write_json
 from microgesture.layouts import load_layout
 from microgesture.skeleton_art import SIDES, joint_sides, limb_sides
 from microgesture.store import BadClip, read_index, write_store
+from microgesture.style import open_figure
 from microgesture.summary import summarise
 from tests.conftest import REPOSITORY
 from tests.unit.test_data_warnings import NAMES, correct
@@ -137,6 +140,35 @@ def test_many_classes_are_drawn_on_two_pages_and_empty_ones_are_named(tmp_path, 
     page = report(tmp_path, correct(), layout22, names)
     assert [link[-15:] for link in links(page)[-2:]] == ["skeletons-1.png", "skeletons-2.png"]
     assert "**30 of 32 classes have no clip in train**" in page
+
+
+@pytest.mark.parametrize(
+    ("shortest", "longest"), [(5, 20), (5, 400), (5, 900), (1, 2000), (1, 30000)]
+)
+def test_numbers_below_lengths_do_not_run_together(tmp_path, monkeypatch, shortest, longest):
+    drawn = []
+
+    @contextmanager
+    def kept(*args, **options):
+        with open_figure(*args, **options) as figure:
+            yield figure
+        drawn.append(figure)
+
+    monkeypatch.setattr("microgesture.dataplots.open_figure", kept)
+    frames = np.geomspace(shortest, longest, 20).astype(int)
+    index = pd.DataFrame({"num_frames": frames, "fps": 25.0, "split": "train"})
+    plot_lengths(index, tmp_path / "lengths.png")
+    (figure,) = drawn
+    figure.canvas.draw()
+    for axes in figure.axes:
+        low, high = axes.get_xlim()
+        boxes = [
+            label.get_window_extent()
+            for label in axes.get_xticklabels()
+            if low <= label.get_position()[0] <= high
+        ]
+        assert len(boxes) >= 3
+        assert all(left.x1 + 4 < right.x0 for left, right in pairwise(boxes))
 
 
 def test_sides_by_hand(layout22):

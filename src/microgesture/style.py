@@ -1,11 +1,16 @@
 """The house style of all figures: colours, shapes, letters, and how a picture is written."""
 
-from collections.abc import Iterator
+import logging
+import re
+import sys
+import warnings
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import matplotlib
+from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -24,9 +29,24 @@ SERIES = (
     ("#7F7F7F", "<"),
     ("#8C564B", ">"),
 )
+# For letters that the first, which comes with matplotlib, lacks; so Latin looks alike everywhere.
+FONTS = (
+    "DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans CJK KR", "Noto Sans SC",
+    "Source Han Sans SC", "Microsoft YaHei", "PingFang SC", "Hiragino Sans GB", "SimHei",
+    "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Droid Sans Fallback", "IPAexGothic", "Yu Gothic",
+    "Malgun Gothic", "Apple SD Gothic Neo", "NanumGothic", "Arial Unicode MS", "Noto Sans",
+    "Noto Sans Devanagari", "Noto Sans Thai", "Nirmala UI", "Leelawadee UI",
+)  # fmt: skip
 INK, SOFT, FAINT = "#222222", "#777777", "#DDDDDD"
+
+
+def installed_fonts(names: Collection[str]) -> list[str]:
+    """Of `FONTS` the first and those among ``names``: matplotlib warns of each that is missing."""
+    return [FONTS[0], *(font for font in FONTS[1:] if font in names)]
+
+
 STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters on every machine
+    "font.family": installed_fonts(font_manager.get_font_names()),
     "text.parse_math": False,  # a title's $ is a $
     "font.size": 9,
     "axes.titlesize": 10,
@@ -52,6 +72,11 @@ STYLE: dict[Any, Any] = {
     "pdf.fonttype": 42,  # letters stay letters, which publishers ask for
 }
 
+_FIRST = 20
+_told: set[str] = set()  # letters that were warned of
+# A font without bold letters stands in for itself, which need not be said of every figure.
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+
 
 @contextmanager
 def open_figure(
@@ -73,13 +98,34 @@ def open_figure(
         FigureCanvasAgg(figure)
         yield figure
         # Without version and date in the file, the same picture is the same bytes.
-        with atomic_path(path) as temporary:
-            figure.savefig(temporary, dpi=200, metadata={"Software": None})
+        _save(figure, path, dpi=200, metadata={"Software": None})
         if pdf:
             figure.set_layout_engine("none")  # what the picture has found a place for stays there
             stated = {"Creator": None, "Producer": None, "CreationDate": None}
-            with atomic_path(path.with_suffix(".pdf")) as temporary:
-                figure.savefig(temporary, metadata=stated)
+            _save(figure, path.with_suffix(".pdf"), metadata=stated)
+
+
+def _save(figure: Figure, path: Path, **options: Any) -> None:
+    """Write a figure; name letters that no font has once, where matplotlib has a line for each."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.filterwarnings("always", "Glyph ")
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary, **options)
+    missing = set()
+    for one in caught:
+        if found := re.match(r"Glyph (\d+) ", str(one.message)):
+            missing.add(chr(int(found[1])))
+        else:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    if new := sorted(missing - _told):
+        _told.update(new)
+        some = "".join(new[:_FIRST]) + (" ..." if len(new) > _FIRST else "")
+        print(
+            f"warning: {path}: no font here has the letters {some}, drawn as boxes; "
+            "install one, such as Noto Sans CJK, remove matplotlib's list of fonts in "
+            f"{matplotlib.get_cachedir()} and draw again",
+            file=sys.stderr,
+        )
 
 
 def series(place: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from microgesture.curves import plot_curve
 from microgesture.errors import InputError
 from microgesture.evaluation import FUSION, Evaluation, Row
 from microgesture.figures import best_rows, plot_ablation, plot_confusion, plot_recall
+from microgesture.style import installed_fonts
 
 EPOCHS = [
     {"epoch": one, "train_loss": 2 / one, "train_top1": 0.1 * one, "val_loss": 3 / one,
@@ -68,6 +69,24 @@ def test_no_class_name_is_cut_off_beside_the_confusion_matrix(tmp_path, num_clas
     plot_confusion(replace(made_up(num_classes, 1), classes=names), tmp_path / "one.png")
     picture = matplotlib.image.imread(tmp_path / "one.png")
     assert (picture[:, :2, :3] == 1).all()  # a white edge
+
+
+def test_letters_are_looked_for_in_the_fonts_that_are_installed():
+    assert installed_fonts([]) == ["DejaVu Sans"]
+    here = ["Comic Sans", "SimHei", "Noto Sans CJK SC", "DejaVu Sans"]
+    assert installed_fonts(here) == ["DejaVu Sans", "Noto Sans CJK SC", "SimHei"]
+
+
+def test_letters_that_no_font_has_are_named_in_one_line(tmp_path, capsys, recwarn):
+    names = ["\U00010600\U00010601", "nod", "\U00010602", "\U00010600"]
+    evaluation = replace(made_up(4, 1), classes=names)
+    plot_confusion(evaluation, tmp_path / "one.png")
+    plot_recall(evaluation, tmp_path / "two.png")
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert said[0].startswith(f"warning: {tmp_path / 'one.png'}: no font here has the letters")
+    assert "\U00010600\U00010601\U00010602," in said[0]
+    assert not recwarn.list
 
 
 def test_a_single_row_without_fusion_is_enough(tmp_path):

@@ -9,6 +9,7 @@ import pandas as pd
 
 from microgesture.datascan import NORMALISED_LIMIT, TRAILING_FRAMES, Scan
 from microgesture.layouts import Layout
+from microgesture.points import KINECT
 from microgesture.store import SPLITS
 from microgesture.summary import SWAPPED_SHARE
 
@@ -81,7 +82,7 @@ def find_faults(
         *_hands(found),
         *_sizes(found),
         *_normalised(found),
-        *_scores(found),
+        *_scores(found, layout),
         *_padding(found),
         *_missing(found),
         *_dead(found, layout),
@@ -144,7 +145,9 @@ def _normalised(found: Scan) -> Iterable[Finding]:
         )
 
 
-def _scores(found: Scan) -> Iterable[Finding]:
+def _scores(found: Scan, layout: Layout) -> Iterable[Finding]:
+    if layout.source == KINECT.name:  # which gives no scores
+        return
     visible = sum(size.visible for size in found.sizes.values())
     full = sum(size.full for size in found.sizes.values())
     if full > FULL_SHARE * visible:

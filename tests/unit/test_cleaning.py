@@ -41,6 +41,20 @@ def test_frames_of_somebody_else_are_emptied():
     assert (clean(points, CONFIG)[[3, 7]] == 0).all()
 
 
+@pytest.mark.parametrize(("scale", "other"), [(0.4, True), (0.6, False), (1.9, False), (2.1, True)])
+def test_shoulders_below_half_or_above_twice_the_width_are_somebody_elses(scale, other):
+    points = make_clip(num_frames=11).points.copy()
+    points[3, :, :2] *= scale
+    assert np.flatnonzero(other_person(points, np.inf)).tolist() == [3] * other
+
+
+def test_whoever_is_in_most_frames_stays_however_large_and_far_the_others_are():
+    points = make_clip(num_frames=11).points.copy()
+    others = [0, 3, 7, 8]
+    points[others, :, :2] *= 5
+    assert np.flatnonzero(other_person(points, 1.5)).tolist() == others
+
+
 def test_a_person_who_leans_stays():
     points = make_clip(num_frames=11).points.copy()
     points[..., 0] += np.linspace(0, 100, 11)[:, None]
@@ -66,11 +80,12 @@ def test_frames_that_cleaning_emptied_are_counted_and_told(layout22, tmp_path):
     points = clip.points.copy()
     points[3, :, 0] += 200
     points[5] = 0
+    points[7, :, 2] = 0.09  # too faint to count as found
     stream = {"cleaning": CONFIG, "length": 8, "max_gap": 3, "on_bad_clip": "stop"}
     clips = [replace(clip, points=points), replace(clip, clip_id="b")]
     manifest = build_stream(clips, layout22, ["left", "right"], stream, tmp_path / "s.arrow")
-    assert (manifest["frames_with_points"], manifest["frames_cleaned_away"]) == (39, 1)
-    assert "out of 1 of 39 frames (3%)" in warnings(manifest)[0]
+    assert (manifest["frames_with_points"], manifest["frames_cleaned_away"]) == (38, 1)
+    assert "out of 1 of 38 frames (3%)" in warnings(manifest)[0]
     whole = build_stream([clip], layout22, ["left", "right"], stream, tmp_path / "t.arrow")
     assert warnings(whole) == []
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from microgesture.calibration import negative_log_likelihood
+from microgesture.calibration import apply_temperature, fit_temperature, negative_log_likelihood
 from microgesture.errors import InputError
 from microgesture.fusion import check_same_clips, fit_weights, fuse_files, parse_recipe
 from microgesture.predictions import read_predictions, write_predictions
@@ -248,6 +248,18 @@ def test_what_is_fitted_comes_from_validation_alone(tmp_path):
             one[name] for one in after.metadata["members"]
         ]
     assert before.metadata["fitted"] == after.metadata["fitted"]
+
+
+def test_temperatures_are_found_on_validation_and_weights_under_them(tmp_path):
+    paths = write_members(tmp_path, [0.5, 1, 2])
+    _, test = fused(tmp_path, FITTED, paths)
+    val = [read_predictions(path).probabilities for path in paths["val"]]
+    _, labels = made_up(0, [0.5, 1, 2])
+    temperatures = [fit_temperature(one, labels) for one in val]
+    weights = fit_weights(list(map(apply_temperature, val, temperatures)), labels)
+    members = test.metadata["members"]
+    assert [one["temperature"] for one in members] == pytest.approx(temperatures)
+    assert [one["weight"] for one in members] == pytest.approx(weights.tolist())
 
 
 def test_metadata_say_what_was_fused_and_how(tmp_path):

@@ -335,3 +335,18 @@ def test_random_windows_lie_within_the_box_and_cover_the_asked_area(seed):
     # where a side would stick out of the box it is cut, and the area with it
     assert ((width * height >= 0.56 * 3 / 4 - 1e-9) & (width * height <= 1 + 1e-9)).all()
     assert 5 < geometry.mirrored.sum() < 45
+
+
+def test_windows_are_of_all_shapes_and_lie_anywhere():
+    """No side is cut at these areas; five standard deviations are allowed."""
+    config = {"crop_area": [0.5, 0.6], "flip": 0.5}
+    geometry = random_geometry(10_000, config, np.random.default_rng(0))
+    left, top, width, height = geometry.windows.T
+    area = (width * height - 0.5) / 0.1
+    shape = np.log(width / height) / np.log(4 / 3) / 2 + 0.5
+    drawn = [area, shape, left / (1 - width), top / (1 - height)]
+    for values in drawn:
+        counts = np.histogram(values, 10, (0, 1))[0]
+        assert counts.sum() == 10_000 and abs(counts - 1000).max() < 5 * 30
+    together = np.corrcoef([*drawn, geometry.mirrored])
+    assert np.abs(together - np.eye(5)).max() < 5 / 100

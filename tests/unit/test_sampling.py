@@ -1,8 +1,19 @@
+from types import SimpleNamespace
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from microgesture.sampling import FRAMES, GEOMETRY, SAMPLINGS, Loader, epoch_order, stream
+from microgesture.sampling import (
+    FRAMES,
+    GEOMETRY,
+    SAMPLINGS,
+    Loader,
+    TrainingClips,
+    epoch_order,
+    stream,
+)
 
 ROWS = np.arange(100, 300)
 LABELS = np.array([0] * 120 + [3] * 60 + [4] * 18 + [7] * 2)
@@ -48,6 +59,19 @@ def test_random_numbers_depend_on_purpose_and_place():
     first = {place: stream(*place).random() for place in places}
     assert len(set(first.values())) == 4
     assert first == {place: stream(*place).random() for place in reversed(places)}
+
+
+def test_every_seed_epoch_and_place_draws_its_own_frames():
+    records = SimpleNamespace(index=pd.DataFrame({"num_frames": [1000]}))
+    source = SimpleNamespace(records=records, sample=lambda row, frames: frames)
+    drawn = {}
+    for seed, *place in np.ndindex(2, 2, 2):
+        once, again = (
+            TrainingClips(source, "segment_sample", 8, seed)[0, *place] for _ in range(2)
+        )
+        assert torch.equal(once[0], again[0])
+        drawn[seed, *place] = tuple(once[0].tolist())
+    assert len(set(drawn.values())) == 8
 
 
 class Squares(torch.utils.data.Dataset):

@@ -1,7 +1,10 @@
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.nn import functional
 
 from microgesture.checkpoints import load_checkpoint, save_checkpoint
 from microgesture.errors import InputError
@@ -77,6 +80,35 @@ def test_the_learning_rate_falls_to_zero_along_a_cosine(source, layout22):
     _, history = fit(source, layout22)
     rates = [entry["learning_rate"] for entry in history["epochs"]]
     assert np.allclose(rates, 0.1 * (1 + np.cos(np.pi * np.arange(10) / 10)) / 2)
+
+
+def test_three_steps_are_those_of_the_formulas(source, layout22, monkeypatch):
+    """All clips in each step, so that their order does not count; every gradient is clipped."""
+    recipe = {"epochs": 3, "batch": 64, "learning_rate": 0.5, "momentum": 0.9}
+    config = config_with({**recipe, "weight_decay": 0.01, "max_gradient_norm": 0.02})
+    monkeypatch.setattr("microgesture.training.random_geometry", lambda count, *_: whole(count))
+    torch.manual_seed(0)
+    model = new_model(config, layout22, 2, None)
+    replayed = deepcopy(model).train()
+    train(model, source, config, seed=0)
+    index = source.records.index[source.records.index["split"] == "train"]
+    samples = torch.from_numpy(np.stack([source.sample(row, np.arange(8)) for row in index.index]))
+    inputs = source.assemble(samples, whole(64), training=True)
+    truth = torch.from_numpy(index["label"].to_numpy(np.int64))
+    weights = list(replayed.parameters())
+    pushes = [torch.zeros_like(weight) for weight in weights]
+    for step in range(3):
+        loss = functional.cross_entropy(replayed(inputs), truth)
+        gradients = torch.autograd.grad(loss, weights)
+        norm = sum((gradient**2).sum() for gradient in gradients).sqrt()
+        assert norm > 2 * 0.02
+        rate = 0.5 * (1 + np.cos(np.pi * step / 3)) / 2
+        with torch.no_grad():
+            for weight, push, gradient in zip(weights, pushes, gradients, strict=True):
+                push.mul_(0.9).add_(gradient * 0.02 / norm + 0.01 * weight)
+                weight -= rate * push
+    for (name, found), expected in zip(model.named_parameters(), weights, strict=True):
+        assert torch.allclose(found, expected, rtol=0, atol=1e-6), name
 
 
 def test_the_semantic_loss_pulls_towards_the_labels_vectors(source, layout22):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from microgesture.predictions import read_predictions
+from microgesture.evaluation.predictions import read_predictions
 from tests.project import Project
 
 pytestmark = pytest.mark.slow
@@ -149,9 +149,12 @@ def test_a_title_reruns_only_what_shows_it(edited):
 @pytest.mark.parametrize(
     ("module", "untouched"),
     [
-        ("heatmaps.py", {"synthesize", "skeletons", "streams", "label_vectors"}),
-        ("fusion.py", {"synthesize", "skeletons", "streams", "heatmaps", "train", "predict"}),
-        ("label_vectors.py", {"synthesize", "skeletons", "streams", "heatmaps"}),
+        ("heatmaps/draw.py", {"synthesize", "skeletons", "streams", "label_vectors"}),
+        (
+            "evaluation/fusion.py",
+            {"synthesize", "skeletons", "streams", "heatmaps", "train", "predict"},
+        ),
+        ("models/label_embeddings.py", {"synthesize", "skeletons", "streams", "heatmaps"}),
     ],
 )
 def test_a_library_module_reruns_the_steps_that_use_it(finished, module, untouched):
@@ -162,7 +165,11 @@ def test_a_library_module_reruns_the_steps_that_use_it(finished, module, untouch
         planned = finished.planned()
     finally:
         path.write_text(before)
-    rule = {"heatmaps.py": "heatmaps", "fusion.py": "fuse", "label_vectors.py": "label_vectors"}
+    rule = {
+        "heatmaps/draw.py": "heatmaps",
+        "evaluation/fusion.py": "fuse",
+        "models/label_embeddings.py": "label_vectors",
+    }
     assert rule[module] in planned and "ablation_table" in planned
     assert not untouched & set(planned)
 

@@ -2,8 +2,10 @@ import ast
 import shutil
 import sys
 
+import pytest
+
 from microgesture.provenance import code_hash as provenance
-from microgesture.provenance.code_hash import SOURCE, code_files, made_by
+from microgesture.provenance.code_hash import SOURCE, code_files, code_hash, made_by
 from tests.conftest import REPOSITORY
 
 
@@ -36,9 +38,69 @@ def test_what_an_artifact_says_changes_with_the_code(tmp_path):
     script = tmp_path / "step.py"
     script.write_text("import microgesture.preprocessing.temporal\n")
     first = made_by(script)
-    script.write_text("import microgesture.preprocessing.temporal\n# edited\n")
+    script.write_text("import microgesture.preprocessing.temporal\nEDITED = 1\n")
     assert made_by(script)["code"] != first["code"]
     assert first["torch"].startswith("2.")
+
+
+CODE = '''"""What the module is for."""
+
+import math
+
+LIMIT = 3
+"""Why 3."""
+
+
+class Shape:
+    """A shape."""
+
+    sides: int = 4  # as most have
+
+
+def area(side: float) -> float:
+    """Area of a square."""
+    return math.pow(side, 2) + 0 * LIMIT
+'''
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("for.", "for, in other words."),
+        ("  # as most have", ""),
+        ("Why 3.", "Why not 4."),
+        ('    """Area of a square."""\n', ""),
+        ("math.pow(side, 2)", "math.pow(\n        side, 2\n    )"),
+        ('    """A shape."""', '    """A shape."""\n\n    # with sides'),
+    ],
+)
+def test_comments_docstrings_and_layout_are_no_code(tmp_path, before, after):
+    assert hash_of(tmp_path, CODE.replace(before, after)) == hash_of(tmp_path, CODE)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("side, 2", "side, 3"),
+        ("LIMIT = 3", "LIMIT = 3.0"),
+        ("LIMIT = 3", "LIMIT = '3'"),
+        ("+ 0", "- 0"),
+        ("sides: int = 4", "sides: int"),
+        ("return math.pow(side, 2) + 0 * LIMIT", "math.pow(side, 2) + 0 * LIMIT"),
+        ("-> float", "-> int"),
+        ("import math", "import math as math"),
+        ("LIMIT = 3", "LIMIT = 3\nTEXT = 'new'"),
+    ],
+)
+def test_every_change_of_code_changes_the_hash(tmp_path, before, after):
+    assert CODE.replace(before, after) != CODE
+    assert hash_of(tmp_path, CODE.replace(before, after)) != hash_of(tmp_path, CODE)
+
+
+def hash_of(folder, code):
+    script = folder / "step.py"
+    script.write_text(code)
+    return code_hash(script)
 
 
 def test_the_hash_of_the_code_does_not_say_where_it_lies(tmp_path, monkeypatch):

@@ -160,7 +160,7 @@ def test_a_title_reruns_only_what_shows_it(edited):
 def test_a_library_module_reruns_the_steps_that_use_it(finished, module, untouched):
     path = finished.folder / "src/microgesture" / module
     before = path.read_text()
-    path.write_text(before + "\n# edited\n")
+    path.write_text(before + "\nEDITED = 1\n")
     try:
         planned = finished.planned()
     finally:

@@ -3,15 +3,24 @@
 import ast
 import hashlib
 import platform
+from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from microgesture.utils.files import sha256
-
 PACKAGE = "microgesture"
 SOURCE = Path(__file__).parents[1]
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 PACKAGES = ("numba", "numpy", "pyarrow", "torch")
+
+
+@dataclass(frozen=True)
+class Module:
+    """A file of code: what it imports of this package, and a hash of what it does."""
+
+    imports: tuple[Path, ...]
+    digest: str
 
 
 def code_files(script: str | Path) -> list[Path]:
@@ -25,8 +34,19 @@ def code_files(script: str | Path) -> list[Path]:
         if path in found:
             continue
         found[path] = None
-        waiting.extend(_imported(ast.parse(path.read_text(encoding="utf-8"))))
+        waiting.extend(_module(path).imports)
     return sorted(found)
+
+
+def _module(path: Path) -> Module:
+    return _parsed(path, SOURCE, path.stat().st_mtime_ns)
+
+
+@cache
+def _parsed(path: Path, source: Path, changed: int) -> Module:
+    """What is read of a file once, though many steps use it: parsing costs milliseconds."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return Module(tuple(_imported(tree)), hashlib.sha256(_as_text(tree).encode()).hexdigest())
 
 
 def _imported(tree: ast.Module) -> list[Path]:
@@ -51,12 +71,42 @@ def _files(name: str) -> list[Path]:
 
 
 def code_hash(script: str | Path) -> str:
-    """SHA-256 over the names and contents of `code_files`, the same wherever they lie."""
+    """SHA-256 over the names and parsed code of `code_files`, the same wherever they lie.
+
+    Comments, docstrings and layout do not count, since they change no result.
+    """
     named = {_name(path): path for path in code_files(script)}
     digest = hashlib.sha256()
     for name in sorted(named):
-        digest.update(f"{name} {sha256(named[name])}\n".encode())
+        digest.update(f"{name} {_module(named[name]).digest}\n".encode())
     return digest.hexdigest()
+
+
+def _as_text(node: object) -> str:
+    """A syntax tree without docstrings and places, written alike by every version of Python.
+
+    `ast.dump` is not: versions differ in the empty fields that they show.
+    """
+    if isinstance(node, list):
+        return f"[{','.join(map(_as_text, node))}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = dict(ast.iter_fields(node))
+    if isinstance(node, DOCUMENTED):
+        # also the text below a constant, which documents it
+        fields["body"] = [one for one in node.body if not _is_text(one)]
+    shown = [
+        f"{name}={_as_text(value)}" for name, value in fields.items() if value not in (None, [])
+    ]
+    return f"{type(node).__name__}({','.join(shown)})"
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
 
 
 def _name(path: Path) -> str:

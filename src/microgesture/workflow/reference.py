@@ -18,6 +18,8 @@ Every key of a config. A key without a default must be there; an unknown one is 
 `variants.<name>` win over those of `models.<model>`. This page is made from
 `src/microgesture/workflow/schema.py` by `python scripts/config_reference.py`.
 """
+CHOOSING = ("format", "model", "method")
+"""Keys that choose among several parts."""
 LIMITS = {
     Ge: ("at least", "ge"),
     Gt: ("more than", "gt"),
@@ -44,6 +46,8 @@ def _tables(model: type[Entry], place: str, shown: dict[type[Entry], str]) -> It
     rows, inner = [], dict[type[Entry], str]()
     for key, field in model.model_fields.items():
         says, kind = " ".join((field.description or "").split()), _kind(field)
+        if not field.is_required() and key not in model.nullable:
+            kind = kind.removesuffix(" or null")
         for one, deep in _entries(field.annotation):
             first = shown.get(one) or inner.get(one)
             if first:
@@ -73,7 +77,7 @@ def _entries(kind: Any, deep: str = "") -> Iterator[tuple[type[Entry], str]]:
 
 def _choice(model: type[Entry]) -> str:
     """The key that chooses among several parts, and what it is for this one."""
-    for key in ("format", "model", "source", "method"):
+    for key in CHOOSING:
         field = model.model_fields.get(key)
         if field is not None and field.is_required() and get_origin(field.annotation) is Literal:
             return f"{key}: {' or '.join(map(str, get_args(field.annotation)))}"

@@ -18,7 +18,7 @@ Every key of a config. A key without a default must be there; an unknown one is 
 `variants.<name>` win over those of `models.<model>`. This page is made from
 `src/microgesture/workflow/schema.py` by `python scripts/config_reference.py`.
 """
-CHOOSING = ("format", "model", "method")
+CHOOSING = ("format", "model", "method", "source")
 """Keys that choose among several parts."""
 LIMITS = {
     Ge: ("at least", "ge"),
@@ -79,7 +79,9 @@ def _choice(model: type[Entry]) -> str:
     """The key that chooses among several parts, and what it is for this one."""
     for key in CHOOSING:
         field = model.model_fields.get(key)
-        if field is not None and field.is_required() and get_origin(field.annotation) is Literal:
+        if field is None or not field.is_required() or get_origin(field.annotation) is not Literal:
+            continue
+        if key != "source" or len(get_args(field.annotation)) == 1:
             return f"{key}: {' or '.join(map(str, get_args(field.annotation)))}"
     return ""
 

@@ -19,19 +19,19 @@ import pyarrow.parquet as pq
 import torch
 import yaml
 
-from microgesture.cache import build_cache
-from microgesture.heatmaps import clip_box, draw, draw_reference, draw_torch, strokes, to_grid
-from microgesture.inputs import DrawnInput, HeatmapInput, random_geometry
-from microgesture.layouts import load_layout
+from microgesture.data.layouts import load_layout
+from microgesture.data.store import Clip
+from microgesture.heatmaps.cache import build_cache
+from microgesture.heatmaps.codec import draw_sparse
+from microgesture.heatmaps.draw import clip_box, draw, draw_reference, draw_torch, strokes, to_grid
+from microgesture.inference.build import choose_precision
+from microgesture.inputs.inputs import DrawnInput, HeatmapInput, random_geometry
 from microgesture.models.posec3d import build_posec3d
-from microgesture.readers import plain
-from microgesture.sparse import draw_sparse
-from microgesture.store import Clip
-from microgesture.streams import build_stream
+from microgesture.preprocessing.prepare import build_stream
+from microgesture.readers import parquet as plain
 from microgesture.synthetic.body import sample_person
 from microgesture.synthetic.gestures import CLASSES
 from microgesture.synthetic.recording import record
-from microgesture.variants import choose_precision
 
 REPOSITORY = Path(__file__).parent.parent
 FRAMES, SIDE, SIGMA, PADDING = 48, 56, 0.6, 0.25

@@ -19,12 +19,12 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.memory import write_clips
-from microgesture.config import layout_file, train_slice
-from microgesture.inputs import random_geometry
-from microgesture.layouts import load_layout
-from microgesture.sampling import TrainingClips
-from microgesture.training import train
-from microgesture.variants import choose_device, choose_precision, new_model, open_input
+from microgesture.data.layouts import load_layout
+from microgesture.inference.build import choose_device, choose_precision, new_model, open_input
+from microgesture.inputs.inputs import random_geometry
+from microgesture.inputs.loader import TrainingClips
+from microgesture.training.trainer import train
+from microgesture.workflow.config import layout_file, train_slice
 
 EPOCHS, IMIGUE = 3, 12_893
 VARIANTS = ("joint41_align", "limb41_align_semantic", "stgcn41_align")

@@ -31,7 +31,7 @@ RECIPE = {
 
 
 def write_clips(path, count, layout="openpose22", joints=22, frames=FRAMES, classes=4):
-    from microgesture.records import write_records
+    from microgesture.data.clip_file import write_records
 
     rng = np.random.default_rng(0)
     with write_records(path, {"layout": layout, "joints": joints}) as writer:
@@ -59,9 +59,9 @@ def train_once(path):
     """Train a small network in this process and print its memory after every epoch."""
     import torch
 
-    from microgesture.layouts import load_layout
-    from microgesture.training import train
-    from microgesture.variants import new_model, open_input
+    from microgesture.data.layouts import load_layout
+    from microgesture.inference.build import new_model, open_input
+    from microgesture.training.trainer import train
 
     torch.set_num_threads(1)
     config = {

@@ -18,7 +18,7 @@ import xlsxwriter
 
 from microgesture.readers.common import ordered_map
 from microgesture.readers.openpose_json import read_recording
-from microgesture.readers.sheets import read_sheet
+from microgesture.readers.xlsx import read_sheet
 
 VIDEOS, WORKERS = 6, 2
 PARTS = {

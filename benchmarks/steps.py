@@ -22,14 +22,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks import epoch
-from microgesture.heatmaps import draw
-from microgesture.layouts import load_layout
-from microgesture.models import build_model
-from microgesture.models.pooling import ReluMaxPool
+from microgesture.data.layouts import load_layout
+from microgesture.heatmaps.draw import draw
+from microgesture.inference.build import choose_precision
+from microgesture.models.build import build_model
+from microgesture.models.cpu.max_pool import ReluMaxPool
+from microgesture.models.cpu.sparse_conv import HeatmapConv
 from microgesture.models.posec3d import Conv, SlowOnly
-from microgesture.models.sparse import HeatmapConv
 from microgesture.models.stgcn import GraphConv
-from microgesture.variants import choose_precision
 
 CLASSES, SIGMA = 32, 0.6
 LAYOUT = Path(__file__).parents[1] / "config/layouts/openpose41.yaml"

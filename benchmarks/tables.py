@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from microgesture.claims import judge_claims
-from microgesture.files import write_json
-from microgesture.predictions import write_predictions
-from microgesture.results import load_evaluation
-from microgesture.tables import claims_csv, csv_text, markdown
+from microgesture.evaluation.claims import judge_claims
+from microgesture.evaluation.load import load_evaluation
+from microgesture.evaluation.predictions import write_predictions
+from microgesture.report.ablation_table import claims_csv, csv_text, markdown
+from microgesture.utils.files import write_json
 
 
 def write_results(folder, args, labels):

@@ -2,14 +2,14 @@
 
 import argparse
 
-from microgesture.claims import judge_claims
-from microgesture.classes import load_classes
-from microgesture.dvcmetrics import table_metrics
-from microgesture.errors import run
-from microgesture.files import read_json, write_json, write_text
-from microgesture.results import files_read, load_evaluation, parse_config
-from microgesture.steps import add_record_option, write_record
-from microgesture.tables import claims_csv, csv_text, markdown
+from microgesture.data.classes import load_classes
+from microgesture.evaluation.claims import judge_claims
+from microgesture.evaluation.load import files_read, load_evaluation, parse_config
+from microgesture.provenance.record import add_record_option, write_record
+from microgesture.report.ablation_table import claims_csv, csv_text, markdown
+from microgesture.report.dvc import table_metrics
+from microgesture.utils.errors import run
+from microgesture.utils.files import read_json, write_json, write_text
 
 
 def main() -> None:

@@ -3,12 +3,12 @@
 import argparse
 from pathlib import Path
 
-from microgesture.curves import plot_curve
-from microgesture.dvcmetrics import curves_text
-from microgesture.errors import run
-from microgesture.files import read_json, write_text
-from microgesture.folds import run_name
-from microgesture.steps import add_record_option, write_record
+from microgesture.data.folds import run_name
+from microgesture.provenance.record import add_record_option, write_record
+from microgesture.report.dvc import curves_text
+from microgesture.utils.errors import run
+from microgesture.utils.files import read_json, write_text
+from microgesture.viz.curves import plot_curve
 
 
 def main() -> None:

@@ -5,10 +5,10 @@ import json
 import sys
 from pathlib import Path
 
-from microgesture.datareport import largest_layout, write_report
-from microgesture.errors import run
-from microgesture.files import read_json
-from microgesture.steps import add_record_option, write_record
+from microgesture.data_report.page import largest_layout, write_report
+from microgesture.provenance.record import add_record_option, write_record
+from microgesture.utils.errors import run
+from microgesture.utils.files import read_json
 
 
 def main() -> None:

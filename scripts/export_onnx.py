@@ -4,9 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from microgesture.errors import run
-from microgesture.export import export_onnx
-from microgesture.variants import load_trained
+from microgesture.inference.build import load_trained
+from microgesture.inference.onnx import export_onnx
+from microgesture.utils.errors import run
 
 
 def main() -> None:

@@ -3,12 +3,12 @@
 import argparse
 from pathlib import Path
 
-from microgesture.classes import load_classes
-from microgesture.errors import run
-from microgesture.figures import plot_ablation, plot_confusion, plot_recall
-from microgesture.files import read_json
-from microgesture.results import files_read, load_evaluation, parse_config
-from microgesture.steps import add_record_option, write_record
+from microgesture.data.classes import load_classes
+from microgesture.evaluation.load import files_read, load_evaluation, parse_config
+from microgesture.provenance.record import add_record_option, write_record
+from microgesture.utils.errors import run
+from microgesture.utils.files import read_json
+from microgesture.viz.ablation import plot_ablation, plot_confusion, plot_recall
 
 
 def main() -> None:

@@ -3,11 +3,11 @@
 import argparse
 from pathlib import Path
 
-from microgesture.errors import run
-from microgesture.files import write_json
-from microgesture.folds import make_folds
-from microgesture.steps import add_record_option, write_record
-from microgesture.store import read_index
+from microgesture.data.folds import make_folds
+from microgesture.data.store import read_index
+from microgesture.provenance.record import add_record_option, write_record
+from microgesture.utils.errors import run
+from microgesture.utils.files import write_json
 
 
 def main() -> None:

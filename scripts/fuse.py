@@ -4,9 +4,9 @@ import argparse
 import json
 from typing import Any
 
-from microgesture.errors import InputError, run
-from microgesture.fusion import fuse_files, parse_recipe
-from microgesture.steps import add_record_option, write_record
+from microgesture.evaluation.fusion import fuse_files, parse_recipe
+from microgesture.provenance.record import add_record_option, write_record
+from microgesture.utils.errors import InputError, run
 
 
 def main() -> None:

@@ -4,14 +4,14 @@ import argparse
 import json
 from pathlib import Path
 
-from microgesture.arguments import count
-from microgesture.cache import build_cache
-from microgesture.errors import run
-from microgesture.files import sha256, write_json
-from microgesture.layouts import load_layout
-from microgesture.progress import progress
-from microgesture.provenance import made_by
-from microgesture.steps import add_record_option, write_record
+from microgesture.data.layouts import load_layout
+from microgesture.heatmaps.cache import build_cache
+from microgesture.provenance.code_hash import made_by
+from microgesture.provenance.record import add_record_option, write_record
+from microgesture.utils.cli import count
+from microgesture.utils.errors import run
+from microgesture.utils.files import sha256, write_json
+from microgesture.utils.progress import progress
 
 
 def main() -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from microgesture.classes import load_classes
-from microgesture.errors import InputError, run
-from microgesture.files import atomic_path, write_json
-from microgesture.label_vectors import label_vectors
-from microgesture.steps import add_record_option, write_record
+from microgesture.data.classes import load_classes
+from microgesture.models.label_embeddings import label_vectors
+from microgesture.provenance.record import add_record_option, write_record
+from microgesture.utils.errors import InputError, run
+from microgesture.utils.files import atomic_path, write_json
 
 
 def main() -> None:

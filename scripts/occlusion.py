@@ -6,12 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from microgesture.errors import run
-from microgesture.files import write_json
-from microgesture.occlusion import explain
-from microgesture.probes import probe_step
-from microgesture.progress import progress
-from microgesture.variants import Trained
+from microgesture.inference.build import Trained
+from microgesture.probing.occlusion import explain
+from microgesture.probing.test_clips import probe_step
+from microgesture.utils.errors import run
+from microgesture.utils.files import write_json
+from microgesture.utils.progress import progress
 
 
 def main() -> None:

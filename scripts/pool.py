@@ -2,9 +2,9 @@
 
 import argparse
 
-from microgesture.errors import run
-from microgesture.pooling import pool_files
-from microgesture.steps import add_record_option, write_record
+from microgesture.evaluation.cross_validation import pool_files
+from microgesture.provenance.record import add_record_option, write_record
+from microgesture.utils.errors import run
 
 
 def main() -> None:

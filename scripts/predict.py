@@ -4,15 +4,15 @@ import argparse
 import json
 from pathlib import Path
 
-from microgesture.arguments import count
-from microgesture.errors import InputError, run
-from microgesture.files import sha256
-from microgesture.folds import check_fold, use_fold
-from microgesture.inference import predict
-from microgesture.predictions import write_predictions
-from microgesture.provenance import made_by
-from microgesture.steps import add_record_option, write_record
-from microgesture.variants import choose_device, load_trained, open_prepared
+from microgesture.data.folds import check_fold, use_fold
+from microgesture.evaluation.predictions import write_predictions
+from microgesture.inference.build import choose_device, load_trained, open_prepared
+from microgesture.inference.predict import predict
+from microgesture.provenance.code_hash import made_by
+from microgesture.provenance.record import add_record_option, write_record
+from microgesture.utils.cli import count
+from microgesture.utils.errors import InputError, run
+from microgesture.utils.files import sha256
 
 
 def main() -> None:

@@ -4,12 +4,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from microgesture.arguments import count, positive
-from microgesture.errors import InputError, run
-from microgesture.progress import progress
+from microgesture.inference.build import choose_device, load_trained
+from microgesture.inference.recordings import find_recordings, predict_recordings, write_table
 from microgesture.readers.openpose_json import read_recording
-from microgesture.recordings import find_recordings, predict_recordings, write_table
-from microgesture.variants import choose_device, load_trained
+from microgesture.utils.cli import count, positive
+from microgesture.utils.errors import InputError, run
+from microgesture.utils.progress import progress
 
 
 def main() -> None:

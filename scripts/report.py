@@ -3,14 +3,14 @@
 import argparse
 from pathlib import Path
 
-from microgesture.classes import load_classes
-from microgesture.errors import run
-from microgesture.files import read_json
-from microgesture.layouts import load_layout
+from microgesture.data.classes import load_classes
+from microgesture.data.layouts import load_layout
+from microgesture.evaluation.load import files_read, parse_config
+from microgesture.provenance.record import add_record_option, write_record
 from microgesture.report.material import load_material, probe_files
 from microgesture.report.page import write_page
-from microgesture.results import files_read, parse_config
-from microgesture.steps import add_record_option, write_record
+from microgesture.utils.errors import run
+from microgesture.utils.files import read_json
 
 
 def main() -> None:

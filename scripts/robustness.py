@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from microgesture.errors import run
-from microgesture.probes import probe_step
-from microgesture.progress import progress
-from microgesture.robustness import measure, write_measured
-from microgesture.variants import Trained
+from microgesture.inference.build import Trained
+from microgesture.probing.robustness import measure, write_measured
+from microgesture.probing.test_clips import probe_step
+from microgesture.utils.errors import run
+from microgesture.utils.progress import progress
 
 
 def main() -> None:

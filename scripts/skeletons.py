@@ -5,17 +5,17 @@ import json
 import sys
 from pathlib import Path
 
-from microgesture.arguments import count
-from microgesture.classes import load_classes
-from microgesture.errors import run
-from microgesture.files import sha256, write_json
-from microgesture.progress import progress
-from microgesture.provenance import made_by
-from microgesture.rawfiles import raw_inputs
-from microgesture.readers import by_video, point_order, read_clips
-from microgesture.steps import add_record_option, write_record
-from microgesture.store import read_index, write_store
-from microgesture.summary import summarise, warnings
+from microgesture.data.classes import load_classes
+from microgesture.data.store import read_index, write_store
+from microgesture.data.summary import summarise, warnings
+from microgesture.provenance.code_hash import made_by
+from microgesture.provenance.raw_data import raw_inputs
+from microgesture.provenance.record import add_record_option, write_record
+from microgesture.readers.formats import by_video, point_order, read_clips
+from microgesture.utils.cli import count
+from microgesture.utils.errors import run
+from microgesture.utils.files import sha256, write_json
+from microgesture.utils.progress import progress
 
 
 def main() -> None:

@@ -5,15 +5,15 @@ import json
 import sys
 from pathlib import Path
 
-from microgesture.classes import load_classes
-from microgesture.errors import run
-from microgesture.files import sha256, write_json
-from microgesture.layouts import load_layout
-from microgesture.progress import progress
-from microgesture.provenance import made_by
-from microgesture.steps import add_record_option, write_record
-from microgesture.store import iter_store, read_metadata
-from microgesture.streams import build_stream, warnings
+from microgesture.data.classes import load_classes
+from microgesture.data.layouts import load_layout
+from microgesture.data.store import iter_store, read_metadata
+from microgesture.preprocessing.prepare import build_stream, warnings
+from microgesture.provenance.code_hash import made_by
+from microgesture.provenance.record import add_record_option, write_record
+from microgesture.utils.errors import run
+from microgesture.utils.files import sha256, write_json
+from microgesture.utils.progress import progress
 
 
 def main() -> None:

@@ -4,11 +4,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from microgesture.classes import load_classes
-from microgesture.errors import InputError, run
-from microgesture.files import read_json
-from microgesture.steps import add_record_option, write_record
-from microgesture.submission import FILES, fill_skipped, make_submission
+from microgesture.data.classes import load_classes
+from microgesture.evaluation.submission import FILES, fill_skipped, make_submission
+from microgesture.provenance.record import add_record_option, write_record
+from microgesture.utils.errors import InputError, run
+from microgesture.utils.files import read_json
 
 
 def main() -> None:

@@ -4,10 +4,10 @@ import argparse
 import json
 from pathlib import Path
 
-from microgesture.arguments import count
-from microgesture.errors import run
-from microgesture.steps import add_record_option, write_record
+from microgesture.provenance.record import add_record_option, write_record
 from microgesture.synthetic.release import generate
+from microgesture.utils.cli import count
+from microgesture.utils.errors import run
 
 
 def main() -> None:

@@ -7,23 +7,23 @@ from pathlib import Path
 
 import torch
 
-from microgesture.arguments import count
-from microgesture.checkpoints import TRAINING_FILES, save_training
-from microgesture.classes import load_classes
-from microgesture.distributed import join, last_bits, leave
-from microgesture.errors import run
-from microgesture.files import read_json, sha256
-from microgesture.folds import run_name, use_fold
-from microgesture.label_vectors import read_vectors
-from microgesture.layouts import load_layout
-from microgesture.models import count_parameters
+from microgesture.data.classes import load_classes
+from microgesture.data.folds import run_name, use_fold
+from microgesture.data.layouts import load_layout
+from microgesture.inference.build import choose_device, choose_precision, new_model, open_prepared
+from microgesture.inference.checkpoints import TRAINING_FILES, save_training
+from microgesture.models.build import count_parameters
+from microgesture.models.label_embeddings import read_vectors
 from microgesture.models.pretrained import load_pretrained
-from microgesture.phases import epoch_line
-from microgesture.provenance import made_by
-from microgesture.resume import Keeper, Stopped, resume_key, to_stderr
-from microgesture.steps import add_record_option, write_record
-from microgesture.training import train
-from microgesture.variants import choose_device, choose_precision, new_model, open_prepared
+from microgesture.provenance.code_hash import made_by
+from microgesture.provenance.record import add_record_option, write_record
+from microgesture.training.distributed import join, last_bits, leave
+from microgesture.training.resume import Keeper, Stopped, resume_key, to_stderr
+from microgesture.training.schedule import epoch_line
+from microgesture.training.trainer import train
+from microgesture.utils.cli import count
+from microgesture.utils.errors import run
+from microgesture.utils.files import read_json, sha256
 
 
 def main() -> None:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from microgesture.errors import run
-from microgesture.progress import progress
-from microgesture.verify import verify
+from microgesture.provenance.verify import verify
+from microgesture.utils.errors import run
+from microgesture.utils.progress import progress
 
 
 def main() -> None:

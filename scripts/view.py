@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from microgesture.arguments import count, positive
-from microgesture.errors import run
-from microgesture.layouts import load_layout
-from microgesture.viewer import find_clip, write_animation
+from microgesture.data.layouts import load_layout
+from microgesture.utils.cli import count, positive
+from microgesture.utils.errors import run
+from microgesture.viz.animation import find_clip, write_animation
 
 
 def main() -> None:

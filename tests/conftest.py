@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # bytes are compared, and both sides must be of one device
 
-from microgesture.layouts import load_layout
-from microgesture.store import Clip
+from microgesture.data.layouts import load_layout
+from microgesture.data.store import Clip
 
 REPOSITORY = Path(__file__).parent.parent
 

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xlsxwriter
 
+from microgesture.data.store import SCHEMA, Clip
 from microgesture.readers.common import POINTS22
-from microgesture.store import SCHEMA, Clip
 
 SIZE = {"fps": 25.0, "height": 720, "width": 1280}
 BODY_SIZES = {

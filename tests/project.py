@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from microgesture.files import sha256
+from microgesture.utils.files import sha256
 from tests.conftest import REPOSITORY
 
 PARTS = ["Snakefile", "workflow", "scripts", "config", "profiles", "src"]

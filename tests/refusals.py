@@ -2,9 +2,9 @@
 
 import pytest
 
-from microgesture.errors import InputError
-from microgesture.readers import read_clips
-from microgesture.store import BadClip
+from microgesture.data.store import BadClip
+from microgesture.readers.formats import read_clips
+from microgesture.utils.errors import InputError
 
 NAMES = ["wave", "nod", "rest"]
 

@@ -3,17 +3,17 @@
 import numpy as np
 import pandas as pd
 
-from microgesture.classes import load_classes
-from microgesture.figures import plot_ablation, plot_confusion, plot_recall
-from microgesture.files import write_json, write_text
-from microgesture.fusion import fuse_files, parse_recipe
-from microgesture.layouts import load_layout
-from microgesture.predictions import write_predictions
-from microgesture.results import load_evaluation, run_names
-from microgesture.store import Clip, Written, read_index, write_store
-from microgesture.summary import summarise
+from microgesture.data.classes import load_classes
+from microgesture.data.layouts import load_layout
+from microgesture.data.store import Clip, Written, read_index, write_store
+from microgesture.data.summary import summarise
+from microgesture.evaluation.fusion import fuse_files, parse_recipe
+from microgesture.evaluation.load import load_evaluation, run_names
+from microgesture.evaluation.predictions import write_predictions
 from microgesture.synthetic.body import sample_person
 from microgesture.synthetic.recording import record
+from microgesture.utils.files import write_json, write_text
+from microgesture.viz.ablation import plot_ablation, plot_confusion, plot_recall
 from tests.conftest import REPOSITORY
 
 FILM = {"fps": 25, "height": 720, "width": 1280, "mean_seconds": 1.0, "noise": 0.012}

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from microgesture.files import write_json
-from microgesture.fusion import fuse_files, parse_recipe
-from microgesture.pooling import pool_files
-from microgesture.predictions import write_predictions
+from microgesture.evaluation.cross_validation import pool_files
+from microgesture.evaluation.fusion import fuse_files, parse_recipe
+from microgesture.evaluation.predictions import write_predictions
+from microgesture.utils.files import write_json
 
 CLASSES = ["wave", "nod", "shrug", "point", "rest", "lean"]
 LABELS = [0, 0, 0, 1, 1, 2, 3, 4, 0, 0]

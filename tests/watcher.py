@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from microgesture.checkpoints import save_checkpoint
+from microgesture.inference.build import Trained, new_model
+from microgesture.inference.checkpoints import save_checkpoint
 from microgesture.models.base import Backbone, Recognizer
-from microgesture.variants import Trained, new_model
 from tests.conftest import make_clip
 
 CLASSES = ["left", "right"]

@@ -15,8 +15,6 @@ import atheris
 with atheris.instrument_imports(include=["microgesture", "pickletools"]):
     import pickletools  # noqa: F401
 
-    from microgesture import unpickle  # noqa: F401
-    from microgesture.readers import openpose_json, plain_csv, pyskl, tables  # noqa: F401
 
 from tests.reliability.targets import make_targets
 

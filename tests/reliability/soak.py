@@ -21,7 +21,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from microgesture.files import read_json
+from microgesture.utils.files import read_json
 from tests.project import Project
 
 EPOCHS = 40

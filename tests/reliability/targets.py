@@ -9,8 +9,8 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from microgesture.errors import InputError
-from microgesture.readers import read_clips
+from microgesture.readers.formats import read_clips
+from microgesture.utils.errors import InputError
 from tests import formats
 
 NAMES = ["wave", "nod", "rest"]

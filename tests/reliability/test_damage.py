@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from microgesture.cache import build_cache, cached_frames
-from microgesture.checkpoints import load_checkpoint, save_checkpoint
-from microgesture.errors import InputError
-from microgesture.label_vectors import read_vectors
-from microgesture.predictions import read_predictions, write_predictions
-from microgesture.records import Records
-from microgesture.store import iter_store, read_index, read_metadata, write_store
-from microgesture.streams import build_stream
+from microgesture.data.clip_file import Records
+from microgesture.data.store import iter_store, read_index, read_metadata, write_store
+from microgesture.evaluation.predictions import read_predictions, write_predictions
+from microgesture.heatmaps.cache import build_cache, cached_frames
+from microgesture.inference.checkpoints import load_checkpoint, save_checkpoint
+from microgesture.models.label_embeddings import read_vectors
+from microgesture.preprocessing.prepare import build_stream
+from microgesture.utils.errors import InputError
 from tests.conftest import make_clip
 
 CLEANING = {"min_score": 0.05, "max_jump": 1.5}

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from microgesture.metrics import METRICS
+from microgesture.evaluation.metrics import METRICS
 from tests.conftest import REPOSITORY
 from tests.reliability import sshd
 from tests.workflow.test_workflow import TRAINED, Project

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from microgesture.fusion import fuse_files, parse_recipe
-from microgesture.inference import predict
-from microgesture.metrics import summarise
-from microgesture.predictions import read_predictions, write_predictions
-from microgesture.streams import build_stream
-from microgesture.training import train
-from microgesture.variants import new_model, open_input
+from microgesture.evaluation.fusion import fuse_files, parse_recipe
+from microgesture.evaluation.metrics import summarise
+from microgesture.evaluation.predictions import read_predictions, write_predictions
+from microgesture.inference.build import new_model, open_input
+from microgesture.inference.predict import predict
+from microgesture.preprocessing.prepare import build_stream
+from microgesture.training.trainer import train
 from tests.conftest import make_clip
-from tests.training import CLASSES, STREAM, config_with
+from tests.small_training import CLASSES, STREAM, config_with
 
 DRAWN = {"model": "posec3d", "source": "drawn", "stream": "limb", "input_size": 12}
 DRAWN["heatmaps"] = {"size": 12, "sigma": 1.0, "padding": 0.0}

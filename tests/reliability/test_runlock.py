@@ -10,21 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from microgesture import runlock
-from microgesture.errors import InputError
+from microgesture.utils.errors import InputError
+from microgesture.workflow import runlock
 from tests.conftest import REPOSITORY
 
 HOLD = """
 import subprocess, sys, time
-from microgesture import runlock
+from microgesture.workflow import runlock
 runlock.hold(sys.argv[1], runlock.last_run(sys.argv[1]))
 job = subprocess.Popen(["bash", "-c", runlock.job_prefix(sys.argv[1]) + "sleep 30 & echo $!; wait"])
 time.sleep(30)
 """
 SNAKEFILE = """
 from snakemake.exceptions import WorkflowError
-from microgesture import runlock
-from microgesture.errors import InputError
+from microgesture.workflow import runlock
+from microgesture.utils.errors import InputError
 
 LAST_RUN = runlock.last_run("results")
 shell.prefix(runlock.job_prefix("results"))
@@ -65,7 +65,7 @@ def wait_for(condition, seconds=30):
 
 def refused(folder, first=""):
     """What a run started now, after a shell's command, is told; None where it may start."""
-    code = "import sys; from microgesture import runlock as r; from microgesture.errors import run"
+    code = "import sys; from microgesture import runlock as r; from microgesture.utils.errors import run"
     code += "; run(lambda: r.hold(sys.argv[1], r.last_run(sys.argv[1])))"
     step = shlex.join([sys.executable, "-c", code, str(folder)])
     command = ["bash", "-c", f"{first}{step}"]
@@ -115,7 +115,7 @@ def test_a_lock_file_that_is_damaged_or_cannot_be_written_is_no_riddle(tmp_path)
 
 POOL = """
 import os, sys, time
-from microgesture.workers import process_pool
+from microgesture.utils.process_pool import process_pool
 
 def wait(number):
     time.sleep(60)

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from microgesture.cache import build_cache
-from microgesture.checkpoints import save_checkpoint
-from microgesture.files import read_json, write_json, write_text
-from microgesture.predictions import write_predictions
-from microgesture.rawfiles import raw_inputs
-from microgesture.readers import read_clips
-from microgesture.steps import sealed, write_record
-from microgesture.store import iter_store, write_store
-from microgesture.streams import build_stream
-from microgesture.verify import verify
+from microgesture.data.store import iter_store, write_store
+from microgesture.evaluation.predictions import write_predictions
+from microgesture.heatmaps.cache import build_cache
+from microgesture.inference.checkpoints import save_checkpoint
+from microgesture.preprocessing.prepare import build_stream
+from microgesture.provenance.raw_data import raw_inputs
+from microgesture.provenance.record import sealed, write_record
+from microgesture.provenance.verify import verify
+from microgesture.readers.formats import read_clips
+from microgesture.utils.files import read_json, write_json, write_text
 from tests import formats
 from tests.conftest import REPOSITORY
 
@@ -119,7 +119,7 @@ def build(folder, layout, kind="csv"):
 
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory):
-    from microgesture.layouts import load_layout
+    from microgesture.data.layouts import load_layout
 
     folder = tmp_path_factory.mktemp("chain")
     layout = load_layout(REPOSITORY / "config/layouts/openpose22.yaml")
@@ -228,7 +228,7 @@ def test_config_slices_that_do_not_fit_together_are_told(chain, name, key, value
 def test_other_code_is_a_finding_of_its_own_kind(chain, tmp_path):
     scripts = tmp_path / "scripts"
     shutil.copytree(SCRIPTS, scripts)
-    (scripts / "streams.py").write_text("import microgesture.streams\n")
+    (scripts / "streams.py").write_text("import microgesture.preprocessing.prepare\n")
     findings = verify(chain["csv"], scripts).findings
     assert [(one.kind, one.file) for one in findings] == [("code", "scripts/streams.py")]
 
@@ -312,7 +312,7 @@ def test_the_records_are_the_same_bytes_again(chain, tmp_path, layout22):
 
 
 def test_an_input_is_hashed_once_by_who_wrote_it(chain, monkeypatch):
-    from microgesture import steps
+    from microgesture.provenance import record as steps
 
     hashed = []
     monkeypatch.setattr(steps, "sha256", lambda path: hashed.append(path) or "0" * 64)

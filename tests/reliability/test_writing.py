@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 import torch
 
-from microgesture.checkpoints import save_checkpoint
-from microgesture.errors import InputError
-from microgesture.files import atomic_path, read_json, write_json, write_text
-from microgesture.predictions import write_predictions
-from microgesture.records import write_records
-from microgesture.store import write_store
+from microgesture.data.clip_file import write_records
+from microgesture.data.store import write_store
+from microgesture.evaluation.predictions import write_predictions
+from microgesture.inference.checkpoints import save_checkpoint
+from microgesture.utils.errors import InputError
+from microgesture.utils.files import atomic_path, read_json, write_json, write_text
 from tests.conftest import REPOSITORY, make_clip
 
 KILLED = """
 import os, sys, time
-from microgesture.files import atomic_path
+from microgesture.utils.files import atomic_path
 with atomic_path(sys.argv[1]) as temporary:
     temporary.write_text("half")
     print(flush=True)

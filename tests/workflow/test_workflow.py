@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from microgesture.predictions import read_predictions
+from microgesture.evaluation.predictions import read_predictions
 from tests.project import Project
 
 pytestmark = pytest.mark.slow

@@ -11,11 +11,12 @@ from snakemake.exceptions import WorkflowError
 # this checkout's code, here and in the steps, whatever is installed beside it
 sys.path.insert(0, f"{workflow.basedir}/src")
 
-from microgesture import config as settings
-from microgesture import rawdata, runlock
-from microgesture.errors import InputError
-from microgesture.files import quick_hash
-from microgesture.provenance import code_hash
+from microgesture.workflow import config as settings
+from microgesture.readers import sources as rawdata
+from microgesture.workflow import runlock
+from microgesture.utils.errors import InputError
+from microgesture.utils.files import quick_hash
+from microgesture.provenance.code_hash import code_hash
 
 # a config given on the command line replaces the default one; merging two would mix their variants
 if not workflow.configfiles:

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from microgesture.errors import InputError
 from microgesture.models.base import Backbone, Recognizer
-from microgesture.models.pooling import ReluMaxPool
-from microgesture.models.sparse import HeatmapConv
+from microgesture.models.cpu.max_pool import ReluMaxPool
+from microgesture.models.cpu.sparse_conv import HeatmapConv
+from microgesture.utils.errors import InputError
 
 EXPANSION = 4
 

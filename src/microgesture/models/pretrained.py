@@ -10,8 +10,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from microgesture.errors import InputError
 from microgesture.models.base import Recognizer
+from microgesture.utils.errors import InputError
 
 STEM = "backbone.conv1.conv.weight"
 CLASSIFIER = "cls_head.fc_cls."

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from microgesture.errors import InputError
 from microgesture.models.base import Backbone, Recognizer
+from microgesture.utils.errors import InputError
 
 
 class GraphConv(nn.Module):

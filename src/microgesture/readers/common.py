@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from microgesture.errors import InputError
-from microgesture.points import OPENPOSE
-from microgesture.workers import process_pool
+from microgesture.data.keypoints import OPENPOSE
+from microgesture.utils.errors import InputError
+from microgesture.utils.process_pool import process_pool
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import orjson
 
-from microgesture.errors import InputError
-from microgesture.points import OPENPOSE
+from microgesture.data.keypoints import OPENPOSE
+from microgesture.data.store import BadClip, Clip, check_clip
 from microgesture.readers.common import (
     COCO18,
     HIPS,
@@ -31,8 +31,8 @@ from microgesture.readers.common import (
     shown,
     unreadable,
 )
-from microgesture.readers.tables import csv_rows, tell_overlaps, whole_number
-from microgesture.store import BadClip, Clip, check_clip
+from microgesture.readers.labels import csv_rows, tell_overlaps, whole_number
+from microgesture.utils.errors import InputError
 
 REQUIRED = ("folder", "label", "subject", "split")
 OPTIONAL = ("start", "end", "clip_id")

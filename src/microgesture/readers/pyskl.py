@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from microgesture.errors import InputError
-from microgesture.points import OPENPOSE
+from microgesture.data.keypoints import OPENPOSE
+from microgesture.data.store import SPLITS, BadClip, Clip, check_clip
 from microgesture.readers.common import (
     COCO17,
     COCO18,
@@ -20,10 +20,10 @@ from microgesture.readers.common import (
     place_points,
     shown,
 )
+from microgesture.readers.labels import read_subjects, splits_by_subject, subject_of
 from microgesture.readers.release2023 import known_label
-from microgesture.readers.tables import read_subjects, splits_by_subject, subject_of
-from microgesture.store import SPLITS, BadClip, Clip, check_clip
-from microgesture.unpickle import load
+from microgesture.readers.safe_pickle import load
+from microgesture.utils.errors import InputError
 
 # Which of the 137 points an array holds, by how many there are.
 NUMBERS: dict[int, tuple[int, ...]] = {

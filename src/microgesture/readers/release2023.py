@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
-from microgesture.errors import InputError
+from microgesture.data.store import BadClip, Clip, check_clip
 from microgesture.readers.common import POINTS22, place_points, shown
-from microgesture.readers.tables import read_subjects, subject_of
-from microgesture.store import BadClip, Clip, check_clip
-from microgesture.unpickle import load
+from microgesture.readers.labels import read_subjects, subject_of
+from microgesture.readers.safe_pickle import load
+from microgesture.utils.errors import InputError
 
 FILES = {"train": "train", "val": "valid", "test": "test"}
 CHANNELS = 3

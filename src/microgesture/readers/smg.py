@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from microgesture.errors import InputError
-from microgesture.points import KINECT
+from microgesture.data.keypoints import KINECT
+from microgesture.data.store import BadClip, Clip, check_clip
 from microgesture.readers.common import ordered_map, read_bytes, shown
-from microgesture.readers.tables import (
+from microgesture.readers.labels import (
     LabelRow,
     RawClasses,
     csv_rows,
@@ -23,7 +23,7 @@ from microgesture.readers.tables import (
     subject_of,
     tell_overlaps,
 )
-from microgesture.store import BadClip, Clip, check_clip
+from microgesture.utils.errors import InputError
 
 FOLDERS = {
     "smg_skeleton_train": "train",

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from microgesture.evaluation import FUSION
-from microgesture.files import write_text
+from microgesture.evaluation.rows import FUSION
 from microgesture.report import sections
 from microgesture.report.html import page, paragraph
 from microgesture.report.material import Material
-from microgesture.table_notes import SPLITS, counted
+from microgesture.report.notes import SPLITS
+from microgesture.utils.files import write_text
+from microgesture.utils.text import counted
 
 _PARTS = (
     sections.table_section,

@@ -7,32 +7,20 @@ from pathlib import Path
 
 import numpy as np
 
-from microgesture.calibration import BINS
-from microgesture.datascan import layout_points
-from microgesture.errors import InputError
-from microgesture.evaluation import Row
-from microgesture.points import ORDERS
-from microgesture.report import pictures, plots
+from microgesture.data.keypoints import ORDERS
+from microgesture.data.layouts import layout_points
+from microgesture.data.store import SPLITS as SPLIT_NAMES
+from microgesture.data.store import iter_store, read_metadata
+from microgesture.evaluation.calibration import BINS
+from microgesture.evaluation.rows import HEADINGS, Row
+from microgesture.report.ablation_table import Columns, score_table, tail_table
 from microgesture.report.html import Section, bullets, paragraph, picture, table
-from microgesture.report.material import (
-    Material,
-    data_warnings,
-    layout_for,
-    read_clips,
-    recorded,
-)
-from microgesture.store import SPLITS as SPLIT_NAMES
-from microgesture.store import iter_store, read_metadata
-from microgesture.table_notes import SPLITS, claims_legend, counted, notes, tail_legend
-from microgesture.tables import (
-    HEADINGS,
-    Columns,
-    mean_and_spread,
-    p_text,
-    score_table,
-    signed,
-    tail_table,
-)
+from microgesture.report.material import Material, data_warnings, layout_for, read_clips, recorded
+from microgesture.report.notes import SPLITS, claims_legend, notes, tail_legend
+from microgesture.utils.errors import InputError
+from microgesture.utils.text import counted, mean_and_spread, p_text, signed
+from microgesture.viz import clips as pictures
+from microgesture.viz import comparisons as plots
 
 MISTAKES = 8
 _MOST_PANELS = 12

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from microgesture.errors import InputError
-from microgesture.files import sha256, write_json, write_text
 from microgesture.synthetic.body import sample_person
 from microgesture.synthetic.gestures import CLASSES, FREQUENCY
 from microgesture.synthetic.recording import record
 from microgesture.synthetic.xlsx import write_points
-from microgesture.workers import process_pool
+from microgesture.utils.errors import InputError
+from microgesture.utils.files import sha256, write_json, write_text
+from microgesture.utils.process_pool import process_pool
 
 FOLDERS = {
     "train": "imigue_data_phase1/datasets/imigue_skeleton_train",

@@ -4,16 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from microgesture.synthetic.cues import (
-    TO_BACK,
-    TO_CHEST,
-    TO_FACE,
-    TO_SIDE,
-    TO_TOP,
-    Cue,
-    rub,
-    touch,
-)
+from microgesture.synthetic.cues import TO_BACK, TO_CHEST, TO_FACE, TO_SIDE, TO_TOP, Cue, rub, touch
 from microgesture.synthetic.motion import Gesture, Move
 
 

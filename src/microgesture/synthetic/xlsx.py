@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from microgesture.files import atomic_path
+from microgesture.utils.files import atomic_path
 
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"

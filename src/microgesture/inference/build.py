@@ -1,0 +1,165 @@
+"""Putting one variant together: its input, its network and its device, from config and files."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from microgesture.data.layouts import Layout, layout_from_dict
+from microgesture.inference.checkpoints import load_checkpoint
+from microgesture.inputs.inputs import DrawnInput, HeatmapInput, Input, PointInput
+from microgesture.models.base import Recognizer
+from microgesture.models.build import build_model
+from microgesture.models.names import GRAPH_MODELS
+from microgesture.utils.errors import InputError
+
+
+def open_input(config: Mapping[str, Any], layout: Layout, path: Path) -> Input:
+    """The variant's input: a stream file of points, to be drawn or not, or a heatmap cache.
+
+    Parameters
+    ----------
+    config : mapping
+        The slice a variant is trained with: ``model``, and for graph networks ``padding`` and
+        ``stream`` (``joint`` unless given); for posec3d ``input_size``, ``source`` (``cached``
+        unless given) and, where that is ``drawn``, ``stream`` and ``heatmaps``.
+    layout : Layout
+    path : Path
+
+    """
+    if config["model"] in GRAPH_MODELS:
+        return PointInput(path, layout, config["padding"], config.get("stream", "joint"))
+    if is_cached(config):
+        return HeatmapInput(path, layout, config["input_size"])
+    return DrawnInput(path, layout, config["stream"], config["heatmaps"], config["input_size"])
+
+
+def open_prepared(config: Mapping[str, Any], layout: Layout, manifest: Path) -> Input:
+    """The variant's input, by the manifest beside it.
+
+    Raises
+    ------
+    InputError
+        When it is no manifest, or not there, or its clips are of another layout.
+
+    """
+    if manifest.suffix != ".json" or not manifest.is_file():
+        raise InputError(f"--input {manifest}: expected the manifest (.json) of a stream or cache")
+    source = open_input(config, layout, manifest.with_suffix(".arrow"))
+    if (made := source.records.metadata["layout"]) != layout.name:
+        raise InputError(f"--input {manifest}: holds layout {made}, expected {layout.name}")
+    return source
+
+
+def is_cached(config: Mapping[str, Any]) -> bool:
+    """Whether a variant reads a heatmap cache, and not a stream file."""
+    return config["model"] == "posec3d" and config.get("source", "cached") == "cached"
+
+
+def new_model(
+    config: Mapping[str, Any], layout: Layout, num_classes: int, vector_size: int | None
+) -> Recognizer:
+    """The variant's network with fresh weights from torch's random state."""
+    graph = config["model"] in GRAPH_MODELS
+    return build_model(
+        {"name": config["model"], **config["network"]},
+        layout_channels=layout.channels("joint" if graph else config["stream"]),
+        num_classes=num_classes,
+        adjacency=layout.adjacency() if graph else None,
+        vector_size=vector_size,
+    )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained variant, rebuilt from its checkpoint alone.
+
+    Attributes
+    ----------
+    path : Path
+    model : Recognizer
+        On the CPU, in evaluation mode.
+    layout : Layout
+    about : dict
+        The checkpoint's metadata: ``config`` (the slice it was trained with), ``classes`` (names in
+        id order), ``layout``, ``preparation`` (what the file of clips stated: cleaning, timeline
+        and, for a heatmap cache, stream, size, sigma and padding) and more. A variant that draws
+        its own heatmaps has these in ``config``: ``stream`` and ``heatmaps``.
+
+    """
+
+    path: Path
+    model: Recognizer
+    layout: Layout
+    about: dict[str, Any]
+
+
+def load_trained(path: Path) -> Trained:
+    """Rebuild a trained variant.
+
+    Raises
+    ------
+    InputError
+        When the file is no checkpoint, or does not say what its input was made of.
+
+    """
+    state, about = load_checkpoint(path)
+    wanted = ("config", "classes", "vector_size", "layout", "preparation")
+    if missing := [key for key in wanted if key not in about]:
+        raise InputError(
+            f"{path}: its metadata lacks {', '.join(missing)}, so it was written by another "
+            "version of this program; train the variant again"
+        )
+    layout = layout_from_dict(about["layout"], path)
+    model = new_model(about["config"], layout, len(about["classes"]), about["vector_size"])
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{path}: weights and metadata disagree ({reason}); train again") from None
+    return Trained(path, model.eval(), layout, about)
+
+
+def choose_device(name: str, threads: int) -> torch.device:
+    """Set torch up to repeat itself on so many threads, and pick the device.
+
+    Parameters
+    ----------
+    name : {'auto', 'cpu', 'cuda'}
+        ``auto`` takes a GPU when there is one.
+
+    """
+    torch.set_num_threads(threads)
+    # what CUDA's matrix products need to repeat themselves; read when the GPU is first used
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    # by default torch rounds what convolutions multiply to 10 bits on newer GPUs
+    torch.backends.cudnn.allow_tf32 = False
+    # nothing here reads memory that was not written, and filling it takes a part of every step
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device cuda: torch sees no GPU; use --device auto or cpu")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def choose_precision(name: str, device: torch.device) -> torch.dtype:
+    """Precision of training steps.
+
+    Parameters
+    ----------
+    name : {'auto', 'float32', 'bfloat16'}
+        ``auto`` is bfloat16 where the hardware multiplies it natively, where it halves a step's
+        time, and float32 elsewhere, where it would be emulated.
+
+    """
+    if name == "auto":
+        if device.type == "cuda":
+            native = torch.cuda.is_bf16_supported(including_emulation=False)
+        else:
+            able = torch.cpu.get_capabilities()
+            native = bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+        return torch.bfloat16 if native else torch.float32
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[name]

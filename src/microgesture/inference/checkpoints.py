@@ -1,0 +1,118 @@
+"""Trained weights as safetensors, with everything that is needed to use them."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from microgesture.utils.errors import InputError
+from microgesture.utils.files import atomic_path, write_json
+
+METADATA_KEY = "microgesture"
+TRAINING_FILES = ("model.safetensors", "metrics.json", "timing.json")
+
+
+def save_checkpoint(
+    path: str | Path, state: Mapping[str, Tensor], metadata: Mapping[str, Any]
+) -> None:
+    """Write weights and what they mean, atomically."""
+    about = json.loads(json.dumps(metadata))
+    # one entry: several would come in another order every time
+    whole = {"about": about, "sha256": checksum(state, about)}
+    stated = {METADATA_KEY: json.dumps(whole, sort_keys=True)}
+    with atomic_path(path) as temporary:
+        # safetensors' own writing to a file leaves a hidden one behind when it is killed
+        temporary.write_bytes(save({k: value.contiguous() for k, value in state.items()}, stated))
+
+
+def checksum(state: Mapping[str, Tensor], about: Mapping[str, Any]) -> str:
+    """SHA-256 over the metadata and every tensor's name, type, shape and bytes."""
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    for name, value in sorted(state.items()):
+        digest.update(f"{name} {value.dtype} {list(value.shape)}\n".encode())
+        digest.update(
+            value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+        )
+    return digest.hexdigest()
+
+
+def load_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `save_checkpoint` wrote: weights and metadata.
+
+    Raises
+    ------
+    InputError
+        When the file is damaged or was not written by this package.
+
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            stated = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: not a readable checkpoint ({error}); train it again") from None
+    if METADATA_KEY not in stated:
+        raise InputError(f"{path}: a checkpoint of another program; it says nothing of its classes")
+    try:
+        whole = json.loads(stated[METADATA_KEY])
+        about, digest = whole["about"], whole["sha256"]
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{path}: its metadata is unreadable; train it again") from None
+    if digest != checksum(state, about):
+        raise InputError(f"{path}: damaged, it does not fit its checksum; train it again")
+    return state, about
+
+
+def save_training(
+    folder: Path,
+    state: Mapping[str, Tensor],
+    history: Mapping[str, Any],
+    about: Mapping[str, Any],
+    made_of: Mapping[str, Any],
+    parameters: int,
+    ran: Mapping[str, Any],
+) -> None:
+    """Write what a training gave: ``model.safetensors``, ``timing.json`` and ``metrics.json``.
+
+    Parameters
+    ----------
+    folder : Path
+    state, history
+        See `microgesture.training.trainer.train`.
+    about : mapping
+        What was trained, with which code and data; stated in model and metrics.
+    made_of : mapping
+        What the model's input is made of; stated in the model.
+    parameters : int
+        Numbers that training adjusts.
+    ran : mapping
+        Where it ran; stated in the timing, which alone differs from run to run.
+
+    """
+    spent = history["spent"]
+    stepping = spent["total"] - spent["validation"] - spent["saving"]
+    timing = {
+        **ran,
+        "train_seconds": spent["total"],
+        "data_seconds": spent["data"],
+        "validation_seconds": spent["validation"],
+        "saving_seconds": spent["saving"],
+        "clips_per_second": spent["clips"] / stepping,
+        "resumed": int(spent["resumed"]),
+    }
+    metrics = {
+        **about,
+        "variant": about["config"]["variant"],
+        "parameters": parameters,
+        "best_epoch": history["best_epoch"],
+        "epochs": history["epochs"],
+    }
+    save_checkpoint(folder / "model.safetensors", state, {**about, **made_of})
+    write_json(folder / "timing.json", timing)
+    write_json(folder / "metrics.json", metrics)

@@ -1,0 +1,276 @@
+"""Prediction on new recordings, which nobody has labelled, with trained variants alone.
+
+A recording goes the way of the workflow: the same functions write its stream file and, for a
+variant that reads one, its heatmap cache, into a temporary folder, so that nothing can differ.
+"""
+
+import csv
+import io
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from microgesture.data.keypoints import OPENPOSE
+from microgesture.data.store import Clip, clean_points
+from microgesture.heatmaps.cache import build_cache
+from microgesture.inference.build import Trained, is_cached, open_input
+from microgesture.inference.predict import predict
+from microgesture.preprocessing.prepare import build_stream
+from microgesture.utils.errors import InputError
+from microgesture.utils.files import write_text
+
+TOP = 5
+FRAMES = "*_keypoints.json"
+
+
+@dataclass(frozen=True)
+class Window:
+    """Part of a recording and what the models say about it.
+
+    Attributes
+    ----------
+    recording : str
+    start, end : int
+        First and last frame, counted from 0 among the frames that are there.
+    shares : ndarray, float32 (K,), or None
+        Class probabilities; None where no point that a model uses was found.
+
+    """
+
+    recording: str
+    start: int
+    end: int
+    shares: np.ndarray | None
+
+
+def find_recordings(folder: Path) -> dict[str, Path]:
+    """Recordings by id: the folder itself where it holds frame files, or else folders below it.
+
+    Symbolic links to folders below are not followed, so that a loop cannot trap the search.
+
+    Raises
+    ------
+    InputError
+        When there is no folder, no frame file in it, or frame files both in it and below.
+
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: there is no such folder; give one with OpenPose JSON files")
+    found = {}
+    for place, below, _ in os.walk(folder):
+        below.sort()
+        here = Path(place)
+        if any(here.glob(FRAMES)):
+            inside = here.relative_to(folder).as_posix()
+            found[folder.resolve().name if inside == "." else inside] = here
+    if not found:
+        raise InputError(
+            f"{folder}: no file {FRAMES} in it or below; expected those that OpenPose writes with "
+            "--write_json, one a frame"
+        )
+    if len(found) > 1 and folder in found.values():
+        raise InputError(
+            f"{folder}: frame files lie in it and in folders below it; give every recording a "
+            "folder of its own"
+        )
+    return found
+
+
+def cut(num_frames: int, window: int | None, stride: int | None) -> list[tuple[int, int]]:
+    """First and last frame of every window.
+
+    Windows start every ``stride`` frames; one more ends on the last frame where that was not
+    reached. A recording that is not longer than a window, or without windows, is taken whole.
+    """
+    if window is None or num_frames <= window:
+        return [(0, num_frames - 1)]
+    last = num_frames - window
+    starts = list(range(0, last + 1, stride or window))
+    if starts[-1] != last:
+        starts.append(last)
+    return [(start, start + window - 1) for start in starts]
+
+
+def in_frames(option: str, seconds: float, fps: float) -> int:
+    """Whole frames in so many seconds, at least 1."""
+    if not (0 < seconds < np.inf and 0 < fps < np.inf):
+        raise InputError(f"{option}: {seconds:g} seconds at {fps:g} fps; expected numbers above 0")
+    return max(round(seconds * fps), 1)
+
+
+def check_models(models: Sequence[Trained]) -> None:
+    """Refuse models of other points, or that do not name the same classes in the same order."""
+    first = models[0]
+    for one in models:
+        if one.layout.source != OPENPOSE.name:
+            raise InputError(
+                f"{one.path}: was trained on the points {one.layout.source}; expected "
+                f"{OPENPOSE.name}, since that is what the recordings hold"
+            )
+    for other in models[1:]:
+        ours, theirs = first.about["classes"], other.about["classes"]
+        if ours == theirs:
+            continue
+        pairs = zip(ours, theirs, strict=False)
+        place = next((k for k, (a, b) in enumerate(pairs) if a != b), None)
+        what = (
+            f"{len(theirs)} classes, not {len(ours)}"
+            if place is None
+            else f"{theirs[place]!r} as class {place}, not {ours[place]!r}"
+        )
+        raise InputError(
+            f"{other.path}: has {what} as {first.path}; average models of one list of classes"
+        )
+
+
+def clip_shares(
+    trained: Trained, clips: Iterable[Clip], testing: Mapping[str, Any]
+) -> tuple[np.ndarray, list[str]]:
+    """Class probabilities of clips, float32 (N, K), and the ids of those without visible points.
+
+    Parameters
+    ----------
+    trained : Trained
+    clips : iterable of Clip
+        With different ids; labels are not looked at.
+    testing : mapping
+        ``views`` and ``flip``, see `predict`.
+
+    """
+    with TemporaryDirectory(prefix="microgesture-") as folder:
+        path = Path(folder, "points.arrow")
+        manifest = trained_stream(trained, clips, path)
+        return stream_shares(trained, path, testing), manifest["empty"]
+
+
+def trained_stream(trained: Trained, clips: Iterable[Clip], path: Path) -> dict[str, Any]:
+    """Write clips to a stream file as those were that a variant was trained on; its manifest.
+
+    A clip without visible points is kept, empty, and named in the manifest.
+    """
+    made = trained.about["preparation"]
+    keys = [key for key in ("cleaning", "length", "max_gap") if key in made]
+    settings = {**{key: made[key] for key in keys}, "on_bad_clip": "skip"}
+    layout, names = trained.layout, trained.about["classes"]
+    return build_stream(clips, layout, names, settings, path, layout.source)
+
+
+def stream_shares(trained: Trained, path: Path, testing: Mapping[str, Any]) -> np.ndarray:
+    """Class probabilities of all clips of a stream file, float32 (N, K); see `clip_shares`."""
+    config, made = trained.about["config"], trained.about["preparation"]
+    with TemporaryDirectory(prefix="microgesture-") as folder:
+        if is_cached(config):
+            drawing = {key: made[key] for key in ("size", "sigma", "padding")}
+            volumes = Path(folder, "heatmaps.arrow")
+            build_cache(path, trained.layout, made["stream"], drawing, volumes)
+            path = volumes
+        source = open_input(config, trained.layout, path)
+        return predict(
+            trained.model,
+            source,
+            np.arange(len(source.records)),
+            temporal=config["temporal"],
+            length=config["length"],
+            views=testing["views"],
+            flip=testing["flip"],
+            batch=config["training"]["batch"],
+        )
+
+
+def predict_recordings(
+    models: Sequence[Trained],
+    recordings: Mapping[str, Path],
+    read: Callable[[Path], np.ndarray],
+    *,
+    fps: float,
+    testing: Mapping[str, Any],
+    window: float | None = None,
+    stride: float | None = None,
+    progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+) -> Iterator[Window]:
+    """Read recordings one by one and predict their windows; several models are averaged 1:1.
+
+    Parameters
+    ----------
+    models : sequence of Trained
+        At least one.
+    recordings : mapping
+        Folder of frame files by id.
+    read : callable
+        Reads such a folder: the points of one person, float32 (T, 137, 3).
+    fps : float
+        Frames a second, for the windows.
+    testing : mapping
+        ``views`` and ``flip``, see `predict`.
+    window, stride : float, optional
+        In seconds, see `cut`; the stride is half a window unless given.
+
+    """
+    check_models(models)
+    if stride is not None and window is None:
+        raise InputError("--stride is given without --window; give both, or neither")
+    long = None if window is None else in_frames("--window", window, fps)
+    step = None if stride is None else in_frames("--stride", stride, fps)
+    if long is not None and step is None:
+        step = max(long // 2, 1)
+    for name in progress(recordings):
+        points = _checked(read(recordings[name]), recordings[name])
+        spans = cut(len(points), long, step)
+        clips = [
+            # nothing here depends on the picture's size: boxes are drawn around the points
+            Clip(str(n), None, name, "test", fps, 1, 1, points[start : end + 1])
+            for n, (start, end) in enumerate(spans)
+        ]
+        said = [clip_shares(model, clips, testing) for model in models]
+        empty = {int(number) for _, ids in said for number in ids}
+        mean = np.mean([shares for shares, _ in said], axis=0, dtype=float).astype(np.float32)
+        for n, (start, end) in enumerate(spans):
+            yield Window(name, start, end, None if n in empty else mean[n])
+
+
+def _checked(points: np.ndarray, folder: Path) -> np.ndarray:
+    broken = np.argwhere(~np.isfinite(points).all(axis=2))
+    if len(broken):
+        frame, point = broken[0]
+        raise InputError(
+            f"{folder}: frame {frame} of {len(points)}, point {point} holds "
+            f"{points[frame, point].tolist()}, expected finite numbers; mend or remove that frame"
+        )
+    return clean_points(points)
+
+
+def write_table(
+    path: Path, windows: Iterable[Window], class_names: Sequence[str], fps: float
+) -> tuple[int, int]:
+    """Write one row a window with its five likeliest classes; the cells of an empty one stay free.
+
+    Returns
+    -------
+    rows, empty : int
+        Rows written, and those of them without a prediction.
+
+    """
+    top = min(TOP, len(class_names))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    ranked = [f"{key}_{n}" for n in range(1, top + 1) for key in ("class", "name", "probability")]
+    spans = ["start_frame", "end_frame", "start_seconds", "end_seconds"]
+    writer.writerow(["recording", *spans, *ranked])
+    rows = empty = 0
+    for one in windows:
+        cells: list[Any] = [""] * len(ranked)
+        if one.shares is None:
+            empty += 1
+        else:
+            best = np.argsort(-one.shares, kind="stable")[:top]
+            cells = [v for k in best for v in (k, class_names[k], f"{one.shares[k]:.6f}")]
+        seconds = [f"{one.start / fps:.3f}", f"{(one.end + 1) / fps:.3f}"]
+        writer.writerow([one.recording, one.start, one.end, *seconds, *cells])
+        rows += 1
+    write_text(path, text.getvalue())
+    return rows, empty

@@ -1,0 +1,87 @@
+"""The networks, by name."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from microgesture.models.agcn import build_agcn
+from microgesture.models.base import Recognizer, count_parameters
+from microgesture.models.names import GRAPH_MODELS
+from microgesture.models.posec3d import build_posec3d
+from microgesture.models.stgcn import build_stgcn
+from microgesture.utils.errors import InputError
+
+__all__ = [
+    "BUILDERS",
+    "Recognizer",
+    "build_model",
+    "count_parameters",
+    "network_keys",
+]
+
+BUILDERS: dict[str, Callable[..., Recognizer]] = {
+    "posec3d": build_posec3d,
+    "stgcn": build_stgcn,
+    "agcn": build_agcn,
+}
+
+
+def network_keys(name: str) -> set[str]:
+    """Config keys, besides ``name``, that the network ``name`` understands."""
+    parameters = inspect.signature(BUILDERS[name]).parameters.values()
+    return {p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+def build_model(
+    config: Mapping[str, Any],
+    *,
+    layout_channels: int,
+    num_classes: int,
+    adjacency: np.ndarray | None = None,
+    vector_size: int | None = None,
+) -> Recognizer:
+    """Build the network that ``config`` describes, with fresh weights.
+
+    Parameters
+    ----------
+    config
+        ``{"name": "posec3d" | "stgcn" | "agcn", ...}``; the other keys are the keyword arguments
+        of `build_posec3d`, `build_stgcn` or `build_agcn` and default to the published networks.
+    layout_channels
+        V, the layout's channels in the stream: heatmap channels (joints or edges), or joints.
+    num_classes
+        K, the number of logits.
+    adjacency
+        (3, V, V), for `GRAPH_MODELS` only.
+    vector_size
+        D, the length of a label vector; None leaves the semantic head out.
+
+    Raises
+    ------
+    InputError
+        For an unknown name, an unknown key, or numbers that make no network.
+    ValueError
+        When the adjacency does not fit the layout.
+
+    """
+    network = dict(config)
+    name = network.pop("name", None)
+    if name not in BUILDERS:
+        raise InputError(
+            f"model config: name is {name!r}, expected one of {', '.join(sorted(BUILDERS))}"
+        )
+    known = network_keys(name)
+    if unknown := sorted(set(network) - known):
+        raise InputError(
+            f"model config, {name}: unknown keys {', '.join(unknown)}; "
+            f"known are name, {', '.join(sorted(known))}"
+        )
+    if name not in GRAPH_MODELS:
+        return BUILDERS[name](layout_channels, num_classes, vector_size, **network)
+    expected = (3, layout_channels, layout_channels)
+    if adjacency is None or adjacency.shape != expected:
+        found = None if adjacency is None else adjacency.shape
+        raise ValueError(f"adjacency: found {found}, expected {expected}")
+    return BUILDERS[name](adjacency, num_classes, vector_size, **network)

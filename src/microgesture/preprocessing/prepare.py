@@ -1,0 +1,113 @@
+"""From the skeleton store to one stream file: layout chosen, cleaned, brought to a timeline."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from microgesture.data.clip_file import write_records
+from microgesture.data.keypoints import OPENPOSE, ORDERS
+from microgesture.data.layouts import Layout
+from microgesture.data.store import Clip
+from microgesture.preprocessing.cleaning import clean, found
+from microgesture.preprocessing.temporal import align
+from microgesture.utils.errors import InputError
+from microgesture.utils.files import sha256
+
+MANY = 0.02
+"""Share of frames; on two recorded sets cleaning emptied at most 0.04 %."""
+
+
+def build_stream(
+    clips: Iterable[Clip],
+    layout: Layout,
+    class_names: Sequence[str],
+    config: Mapping[str, Any],
+    path: Path,
+    order: str = OPENPOSE.name,
+) -> dict[str, Any]:
+    """Write a stream file and return its manifest.
+
+    Parameters
+    ----------
+    clips : iterable of Clip
+    layout : Layout
+    class_names : sequence of str
+        Names in id order.
+    config : mapping
+        ``cleaning`` (see `clean`), ``length`` (None keeps the clip's own frames, a number aligns
+        to so many), ``max_gap`` (see `align`) and ``on_bad_clip``: whether a clip without any
+        visible point is kept, empty (``skip``; a submission needs every clip), or an error.
+    path : Path
+        Record file to write; a record's one blob is float32 (T, V, 3).
+    order : str
+        What the clips' points are, as the store's metadata says.
+
+    Raises
+    ------
+    InputError
+        When the layout is made for other points, or a clip has no visible point left in this
+        layout and ``on_bad_clip`` is ``stop``.
+
+    """
+    if layout.source != order:
+        raise InputError(
+            f"layout {layout.name} numbers the points of {layout.source}, but the skeleton store "
+            f"holds {order}; give the variants a layout whose source is {order}"
+        )
+    ids = {name: number for number, name in enumerate(class_names)}
+    metadata = {"layout": layout.name, "joints": len(layout.joints), **config}
+    frames = count = seen = lost = 0
+    empty = []
+    with write_records(path, metadata) as writer:
+        for clip in clips:
+            cleaned = clean(clip.points, config["cleaning"], ORDERS[order], clip.fps)
+            points = cleaned[:, layout.points]
+            before = found(clip.points[:, layout.points], config["cleaning"]).any(axis=1)
+            seen += int(before.sum())
+            lost += int((before & ~(points[..., 2] > 0).any(axis=1)).sum())
+            if config["length"] is not None:
+                points = align(points, config["length"], config["max_gap"])
+            if not (points[..., 2] > 0).any():
+                empty.append(clip.clip_id)
+                if config["on_bad_clip"] == "stop":
+                    raise InputError(
+                        f"clip {clip.clip_id}: none of the {len(layout.joints)} points of layout "
+                        f"{layout.name} is visible after cleaning in {len(clip.points)} frames; "
+                        "lower cleaning.min_score, or set data.on_bad_clip: skip"
+                    )
+            writer.append(
+                {
+                    "clip_id": clip.clip_id,
+                    "label": None if clip.label is None else ids[clip.label],
+                    "subject": clip.subject,
+                    "split": clip.split,
+                    "num_frames": len(points),
+                    "blobs": [points.tobytes()],
+                }
+            )
+            frames += len(points)
+            count += 1
+    return {
+        **metadata,
+        "clips": count,
+        "frames": frames,
+        "frames_with_points": seen,
+        "frames_cleaned_away": lost,
+        "empty": empty,
+        "sha256": sha256(path),
+    }
+
+
+def warnings(manifest: Mapping[str, Any]) -> list[str]:
+    """What in a stream's manifest is legal but should be looked at, one sentence each."""
+    seen, lost = manifest["frames_with_points"], manifest["frames_cleaned_away"]
+    notes = []
+    if lost > MANY * seen:
+        notes.append(
+            f"cleaning took every point out of {lost:,} of {seen:,} frames ({lost / seen:.0%}); "
+            "where people turn, sit down or walk, set cleaning.<name>.max_jump to null"
+        )
+    if manifest["empty"]:
+        some = ", ".join(manifest["empty"][:5])
+        notes.append(f"{len(manifest['empty'])} clips have no visible point left: {some}")
+    return notes

@@ -1,0 +1,105 @@
+"""Damage done to raw points on purpose, to measure how much of it a trained model stands.
+
+What happens to a clip depends on the seed, the kind and the clip's id alone, never on the order of
+clips or on which others there are. A higher level uses the same random numbers: what is lost at a
+level is lost at every higher one too, and the levels can be compared clip by clip.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from microgesture.data.keypoints import PointOrder
+from microgesture.data.store import Clip
+from microgesture.preprocessing.cleaning import shoulder_width
+from microgesture.utils.errors import InputError
+
+
+def drop(
+    points: np.ndarray, level: float, order: PointOrder, rng: np.random.Generator
+) -> np.ndarray:
+    """Lose every point of every frame with probability ``level``."""
+    lost = rng.random(points.shape[:2]) < level
+    return np.where(lost[..., None], 0, points)
+
+
+def jitter(
+    points: np.ndarray, level: float, order: PointOrder, rng: np.random.Generator
+) -> np.ndarray:
+    """Move every found point by normal noise, its standard deviation ``level`` shoulder widths.
+
+    x and y move independently. Where no frame shows both shoulders there is no measure, and the
+    clip stays as it is.
+    """
+    noise = rng.standard_normal((*points.shape[:2], 2))
+    noise *= level * (shoulder_width(points, order) or 0)
+    moved = points.copy()
+    moved[..., :2] += np.where(points[..., 2:] > 0, noise, 0).astype(np.float32)
+    return moved
+
+
+def occlude(
+    points: np.ndarray, level: float, order: PointOrder, rng: np.random.Generator
+) -> np.ndarray:
+    """Hide one part of the body during one stretch of ``level`` of the frames, at least one.
+
+    The part is one of ``order.regions``, all equally likely, of which the clip shows any point;
+    where it shows none, nothing is hidden.
+    """
+    regions = [list(r) for r in order.regions.values() if (points[:, list(r), 2] > 0).any()]
+    choice, place = rng.random(2)
+    hidden = points.copy()
+    if regions:
+        region = regions[int(choice * len(regions))]
+        count = max(round(level * len(points)), 1)
+        start = int(place * (len(points) - count + 1))
+        hidden[start : start + count, region] = 0
+    return hidden
+
+
+KINDS: dict[str, Callable[[np.ndarray, float, PointOrder, np.random.Generator], np.ndarray]] = {
+    "drop": drop,
+    "jitter": jitter,
+    "occlude": occlude,
+}
+
+
+def check_level(kind: str, level: float) -> None:
+    """Refuse levels that mean nothing: all are above 0, shares are at most 1."""
+    highest = np.inf if kind == "jitter" else 1
+    if not 0 < level <= highest or level == np.inf:
+        expected = "a finite number above 0" if kind == "jitter" else "above 0 and at most 1"
+        raise InputError(f"{kind}: level {level:g}; expected {expected}")
+
+
+def perturb(clip: Clip, kind: str, level: float, seed: int, order: PointOrder) -> Clip:
+    """The clip with damage of a kind.
+
+    Parameters
+    ----------
+    clip : Clip
+    kind : {'drop', 'jitter', 'occlude'}
+    level : float
+        Share of points or frames, or shoulder widths; see the three functions.
+    seed : int
+    order : PointOrder
+        What the clip's points are.
+
+    Returns
+    -------
+    Clip
+        With points of its own; a lost point is (0, 0, 0).
+
+    Raises
+    ------
+    InputError
+        For a level outside its range, see `check_level`.
+
+    """
+    check_level(kind, level)
+    key = hashlib.sha256(f"{seed} {kind} {clip.clip_id}".encode()).digest()
+    rng = np.random.default_rng(int.from_bytes(key, "big"))
+    points = KINDS[kind](clip.points, level, order, rng)
+    return replace(clip, points=points.astype(np.float32))

@@ -1,0 +1,191 @@
+"""What a trained model looks at: hide joints for a while and see how its certainty falls.
+
+Occlusion as Zeiler & Fergus 2014 did it to pictures, done to joints and time. Hidden is done after
+cleaning and alignment, as to a joint that was never found, so no gap is filled in again. As there,
+the box around the clip's visible points is then drawn without them: hiding the joint that reaches
+furthest out all the time also shifts and enlarges the rest a little.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from microgesture.data.clip_file import Records, stream_points, write_records
+from microgesture.data.keypoints import ORDERS
+from microgesture.data.layouts import Layout
+from microgesture.data.store import iter_store
+from microgesture.inference.build import Trained
+from microgesture.inference.recordings import stream_shares, trained_stream
+from microgesture.utils.errors import InputError
+
+CLIPS = 32
+WINDOWS = 8
+CLASSES = 5
+"""Classes that get a map of their own: the most frequent ones."""
+ONE_VIEW = {"views": 1, "flip": False}
+
+
+def joint_groups(layout: Layout, kind: str) -> dict[str, list[int]]:
+    """Joints that are hidden together, by name.
+
+    Parameters
+    ----------
+    layout : Layout
+    kind : {'joint', 'region'}
+        Each joint alone, or the regions of the body that the layout has joints of; they overlap.
+
+    """
+    if kind == "joint":
+        return {name: [number] for number, name in enumerate(layout.joints)}
+    if kind != "region":
+        raise InputError(f"explain: groups is {kind!r}; expected joint or region")
+    regions = ORDERS[layout.source].regions
+    groups = {
+        name: np.flatnonzero(np.isin(layout.points, points)).tolist()
+        for name, points in regions.items()
+    }
+    return {name: joints for name, joints in groups.items() if joints}
+
+
+def spans(num_frames: int, windows: int) -> list[tuple[int, int]]:
+    """First frame and one past the last of every window; empty ones where frames are too few."""
+    bounds = np.round(np.linspace(0, num_frames, windows + 1)).astype(int).tolist()
+    return list(pairwise(bounds))
+
+
+def choose(tests: pd.DataFrame, count: int) -> pd.DataFrame:
+    """At most so many clips, from all classes alike.
+
+    The first of every class by clip id, then the second of every class and so on; classes in id
+    order.
+    """
+    ranked = tests.sort_values("clip_id", kind="stable")
+    turn = ranked.groupby("label").cumcount()
+    return ranked.assign(turn=turn).sort_values(["turn", "label"], kind="stable").head(count)
+
+
+def explain(
+    trained: Trained,
+    skeletons: Path,
+    tests: pd.DataFrame,
+    config: Mapping[str, Any],
+    progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+) -> dict[str, Any]:
+    """How far the true class's probability falls when joints are hidden during a window.
+
+    Parameters
+    ----------
+    trained : Trained
+    skeletons : Path
+    tests : DataFrame
+        See `microgesture.probing.test_clips.labelled_tests`.
+    config : mapping
+        ``clips``: how many are chosen at most (`CLIPS`), see `choose`; those without a visible
+        point are left out. ``groups``: see `joint_groups` (``joint``). ``windows``: into how many
+        equal parts each clip's timeline is cut (`WINDOWS`). ``testing``: ``views`` and ``flip``
+        (one view, no flip).
+    progress : callable
+        Wraps the rows of the chosen clips.
+
+    Returns
+    -------
+    dict
+        ``variant``, ``joints`` (names of the groups), ``windows`` ([start, end] in shares of the
+        clip), ``fall`` (a list of windows for each group: probability of the true class before,
+        less that after hiding, averaged over clips), ``by_joint`` and ``by_window`` (its means),
+        ``by_class`` (the same as ``fall`` for the most frequent classes that were chosen),
+        ``clips`` and ``clips_by_class`` (how many were averaged). Rounded to 6 digits.
+
+    """
+    groups = joint_groups(trained.layout, config.get("groups", "joint"))
+    windows = config.get("windows", WINDOWS)
+    chosen = choose(tests, config.get("clips", CLIPS))
+    wanted = set(chosen["clip_id"])
+    label_of = dict(zip(tests["clip_id"], tests["label"].tolist(), strict=True))
+    with TemporaryDirectory(prefix="microgesture-") as folder:
+        path = Path(folder, "points.arrow")
+        clips = (clip for clip in iter_store(skeletons) if clip.clip_id in wanted)
+        empty = trained_stream(trained, clips, path)["empty"]
+        records = Records(path)
+        rows = np.flatnonzero(~records.index["clip_id"].isin(empty)).tolist()
+        if not rows:
+            raise InputError(f"{skeletons}: none of the {len(wanted)} clips shows a visible point")
+        labels = np.array([label_of[records.index["clip_id"][row]] for row in rows])
+        falls = np.stack(
+            [
+                clip_fall(trained, records, row, label, list(groups.values()), windows, config)
+                for row, label in zip(progress(rows), labels.tolist(), strict=True)
+            ]
+        )
+    mean = falls.mean(axis=0)
+    names = trained.about["classes"]
+    often = np.bincount(tests["label"], minlength=len(names))
+    present = [k for k in np.argsort(-often, kind="stable").tolist() if k in labels][:CLASSES]
+    return {
+        "variant": trained.about["config"]["variant"],
+        "joints": list(groups),
+        "windows": [[k / windows, (k + 1) / windows] for k in range(windows)],
+        "fall": _rounded(mean),
+        "by_joint": _rounded(mean.mean(axis=1)),
+        "by_window": _rounded(mean.mean(axis=0)),
+        "by_class": {names[k]: _rounded(falls[labels == k].mean(axis=0)) for k in present},
+        "clips": len(rows),
+        "clips_by_class": {names[k]: int((labels == k).sum()) for k in present},
+    }
+
+
+def _rounded(values: np.ndarray) -> list[Any]:
+    # adding 0 turns -0.0 into 0.0
+    return (np.round(values.astype(float), 6) + 0.0).tolist()
+
+
+def clip_fall(
+    trained: Trained,
+    records: Records,
+    row: int,
+    label: int,
+    groups: list[list[int]],
+    windows: int,
+    config: Mapping[str, Any],
+) -> np.ndarray:
+    """Fall of the true class's probability of one clip, float64 (groups, windows).
+
+    Where a group is not seen in a window anyway nothing changes, and nothing is predicted.
+    """
+    points, times = stream_points(records, row), spans(records.index["num_frames"][row], windows)
+    cells = [
+        (group, window)
+        for group, joints in enumerate(groups)
+        for window, (start, end) in enumerate(times)
+        if (points[start:end, joints, 2] > 0).any()
+    ]
+
+    def hidden() -> Iterator[np.ndarray]:
+        yield points
+        for group, window in cells:
+            without = points.copy()
+            without[slice(*times[window]), groups[group]] = 0
+            yield without
+
+    with TemporaryDirectory(prefix="microgesture-") as folder:
+        path = Path(folder, "hidden.arrow")
+        _write(path, records, row, hidden())
+        shares = stream_shares(trained, path, config.get("testing", ONE_VIEW))
+    said = shares[:, label].astype(float)
+    fall = np.zeros((len(groups), windows))
+    for cell, share in zip(cells, said[1:], strict=True):
+        fall[cell] = said[0] - share
+    return fall
+
+
+def _write(path: Path, records: Records, row: int, versions: Iterable[np.ndarray]) -> None:
+    """Write versions of one clip's points as clips of their own."""
+    entry: dict[Any, Any] = records.index.iloc[row].to_dict()
+    with write_records(path, records.metadata) as writer:
+        for number, points in enumerate(versions):
+            writer.append({**entry, "clip_id": str(number), "blobs": [points.tobytes()]})

@@ -1,0 +1,108 @@
+"""What steps share that test a trained variant again, on test clips changed on purpose."""
+
+import argparse
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from microgesture.data.folds import check_fold, use_fold
+from microgesture.data.store import read_index, read_metadata
+from microgesture.inference.build import Trained, choose_device, load_trained
+from microgesture.provenance.record import add_record_option, write_record
+from microgesture.utils.cli import count
+from microgesture.utils.errors import InputError
+
+Probe = Callable[[Trained, Path, pd.DataFrame, Mapping[str, Any], Path], None]
+"""Variant, skeleton store, its `labelled_tests`, config slice, file to write."""
+
+
+def probe_step(script: str, description: str | None, probe: Probe) -> None:
+    """Read the options of such a step, open what they name, probe, and write the record.
+
+    Parameters
+    ----------
+    script : str
+        ``__file__`` of the step.
+    description : str, optional
+        For its help.
+    probe : callable
+
+    Raises
+    ------
+    InputError
+        See `labelled_tests` and `microgesture.inference.build.load_trained`.
+
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--config", type=json.loads, required=True, help="config slice, as JSON")
+    parser.add_argument("--model", type=Path, required=True, help="checkpoint")
+    parser.add_argument("--skeletons", type=Path, required=True, help="skeleton store")
+    parser.add_argument("--out", type=Path, required=True, help="file to write")
+    parser.add_argument("--folds", type=Path, help="JSON file of folds, under cross-validation")
+    parser.add_argument("--fold", type=int, help="fold to test on, counted from 0")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument("--threads", type=count, default=1)
+    add_record_option(parser, script)
+    args = parser.parse_args()
+
+    device = choose_device(args.device, args.threads)
+    trained = load_trained(args.model)
+    trained.model.to(device)
+    tests = labelled_tests(args.skeletons, trained, args.folds, args.fold)
+    probe(trained, args.skeletons, tests, args.config, args.out)
+    inputs = [args.model, args.skeletons, *([args.folds] if args.folds else [])]
+    write_record(args.record, script, config=args.config, inputs=inputs, outputs=[args.out])
+
+
+def labelled_tests(
+    skeletons: Path, trained: Trained, folds: Path | None = None, fold: int | None = None
+) -> pd.DataFrame:
+    """The labelled test clips of a store that fits a variant, in file order.
+
+    Where no test clip has a label these are the validation clips, as in the ablation table.
+
+    Parameters
+    ----------
+    skeletons : Path
+    trained : Trained
+    folds : Path, optional
+        File of folds; then the clips of ``fold`` are the test clips, whatever split the store
+        gives them.
+    fold : int, optional
+
+    Returns
+    -------
+    DataFrame
+        ``clip_id`` and ``label``, the class id.
+
+    Raises
+    ------
+    InputError
+        When the store holds other points or classes than the variant was trained on, the fold is
+        not the one it was trained with, or no labelled clip is left.
+
+    """
+    about, names = read_metadata(skeletons), trained.about["classes"]
+    if about["points"] != trained.layout.source or about["classes"] != names:
+        raise InputError(
+            f"{skeletons}: holds {about['points']} and {len(about['classes'])} classes, but "
+            f"{trained.path} was trained on {trained.layout.source} and {len(names)} classes; "
+            "both must be the same, in the same order: give the store that it was trained on"
+        )
+    index = read_index(skeletons)
+    check_fold(Path(trained.path), trained.about, use_fold(index, folds, fold))
+    labelled = index[index["label"].notna()]
+    ids = {name: number for number, name in enumerate(names)}
+    # a fold's validation clips are another's test clips
+    for split in ("test",) if folds else ("test", "val"):
+        tests = labelled[labelled["split"] == split]
+        if len(tests):
+            labels = tests["label"].map(ids)
+            return tests[["clip_id"]].assign(label=labels).reset_index(drop=True)
+    where = f"fold {fold} of {folds}" if folds else "the splits test and val"
+    raise InputError(
+        f"{skeletons}: no labelled clip in {where}; set robustness and explain to null"
+    )

@@ -1,0 +1,60 @@
+"""What a record says of the raw data set: its files, or its folders of frames, with their hashes.
+
+Apart from `microgesture.provenance.record`, so that only the reading step depends on where raw files lie.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from microgesture.provenance import record as steps
+from microgesture.readers import sources as rawdata
+
+
+def raw_inputs(
+    record: Path | None, data: Mapping[str, Any]
+) -> tuple[list[Path], dict[str, dict[str, steps.Stated]]]:
+    """The raw files of the config section ``data``.
+
+    Returns
+    -------
+    made : list of Path
+        Those in the results folder of ``record``, which another step made.
+    raw : dict
+        ``files`` and ``frames``: name -> size and hash of the others.
+
+    """
+    if record is None:
+        return [], {"files": {}, "frames": {}}
+    results = steps.results_of(record)
+    paths = [Path(one) for one in rawdata.raw_files(data)]
+    made = [path for path in paths if steps.relative_name(path, results) is not None]
+    mine = [path for path in paths if steps.relative_name(path, results) is None]
+    names = map(steps.outside_name, mine)
+    files = dict(zip(names, steps.parallel(steps.entry, mine), strict=True))
+    by_frames = data["format"] == "openpose_json"
+    return made, {"files": files, "frames": frame_folders(Path(data["root"])) if by_frames else {}}
+
+
+def frame_folders(root: Path) -> dict[str, steps.Stated]:
+    """Every folder of OpenPose frames below ``root``: its number of frames, their size and hash.
+
+    Frames are counted by the million, so a record does not list them. A folder's hash is that of
+    the lines ``<name> <SHA-256>`` of its frames in the order of their names.
+    """
+    folders = sorted({path.parent for path in rawdata.frame_files(root)})
+    return dict(
+        zip(map(steps.outside_name, folders), steps.parallel(frames_entry, folders), strict=True)
+    )
+
+
+def frames_entry(folder: Path) -> steps.Stated:
+    """Number, size and hash of the frames that lie directly in a folder."""
+    digest, size, count = hashlib.sha256(), 0, 0
+    for path in rawdata.frame_files(folder, below=False):
+        content = path.read_bytes()
+        line = f"{path.name} {hashlib.sha256(content).hexdigest()}\n"
+        digest.update(line.encode("utf-8", "surrogateescape"))
+        size, count = size + len(content), count + 1
+    return {"frames": count, "bytes": size, "sha256": digest.hexdigest()}

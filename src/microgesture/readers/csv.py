@@ -1,0 +1,166 @@
+"""The plain form as CSV, one row a point, for data that no program here wrote."""
+
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from microgesture.data.store import POINTS, BadClip, Clip, check_clip
+from microgesture.readers.common import shown
+from microgesture.readers.labels import splits_by_subject
+from microgesture.utils.errors import InputError
+
+# What a row says of its clip, and of one point in one frame.
+CLIP_COLUMNS = {
+    "clip_id": pa.string(),
+    "label": pa.string(),
+    "subject": pa.string(),
+    "split": pa.string(),
+    "fps": pa.float64(),
+    "height": pa.int32(),
+    "width": pa.int32(),
+}
+POINT_COLUMNS = {
+    "frame": pa.int32(),
+    "point": pa.int32(),
+    "x": pa.float32(),
+    "y": pa.float32(),
+    "score": pa.float32(),
+}
+# Over an hour: a wrong frame number must not set gigabytes aside.
+MAX_FRAMES = 100_000
+
+
+def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
+    """Yield the clips in file order.
+
+    Parameters
+    ----------
+    data
+        ``path``, and optionally ``split`` as for the Parquet form. The file has a header row with
+        the columns of `CLIP_COLUMNS`, the same in every row of a clip, and of `POINT_COLUMNS`:
+        frames from 0, and the number of the point among the 137. The rows of a clip follow each
+        other. Points and frames without a row were not found; a clip ends with its largest frame.
+    class_names
+        The names that the label column may hold; an empty label is not known.
+    workers
+        Not used: rows are read as a stream.
+
+    Raises
+    ------
+    InputError
+        If the file is not such a table, or the rows of a clip are not together.
+
+    """
+    path, columns = str(data["path"]), {**CLIP_COLUMNS, **POINT_COLUMNS}
+    splits = None
+    if data.get("split"):
+        del columns["split"]
+        subjects: set[str] = set()
+        for batch in _batches(path, {"subject": pa.string()}):
+            subjects |= set(batch.column("subject").unique().to_pylist())
+        splits = splits_by_subject(path, subjects, data["split"])
+    names, seen = set(class_names), set[str]()
+    for row, rows in _clips(path, columns):
+        place = f"{path}, row {row}"
+        head = {name: rows.column(name)[0].as_py() for name in CLIP_COLUMNS if name in columns}
+        clip_id = head["clip_id"]
+        if not clip_id or clip_id in seen:
+            found = f"clip {shown(clip_id)} was there before" if clip_id else "clip_id is empty"
+            raise InputError(f"{place}: {found}; give every clip its own id and its rows together")
+        seen.add(clip_id)
+        if splits is not None:
+            head["split"] = splits.get(head["subject"], "train")
+        try:
+            _check_head(rows, head, row)
+            points = _points(rows, row)
+        except InputError as error:
+            yield BadClip(clip_id, head["split"], place, str(error))
+            continue
+        yield check_clip(
+            Clip(**{**head, "label": head["label"] or None}, points=points), place, names
+        )
+
+
+def _batches(path: str, columns: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
+    if not Path(path).is_file():
+        raise InputError(f"{path}: is not a file; check data.path")
+    convert = csv.ConvertOptions(
+        column_types=columns,
+        include_columns=list(columns),
+        null_values=[""],
+        strings_can_be_null=False,
+    )
+    try:
+        with csv.open_csv(path, csv.ReadOptions(use_threads=False), None, convert) as reader:
+            yield from reader
+    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise InputError(
+            f"{path}: cannot be read ({reason}), expected a header row with the columns "
+            f"{','.join([*CLIP_COLUMNS, *POINT_COLUMNS])}"
+        ) from error
+
+
+def _clips(path: str, columns: dict[str, pa.DataType]) -> Iterator[tuple[int, pa.Table]]:
+    """The rows of one clip at a time, with the number of the first (the header is row 1)."""
+    row = 2
+    pending: list[pa.RecordBatch] = []
+    for batch in _batches(path, columns):
+        ids, count = batch.column("clip_id"), len(batch)
+        changed = pc.not_equal(ids.slice(1), ids.slice(0, max(count - 1, 0)))
+        changes = np.flatnonzero(changed.to_numpy(zero_copy_only=False)) + 1
+        for start, end in pairwise([0, *changes.tolist(), count]):
+            piece = batch.slice(start, end - start)
+            if not len(piece):
+                continue
+            if pending and pending[0].column("clip_id")[0] != piece.column("clip_id")[0]:
+                yield row, pa.Table.from_batches(pending)
+                row += sum(map(len, pending))
+                pending = []
+            pending.append(piece)
+    if not pending:
+        raise InputError(f"{path}: holds no row below the header, expected one a point")
+    yield row, pa.Table.from_batches(pending)
+
+
+def _check_head(rows: pa.Table, head: dict[str, Any], row: int) -> None:
+    for name, value in head.items():
+        if value is None or (value == "" and name != "label"):
+            raise InputError(f"{name} is empty, expected a value")
+        if name in rows.column_names and len(rows.column(name).unique()) > 1:
+            values = rows.column(name).to_pylist()
+            other = next(i for i, v in enumerate(values) if v != value)
+            raise InputError(
+                f"{name} is {shown(values[other])} in row {row + other}, but {shown(value)} in the "
+                "clip's first row; expected one value a clip"
+            )
+
+
+def _points(rows: pa.Table, row: int) -> np.ndarray:
+    """Points of one clip, float32 (T, 137, 3), of one row each."""
+
+    def check(wrong: np.ndarray, text: str) -> None:
+        if wrong.any():
+            raise InputError(f"row {row + int(wrong.argmax())}: {text}")
+
+    columns = {}
+    for name in POINT_COLUMNS:
+        column = rows.column(name)
+        check(column.is_null().to_numpy(), f"{name} is empty, expected a number")
+        columns[name] = column.to_numpy()
+    frame, point = columns["frame"].astype(int), columns["point"].astype(int)
+    check((frame < 0) | (frame >= MAX_FRAMES), f"frame is not in 0..{MAX_FRAMES - 1}")
+    check((point < 0) | (point >= POINTS), f"point is not in 0..{POINTS - 1}")
+    key = frame * POINTS + point
+    first = np.zeros(len(key), bool)
+    first[np.unique(key, return_index=True)[1]] = True
+    check(~first, "the frame has this point already, expected one row a point")
+    points = np.zeros((int(frame.max()) + 1, POINTS, 3), np.float32)
+    points[frame, point] = np.stack([columns[name] for name in ("x", "y", "score")], axis=1)
+    return points

@@ -1,0 +1,216 @@
+"""The small tables beside the skeletons: which frames are a clip, of what class and of whom."""
+
+import csv
+import io
+import re
+import sys
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from microgesture.data.store import BadClip
+from microgesture.readers.common import read_bytes, shown
+from microgesture.utils.errors import InputError
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}(\.0*)?")
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """One row of a label file: ``line`` as an editor counts, frames 0-based, ``end`` inclusive."""
+
+    line: int
+    label: str | None
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class RawClasses:
+    """What the class column of a release may hold: class names by raw number, and that in words."""
+
+    names: Mapping[int, str]
+    expected: str
+
+
+def csv_rows(path: Path) -> list[tuple[int, list[str]]]:
+    """Rows that are not blank, each with its 1-based line number.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or is not a CSV file in UTF-8.
+
+    """
+    try:
+        # utf-8-sig: spreadsheet programs put a byte order mark in front
+        text = read_bytes(path).decode("utf-8-sig")
+        reader = csv.reader(io.StringIO(text, newline=""))
+        rows = [(reader.line_num, [field.strip() for field in row]) for row in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: cannot be read as a CSV file: {error}") from error
+    return [(line, fields) for line, fields in rows if any(fields)]
+
+
+def whole_number(text: str) -> int | None:
+    """The integer that a cell holds, also as a spreadsheet program writes it (``4.0``)."""
+    return int(text.partition(".")[0]) if _WHOLE.fullmatch(text) else None
+
+
+def is_number(text: str) -> bool:
+    """Whether a text can be read as a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def read_subjects(path: Path) -> dict[str, str]:
+    """Read a CSV with the columns ``video,subject`` into a mapping."""
+    rows = csv_rows(path)
+    if not rows or rows[0][1] != ["video", "subject"]:
+        raise InputError(f"{path}: expected the header row 'video,subject'")
+    subjects: dict[str, str] = {}
+    for line, fields in rows[1:]:
+        if len(fields) != 2 or not all(fields):
+            raise InputError(f"{path}, row {line}: found {shown(fields)}, expected video,subject")
+        video, subject = fields
+        if subjects.setdefault(video, subject) != subject:
+            raise InputError(
+                f"{path}, row {line}: video {shown(video)} has subject {shown(subject)}, but "
+                f"{shown(subjects[video])} in an earlier row; keep one"
+            )
+    return subjects
+
+
+def subject_of(video: str, subjects: Mapping[str, str] | None, path: object) -> str:
+    """Who is seen in a video: itself without a table, or what the table ``path`` says."""
+    if subjects is None:
+        return video
+    if video not in subjects:
+        raise InputError(f"{path}: has no row for video {video}; add '{video},<subject>'")
+    return subjects[video]
+
+
+def read_labels(
+    path: Path, split: str, video: str, classes: RawClasses | None
+) -> list[LabelRow | BadClip]:
+    """Read ``class,start,end`` rows; a header row, one without any number, is skipped.
+
+    Parameters
+    ----------
+    path
+        The label file of one video.
+    split, video
+        Of that video; a clip's id is ``{video}_{row}``, rows counted from 0.
+    classes
+        What the class column means, or None where it is a placeholder and not read.
+
+    """
+    rows = csv_rows(path)
+    header = rows[:1] if rows and not any(map(is_number, rows[0][1])) else []
+    rows = rows[len(header) :]
+    if not rows:
+        only = f"only {shown(','.join(header[0][1]))}" if header else "no rows"
+        raise InputError(
+            f"{path}: holds {only}, expected class,start,end; mend or remove the folder"
+        )
+    return [
+        _label_row(path, line, f"{video}_{i}", split, fields, classes)
+        for i, (line, fields) in enumerate(rows)
+    ]
+
+
+def _label_row(
+    path: Path,
+    line: int,
+    clip_id: str,
+    split: str,
+    fields: list[str],
+    classes: RawClasses | None,
+) -> LabelRow | BadClip:
+    def bad(reason: str) -> BadClip:
+        return BadClip(clip_id, split, f"{path}, row {line}", reason)
+
+    # a placeholder class may be anything, so only what is used must be a number
+    used = fields[1:] if classes is None else fields
+    whole = [number for number in map(whole_number, used) if number is not None]
+    if len(fields) != 3 or len(whole) != len(used):
+        found = shown(",".join(fields))
+        return bad(f"found {found}, expected three integers class,start,end")
+    start, end = whole[-2], whole[-1]
+    if not 0 <= start <= end:
+        return bad(f"frames {start}..{end}, expected 0 <= start <= end")
+    if classes is None:
+        return LabelRow(line, None, start, end)
+    if whole[0] not in classes.names:
+        return bad(f"class {whole[0]}, expected {classes.expected}")
+    return LabelRow(line, classes.names[whole[0]], start, end)
+
+
+def tell_overlaps(clips: Iterable[tuple[Path, int, int, str]]) -> None:
+    """Say on stderr where clips of a recording share frames: that is legal, but may be a slip.
+
+    Parameters
+    ----------
+    clips
+        Recording, first and last frame, and file and row of each.
+
+    """
+    found = []
+    last: dict[Path, tuple[int, str]] = {}  # of each recording, the last frame so far and its clip
+    for recording, start, end, place in sorted(clips):
+        last_end, other = last.get(recording, (-1, ""))
+        if start <= last_end:
+            found.append(f"{place}, with {other}")
+        last[recording] = max((end, place), (last_end, other))
+    if found:
+        print(
+            f"note: {len(found)} clips share frames with another of the same recording, the first "
+            f"is {found[0]}; all are used",
+            file=sys.stderr,
+        )
+
+
+def splits_by_subject(
+    path: str, subjects: Collection[str], assigned: Mapping[str, Any]
+) -> dict[str, str]:
+    """Splits of the subjects that ``data.split`` names; all others are for training.
+
+    Parameters
+    ----------
+    path
+        Where the subjects were found, for messages.
+    subjects
+        All subjects of the data set.
+    assigned
+        ``{by: subject, val: [...], test: [...]}``.
+
+    Raises
+    ------
+    InputError
+        If it names a subject that is not there or twice, or leaves none for training.
+
+    """
+    if assigned.get("by", "subject") != "subject":
+        raise InputError(f"data.split.by is {assigned['by']!r}, expected 'subject'")
+    splits: dict[str, str] = {}
+    for split in ("val", "test"):
+        # YAML reads a subject such as 07 as a number
+        for subject in map(str, assigned.get(split) or []):
+            if subject not in subjects:
+                raise InputError(
+                    f"data.split.{split} names subject {subject!r}, which {path} does not have; "
+                    f"it has {', '.join(sorted(subjects)[:20])}"
+                )
+            if subject in splits:
+                raise InputError(
+                    f"data.split names subject {subject!r} twice, in {splits[subject]} and "
+                    f"{split}; name it once"
+                )
+            splits[subject] = split
+    if set(subjects) <= set(splits):
+        raise InputError(f"data.split leaves no subject of {path} for train; name fewer")
+    return splits

@@ -1,0 +1,183 @@
+"""iMiGUE as the MiGA challenge released it on Kaggle in 2025: spreadsheets of OpenPose points.
+
+A folder holds one long video; the clips are the rows of its label file. Its ``_light_hand.csv``, 35
+points a frame, is not read: the spreadsheet holds both hands.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from microgesture.data.store import BadClip, Clip, check_clip
+from microgesture.readers.common import ordered_map
+from microgesture.readers.labels import (
+    LabelRow,
+    RawClasses,
+    read_labels,
+    read_subjects,
+    subject_of,
+    tell_overlaps,
+)
+from microgesture.readers.xlsx import read_sheet
+from microgesture.utils.errors import InputError
+
+FOLDERS = {
+    "train": "imigue_skeleton_train",
+    "val": "imigue_skeleton_validate",
+    "test": "imigue_skeleton_test",
+}
+CLASSES = 32
+NON_MICRO_GESTURE = 99
+LEVELS = 4  # an archive unpacked into a folder of its name adds one
+
+
+@dataclass(frozen=True)
+class Video:
+    """One video folder and what its label file says."""
+
+    split: str
+    name: str
+    subject: str
+    sheet: Path
+    labels: Path
+    rows: tuple[LabelRow | BadClip, ...]
+
+
+@dataclass(frozen=True)
+class _Task:
+    video: Video
+    class_names: tuple[str, ...]
+    fps: float
+    height: int
+    width: int
+
+
+def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
+    """Yield the clips of the release, sorted by split (train, val, test), then video, then row.
+
+    Without the folder of the test videos, which are given out later, no clip is in split test.
+
+    Parameters
+    ----------
+    data
+        ``root``, and optionally ``subjects`` (a CSV ``video,subject``, or None: every video is its
+        own subject), ``test_labels`` ("placeholder", the default: test clips get no label; or
+        "real"), ``fps`` (25), ``height`` (720), ``width`` (1280), ``on_bad_clip`` ("stop").
+    class_names
+        The 32 names in id order; id = raw class - 1, and 31 for raw class 99.
+    workers
+        Processes; at most this many videos are in memory at once.
+
+    Raises
+    ------
+    InputError
+        If a folder, a file, a column or a cell is not as it must be.
+
+    """
+    if len(class_names) != CLASSES:
+        raise InputError(
+            f"the classes file has {len(class_names)} names, but format miga2025 has {CLASSES} "
+            "classes; use config/classes/imigue.yaml"
+        )
+    videos = scan(data, class_names)
+    if data.get("on_bad_clip", "stop") == "stop":
+        # label files are small: what is wrong in them is told before hours of spreadsheets
+        for row in (row for video in videos for row in video.rows):
+            if isinstance(row, BadClip):
+                raise InputError(row.message)
+    tell_overlaps(
+        (video.sheet, row.start, row.end, f"{video.labels}, row {row.line}")
+        for video in videos
+        for row in video.rows
+        if isinstance(row, LabelRow)
+    )
+    size = (float(data.get("fps", 25)), int(data.get("height", 720)), int(data.get("width", 1280)))
+    tasks = [_Task(video, tuple(class_names), *size) for video in videos]
+    for clips in ordered_map(cut, tasks, workers):
+        yield from clips
+
+
+def scan(data: Mapping[str, Any], class_names: list[str]) -> list[Video]:
+    """Find the videos and read their label files, without opening a spreadsheet."""
+    root = Path(data["root"])
+    subjects = read_subjects(Path(data["subjects"])) if data.get("subjects") else None
+    classes = raw_classes(class_names)
+    videos: list[Video] = []
+    seen: dict[str, Path] = {}
+    for split, folder in _split_folders(root).items():
+        hide_label = split == "test" and data.get("test_labels", "placeholder") == "placeholder"
+        names = sorted(p for p in folder.iterdir() if p.is_dir() and p.name[0] not in "._")
+        if not names:
+            raise InputError(f"{folder}: holds no video folder, expected folders such as 0001")
+        for path in names:
+            video = path.name
+            if video in seen:
+                raise InputError(f"{path}: video {video} is also in {seen[video]}; remove one")
+            seen[video] = path
+            sheet, labels = (path / f"{video}{end}" for end in ("_openpose.xlsx", "_label.csv"))
+            for file in (sheet, labels):
+                if not file.is_file():
+                    raise InputError(f"{file}: does not exist; complete or remove the folder")
+            subject = subject_of(video, subjects, data.get("subjects"))
+            rows = read_labels(labels, split, video, None if hide_label else classes)
+            videos.append(Video(split, video, subject, sheet, labels, tuple(rows)))
+    return videos
+
+
+def raw_classes(class_names: list[str]) -> RawClasses:
+    """What the release's class column means: 1 to 31, and 99 for what is no micro-gesture."""
+    names = dict(enumerate(class_names[: CLASSES - 1], 1))
+    names[NON_MICRO_GESTURE] = class_names[CLASSES - 1]
+    return RawClasses(names, f"1..{CLASSES - 1} or {NON_MICRO_GESTURE}")
+
+
+def _split_folders(root: Path) -> dict[str, Path]:
+    if not root.is_dir():
+        raise InputError(f"{root}: is not a folder; set data.root to the unpacked release")
+    found: dict[str, list[Path]] = {split: [] for split in FOLDERS}
+    splits = {name: split for split, name in FOLDERS.items()}
+    level = [root]
+    for _ in range(LEVELS):
+        below = sorted(p for folder in level for p in folder.iterdir() if p.is_dir())
+        for path in below:
+            if path.name in splits:
+                found[splits[path.name]].append(path)
+        level = [path for path in below if path.name not in splits]
+    for split, name in FOLDERS.items():
+        if len(found[split]) > 1 or (not found[split] and split != "test"):
+            places = ", ".join(map(str, found[split])) or "none"
+            raise InputError(
+                f"{root}: expected one folder {name} at most {LEVELS} levels below, found "
+                f"{places}; set data.root to the folder that holds the phases"
+            )
+    return {split: paths[0] for split, paths in found.items() if paths}
+
+
+def cut(task: _Task) -> list[Clip | BadClip]:
+    """Read one video's spreadsheet and cut it at the rows of its label file."""
+    video = task.video
+    points = read_sheet(video.sheet)
+    clips: list[Clip | BadClip] = []
+    for position, row in enumerate(video.rows):
+        if isinstance(row, BadClip):
+            clips.append(row)
+            continue
+        clip_id, place = f"{video.name}_{position}", f"{video.labels}, row {row.line}"
+        if row.end >= len(points):
+            frames = f"{len(points)} frames (0..{len(points) - 1})"
+            reason = f"frames {row.start}..{row.end}, but {video.sheet.name} has {frames}"
+            clips.append(BadClip(clip_id, video.split, place, reason))
+            continue
+        clip = Clip(
+            clip_id,
+            row.label,
+            video.subject,
+            video.split,
+            task.fps,
+            task.height,
+            task.width,
+            points[row.start : row.end + 1],
+        )
+        clips.append(check_clip(clip, place, task.class_names))
+    return clips

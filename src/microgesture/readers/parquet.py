@@ -1,0 +1,138 @@
+"""The plain form: a Parquet file with one row a clip, for everybody's own data."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from microgesture.data.store import (
+    INDEX_COLUMNS,
+    NUMBERS_PER_FRAME,
+    POINTS,
+    SCHEMA,
+    SPLITS,
+    BadClip,
+    Clip,
+    check_clip,
+    iter_batches,
+    open_parquet,
+)
+from microgesture.readers.labels import splits_by_subject
+from microgesture.utils.errors import InputError
+
+
+def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
+    """Yield the clips of the file in file order.
+
+    Parameters
+    ----------
+    data
+        ``path``, and optionally ``split``: ``{by: subject, val: [...], test: [...]}``, which sets
+        the split by subject instead of the file's column; subjects that are not named are train.
+    class_names
+        The names that the label column may hold; null and empty text are not known.
+    workers
+        Not used: one process reads faster than the rest of the step writes.
+
+    Raises
+    ------
+    InputError
+        If a column is missing or of another type, a clip id occurs twice, or a split is not known.
+
+    """
+    path = str(data["path"])
+    assigned = data.get("split")
+    with open_parquet(path) as parquet:
+        columns = _check_columns(path, parquet.schema_arrow, needs_split=assigned is None)
+        table = parquet.read(columns=[c for c in columns if c != "points"])
+        index = table.to_pandas(ignore_metadata=True)  # which may hold the index of the writer
+        _check_index(path, index)
+        splits = splits_by_subject(path, set(index.subject), assigned) if assigned else None
+        names = set(class_names)
+        row = 0
+        for batch, points in iter_batches(parquet, columns):
+            for i, flat in enumerate(points):
+                fields = {name: values[i] for name, values in batch.items()}
+                fields["label"] = fields["label"] or None
+                if splits is not None:
+                    fields["split"] = splits.get(fields["subject"], "train")
+                row += 1
+                yield _clip(f"{path}, row {row}", fields, flat, names)
+
+
+def _clip(place: str, fields: dict[str, Any], flat: np.ndarray, names: set[str]) -> Clip | BadClip:
+    frames = fields.pop("num_frames")
+    if frames < 1 or len(flat) != frames * NUMBERS_PER_FRAME:
+        reason = (
+            f"num_frames is {frames} and points holds {len(flat)} numbers, "
+            f"expected num_frames >= 1 and num_frames x {POINTS} x 3 numbers"
+        )
+        return BadClip(fields["clip_id"], fields["split"], place, reason)
+    return check_clip(Clip(**fields, points=flat.reshape(frames, POINTS, 3)), place, names)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return (
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    )
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind)
+
+
+def _is_points(kind: pa.DataType) -> bool:
+    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    return is_list and pa.types.is_floating(kind.value_type)
+
+
+def _check_columns(path: str, schema: pa.Schema, needs_split: bool) -> list[str]:
+    """Check what columns there are, and return those to read."""
+    accepts = {"string": _is_text, "float": _is_number, "int32": pa.types.is_integer}
+    columns = [name for name in SCHEMA.names if needs_split or name != "split"]
+    missing = [name for name in columns if name not in schema.names]
+    if missing:
+        raise InputError(
+            f"{path}: has no column {', '.join(missing)}; it has {', '.join(schema.names)}"
+        )
+    for name in columns:
+        expected, found = SCHEMA.field(name).type, schema.field(name).type
+        fits = _is_points if name == "points" else accepts[str(expected)]
+        # a label column without a single label is written with the type null
+        if not fits(found) and not (name == "label" and pa.types.is_null(found)):
+            shown = "list<float>" if name == "points" else expected
+            raise InputError(
+                f"{path}: column {name} is {found}, expected {shown}; write the column as that type"
+            )
+    return columns
+
+
+def _check_index(path: str, index: pd.DataFrame) -> None:
+    """Check what can be told from all columns but the points."""
+
+    def fail(row: int, text: str) -> None:
+        raise InputError(f"{path}, row {row + 1}: clip {index.clip_id[row]}: {text}; mend the row")
+
+    for name in (c for c in INDEX_COLUMNS if c in index and c != "label"):
+        empty = index[name].isna() | (index[name].astype(str) == "")
+        if empty.any():
+            fail(int(empty.argmax()), f"{name} is empty, expected a value")
+    twice = index.clip_id.duplicated()
+    if twice.any():
+        row = int(twice.argmax())
+        first = int((index.clip_id == index.clip_id[row]).argmax())
+        fail(row, f"the clip id is already used in row {first + 1}, expected one of its own")
+    if "split" in index:
+        unknown = ~index.split.isin(SPLITS)
+        if unknown.any():
+            row = int(unknown.argmax())
+            fail(row, f"split is {index.split[row]!r}, expected one of {', '.join(SPLITS)}")
+    for name in ("height", "width", "fps"):
+        wrong = ~(index[name] > 0)
+        if wrong.any():
+            row = int(wrong.argmax())
+            fail(row, f"{name} is {index[name][row]}, expected a positive number")

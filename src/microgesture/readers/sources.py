@@ -1,0 +1,169 @@
+"""Where a data set's files are: which format lies at a place, and what a change of it changes."""
+
+import hashlib
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from microgesture.utils.errors import InputError
+
+LEVELS = 5
+SUFFIXES = {
+    ".parquet": "parquet",
+    ".csv": "csv",
+    ".pkl": "pyskl",
+    ".pickle": "pyskl",
+}
+# The format of a folder, by the path of a file in it and by what a person would look for.
+PATTERNS = {
+    "miga2025": (r"(.*/)?imigue_skeleton_\w+/[^/]+/[^/]+_openpose\.xlsx", "0001_openpose.xlsx"),
+    "release2023": (r"(train|valid|test)_data\.npy", "train_data.npy"),
+    "smg": (r"(.*/)?([^/]+)/\2_skeleton\.csv", "Sample0001/Sample0001_skeleton.csv"),
+    "openpose_json": (
+        r"(.*/)?(?!\._)[^/]*[0-9]_keypoints\.json",
+        "clip_000000000000_keypoints.json",
+    ),
+}
+# What a reader reads below data.root.
+READ = {
+    "miga2025": r"(.*/)?imigue_skeleton_(train|validate|test)/([^/._][^/]*)/"
+    r"\3_(openpose\.xlsx|label\.csv)",
+    "release2023": r"(train|valid|test)_(data\.npy|label\.pkl)",
+    "smg": r"(.*/)?([^/]+)/\2_(skeleton|data|finelabels)\.csv",
+}
+LOCATIONS = {"parquet": "path", "csv": "path", "pyskl": "path"}
+
+
+def _files(root: Path) -> Iterator[str]:
+    """Relative paths of the files below a folder, a few levels deep."""
+    for folder, names in _folders(root, LEVELS):
+        inside = folder.relative_to(root)
+        yield from ((inside / name).as_posix() for name in names)
+
+
+def _folders(
+    root: Path, levels: float = math.inf, stay: bool = False
+) -> Iterator[tuple[Path, list[str]]]:
+    """A folder and those below it, in a fixed order, each with the names of its files.
+
+    Links are followed, as by the readers, but none to a folder that it lies in, and if ``stay``
+    none that leads out of ``root``.
+    """
+    for place, below, names in os.walk(root, followlinks=True):
+        folder = Path(place)
+        yield folder, sorted(names)
+        if len(folder.relative_to(root).parts) >= levels:
+            below.clear()
+        targets = {
+            name: Path(os.path.realpath(folder / name))
+            for name in below
+            if (folder / name).is_symlink()
+        }
+        if targets:
+            base, *above = (Path(os.path.realpath(one)) for one in (root, folder, *folder.parents))
+            for name, target in targets.items():
+                leaves = stay and not target.is_relative_to(base)
+                if leaves or any(one.is_relative_to(target) for one in above):
+                    below.remove(name)
+        below.sort()
+
+
+def detect(path: str | Path) -> str:
+    """The format of what lies at a place, by the names of its files alone.
+
+    Raises
+    ------
+    InputError
+        When nothing is there, or nothing that is known, or the files of several formats.
+
+    """
+    path = Path(path)
+    if path.is_file():
+        if path.suffix.lower() in SUFFIXES:
+            return SUFFIXES[path.suffix.lower()]
+        raise InputError(
+            f"{path}: its format cannot be told from its name, expected one of "
+            f"{', '.join(SUFFIXES)}; name it in data.format"
+        )
+    if not path.is_dir():
+        raise InputError(f"{path}: there is no such file or folder; check data.root or data.path")
+    found: dict[str, str] = {}
+    for name in _files(path):
+        for kind, (pattern, _) in PATTERNS.items():
+            if kind not in found and re.fullmatch(pattern, name):
+                found[kind] = name
+    if len(found) == 1:
+        return next(iter(found))
+    if found:
+        seen = ", ".join(f"{kind} ({name})" for kind, name in found.items())
+        raise InputError(f"{path}: holds several formats: {seen}; name one in data.format")
+    looked = ", ".join(f"{example} ({kind})" for kind, (_, example) in PATTERNS.items())
+    raise InputError(
+        f"{path}: no known format was found; looked for {looked}, or a file that ends in "
+        f"{', '.join(SUFFIXES)}"
+    )
+
+
+def with_format(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config with ``data.format: auto`` replaced by what lies at ``data.root`` or ``.path``."""
+    data = config.get("data")
+    if not isinstance(data, Mapping) or data.get("format") != "auto":
+        return dict(config)
+    places = [data[key] for key in ("root", "path") if isinstance(data.get(key), str)]
+    if len(places) != 1:
+        raise InputError("data.format is auto, which needs one of data.root and data.path")
+    kind = detect(places[0])
+    rest = {key: value for key, value in data.items() if key not in ("root", "path")}
+    return {**config, "data": {**rest, "format": kind, LOCATIONS.get(kind, "root"): places[0]}}
+
+
+def raw_files(data: Mapping[str, Any]) -> list[str]:
+    """The files that the reader of ``data`` reads, so that a changed one is noticed.
+
+    Frames of OpenPose are too many to be listed; see `frames_digest`. A folder that is not there
+    is listed itself: Snakemake then uses what was made from it before, as on another machine.
+    """
+    tables = [data[key] for key in ("subjects", "labels") if data.get(key)]
+    if "path" in data:
+        return [data["path"], *tables]
+    if not Path(data["root"]).is_dir():
+        return [data["root"], *tables]
+    pattern, root = READ.get(data["format"]), Path(data["root"])
+    found = [root / name for name in _files(root) if re.fullmatch(pattern, name)] if pattern else []
+    return sorted(map(str, found)) + tables
+
+
+def frames_digest(data: Mapping[str, Any]) -> str | None:
+    """SHA-256 over the names and sizes of all frames of OpenPose; None for other formats.
+
+    Times are left out: those of a versioned data set differ on every machine.
+    """
+    if data["format"] != "openpose_json":
+        return None
+    digest = hashlib.sha256()
+    root = Path(data["root"])
+    for path in frame_files(root):
+        line = f"{path.relative_to(root).as_posix()} {_size(path)}\n"
+        digest.update(line.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _size(path: Path) -> int:
+    """Size of a file, or of what a link leads to, if it is there."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return path.lstat().st_size
+
+
+def frame_files(root: Path, below: bool = True) -> Iterator[Path]:
+    """Frames of OpenPose in a folder, and in those below it, folder by folder in a fixed order.
+
+    Links to folders are followed within ``root``, which the reader may not leave.
+    """
+    for folder, names in _folders(root, math.inf if below else 0, stay=True):
+        frames = (name for name in names if name.endswith("_keypoints.json"))
+        yield from (folder / name for name in frames if not name.startswith("._"))

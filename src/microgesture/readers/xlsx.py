@@ -1,0 +1,149 @@
+"""Spreadsheets of OpenPose points, read by a fast parser that is kept within memory."""
+
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
+
+from microgesture.data.store import NUMBERS_PER_FRAME, POINTS
+from microgesture.readers.common import shown
+from microgesture.readers.labels import is_number
+from microgesture.utils.errors import InputError
+
+# Booleans and dates would turn into numbers silently; calamine gives "" for an empty cell.
+NUMBERS = frozenset((float, int))
+# A cell's place, where its column has three letters or more or its row six digits or more; the
+# first form is how programs write it, and is searched four times as fast as the second.
+FAR = re.compile(rb'r="(?:([A-Z]{3,})|[A-Z]*([0-9]{6,}))')
+FAR_QUOTED = re.compile(rb"""r=["'](?:([A-Z]{3,})|[A-Z]*([0-9]{6,}))""")
+CHUNK = 1 << 20
+
+
+def read_sheet(path: Path) -> np.ndarray:
+    """Read a spreadsheet of OpenPose points: one row a frame, 411 numbers, no header.
+
+    Parameters
+    ----------
+    path
+        An .xlsx file; its first sheet is read.
+
+    Returns
+    -------
+    ndarray
+        float32 (T, 137, 3): x, y in pixels and score, as written.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, a cell is empty, text, not finite, missing or too many, or the
+        first row counts the columns, as pandas writes it.
+
+    """
+    sheet = _open_sheet(path)
+    if sheet.end is None:
+        raise InputError(f"{path}: its first sheet is empty, expected one row a frame")
+    columns = sheet.end[1] + 1
+    if sheet.start != (0, 0) or columns != NUMBERS_PER_FRAME:
+        raise InputError(_sheet_fault(path, sheet))
+    values = np.empty((sheet.end[0] + 1, columns), np.float32)
+    with np.errstate(over="ignore"):
+        for frame, cells in enumerate(sheet.iter_rows()):
+            if not NUMBERS.issuperset(map(type, cells)):
+                raise InputError(_sheet_fault(path, sheet))
+            values[frame] = cast(list[float], cells)
+    if not np.isfinite(values).all():
+        raise InputError(_sheet_fault(path, sheet))
+    if (values[0] == np.arange(columns)).all():
+        raise InputError(
+            f"{path}, row 1: found 0, 1, 2, ... {columns - 1}, which number the columns, expected "
+            "the first frame; remove this header row"
+        )
+    return values.reshape(-1, POINTS, 3)
+
+
+def _open_sheet(path: Path) -> CalamineSheet:
+    """The first sheet of a spreadsheet."""
+    try:
+        _check_extent(path)
+        with CalamineWorkbook.from_path(path) as book:
+            return book.get_sheet_by_index(0)
+    except (
+        CalamineError,
+        OSError,
+        zipfile.BadZipFile,
+        zlib.error,
+        RuntimeError,
+        EOFError,
+    ) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: cannot be read as a spreadsheet: {reason}") from error
+    except BaseException as error:
+        # a fault within the parser, which is no Exception
+        if type(error).__name__ != "PanicException":
+            raise
+        raise InputError(f"{path}: cannot be read as a spreadsheet: {error}") from error
+
+
+def _check_extent(path: Path) -> None:
+    """Refuse a sheet with a cell far from the others.
+
+    The parser sets aside a whole table up to the last row and column, so that a single stray cell
+    at the far end of a sheet takes 10 GB, and with them the process.
+    """
+    with zipfile.ZipFile(path) as archive:
+        names = [n for n in archive.namelist() if re.fullmatch(r"xl/worksheets/[^/]*\.xml", n)]
+        for name in names:
+            last, tail = 0, b""
+            for chunk in _chunks(archive, name):
+                text = tail + chunk
+                for column, row in (FAR_QUOTED if b"'" in text else FAR).findall(text):
+                    if column:
+                        _refuse(path, f"column {column.decode()[:10]}")
+                    last = max(last, int(row[:18]))
+                tail = chunk[-32:]
+            # counted only now: recordings of so many frames are rare
+            if last and last > 2 * sum(chunk.count(b"<row") for chunk in _chunks(archive, name)):
+                _refuse(path, f"row {last}")
+
+
+def _chunks(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
+    with archive.open(name) as handle:
+        while chunk := handle.read(CHUNK):
+            yield chunk
+
+
+def _refuse(path: Path, place: str) -> None:
+    raise InputError(
+        f"{path}: has a cell in {place}, far from the others, expected {NUMBERS_PER_FRAME} columns "
+        "and one row a frame; delete what lies outside of them"
+    )
+
+
+def _sheet_fault(path: Path, sheet: CalamineSheet) -> str:
+    """Name the first cell that is wrong; slow, and called only where one is."""
+    # unlike iter_rows, this form keeps empty rows and columns in front, so that numbers are right
+    for number, cells in enumerate(sheet.to_python(skip_empty_area=False), 1):
+        while len(cells) > NUMBERS_PER_FRAME and cells[-1] == "":
+            cells.pop()
+        if len(cells) != NUMBERS_PER_FRAME:
+            return (
+                f"{path}, row {number}: has {len(cells)} columns, expected {NUMBERS_PER_FRAME} "
+                f"({POINTS} points x (x, y, score)); export the file again"
+            )
+        for column, cell in enumerate(cells, 1):
+            place = f"{path}, row {number}, column {column}"
+            if cell == "":
+                return f"{place}: the cell is empty, expected a number (0 where nothing was found)"
+            if type(cell) not in NUMBERS:
+                hint = "; remove a header row" if number == 1 else ""
+                if isinstance(cell, str) and is_number(cell):
+                    hint = "; it is stored as text: turn the cells into numbers"
+                return f"{place}: found {shown(cell)}, expected a number{hint}"
+            if not abs(cast(float, cell)) <= float(np.finfo(np.float32).max):
+                return f"{place}: found {cell}, expected a finite number"
+    return f"{path}: cannot be read"

@@ -1,0 +1,274 @@
+"""The ablation table, as Markdown to read and as CSV to compute with."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from microgesture.evaluation.claims import Claim
+from microgesture.evaluation.metrics import METRICS
+from microgesture.evaluation.rows import HEADINGS, Evaluation, Row
+from microgesture.report.notes import SPLITS, claims_legend, notes, tail_legend
+from microgesture.utils.text import (
+    counted,
+    human_count,
+    human_time,
+    markdown_table,
+    mean_and_spread,
+    p_text,
+    signed,
+)
+
+FIGURES = (
+    ("ablation.png", "Top-1 accuracy of every row, one dot a seed"),
+    ("per_class_recall.png", "Recall of each class, most frequent first"),
+    ("confusion.png", "What each class is taken for"),
+)
+
+_LEAST_BEST = ("ece", "nll")
+_DIGITS = {"nll": 2}
+_TAIL_COLUMNS = ("head", "middle", "tail", "ece", "nll")
+_FUSIONS_LEGEND = (
+    "Found on the labelled validation clips of each run (seed and fold) by the likelihood of the "
+    "true classes, temperatures first; a weight marked as given stands in the config. Mean ± "
+    "sample standard deviation over the runs. Weights are shares of 1."
+)
+
+
+def markdown(
+    evaluation: Evaluation,
+    claims: Sequence[Claim],
+    config: Mapping[str, Any],
+    summary: Mapping[str, Any],
+) -> str:
+    """Write the whole page: one line on the data, the table, claims, notes, figures and classes.
+
+    Parameters
+    ----------
+    evaluation, claims
+        What was measured.
+    config
+        ``data_name`` and ``data_format``; "synthetic" puts a warning on top. ``variants``, of
+        which ``source`` is read: whether PoseC3D's training changes points or drawn volumes.
+    summary
+        Summary of the skeleton stage: ``subject_overlap``, "train+val" or "train-val" -> shared
+        subjects (a pair not named shares none), and ``subject_is_video``.
+
+    """
+    parts = ["# Ablation table"]
+    if config.get("data_format") == "synthetic":
+        parts.append("**Generated data: says nothing about iMiGUE.**")
+    parts += [
+        header(evaluation, config),
+        _rows_table(evaluation, score_table(evaluation)),
+        "Bold: best of its column (highest score, fewest parameters, shortest training).",
+    ]
+    if claims:
+        parts += ["## Claims", _claims(evaluation, claims), claims_legend(evaluation, claims)]
+    parts += [
+        "## Long tail and calibration",
+        _rows_table(evaluation, tail_table(evaluation)),
+        tail_legend(evaluation),
+    ]
+    if any(row.members for row in evaluation.rows):
+        parts += ["## Fusion weights", _fusions(evaluation), _FUSIONS_LEGEND]
+    listed = "\n".join(f"- {note}" for note in notes(evaluation, config, summary))
+    parts += ["## Notes", listed, "## Figures"]
+    parts += [f"![{caption}](figures/{name})" for name, caption in FIGURES]
+    parts += ["## Classes", _classes(evaluation)]
+    return "\n\n".join(parts) + "\n"
+
+
+def csv_text(evaluation: Evaluation) -> str:
+    """One line a row: scores and calibration error in percent, likelihood, time in seconds.
+
+    Each has a mean and a standard deviation, that of a sample (ddof = 1); a single seed leaves the
+    latter empty. Recall of head, middle and tail is empty where there is no such class.
+    """
+    numbers = [*METRICS, *_TAIL_COLUMNS]
+    columns = [f"{name}_{what}" for name in numbers for what in ("mean", "std")]
+    head = ["variant", "title", "model", "split", "clips", "seeds", "folds", *columns]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*head, "parameters", "train_seconds_mean", "train_seconds_std"])
+    for row in evaluation.rows:
+        scores = _values(evaluation, row)
+        values = [part for name in numbers for part in _mean_std(scores[name], 4)]
+        about = [row.name, row.title, row.model, evaluation.split, len(evaluation.labels)]
+        seconds = _mean_std(np.array(row.seconds), 2)
+        runs = [len(evaluation.seeds), evaluation.folds]
+        writer.writerow([*about, *runs, *values, row.parameters, *seconds])
+    return out.getvalue()
+
+
+def claims_csv(evaluation: Evaluation, claims: Sequence[Claim]) -> str:
+    """One line a comparison and seed: interval and verdict, and what McNemar's test counted.
+
+    Points and p for all seeds stand in each of a comparison's lines; the verdict is the claim's.
+    """
+    head = ["claim", "better", "worse", "metric", "points", "low", "high", "p", "comparison"]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*head, "verdict", "seed", "only_better", "only_worse", "p_of_seed"])
+    for claim in claims:
+        for one in claim.comparisons:
+            points = [f"{value:.4f}" for value in (one.difference, one.low, one.high)]
+            p = "" if one.p is None else f"{one.p:.6g}"
+            about = [claim.text, one.better, one.worse, one.metric, *points, p, one.verdict]
+            for place, seed in enumerate(evaluation.seeds):
+                tested = ["", "", ""]
+                if one.p_values:
+                    counts = map(str, one.discordant[place])
+                    tested = [*counts, f"{one.p_values[place]:.6g}"]
+                writer.writerow([*about, claim.verdict, seed, *tested])
+    return out.getvalue()
+
+
+def _mean_std(values: np.ndarray, digits: int) -> list[str]:
+    if np.isnan(values).any():
+        return ["", ""]
+    spread = f"{values.std(ddof=1):.{digits}f}" if len(values) > 1 else ""
+    return [f"{values.mean():.{digits}f}", spread]
+
+
+def header(evaluation: Evaluation, config: Mapping[str, Any]) -> str:
+    """Say in one line what was measured on."""
+    name = config.get("data_name") or config.get("data_format") or "Data"
+    seeds = ", ".join(map(str, evaluation.seeds))
+    present = int((evaluation.counts > 0).sum())
+    total = len(evaluation.classes)
+    classes = counted(total, "class") + (f" ({present} of them present)" if present < total else "")
+    facts = [
+        name,
+        counted(len(evaluation.labels), f"{SPLITS[evaluation.split]} clip"),
+        classes,
+        counted(len(np.unique(evaluation.subjects)), "subject"),
+        *([f"{evaluation.folds} folds by subject"] if evaluation.folds else []),
+        f"{'seed' if len(evaluation.seeds) == 1 else 'seeds'} {seeds}",
+        f"chance {evaluation.chance:.1f} % (always the most frequent class)",
+    ]
+    return " · ".join(facts)
+
+
+def _values(evaluation: Evaluation, row: Row) -> dict[str, np.ndarray]:
+    """Everything that is measured on a row's predictions, by column -> S values."""
+    # A group's recall is NaN, and its cell empty, where no class belongs to it.
+    none = np.full(len(evaluation.seeds), np.nan)
+    groups = dict.fromkeys(("head", "middle", "tail"), none) | evaluation.group_recalls(row)
+    return {**row.scores, **groups, **row.calibration}
+
+
+def _score_columns(
+    evaluation: Evaluation, names: Sequence[str]
+) -> tuple[list[list[str]], list[list[bool]]]:
+    """Cells of each column and whether they are its best; equal in print means equally good."""
+    columns, best = [], []
+    every = [_values(evaluation, row) for row in evaluation.rows]
+    for name in names:
+        digits, choose = _DIGITS.get(name, 1), min if name in _LEAST_BEST else max
+        values = [of_row[name] for of_row in every]
+        empty = bool(np.isnan(values).any())
+        columns.append(["–" if empty else mean_and_spread(one, digits) for one in values])
+        shown = [round(float(one.mean()), digits) for one in values]
+        best.append([not empty and len(every) > 1 and one == choose(shown) for one in shown])
+    return columns, best
+
+
+@dataclass(frozen=True)
+class Columns:
+    """A table of one line a row of the ablation: headings, cells and whether these are best.
+
+    ``cells`` and ``best`` are lists by column, then row; a single row is best of nothing.
+    """
+
+    head: list[str]
+    cells: list[list[str]]
+    best: list[list[bool]]
+
+
+def score_table(evaluation: Evaluation) -> Columns:
+    """Accuracy of every row, its parameters and training time."""
+    # Five guesses among five classes are always right: no column of its own.
+    names = [name for name in METRICS if name != "top5" or len(evaluation.classes) > 5]
+    columns, best = _score_columns(evaluation, names)
+    parameters = [row.parameters for row in evaluation.rows]
+    seconds = [round(float(np.mean(row.seconds))) for row in evaluation.rows]
+    for numbers, shorten in ((parameters, human_count), (seconds, human_time)):
+        columns.append([shorten(one) for one in numbers])
+        best.append([len(numbers) > 1 and one == min(numbers) for one in numbers])
+    return Columns([*(HEADINGS[name] for name in names), "Params", "Train time"], columns, best)
+
+
+def tail_table(evaluation: Evaluation) -> Columns:
+    """Recall of head, middle and tail, and calibration of every row."""
+    names = [name for name in _TAIL_COLUMNS if name in evaluation.groups or name in _LEAST_BEST]
+    return Columns([HEADINGS[name] for name in names], *_score_columns(evaluation, names))
+
+
+def _rows_table(evaluation: Evaluation, table: Columns) -> str:
+    """Draw one line a row of the ablation, the best in bold."""
+    lines = [
+        [
+            row.title,
+            *(
+                f"**{cells[place]}**" if marks[place] else cells[place]
+                for cells, marks in zip(table.cells, table.best, strict=True)
+            ),
+        ]
+        for place, row in enumerate(evaluation.rows)
+    ]
+    return markdown_table(["Variant", *table.head], lines, "l" + "r" * len(table.head))
+
+
+def _fusions(evaluation: Evaluation) -> str:
+    """Draw weights and temperatures of each fusion that found any of them on validation."""
+    lines = []
+    for row in evaluation.rows:
+        for place, one in enumerate(row.members):
+            soft = one.temperatures
+            lines.append(
+                [
+                    "" if place else row.title,
+                    evaluation.row(one.name).title,
+                    f"{one.weights[0]:.2f} (given)"
+                    if one.given
+                    else mean_and_spread(one.weights, 2),
+                    "–" if soft is None else mean_and_spread(soft, 2),
+                ]
+            )
+    return markdown_table(["Fusion", "Member", "Weight", "Temperature"], lines, "llrr")
+
+
+def _claims(evaluation: Evaluation, claims: Sequence[Claim]) -> str:
+    """Draw one line a comparison; the claim and its verdict stand in the first of its lines."""
+    lines = []
+    for claim in claims:
+        for place, one in enumerate(claim.comparisons):
+            better, worse = evaluation.row(one.better).title, evaluation.row(one.worse).title
+            lines.append(
+                [
+                    "" if place else claim.text,
+                    f"{better} − {worse}",
+                    HEADINGS[one.metric],
+                    signed(one.difference),
+                    f"{signed(one.low)} to {signed(one.high)}",
+                    p_text(one.p),
+                    "" if place else claim.verdict,
+                ]
+            )
+    head = ["Claim", "Compared", "Score", "Points", "95 % interval", "McNemar p", "Verdict"]
+    return markdown_table(head, lines, "lllrrrl")
+
+
+def _classes(evaluation: Evaluation) -> str:
+    """Draw the list of classes with their clips."""
+    lines = [
+        [str(number), name, f"{count:,}"]
+        for number, (name, count) in enumerate(
+            zip(evaluation.classes, evaluation.counts, strict=True)
+        )
+    ]
+    return markdown_table(["Id", "Class", "Clips"], lines, "rlr")

@@ -1,0 +1,165 @@
+"""Writing so that nothing half-written is ever taken for finished, and hashing what was written."""
+
+import errno
+import glob
+import hashlib
+import json
+import os
+import re
+import socket
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from microgesture.utils.errors import AGAIN, InputError
+
+# What the operating system says when nothing (more) can be written, and what to do about it.
+_REFUSED = {
+    errno.ENOSPC: "the disk is full; free some space and run again",
+    errno.EDQUOT: "the disk quota is used up; free some space and run again",
+    errno.EFBIG: "the file grew over the limit on file sizes (ulimit -f); raise it and run again",
+    errno.EROFS: "the file system is read-only; choose another results folder",
+    errno.EACCES: "it may not be written; check who owns the folder and its permissions",
+    errno.EPERM: "it may not be written; check who owns the folder and its permissions",
+}
+# libraries that report through an error of their own quote the number in words
+_QUOTED = re.compile(r"os error (\d+)|errno (\d+)", re.IGNORECASE)
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` that replaces it when the block ends without error.
+
+    The temporary file is flushed to disk before the rename, and removed when the block raises.
+    What a killed process left of the same file is removed first.
+
+    Raises
+    ------
+    InputError
+        When the disk is full or the folder may not be written to.
+
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.stem}.partial-{_node()}-{os.getpid()}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_stale(path)
+        yield temporary
+        with open(temporary, "rb+") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    except Exception as error:
+        if why := _refusal(error, temporary, path):
+            raise _not_written(path, why) from error
+        raise
+    finally:
+        # a read-only file system refuses even to remove what is not there
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def _not_written(path: Path, why: str) -> InputError:
+    return InputError(f"{path}: cannot be written into {path.parent}: {why}")
+
+
+def unwritable(path: Path, error: OSError) -> InputError:
+    """What to tell about a file that the operating system does not let be written."""
+    return _not_written(path, _REFUSED.get(error.errno or 0) or str(error.strerror or error))
+
+
+def _refusal(error: Exception, temporary: Path, path: Path) -> str | None:
+    """Why nothing can be written; None where the error is about something else."""
+    number: int = getattr(error, "errno", None) or 0
+    if not number and (quoted := _QUOTED.search(str(error))):
+        number = int(quoted[1] or quoted[2])
+    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return _REFUSED[number]
+    # a block may also fail to read some other file, which is not for here to explain
+    ours = {str(temporary), str(path), *map(str, path.parents)}
+    about = getattr(error, "filename", None)
+    mentioned = (about is not None and str(about) in ours) or str(temporary) in str(error)
+    return _REFUSED.get(number) if mentioned else None
+
+
+@cache
+def _node() -> str:
+    """Eight digits for this host and its process numbers: another's say nothing of ours."""
+    try:
+        space = Path("/proc/self/ns/pid").stat().st_ino
+    except OSError:
+        space = 0
+    return hashlib.sha256(f"{socket.gethostname()} {space}".encode()).hexdigest()[:8]
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove temporary files of ``path`` whose process, on this host, lives no more."""
+    start, end = f".{path.stem}.partial-{_node()}-", path.suffix
+    for left in path.parent.glob(f"{glob.escape(start)}*{glob.escape(end)}"):
+        number = left.name[len(start) : len(left.name) - len(end)]
+        if number.isdigit() and not _alive(int(number)):
+            left.unlink(missing_ok=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write ``text`` as UTF-8, atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def json_text(value: Any) -> str:
+    """``value`` as readable JSON with a fixed key order."""
+    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write ``value`` as readable JSON with a fixed key order, atomically."""
+    write_text(path, json_text(value))
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file.
+
+    Raises
+    ------
+    FileNotFoundError
+        When it is not there.
+    InputError
+        When it is damaged.
+
+    """
+    content = Path(path).read_bytes()
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not readable as JSON ({error}); {AGAIN}") from None
+
+
+def quick_hash(paths: Iterable[str | Path], small: int = 1 << 20) -> str:
+    """SHA-256 over the contents of files of at most ``small`` bytes and the sizes of others.
+
+    A file that is not there counts as empty.
+    """
+    digest = hashlib.sha256()
+    for path in map(Path, paths):
+        size = path.stat().st_size if path.is_file() else 0
+        told = sha256(path) if 0 < size <= small else size
+        digest.update(f"{told}\n".encode())
+    return digest.hexdigest()
+
+
+def sha256(path: str | Path) -> str:
+    """SHA-256 of a file's content, as 64 hexadecimal digits."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -1,0 +1,111 @@
+"""ONNX files: the same logits as torch's, for any batch size, and what they say of themselves."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from microgesture.inference import onnx as export
+from microgesture.inference.build import Trained, new_model
+from microgesture.inference.onnx import export_onnx
+from microgesture.utils.errors import InputError
+
+NETWORKS = {
+    "stgcn": {"base_channels": 8, "num_stages": 3, "inflate_stages": [2], "down_stages": [3]},
+    "joint": {"base_channels": 4, "stage_blocks": [1, 1, 1], "stem_kernel": 3},
+    "limb": {"base_channels": 4, "stage_blocks": [1], "stem_pool": False},
+}
+SHAPES = {"stgcn": (1, 8, 22, 3), "joint": (22, 8, 16, 16), "limb": (21, 8, 16, 16)}
+CLASSES = ["links", "rechts, é", "oben"]
+
+
+def trained(name, layout):
+    """A model none of whose numbers are at their initial value."""
+    torch.manual_seed(0)
+    config = {"model": "stgcn", "network": NETWORKS[name], "length": 8}
+    made = {"layout": layout.name}
+    if name != "stgcn":
+        config |= {"model": "posec3d", "stream": name}
+        made |= {"stream": name, "size": 16}
+    model = new_model(config, layout, len(CLASSES), 5).eval()
+    for key, value in model.state_dict().items():
+        if key.endswith("running_var"):
+            value.uniform_(0.5, 2)
+        elif value.is_floating_point() and not key.endswith(".A"):
+            value.add_(torch.randn_like(value) * 0.2)
+    about = {"config": config, "classes": CLASSES, "layout": layout.as_dict(), "preparation": made}
+    return Trained(Path("model.safetensors"), model, layout, about)
+
+
+@pytest.fixture(scope="module", params=list(NETWORKS))
+def exported(request, tmp_path_factory, layout22):
+    one = trained(request.param, layout22)
+    path = tmp_path_factory.mktemp("export") / "model.onnx"
+    difference = export_onnx(one, path)
+    return request.param, one, path, difference
+
+
+def test_the_logits_are_torchs_for_any_batch_size(exported):
+    name, one, path, difference = exported
+    assert difference < 1e-4
+    assert [file.name for file in path.parent.iterdir()] == ["model.onnx"]  # weights included
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    rng = np.random.default_rng(1)
+    for count in (1, 2, 5):
+        clips = rng.random((count, *SHAPES[name]), np.float32)
+        (found,) = session.run(["logits"], {"clip": clips})
+        with torch.inference_mode():
+            expected = one.model(torch.from_numpy(clips)).numpy()
+        assert found.shape == (count, 3)
+        assert np.abs(found - expected).max() < 1e-4
+        if count > 1:
+            assert np.ptp(expected, axis=0).max() > 1e-3  # they do depend on the clip
+
+
+def test_the_file_says_what_it_means(exported, layout22):
+    _, one, path, _ = exported
+    stated = {entry.key: json.loads(entry.value) for entry in onnx.load(path).metadata_props}
+    assert stated == {key: one.about[key] for key in export.STATED}
+    assert stated["classes"] == CLASSES
+    assert [name for name, _ in stated["layout"]["joints"]] == list(layout22.joints)
+
+
+def test_the_file_names_no_files_of_this_machine_and_is_the_same_again(exported, tmp_path):
+    _, one, path, _ = exported
+    content = path.read_bytes()
+    assert b".py" not in content and b"site-packages" not in content
+    export_onnx(one, tmp_path / "again.onnx")
+    assert (tmp_path / "again.onnx").read_bytes() == content
+
+
+def test_a_file_that_differs_from_torch_gets_no_name(tmp_path, layout22, monkeypatch):
+    for difference in (2e-4, float("nan")):
+        monkeypatch.setattr(export, "compare", lambda *_, value=difference: value)
+        with pytest.raises(InputError, match=r"model.onnx: not written: its logits differ"):
+            export_onnx(trained("stgcn", layout22), tmp_path / "model.onnx")
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_the_comparison_sees_a_difference(tmp_path, layout22):
+    one = trained("stgcn", layout22)
+    export_onnx(one, tmp_path / "model.onnx")
+    with torch.no_grad():
+        one.model.cls_head.fc_cls.bias[1] += 0.01
+    difference = export.compare(one.model, tmp_path / "model.onnx", SHAPES["stgcn"])
+    assert difference == pytest.approx(0.01, rel=0.05)
+
+
+def test_missing_packages_are_named_with_the_command(tmp_path, layout22, monkeypatch):
+    for name in ("onnxruntime", "onnxscript"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(InputError) as caught:
+        export_onnx(trained("stgcn", layout22), tmp_path / "model.onnx")
+    said = str(caught.value)
+    assert said.startswith("ONNX export needs onnxruntime, onnxscript; run: pip install")
+    assert "'microgesture[onnx]'" in said and "\n" not in said
+    assert list(tmp_path.iterdir()) == []

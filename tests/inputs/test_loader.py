@@ -1,0 +1,89 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from microgesture.inputs.loader import (
+    FRAMES,
+    GEOMETRY,
+    SAMPLINGS,
+    Loader,
+    TrainingClips,
+    epoch_order,
+    stream,
+)
+
+ROWS = np.arange(100, 300)
+LABELS = np.array([0] * 120 + [3] * 60 + [4] * 18 + [7] * 2)
+LABELS = LABELS[np.random.default_rng(0).permutation(200)]
+
+
+def test_naturally_every_clip_comes_once():
+    order = epoch_order(ROWS, LABELS, "natural", stream(0, 1))
+    assert sorted(order) == ROWS.tolist()
+    assert not (order == ROWS).all()
+
+
+def test_balanced_classes_are_equally_likely_and_so_are_the_clips_of_one():
+    """Over 500 epochs; five standard deviations of the binomial counts are allowed."""
+    drawn = np.concatenate(
+        [epoch_order(ROWS, LABELS, "class_balanced", stream(0, e)) for e in range(500)]
+    )
+    assert len(drawn) == 500 * 200
+    counts = np.bincount(drawn, minlength=300)[100:]
+    for label in (0, 3, 4, 7):
+        own = counts[label == LABELS]
+        for found, share in ((own.sum(), 1 / 4), *((one, 1 / 4 / len(own)) for one in own)):
+            allowed = 5 * np.sqrt(len(drawn) * share * (1 - share))
+            assert abs(found - len(drawn) * share) < allowed
+
+
+def test_balanced_order_has_as_many_clips_as_there_are_and_repeats_itself():
+    orders = [epoch_order(ROWS, LABELS, "class_balanced", stream(0, e)) for e in (1, 1, 2)]
+    assert all(len(order) == 200 for order in orders)
+    assert (orders[0] == orders[1]).all()
+    assert (orders[0] != orders[2]).any()
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+def test_only_the_given_rows_are_drawn(sampling):
+    order = epoch_order(ROWS[:7], LABELS[:7], sampling, stream(0, 1))
+    assert len(order) == 7
+    assert set(order) <= set(ROWS[:7])
+
+
+def test_random_numbers_depend_on_purpose_and_place():
+    places = [(FRAMES, 0, 1, 2), (GEOMETRY, 0, 1, 2), (FRAMES, 1, 1, 2), (FRAMES, 0, 2, 1)]
+    first = {place: stream(*place).random() for place in places}
+    assert len(set(first.values())) == 4
+    assert first == {place: stream(*place).random() for place in reversed(places)}
+
+
+def test_every_seed_epoch_and_place_draws_its_own_frames():
+    records = SimpleNamespace(index=pd.DataFrame({"num_frames": [1000]}))
+    source = SimpleNamespace(records=records, sample=lambda row, frames: frames)
+    drawn = {}
+    for seed, *place in np.ndindex(2, 2, 2):
+        once, again = (
+            TrainingClips(source, "segment_sample", 8, seed)[0, *place] for _ in range(2)
+        )
+        assert torch.equal(once[0], again[0])
+        drawn[seed, *place] = tuple(once[0].tolist())
+    assert len(set(drawn.values())) == 8
+
+
+class Squares(torch.utils.data.Dataset):
+    def __getitem__(self, key):
+        return torch.tensor([key[0] ** 2]), key[0]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_loader_serves_one_epoch_after_another(workers):
+    loader = Loader(Squares(), workers, torch.device("cpu"))
+    for numbers in ([[1, 2], [3]], [[5]], [[4, 4], [2, 1], [6, 7]]):
+        batches = list(loader.batches([[(n,) for n in group] for group in numbers]))
+        assert [rows.tolist() for _, rows in batches] == numbers
+        assert [s.flatten().tolist() for s, _ in batches] == [[n**2 for n in g] for g in numbers]
+    assert loader.waited > 0

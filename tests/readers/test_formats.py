@@ -1,0 +1,480 @@
+"""Every documented form is read back as what was written into it."""
+
+import pickle
+import shutil
+
+import numpy as np
+import pytest
+
+from microgesture.data.classes import load_classes
+from microgesture.data.layouts import load_layout
+from microgesture.data.store import Clip, iter_store, read_metadata, write_store
+from microgesture.preprocessing.prepare import build_stream
+from microgesture.readers import openpose_json
+from microgesture.readers.common import COCO17, COCO18, POINTS22
+from microgesture.readers.formats import point_order, read_clips
+from microgesture.readers.sources import with_format
+from microgesture.utils.errors import InputError
+from microgesture.utils.files import sha256
+from tests import formats
+from tests.conftest import REPOSITORY
+
+NAMES = load_classes(REPOSITORY / "config/classes/imigue.yaml")
+SHARED = REPOSITORY.parent / "shared" / "data"
+
+
+def read(data, names=NAMES, workers=1):
+    return list(read_clips(data, names, workers))
+
+
+def assert_same(got, expected, numbers=range(137)):
+    numbers = list(numbers)
+    assert [type(clip) for clip in got] == [Clip] * len(expected)
+    for a, b in zip(got, expected, strict=True):
+        for name in ("clip_id", "label", "subject", "split", "fps", "height", "width"):
+            assert getattr(a, name) == getattr(b, name), name
+        np.testing.assert_array_equal(a.points[:, numbers], b.points[:, numbers])
+        others = np.setdiff1d(np.arange(a.points.shape[1]), numbers)
+        assert not a.points[:, others].any()
+
+
+WRITERS = {
+    "miga2025": formats.write_miga2025,
+    "openpose_json": formats.write_openpose_json,
+    "pyskl": lambda root, clips: formats.write_pyskl(root, clips, NAMES),
+    "parquet": formats.write_parquet,
+    "csv": formats.write_csv,
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("kind", ["given", "auto"])
+def test_all_137_points_come_through(tmp_path, name, kind):
+    clips = formats.some_clips(NAMES)
+    data = WRITERS[name](tmp_path, clips)
+    if kind == "auto":
+        assert data["format"] == name
+        data = with_format({"data": {**data, "format": "auto"}})["data"]
+        assert data["format"] == name
+    assert_same(read(data), clips)
+
+
+@pytest.mark.parametrize("labels", ["ids", "names"])
+def test_the_2023_release_comes_through(tmp_path, labels):
+    clips = formats.some_clips(NAMES)
+    data = formats.write_release2023(tmp_path, clips, NAMES)
+    if labels == "names":
+        for split, clip in zip(("train", "valid", "test"), clips, strict=True):
+            pair = ([clip.clip_id], np.array([clip.label]))
+            (tmp_path / f"{split}_label.pkl").write_bytes(pickle.dumps(pair))
+    assert_same(read(data), clips, POINTS22)
+
+
+def test_a_clip_that_fills_all_90_frames_and_one_with_a_gap(tmp_path):
+    clips = formats.some_clips(NAMES, frames=(90, 7, 1))
+    clips[1].points[2:4] = 0  # nobody in the middle is no padding
+    assert_same(read(formats.write_release2023(tmp_path, clips, NAMES)), clips, POINTS22)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_pyskl_in_every_pickle_protocol(tmp_path, protocol):
+    clips = formats.some_clips(NAMES)
+    assert_same(read(formats.write_pyskl(tmp_path, clips, NAMES, protocol)), clips)
+
+
+@pytest.mark.parametrize("numbers", [range(25), POINTS22])
+def test_pyskl_with_fewer_points(tmp_path, numbers):
+    clips = formats.some_clips(NAMES)
+    assert_same(read(formats.write_pyskl(tmp_path, clips, NAMES, numbers=numbers)), clips, numbers)
+
+
+@pytest.mark.parametrize(("numbers", "added"), [(COCO18, [8]), (COCO17, [1, 8])])
+def test_neck_and_mid_hip_lie_between_shoulders_and_hips(tmp_path, numbers, added):
+    clips = formats.some_clips(NAMES, missing=False)
+    clips[0].points[0, [5, 9]] = 0
+    got = read(formats.write_pyskl(tmp_path, clips, NAMES, numbers=numbers))
+    for a, b in zip(got, clips, strict=True):
+        np.testing.assert_array_equal(a.points[:, list(numbers)], b.points[:, list(numbers)])
+        for target in added:
+            left, right = (b.points[:, side] for side in ((2, 5) if target == 1 else (9, 12)))
+            middle = np.concatenate(
+                [(left + right)[:, :2] / 2, np.minimum(left, right)[:, 2:]], axis=1
+            )
+            middle[(left[:, 2] == 0) | (right[:, 2] == 0)] = 0
+            np.testing.assert_allclose(a.points[:, target], middle, rtol=1e-6)
+    assert not got[0].points[0, 8].any()
+
+
+def test_coco17_is_mapped_side_by_side():
+    # COCO: nose, left and right eye, ear, shoulder, elbow, wrist, hip, knee, ankle
+    assert COCO17 == (0, 16, 15, 18, 17, 5, 2, 6, 3, 7, 4, 12, 9, 13, 10, 14, 11)
+    layout = load_layout(REPOSITORY / "config/layouts/openpose22.yaml")
+    assert tuple(layout.points.tolist()) == POINTS22
+
+
+def test_pyskl_points_of_the_config_without_scores(tmp_path):
+    clips = formats.some_clips(NAMES)
+    for clip in clips:
+        clip.points[..., 2] = clip.points[..., 2] > 0
+    numbers = [4, 7, 0, 136]
+    data = formats.write_pyskl(tmp_path, clips, NAMES, numbers=numbers, scores=False)
+    for clip in clips:
+        clip.points[0, 4] = (5, 5, 1)
+    data = formats.write_pyskl(tmp_path, clips, NAMES, numbers=numbers, scores=False)
+    assert_same(read({**data, "points": numbers}), clips, numbers)
+
+
+def test_pyskl_takes_the_surest_person(tmp_path):
+    clips = formats.some_clips(NAMES)
+    entries = formats.annotations(clips, NAMES)
+    for entry in entries:
+        other = entry["keypoint"] + 7
+        entry["keypoint"] = np.concatenate([other, entry["keypoint"], other])
+        score = entry["keypoint_score"]
+        entry["keypoint_score"] = np.concatenate([score / 2, score, score / 3])
+    content = {"split": {c.split: [c.clip_id] for c in clips}, "annotations": entries}
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps(content))
+    data = {"format": "pyskl", "path": str(tmp_path / "a.pkl"), "fps": 25.0}
+    assert_same(read(data), clips)
+
+
+def test_pyskl_splits_are_chosen_by_the_config(tmp_path):
+    clips = formats.some_clips(NAMES)
+    ids = [clip.clip_id for clip in clips]
+    splits = {"xsub_train": ids[:1], "xsub_val": ids[1:2], "xview_train": ids[1:], "xview_val": []}
+    content = {"split": splits, "annotations": formats.annotations(clips, NAMES)}
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps(content))
+    data = {"format": "pyskl", "path": str(tmp_path / "a.pkl"), "fps": 25.0}
+    got = read({**data, "splits": {"xsub_train": "train", "xsub_val": "test"}})
+    assert [(c.clip_id, c.split) for c in got] == [(ids[0], "train"), (ids[1], "test")]
+
+
+def test_a_bare_list_of_annotations_is_split_by_subject(tmp_path):
+    clips = formats.some_clips(NAMES)
+    path = tmp_path / "a.pkl"
+    path.write_bytes(pickle.dumps(formats.annotations(clips, NAMES)))
+    split = {"by": "subject", "val": ["0001"], "test": ["0002"]}
+    assert_same(read({"format": "pyskl", "path": str(path), "fps": 25.0, "split": split}), clips)
+
+
+SMG_NAMES = load_classes(REPOSITORY / "config/classes/smg.yaml")
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_smg_comes_through_with_kinects_points(tmp_path, flat):
+    clips = formats.some_clips(SMG_NAMES)
+    for clip in clips:
+        clip.points[..., 2] = clip.points[..., :2].any(axis=2)
+    data = formats.write_smg(tmp_path, clips, SMG_NAMES)
+    if flat:
+        (tmp_path / "flat").mkdir()
+        for folder in sorted(tmp_path.glob("smg*/*")):
+            folder.rename(tmp_path / "flat" / folder.name)
+        split = {"by": "subject", "val": ["0001"], "test": ["0002"]}
+        data = {**data, "root": str(tmp_path / "flat"), "split": split}
+    got = read(data, SMG_NAMES)
+    assert [clip.points.shape[1] for clip in got] == [25, 25, 25]
+    for a, b in zip(got, clips, strict=True):
+        assert (a.label, a.split, a.subject, a.fps) == (b.label, b.split, b.subject, 25.0)
+        np.testing.assert_array_equal(a.points, b.points[:, :25])
+
+
+def test_a_store_of_kinects_points_takes_a_layout_made_for_them(tmp_path, layout22):
+    clips = formats.some_clips(SMG_NAMES)
+    data = formats.write_smg(tmp_path, clips, SMG_NAMES)
+    store, out = tmp_path / "clips.parquet", tmp_path / "s.arrow"
+    write_store(store, read(data, SMG_NAMES), SMG_NAMES, "smg", order=point_order(data))
+    order = read_metadata(store)["points"]
+    assert order == "kinect25-v1"
+    config = {
+        "cleaning": {"min_score": 0.1, "max_jump": 1.5},
+        "length": None,
+        "on_bad_clip": "skip",
+    }
+    layout = load_layout(REPOSITORY / "config/layouts/kinect25.yaml")
+    manifest = build_stream(iter_store(store), layout, SMG_NAMES, config, out, order)
+    assert (manifest["joints"], manifest["clips"]) == (25, 3)
+    with pytest.raises(InputError, match=r"openpose22 numbers .* holds kinect25-v1"):
+        build_stream(iter_store(store), layout22, SMG_NAMES, config, out, order)
+    with pytest.raises(InputError, match="kinect25 numbers"):
+        build_stream(iter_store(store), layout, SMG_NAMES, config, out)
+
+
+def test_csv_by_subject(tmp_path):
+    clips = formats.some_clips(NAMES)
+    data = formats.write_csv(tmp_path, clips)
+    split = {"by": "subject", "val": ["0000"], "test": ["0001"]}
+    assert [c.split for c in read({**data, "split": split})] == ["val", "test", "train"]
+
+
+# Folders of OpenPose JSON: what is legal in them.
+
+
+def read_table(root, rows, header="folder,label,subject,split,start,end,clip_id", **settings):
+    (root / "labels.csv").write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    data = {"format": "openpose_json", "root": str(root), "labels": str(root / "labels.csv")}
+    return read({**data, **formats.SIZE, **settings}, NAMES)
+
+
+def test_parts_of_a_recording_get_numbered_ids(tmp_path):
+    points = formats.some_clips(NAMES)[0].points
+    formats.write_frames(tmp_path / "a b" / "تجربة", points, name="v_1")
+    rows = [
+        "a b/تجربة,turtle neck,s,train,1,3,",
+        "a b/تجربة,,s,train,2.0,2,",
+        "a b/تجربة,,s,train,,,whole",
+    ]
+    clips = read_table(tmp_path, rows)
+    assert [c.clip_id for c in clips] == ["a b/تجربة_0", "a b/تجربة_1", "whole"]
+    assert [c.label for c in clips] == ["turtle neck", None, None]
+    for clip, part in zip(clips, (points[1:4], points[2:3], points), strict=True):
+        np.testing.assert_array_equal(clip.points, part)
+
+
+def test_frames_are_sorted_by_number_and_gaps_are_closed(tmp_path):
+    points = formats.some_clips(NAMES)[0].points
+    for number, frame in zip((9, 10, 100, 7, 8), points[[2, 3, 4, 0, 1]], strict=True):
+        formats.write_frame(tmp_path / f"v_{number}_keypoints.json", [formats.person(frame)])
+    (tmp_path / "notes.json").write_text("{}")
+    np.testing.assert_array_equal(openpose_json.read_recording(tmp_path), points)
+
+
+def test_a_frame_without_anybody_stays_empty(tmp_path):
+    points = formats.some_clips(NAMES)[0].points
+    formats.write_frames(tmp_path / "v", points)
+    formats.write_frame(tmp_path / "v" / f"clip_{1:012d}_keypoints.json", [])
+    clip = read_table(tmp_path, ["v,,s,train,,,"])[0]
+    assert not clip.points[1].any()
+    np.testing.assert_array_equal(clip.points[[0, 2, 3, 4]], points[[0, 2, 3, 4]])
+
+
+@pytest.mark.parametrize("body", [75, 54])
+@pytest.mark.parametrize("without", ["face_keypoints_2d", "hand_left_keypoints_2d"])
+@pytest.mark.parametrize("empty", [True, False])
+def test_version_12_coco18_and_parts_that_are_missing(tmp_path, body, without, empty):
+    points = formats.some_clips(NAMES, missing=False)[0].points[0]
+    entry = formats.person(points, body=body, version=1.2)
+    assert "person_id" not in entry
+    entry.pop(without)
+    if empty:
+        entry[without] = []
+    formats.write_frame(tmp_path / "v_0_keypoints.json", [entry], 1.2)
+    got = openpose_json.read_recording(tmp_path)[0]
+    expected = points.copy()
+    expected[slice(25, 95) if "face" in without else slice(95, 116)] = 0
+    if body == 54:
+        expected[19:25] = 0
+        expected[8] = [*(points[9, :2] + points[12, :2]) / 2, min(points[9, 2], points[12, 2])]
+    np.testing.assert_allclose(got, expected, rtol=1e-6)
+
+
+def someone(x, score):
+    points = np.zeros((137, 3), np.float32)
+    points[[0, 1, 2, 5, 4]] = (x, 100, score)
+    points[[2, 5], 0] += (-50, 50)
+    return points
+
+
+def follow(tmp_path, frames):
+    """Points of who is followed through lists of people, a list a frame."""
+    tmp_path.mkdir(exist_ok=True)
+    for number, people in enumerate(frames):
+        entries = [formats.person(points) for points in people]
+        formats.write_frame(tmp_path / f"v_{number}_keypoints.json", entries)
+    return openpose_json.read_recording(tmp_path)
+
+
+def test_the_subject_is_followed_by_position(tmp_path):
+    frames = [
+        [someone(900, 0.5), someone(200, 0.8)],  # the surest one in the first frame
+        [someone(880, 0.9), someone(230, 0.3)],  # then the nearest, however sure
+        [],
+        [someone(260, 0.3), someone(850, 0.9)],
+        [someone(300, 0.4), someone(300, 0.6)],  # equally near: the surer one
+    ]
+    points = follow(tmp_path, frames)
+    assert points[:, 1, 0].tolist() == [200, 230, 0, 260, 300]
+    np.testing.assert_allclose(points[:, 1, 2], [0.8, 0.3, 0, 0.3, 0.6])
+
+
+def test_whoever_shows_no_neck_or_shoulder_is_the_last_choice(tmp_path):
+    hidden, far = someone(210, 0.9), someone(900, 0.9)
+    hidden[[1, 2, 5]] = far[[1, 2, 5]] = 0
+    frames = [[someone(200, 0.5)], [hidden, someone(290, 0.2)], [hidden], [far], [far, hidden]]
+    assert follow(tmp_path, frames)[:, 0, 0].tolist() == [200, 290, 210, 0, 210]
+
+
+@pytest.mark.parametrize("missed", [1, 24])
+def test_frames_without_the_subject_are_not_given_to_a_bystander(tmp_path, missed):
+    subject, bystander = someone(400, 0.5), someone(1100, 0.9)
+    before, after = [[someone(400, 0.9), bystander]], [[bystander, subject]] * 3
+    points = follow(tmp_path, [*before, *[[bystander]] * missed, *after])
+    assert points[:, 1, 0].tolist() == [400, *[0] * missed, 400, 400, 400]
+    assert not points[1 : 1 + missed].any()
+
+
+@pytest.mark.parametrize("shown", [1, 4])
+def test_somebody_who_walks_is_followed_and_found_again(tmp_path, shown):
+    bystander = someone(2000, 0.4)
+    walk = [someone(100 + 17 * frame, 0.8) for frame in range(60)]
+    frames = [[bystander, one] if n % 5 < shown else [bystander] for n, one in enumerate(walk)]
+    expected = [100 + 17 * n if n % 5 < shown else 0 for n in range(60)]
+    assert follow(tmp_path, frames)[:, 1, 0].tolist() == expected
+
+
+def test_a_walk_out_of_sight_is_bridged_and_a_fast_movement_is_kept(tmp_path):
+    frames = [[someone(100, 0.8)], *[[]] * 20, [someone(480, 0.8)], [someone(620, 0.8)]]
+    assert follow(tmp_path, frames)[:, 1, 0].tolist() == [100, *[0] * 20, 480, 620]
+
+
+def test_a_subject_that_left_for_good_is_replaced_by_the_surest(tmp_path):
+    others = [someone(1100, 0.3), someone(1500, 0.6)]
+    frames = [[someone(100, 0.8)], *[others] * 30]
+    points = follow(tmp_path, frames)
+    assert points[:, 1, 0].tolist() == [100, *[0] * 25, *[1500] * 5]
+
+
+def test_seen_from_the_side_the_head_tells_the_size(tmp_path):
+    side = [someone(x, 0.8) for x in (400, 460, 520, 1100)]
+    for one in side:
+        one[[2, 5], 0] = one[1, 0]
+        one[0, 1] = 40
+    assert follow(tmp_path, [[one] for one in side])[:, 1, 0].tolist() == [400, 460, 520, 0]
+
+
+def test_without_a_measure_of_size_the_nearest_is_followed(tmp_path):
+    necks = [someone(x, 0.8) for x in (400, 800, 1200)]
+    for one in necks:
+        one[[0, 2, 5]] = 0
+    assert follow(tmp_path, [[one] for one in necks])[:, 1, 0].tolist() == [400, 800, 1200]
+
+
+def test_a_broken_place_is_the_last_choice_and_told(tmp_path):
+    broken = someone(400, 0.9).astype(float)
+    broken[1, 0] = 3e39
+    frames = [[someone(400, 0.8)], [broken, someone(410, 0.3)]]
+    assert follow(tmp_path / "v", frames)[1, 1, 0] == 410
+    for people in ([broken], [broken, someone(1100, 0.9)]):
+        follow(tmp_path / "v", [*frames, people])
+        assert "frame 2, point 1 holds [inf" in read_table(tmp_path, ["v,,s,train,,,"])[0].reason
+
+
+def test_scores_above_one_and_coordinates_off_the_picture(tmp_path):
+    points = formats.some_clips(NAMES)[0].points
+    points[0, 100] = (-12.5, 2000, 1.051)
+    points[1, 30] = (44, 55, 0)  # not found, but not at (0, 0): the score is what counts
+    formats.write_frames(tmp_path / "v", points)
+    clip = read_table(tmp_path, ["v,,s,train,,,"])[0]
+    assert clip.points[0, 100].tolist() == [-12.5, 2000, 1]
+    assert clip.points[1, 30].tolist() == [0, 0, 0]
+
+
+def test_a_link_within_the_data_folder_is_followed(tmp_path):
+    points = formats.some_clips(NAMES)[0].points
+    formats.write_frames(tmp_path / "v", points)
+    (tmp_path / "w").symlink_to("v")
+    assert [c.clip_id for c in read_table(tmp_path, ["v,,s,train,,,", "w,,s,val,,,"])] == ["v", "w"]
+
+
+@pytest.mark.parametrize("name", ["openpose_json", "smg"])
+def test_two_processes_give_what_one_gives(tmp_path, name):
+    names = SMG_NAMES
+    clips = formats.some_clips(names)
+    write = (
+        formats.write_smg if name == "smg" else lambda r, c, n: formats.write_openpose_json(r, c)
+    )
+    data = write(tmp_path, clips, names)
+    one, two = read(data, names), read(data, names, workers=2)
+    for a, b in zip(one, two, strict=True):
+        assert a.clip_id == b.clip_id
+        np.testing.assert_array_equal(a.points, b.points)
+
+
+# Recordings by other people; not part of the repository.
+
+
+def real(*parts):
+    path = SHARED.joinpath(*parts)
+    if not path.exists():
+        pytest.skip(f"{path} is not on this machine")
+    return path
+
+
+def test_real_frames_of_version_12():
+    points = openpose_json.read_recording(real("openpose_json", "body25_v1.2_sign"))
+    assert points.shape == (157, 137, 3)
+    assert (points[:, 1, 2] > 0).mean() > 0.9
+    assert not points[:, 25:].any()
+
+
+def test_real_words_in_folders_with_arabic_names(tmp_path):
+    root = real("openpose_json", "body25_hands_words")
+    folders = sorted(path.relative_to(root) for path in root.glob("*/*"))
+    table = tmp_path / "labels.csv"
+    rows = [f'"{folder}",,{folder.parts[0]},train' for folder in folders]
+    table.write_text("\n".join(["folder,label,subject,split", *rows]), encoding="utf-8")
+    data = {"format": "openpose_json", "root": str(root), "labels": str(table), **formats.SIZE}
+    clips = read(data)
+    assert len(clips) == len(folders) >= 10
+    assert [type(clip) for clip in clips] == [Clip] * len(clips)
+    assert {clip.clip_id for clip in clips} == {folder.as_posix() for folder in folders}
+    for clip in clips:
+        assert len(clip.points) == len(list((root / clip.clip_id).glob("*.json")))
+        assert (clip.points[:, 116:, 2] > 0).any() and not clip.points[:, 25:95].any()
+        assert clip.points[..., 2].max() <= 1
+
+
+def test_real_stills_with_face_and_hands(tmp_path):
+    files = sorted(real("openpose_json", "full137_stills").glob("*.json"))
+    for file in files:
+        (tmp_path / file.name.split("_")[0]).mkdir()
+        shutil.copy(file, tmp_path / file.name.split("_")[0])
+    points = [openpose_json.read_recording(folder)[0] for folder in sorted(tmp_path.iterdir())]
+    seen = np.array([[part[:, 2].any() for part in np.split(p, [25, 95, 116])] for p in points])
+    assert seen[:, :3].all() and not seen[:, 3].all()
+    with pytest.raises(InputError, match="frames of several recordings, such as 00891_00"):
+        openpose_json.read_recording(files[0].parent)
+
+
+def stores(tmp_path, clips, names, kinds):
+    """Hashes of the stores that the clips give by way of each format."""
+    settings = {"fps": clips[0].fps, "height": clips[0].height, "width": clips[0].width}
+    subjects = {clip.clip_id.rpartition("_")[0]: clip.subject for clip in clips}
+    table = tmp_path / "subjects.csv"
+    table.write_text("\n".join(["video,subject", *(f"{v},{s}" for v, s in subjects.items())]))
+    written = {
+        "parquet": lambda root: formats.write_parquet(root, clips),
+        "csv": lambda root: formats.write_csv(root, clips),
+        "openpose_json": lambda root: {**formats.write_openpose_json(root, clips), **settings},
+        "pyskl": lambda root: {
+            **formats.write_pyskl(root, clips, names),
+            **settings,
+            "subjects": str(table),
+        },
+    }
+    for kind in kinds:
+        (tmp_path / kind).mkdir()
+        store = tmp_path / f"{kind}.parquet"
+        write_store(store, read_clips(written[kind](tmp_path / kind), names), names, "any")
+        yield sha256(store)
+
+
+def real_clips(step):
+    names = load_classes(REPOSITORY / "config/classes/ksl13.yaml")
+    path = real("ksl13", "clips.parquet")
+    reader = read_clips({"format": "parquet", "path": str(path)}, names)
+    return [clip for row, clip in enumerate(reader) if row % step == 0], names
+
+
+def test_a_slice_of_a_real_set_gives_the_same_store_in_four_formats(tmp_path):
+    clips, names = real_clips(200)  # all three splits, several classes
+    assert {clip.split for clip in clips} == {"train", "val", "test"}
+    kinds = ("parquet", "csv", "openpose_json", "pyskl")
+    assert len(set(stores(tmp_path, clips, names, kinds))) == 1
+
+
+@pytest.mark.slow
+def test_a_whole_real_set_gives_the_same_store_in_three_formats(tmp_path):
+    clips, names = real_clips(1)
+    assert len(clips) == 2470
+    assert len(set(stores(tmp_path, clips, names, ("parquet", "openpose_json", "pyskl")))) == 1

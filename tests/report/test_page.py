@@ -1,0 +1,398 @@
+"""The page of results: needs nothing else, shows what there is, and never what there is not."""
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from microgesture.data.classes import load_classes
+from microgesture.data.keypoints import OPENPOSE
+from microgesture.data.layouts import load_layout
+from microgesture.evaluation.claims import Claim, Comparison
+from microgesture.evaluation.occlusion import mean_occlusion
+from microgesture.evaluation.rows import Row
+from microgesture.report.html import marked
+from microgesture.report.material import load_material, read_robustness
+from microgesture.report.page import headline, write_page
+from microgesture.report.sections import (
+    claims_section,
+    classes_section,
+    data_section,
+    mistakes_section,
+    repeat_section,
+)
+from microgesture.utils.errors import InputError
+from microgesture.utils.files import read_json, write_json, write_text
+from microgesture.viz.clips import (
+    FRAMES,
+    layout_of,
+    plot_occlusion,
+    plot_strip,
+    steady_box,
+    strip_frames,
+    surest_mistakes,
+    typical_pose,
+)
+from microgesture.viz.comparisons import VERDICTS
+from microgesture.viz.style import series
+from tests.conftest import REPOSITORY
+from tests.report_results import make_config, make_results
+
+SECTIONS = ["table", "claims", "training", "classes", "confusion", "calibration", "robustness",
+            "mistakes", "occlusion", "cost", "data", "repeat"]  # fmt: skip
+SMALL = [f"<i>{name}</i> & more" for name in ("nod", "wave", "shrug", "rest", "lean", "turn")]
+
+
+class Page(HTMLParser):
+    """What a browser would load, and whether every element that was opened was closed."""
+
+    EMPTY = ("meta", "img", "br", "link", "input", "hr")
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.resources, self.sections, self.images, self.anchors = [], [], [], [], []
+        self.words = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        if tag not in self.EMPTY:
+            self.open.append(tag)
+        self.resources += [attributes[key] for key in ("src", "srcset") if key in attributes]
+        if tag in ("link", "script", "iframe", "object", "embed"):
+            self.resources.append(f"<{tag}>")
+        if tag == "a":
+            self.anchors.append(attributes["href"])
+        if tag == "img":
+            self.images.append(attributes.get("alt", ""))
+        if tag == "section":
+            self.sections.append(attributes["id"])
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not self.open or self.open[-1] != "style":
+            self.words.append(data)
+
+
+def read(made, **changes):
+    """Read the material, with changes to the config."""
+    return load_material(
+        made["config"] | changes,
+        made["results"],
+        load_classes(made["classes"]),
+        read_json(made["summary"]),
+        made["skeletons"],
+        [load_layout(path) for path in made["layouts"]],
+    )
+
+
+def written(material, folder):
+    """Write the page; return its text."""
+    write_page(material, folder / "report.html", folder / "figures")
+    return (folder / "report.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    config = make_config(("stgcn22", "joint41"), seeds=(0, 1))
+    config["variants"]["stgcn22"]["title"] = "<u>ST-GCN</u>"
+    return make_results(tmp_path_factory.mktemp("made"), SMALL, config, clips=(60, 40), people=6)
+
+
+@pytest.fixture(scope="module")
+def material(made):
+    return read(made)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("whole")
+
+
+@pytest.fixture(scope="module")
+def whole(material, folder):
+    return written(material, folder)
+
+
+def test_the_page_needs_nothing_else(whole):
+    page = Page(whole)
+    assert page.open == []
+    assert page.images
+    assert all(one.startswith("data:image/png;base64,") for one in page.resources)
+    style = whole[whole.index("<style>") : whole.index("</style>")]
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_every_section_is_there_and_in_the_contents(whole):
+    page = Page(whole)
+    assert page.sections == SECTIONS
+    assert page.anchors == [f"#{one}" for one in SECTIONS]
+    assert all(page.images)  # every picture says what it shows
+
+
+def test_the_headline(whole):
+    words = " ".join(Page(whole).words)
+    assert "Generated data: says nothing about iMiGUE." in words
+    assert "Made-up clips" in words
+    assert re.search(r"recognises \d+\.\d ± \d+\.\d % of 40 test clips of 6 subjects", words)
+    assert re.search(r"most frequent class would reach \d+\.\d %", words)
+
+
+def test_real_data_have_no_banner(made):
+    assert "says nothing" not in headline(read(made, data_format="miga"))
+
+
+def test_names_are_escaped(whole):
+    assert not re.search("<[iu]>", whole)
+    assert " & " not in whole
+    assert "&lt;i&gt;nod&lt;/i&gt; &amp; more" in whole
+    assert "&lt;u&gt;ST-GCN&lt;/u&gt;" in whole
+
+
+def test_the_script_writes_the_same_bytes(made, whole, folder, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(made["config"]))
+    command = [sys.executable, REPOSITORY / "scripts/report.py", "--config",
+               tmp_path / "config.json", "--layouts", *made["layouts"],
+               "--out", tmp_path / "report.html", "--figures", tmp_path / "figures"]  # fmt: skip
+    for name in ("results", "classes", "summary", "skeletons"):
+        command += [f"--{name}", made[name]]
+    subprocess.run(list(map(str, command)), check=True, cwd=REPOSITORY)
+    assert (tmp_path / "report.html").read_text() == whole
+    first, second = ({path.name: path.read_bytes() for path in one.iterdir()}
+                     for one in (folder / "figures", tmp_path / "figures"))  # fmt: skip
+    assert first == second
+    assert {"claims.png", "claims.pdf", "cost.pdf", "reliability.png"} <= set(first)
+
+
+@pytest.mark.parametrize("num_classes", [2, 40])
+def test_a_part_without_input_is_left_out(tmp_path, num_classes):
+    """One row, one seed, few or many classes: no claims, no robustness, no occlusion."""
+    config = make_config(("stgcn22",), seeds=(0,)) | {"robustness": None, "explain": None}
+    names = [f"class {one}" for one in range(num_classes)]
+    made = make_results(tmp_path, names, config, clips=(60, 45), people=2)
+    page = Page(written(read(made), tmp_path))
+    left = [one for one in SECTIONS if one not in ("claims", "robustness", "occlusion")]
+    assert page.sections == left
+    assert page.anchors == [f"#{one}" for one in left]
+
+
+def test_a_faultless_row_has_no_mistakes(material, tmp_path):
+    row = material.shown
+    sure = np.broadcast_to(np.eye(6, dtype=np.float32)[row.labels], row.probabilities.shape)
+    rows = (replace(row, probabilities=sure),)
+    evaluation = replace(material.evaluation, rows=rows)
+    assert mistakes_section(replace(material, evaluation=evaluation), tmp_path) is None
+
+
+def test_what_is_asked_for_and_missing_is_named(made):
+    with pytest.raises(InputError, match=r"limb41/seed0\.json: is not there"):
+        read(made, explain={"variants": ["limb41"], "clips": 8})
+
+
+def test_records_and_data_report_are_shown_where_they_are(material, tmp_path):
+    assert "Commit" not in repeat_section(material, tmp_path).body
+    assert "Warnings" not in data_section(material, tmp_path).body
+    record = {"git": {"commit": "abc123", "dirty": True}, "packages": {"scipy": "1.18.0"}}
+    write_json(tmp_path / "provenance/train/stgcn22/seed0.json", record)
+    write_text(tmp_path / "data_report.md", "# X\n\n## Warnings\n\n- **7 clips** odd\n\n## Y\n")
+    here = replace(material, results=tmp_path)
+    body = repeat_section(here, tmp_path).body
+    assert "abc123 with changes that were not committed" in body
+    assert "snakemake --cores all --configfile &lt;config file&gt;" in body
+    assert "scipy 1.18.0" in body
+    assert "<strong>7 clips</strong> odd" in data_section(here, tmp_path).body
+
+
+def test_recall_of_every_class_is_there_as_text(material, tmp_path):
+    body = classes_section(material, tmp_path).body
+    shown, counts = material.shown, material.evaluation.counts
+    rows = re.findall(r"<tr><td class=\"l\">(.*?)</td>.*?>([\d.]+|no clip)</td></tr>", body)
+    expected = [
+        f"{100 * recall:.1f}" if count else "no clip"
+        for recall, count in zip(shown.recall, counts, strict=True)
+    ]
+    assert [value for _, value in rows[-len(counts) :]] == expected
+
+
+def mixed_claim(verdicts):
+    """A claim of one comparison for each of the verdicts."""
+    spans = {"supported": (1.0, 3.0), "undecided": (-1.0, 1.0), "refuted": (-3.0, -1.0)}
+    lines = [
+        Comparison("fused", worse, sum(spans[one]) / 2, *spans[one])
+        for worse, one in zip(("stgcn22", "joint41"), verdicts, strict=True)
+    ]
+    return Claim("Fused beats either", tuple(lines))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "verdict"),
+    [("supported", "refuted", "refuted"), ("undecided", "supported", "undecided")],
+)
+def test_a_claim_over_several_rows_has_one_verdict(
+    material, tmp_path, annotated, first, second, verdict
+):
+    body = claims_section(replace(material, claims=[mixed_claim((first, second))]), tmp_path).body
+    assert re.findall(r'<span class="pill (\w+)">(\w+)</span>', body) == [(verdict, verdict)]
+    pill, second_pair = body.index("pill"), body.index("PoseC3D joint, 41 points, align</span>")
+    assert body.index("<strong>Fused beats either</strong>") < pill < second_pair
+    assert [text for text in annotated if text in VERDICTS] == [verdict]
+
+
+def test_shared_subjects_are_not_called_new(material):
+    assert "trained on other subjects only" in headline(material)
+    for shared in ({"subject_overlap": {"train+test": ["s20"]}}, {"subject_is_video": True}):
+        text = headline(replace(material, summary=material.summary | shared))
+        assert "may have been trained on" in text
+        assert "trained on other subjects only" not in text
+
+
+def test_folds_are_said_and_all_their_runs_read(tmp_path):
+    config = make_config(("stgcn22",), seeds=(0, 1), folds=3)
+    material = read(make_results(tmp_path, SMALL, config, clips=(30, 30), people=4))
+    assert "every clip predicted once, in 3 folds by subject" in headline(material)
+    runs = [f"seed{seed}-fold{fold}" for seed in (0, 1) for fold in range(3)]
+    assert list(material.runs["stgcn22"]) == runs
+    assert sorted(material.robustness.run.unique()) == runs
+    assert material.occlusion["stgcn22"].runs == 3  # of the first seed
+    assert "3, by subject" in repeat_section(material, tmp_path).body
+    body = classes_section(material, tmp_path).body
+    assert "Clips of all folds" in body and "measured on and of all folds" in body
+    assert "trained on" not in body and "training clips" not in body
+    body = classes_section(material, tmp_path).body
+    assert "Clips of all folds" in body and "measured on and of all folds" in body
+    assert "trained on" not in body and "training clips" not in body
+
+
+def row_of(labels, probabilities):
+    shares = np.array(probabilities, np.float32)
+    return Row("r", "Row", "stgcn", np.array(labels), shares, 1, (1.0,) * len(shares))
+
+
+def test_surest_mistakes_by_hand():
+    # clip 0 right; 1 and 3 are 1 taken for 0, 3 the surer; 2 is 2 taken for 0
+    first = [[0.9, 0.1, 0.0], [0.7, 0.3, 0.0], [0.5, 0.3, 0.2], [0.9, 0.1, 0.0]]
+    second = [[0.7, 0.3, 0.0], [0.7, 0.3, 0.0], [0.7, 0.1, 0.2], [0.7, 0.2, 0.1]]
+    found = surest_mistakes(row_of([0, 1, 2, 1], [first, second]), 5)
+    assert [(one.row, one.true, one.taken) for one in found] == [(3, 1, 0), (2, 2, 0)]
+    assert found[0].confidence == pytest.approx(0.8)
+    assert found[0].of_true == pytest.approx(0.15)
+    assert len(surest_mistakes(row_of([0, 1, 2, 1], [first, second]), 1)) == 1
+    assert surest_mistakes(row_of([0], [[[1.0, 0.0]]]), 5) == []
+
+
+@pytest.mark.parametrize("total", [1, 2, 7, 8, 9, 400])
+def test_frames_of_a_strip(total):
+    frames = strip_frames(total)
+    assert len(frames) == min(total, FRAMES)
+    assert frames[0] == 0
+    assert frames[-1] == total - 1
+    assert frames == sorted(set(frames))
+
+
+def test_a_stranger_in_a_few_frames_does_not_shrink_a_strip():
+    rng = np.random.default_rng(0)
+    points = np.ones((20, 22, 3))
+    points[..., :2] = rng.uniform(100, 200, (20, 22, 2))
+    left, top, side = steady_box(points)
+    stranger = points.copy()
+    stranger[4, :, 0] += 600
+    stranger[5] = 0  # and one in which nobody is found
+    assert steady_box(stranger) == pytest.approx((left, top, side), abs=8)
+
+
+def test_the_typical_pose_does_not_depend_on_place_or_size():
+    rng = np.random.default_rng(0)
+    body = rng.normal(0, 1, (OPENPOSE.count, 2))
+    left, right = OPENPOSE.shoulders
+    body[left], body[right] = (-0.5, 0), (0.5, 0)
+    clips = []
+    for size, x in ((100, 300), (40, 900), (250, 500)):
+        points = np.ones((5, OPENPOSE.count, 3))
+        points[..., :2] = size * body + x
+        points[:, 9] = 0  # never seen
+        clips.append(points)
+    pose = typical_pose(clips, OPENPOSE)
+    seen = np.arange(OPENPOSE.count) != 9
+    np.testing.assert_allclose(pose[seen, :2], body[seen], atol=1e-6)
+    assert pose[seen, 2].all()
+    assert not pose[9].any()
+
+
+def test_occlusion_is_the_mean_over_clips_of_all_runs(made, tmp_path):
+    files = []
+    for seed, value, clips in ((0, 0.1, 10), (1, 0.4, 30)):
+        content = {"joints": ["hands", "head"], "windows": [[0, 0.5], [0.5, 1]], "clips": clips}
+        content |= {"fall": [[value, 0], [0, 0]], "by_class": {"rest": [[value, 0], [0, 0]]}}
+        content |= {"clips_by_class": {"rest": 9 if seed else 1}}
+        if seed:
+            content["by_class"]["wave"] = [[0, value], [0, 0]]
+            content["clips_by_class"]["wave"] = 21
+        files.append(tmp_path / f"{seed}.json")
+        write_json(files[-1], content)
+    seen = mean_occlusion(files)
+    assert seen.fall[0, 0] == pytest.approx((10 * 0.1 + 30 * 0.4) / 40)
+    assert list(seen.by_class) == ["wave", "rest"]  # most clips first, of whatever run
+    assert seen.by_class["rest"][0, 0] == pytest.approx((1 * 0.1 + 9 * 0.4) / 10)
+    # parts of the body are no layout's joints: a map, but no body
+    assert layout_of(seen, [load_layout(path) for path in made["layouts"]]) is None
+    plot_occlusion(seen, None, None, tmp_path / "map.png")
+    assert (tmp_path / "map.png").stat().st_size > 5000
+    write_json(files[1], content | {"joints": ["head"], "fall": [[0, 0]]})
+    with pytest.raises(InputError, match=r"1\.json: hides 1 joints"):
+        mean_occlusion(files)
+
+
+def test_robustness_files_are_checked(made, tmp_path):
+    (tmp_path / "robustness/stgcn22").mkdir(parents=True)
+    config = made["config"] | {"seeds": [0], "variants": {"stgcn22": {}}, "explain": None}
+    path = tmp_path / "robustness/stgcn22/seed0.csv"
+    path.write_text("kind,level,clips,top1,mean_class\ndrop,0.1,5,0.5,0.5\n")
+    with pytest.raises(InputError, match="0 rows of kind none"):
+        read_robustness(config, tmp_path)
+    path.write_text("kind,level\nnone,0\n")
+    with pytest.raises(InputError, match="has the columns kind, level and 1 rows"):
+        read_robustness(config, tmp_path)
+
+
+def test_files_of_runs_that_are_no_longer_probed_are_left_aside(tmp_path):
+    config = make_config(("stgcn22",), seeds=(1, 0))  # files of both seeds lie there
+    config["robustness"] = config["robustness"] | {"runs": "first"}
+    made = make_results(tmp_path, SMALL, config, clips=(30, 30), people=4)
+    material = read(made)
+    assert material.robustness.run.unique().tolist() == ["seed0"]
+    assert material.occlusion["stgcn22"].runs == 1
+    (tmp_path / "robustness/stgcn22/seed0.csv").unlink()
+    with pytest.raises(InputError, match=r"seed0\.csv: is not there; run the step"):
+        read(made)
+
+
+def test_a_strip_is_drawn_where_nobody_is_found(tmp_path, layout22):
+    plot_strip(np.zeros((3, 22, 3)), 25.0, layout22, tmp_path / "strip.png")
+    assert (tmp_path / "strip.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("a **b** c", "a <strong>b</strong> c"),
+        ("**a** & **b**", "<strong>a</strong> &amp; <strong>b</strong>"),
+        ("2 ** 3", "2 ** 3"),
+        ("<i>", "&lt;i&gt;"),
+    ],
+)
+def test_marked(text, html):
+    assert marked(text) == html
+
+
+def test_lines_can_be_told_apart():
+    looks = [json.dumps(series(place)) for place in range(27)]
+    assert len(set(looks)) == 27

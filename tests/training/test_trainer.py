@@ -1,0 +1,209 @@
+from copy import deepcopy
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch.nn import functional
+
+from microgesture.inference.build import new_model
+from microgesture.inference.checkpoints import load_checkpoint, save_checkpoint
+from microgesture.inference.predict import predict
+from microgesture.inputs.inputs import PointInput, whole
+from microgesture.preprocessing.prepare import build_stream
+from microgesture.training.trainer import train
+from microgesture.utils.errors import InputError
+from tests.conftest import make_clip
+from tests.small_training import CLASSES, CONFIG, STREAM, config_with, write_source
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory, layout22):
+    _, path = write_source(tmp_path_factory.mktemp("training"), layout22)
+    return PointInput(path, layout22, 0.25)
+
+
+def fit(source, layout, seed=0, vectors=None, workers=0, **changes):
+    config = {**CONFIG, **changes}
+    torch.manual_seed(seed)
+    size = None if vectors is None else vectors.shape[1]
+    model = new_model(config, layout, 2, size)
+    state, history = train(model, source, config, seed=seed, vectors=vectors, workers=workers)
+    history.pop("spent")
+    model.load_state_dict(state)
+    return model, history
+
+
+def shares_of(model, source, split="test", **changes):
+    rows = np.flatnonzero(source.records.index["split"] == split)
+    options = {"temporal": "align", "length": 8, "views": 10, "flip": False, "batch": 5}
+    return predict(model, source, rows, **{**options, **changes})
+
+
+def test_what_can_be_learned_is_learned(source, layout22):
+    model, history = fit(source, layout22)
+    shares = shares_of(model, source)
+    assert np.allclose(shares.sum(axis=1), 1, atol=1e-6)
+    assert (shares.argmax(axis=1) == [0, 1] * 4).all()
+    assert history["epochs"][-1]["train_loss"] < history["epochs"][0]["train_loss"] / 2
+
+
+def test_no_clips_give_no_rows(source, layout22):
+    model, _ = fit(source, layout22, training=CONFIG["training"] | {"epochs": 1})
+    assert shares_of(model, source, split="none").shape == (0, 2)
+
+
+def test_the_same_seed_gives_the_same_bytes_whatever_loads_the_data(source, layout22):
+    runs = [fit(source, layout22, workers=workers) for workers in (0, 0, 2)]
+    for model, history in runs:
+        for name, value in model.state_dict().items():
+            assert torch.equal(value, runs[0][0].state_dict()[name]), name
+        assert history == runs[0][1]
+
+
+def test_another_seed_gives_another_model(source, layout22):
+    first, second = (fit(source, layout22, seed=seed)[0] for seed in (0, 1))
+    assert not torch.equal(first.cls_head.fc_cls.weight, second.cls_head.fc_cls.weight)
+
+
+def test_the_best_epoch_is_the_one_that_is_kept(source, layout22):
+    model, history = fit(source, layout22)
+    entries = history["epochs"]
+    best = max(entries, key=lambda e: (e["val_top1"], -e["val_loss"], -e["epoch"]))
+    assert history["best_epoch"] == best["epoch"]
+    shares = shares_of(model, source, "val", views=1)
+    truth = np.array([0, 1] * 4)
+    assert -np.log(shares[np.arange(8), truth]).mean() == pytest.approx(best["val_loss"], rel=1e-4)
+
+
+def test_the_learning_rate_falls_to_zero_along_a_cosine(source, layout22):
+    _, history = fit(source, layout22)
+    rates = [entry["learning_rate"] for entry in history["epochs"]]
+    assert np.allclose(rates, 0.1 * (1 + np.cos(np.pi * np.arange(10) / 10)) / 2)
+
+
+def test_three_steps_are_those_of_the_formulas(source, layout22, monkeypatch):
+    """All clips in each step, so that their order does not count; every gradient is clipped."""
+    recipe = {"epochs": 3, "batch": 64, "learning_rate": 0.5, "momentum": 0.9}
+    config = config_with({**recipe, "weight_decay": 0.01, "max_gradient_norm": 0.02})
+    monkeypatch.setattr(
+        "microgesture.training.trainer.random_geometry", lambda count, *_: whole(count)
+    )
+    torch.manual_seed(0)
+    model = new_model(config, layout22, 2, None)
+    replayed = deepcopy(model).train()
+    train(model, source, config, seed=0)
+    index = source.records.index[source.records.index["split"] == "train"]
+    samples = torch.from_numpy(np.stack([source.sample(row, np.arange(8)) for row in index.index]))
+    inputs = source.assemble(samples, whole(64), training=True)
+    truth = torch.from_numpy(index["label"].to_numpy(np.int64))
+    weights = list(replayed.parameters())
+    pushes = [torch.zeros_like(weight) for weight in weights]
+    for step in range(3):
+        loss = functional.cross_entropy(replayed(inputs), truth)
+        gradients = torch.autograd.grad(loss, weights)
+        norm = sum((gradient**2).sum() for gradient in gradients).sqrt()
+        assert norm > 2 * 0.02
+        rate = 0.5 * (1 + np.cos(np.pi * step / 3)) / 2
+        with torch.no_grad():
+            for weight, push, gradient in zip(weights, pushes, gradients, strict=True):
+                push.mul_(0.9).add_(gradient * 0.02 / norm + 0.01 * weight)
+                weight -= rate * push
+    for (name, found), expected in zip(model.named_parameters(), weights, strict=True):
+        assert torch.allclose(found, expected, rtol=0, atol=1e-6), name
+
+
+def test_the_semantic_loss_pulls_towards_the_labels_vectors(source, layout22):
+    vectors = np.array([[1, 0, 0], [0, 0.5, 1]], np.float32)
+    model, _ = fit(source, layout22, vectors=vectors, semantic_weight=1)
+    rows = np.flatnonzero(source.records.index["split"] == "test")
+    samples = torch.from_numpy(np.stack([source.sample(row, np.arange(8)) for row in rows]))
+    with torch.inference_mode():
+        _, embedded = model.eval().forward_with_vectors(
+            source.assemble(samples, whole(len(rows)), training=False)
+        )
+    distance = np.linalg.norm(embedded.numpy()[:, None] - vectors, axis=2)
+    assert (distance.argmin(axis=1) == [0, 1] * 4).all()
+
+
+def test_mirrored_testing_averages_both(source, layout22):
+    model, _ = fit(source, layout22)
+    plain, both = shares_of(model, source), shares_of(model, source, flip=True)
+    assert not np.allclose(plain, both)
+    assert np.allclose(both, shares_of(model, source, flip=True, batch=3), atol=1e-6)
+
+
+def test_a_learning_rate_that_explodes_is_named(source, layout22):
+    changed = config_with({"learning_rate": 1e30, "max_gradient_norm": 1e30})
+    with pytest.raises(InputError, match=r"tiny: the loss is not finite in epoch 1; lower its"):
+        fit(source, layout22, training=changed["training"])
+
+
+def test_training_without_validation_clips_is_refused(tmp_path, layout22):
+    clips = [make_clip(f"c{i}", 8, CLASSES[i % 2]) for i in range(4)]
+    build_stream(clips, layout22, CLASSES, STREAM, tmp_path / "s.arrow")
+    with pytest.raises(InputError, match=r"s.arrow: no labelled clip in the split 'val'"):
+        fit(PointInput(tmp_path / "s.arrow", layout22, 0.25), layout22)
+
+
+RETRAINED = config_with({"epochs": 4, "balanced_head_epochs": 3})["training"]
+
+
+def test_retraining_the_classifier_leaves_the_backbone_untouched(source, layout22):
+    before, first = fit(source, layout22, training={**RETRAINED, "balanced_head_epochs": 0})
+    after, both = fit(source, layout22, training=RETRAINED)
+    assert both["epochs"][:4] == first["epochs"]
+    for name, value in before.state_dict().items():
+        same = torch.equal(value, after.state_dict()[name])
+        assert same == (not name.startswith("cls_head.fc_cls.")), name
+    entries = both["epochs"][4:]
+    assert [(entry["epoch"], entry["phase"]) for entry in entries] == [
+        (epoch, "head") for epoch in (5, 6, 7)
+    ]
+    best = max(entries, key=lambda e: (e["val_top1"], -e["val_loss"], -e["epoch"]))
+    assert both["best_epoch"] == best["epoch"]
+    rates = [entry["learning_rate"] for entry in entries]
+    assert np.allclose(rates, 0.1 * (1 + np.cos(np.pi * np.arange(3) / 3)) / 2)
+
+
+def test_the_retrained_classifier_starts_fresh(source, layout22):
+    """At a learning rate near zero it stays where it began, far from what was learned."""
+    changed = {**RETRAINED, "learning_rate": 1e-12}
+    model, _ = fit(source, layout22, training=changed)
+    other, _ = fit(source, layout22, training={**changed, "balanced_head_epochs": 0})
+    own, first = model.cls_head.fc_cls, other.cls_head.fc_cls
+    assert not torch.allclose(own.weight, first.weight, atol=1e-3)
+    assert own.weight.std().item() == pytest.approx(0.01, rel=0.5)
+    assert torch.allclose(own.bias, torch.zeros(2), atol=1e-9)
+
+
+def test_validation_loss_is_of_plain_softmax(source, layout22):
+    """At a learning rate near zero, adjustment and smoothing change the training loss alone."""
+    plain, changed = (
+        fit(
+            source,
+            layout22,
+            training=config_with({"epochs": 1, "learning_rate": 1e-12, **more})["training"],
+        )[1]["epochs"][0]
+        for more in ({}, {"label_smoothing": 0.5, "logit_adjustment": 3.0})
+    )
+    assert changed["val_loss"] == pytest.approx(plain["val_loss"], rel=1e-6)
+    assert changed["train_loss"] != pytest.approx(plain["train_loss"], rel=1e-4)
+
+
+def test_a_checkpoint_comes_back_with_its_meaning(tmp_path, layout22):
+    model = new_model(CONFIG, layout22, 2, None)
+    path = tmp_path / "model.safetensors"
+    save_checkpoint(path, model.state_dict(), {"config": CONFIG, "classes": CLASSES})
+    state, about = load_checkpoint(path)
+    assert about == {"config": CONFIG, "classes": CLASSES}
+    assert all(torch.equal(state[name], value) for name, value in model.state_dict().items())
+    assert set(load_file(path)) == set(state)  # plain safetensors: any tool can read it
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path):
+    path = tmp_path / "model.safetensors"
+    save_checkpoint(path, {"a": torch.zeros(100)}, {})
+    path.write_bytes(path.read_bytes()[:-7])
+    with pytest.raises(InputError, match=r"model.safetensors: not a readable checkpoint"):
+        load_checkpoint(path)

@@ -1,0 +1,226 @@
+import copy
+
+import pytest
+import yaml
+
+from microgesture.utils.errors import InputError
+from microgesture.utils.files import write_json
+from microgesture.workflow import config as settings
+from tests.conftest import REPOSITORY
+
+SCHEMA = REPOSITORY / "workflow/schemas/config.schema.yaml"
+CONFIGS = sorted((REPOSITORY / "config").glob("*.yaml"))
+
+
+@pytest.fixture
+def config():
+    return yaml.safe_load((REPOSITORY / "config/config.yaml").read_text())
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_config_that_comes_with_the_project_is_valid(path, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    settings.check_config(yaml.safe_load(path.read_text()), SCHEMA, str(path))
+
+
+def test_a_key_that_occurs_twice_is_named_with_its_line(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("a: {b: 1}\nc:\n  - b: 2\n  - d: 3\n    e: 4\n    d: 5\n")
+    with pytest.raises(InputError, match=r"config.yaml, line 6: d occurs twice"):
+        settings.check_keys(path)
+    path.write_text("a: &x {b: 1}\nc: {<<: *x, b: 2}\n")
+    settings.check_keys(path)
+
+
+@pytest.mark.parametrize(
+    ("section", "changes", "said"),
+    [
+        ("data", {"path": "missing.parquet"}, "data.path: there is no missing.parquet"),
+        ("data", {"subjects": "none.csv"}, "data.subjects: there is no none.csv"),
+        ("data", {"root": "data/mine"}, "data.root: there is no data/mine"),
+        ("data", {"root": "data/{set}"}, "data.root: .* holds a brace"),
+        ("semantic", {"path": "words.txt"}, "semantic.path: there is no words.txt"),
+    ],
+)
+def test_a_missing_file_is_refused_unless_the_results_are_its_own(
+    config, tmp_path, monkeypatch, section, changes, said
+):
+    monkeypatch.chdir(tmp_path)
+    if section == "data":
+        config["data"] = {"name": "mine", "format": "parquet", "on_bad_clip": "stop"}
+    config[section] |= changes
+    with pytest.raises(InputError, match=f"mine.yaml: {said}"):
+        settings.check_files(config, "mine.yaml")
+    records = tmp_path / "results/provenance"
+    write_json(records / "skeletons.json", {"config": settings.reader_slice(config)})
+    write_json(records / "label_vectors.json", {"config": settings.words_slice(config)})
+    if "brace" in said:  # which no results make good
+        with pytest.raises(InputError, match=said):
+            settings.check_files(config, "mine.yaml")
+    else:
+        settings.check_files(config, "mine.yaml")
+        config[section]["more"] = 1
+        with pytest.raises(InputError, match=said):
+            settings.check_files(config, "mine.yaml")
+
+
+def test_no_two_configs_share_their_results():
+    results = [yaml.safe_load(path.read_text())["results"] for path in CONFIGS]
+    assert len(set(results)) == len(results)
+
+
+def edited(config, place, value):
+    changed = copy.deepcopy(config)
+    *above, last = place
+    here = changed
+    for key in above:
+        here = here[key]
+    here[last] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        (["sigma"], 1, "top level: unknown key 'sigma'; known keys: results"),
+        (["heatmaps", "sgima"], 1, "heatmaps: unknown key 'sgima'; known keys: size, sigma"),
+        (["heatmaps", "sigma"], "wide", "heatmaps.sigma: 'wide' is not of type 'number'"),
+        (["seeds"], [], "seeds:"),
+        (["seeds"], [0.0, 1], r"seeds\[0\]: 0.0 is not of type 'integer'"),
+        (["testing", "views"], True, "testing.views: True is not of type 'integer'"),
+        (["heatmaps", "sigma"], float("inf"), "heatmaps.sigma: inf is not of type 'number'"),
+        (["heatmaps", "sigma"], "1e-1", "is not of type 'number'; YAML takes it for text: write"),
+        (["results"], "results/..", "results: 'results/..' does not match"),
+        (["variants", 2024], {}, "variants has the name 2024; put it in quotes"),
+        (["claims", 0, "claim"], "", r"claims\[0\].claim: '' "),
+        (["claims", 0, "worse"], ["stgcn22_align"], "stgcn22_align with itself"),
+        (["models", "posec3d", "input_size"], 64, "input_size 64 is larger than heatmaps.size"),
+        (["seeds"], [0, -1], r"seeds\[1\]: -1 is less than the minimum"),
+        (["data", "formt"], "x", "data: unknown key 'formt'"),
+        (["data", "format"], "numpy", "data"),
+        (["data", "generate", "clips", "test"], 0, "data.generate.clips.test: 0 is less than"),
+        (["variants", "joint22_align", "lr"], 1, "variants.joint22_align: unknown key 'lr'"),
+        (
+            ["variants", "joint22_align", "training"],
+            {"lr": 1},
+            "unknown key 'lr'; known keys: epochs",
+        ),
+        (["variants", "joint22_align", "temporal"], "pad", "'pad' is not one of"),
+        (["variants", "joint22_align", "layout"], "openpose23", "openpose23.yaml"),
+        (
+            ["variants", "joint22_align"],
+            {"title": "t", "model": "posec3d", "stream": "joint", "layout": "openpose22"}
+            | {"temporal": "align", "source": "cached", "input_size": 99},
+            "input_size 99 is larger than heatmaps",
+        ),
+        (["models", "posec3d", "network", "inflate"], [True], "inflate has 1 entries; expected 3"),
+        (
+            ["cleaning", "standard", "smooth"],
+            {"method": "savgol", "frames": 5, "order": 5},
+            "cleaning.standard.smooth: order is 5; expected one below the 5 frames",
+        ),
+        (
+            ["cleaning", "standard", "smooth"],
+            {"method": "savgol", "frames": 4, "order": 2},
+            "cleaning.standard.smooth.frames is 4; expected an odd number",
+        ),
+        (["cleaning", "standard", "smooth"], {"frames": 5, "order": 2}, "'method' is a required"),
+        (["data"], {"name": "n", "path": "clips.csv"}, "data: 'format' is a required property"),
+        (
+            ["data"],
+            {"name": "n", "format": "csv", "path": "clips.csv", "on_bad_clip": "stop"}
+            | {"split": {"by": "video", "val": ["a"], "test": []}},
+            "data.split.by is 'video'; expected 'subject'",
+        ),
+        (["fusions", "fused_fitted", "weights"], "equal", "is 'equal'; expected 'validation'"),
+        (["folds"], 5, "set one of both to null"),
+        (["augment", "crop_area"], [1, 0.56], r"crop_area is \[1, 0.56\]; expected the smaller"),
+        (
+            ["fusions", "fused", "title"],
+            "ST-GCN, 22 points, align",
+            "stgcn22_align and fused have the same title",
+        ),
+        (["variants", "joint22_align", "cleaning"], "none", "expected one of standard"),
+        (["variants", "stgcn22_align", "stream"], "limb", "'limb' is not one of"),
+        (["fusions", "fused", "weights"], "validation", "give every member a weight, or list"),
+        (["models", "posec3d", "network", "stem_kernel"], 4, "stem_kernel"),
+        (
+            ["fusions", "fused", "members"],
+            {"joint22_align": 1, "limb": 1},
+            "names 'limb'; expected",
+        ),
+        (["claims", 0, "better"], "nobody", r"claims\[0\] names 'nobody'; expected one of"),
+        (["submission"], "nobody", "submission names 'nobody'"),
+        (["semantic", "source"], "bert", "semantic"),
+        (["results"], "../elsewhere", "results:"),
+    ],
+)
+def test_a_wrong_entry_is_named_with_its_file(config, place, value, said, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    with pytest.raises(InputError, match=said) as caught:
+        settings.check_config(edited(config, place, value), SCHEMA, "config/mine.yaml")
+    assert str(caught.value).startswith("config/mine.yaml: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_stream_is_for_posec3d_only(config, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    without = copy.deepcopy(config)
+    del without["variants"]["joint22_align"]["stream"]
+    with pytest.raises(InputError, match=r"variants\.joint22_align"):
+        settings.check_config(without, SCHEMA, "c")
+
+
+def test_a_variants_own_settings_win(config):
+    config["variants"]["joint22_align"]["training"] = {"learning_rate": 0.5}
+    merged = settings.variant_config(config, "joint22_align")
+    shared = config["models"]["posec3d"]["training"]
+    assert merged["training"] == {**settings.PLAIN_TRAINING, **shared, "learning_rate": 0.5}
+    assert merged["network"] == config["models"]["posec3d"]["network"]
+
+
+def test_a_step_depends_on_its_own_slice_only(config):
+    """An edit moves the slices named here; the workflow reruns exactly their steps."""
+    config["variants"]["joint41_align"]["source"] = "cached"
+    posec3d = [name for name, v in config["variants"].items() if v["model"] == "posec3d"]
+    drawn = {f"train {name}" for name in posec3d if name != "joint41_align"}
+    edits = {
+        ("variants", "joint22_align", "training"): {"train joint22_align"},
+        ("variants", "joint22_align", "title"): {"table"},
+        ("heatmaps", "sigma"): {"heatmaps", *drawn},
+        ("cleaning", "standard", "min_score"): {"streams"},
+        ("data", "name"): {"table"},
+    }
+    for place, moved in edits.items():
+        value = {"learning_rate": 0.5} if place[-1] == "training" else 0.123
+        assert differing(slices(config), slices(edited(config, place, value))) == moved, place
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"format": "release2023", "root": "r", "height": 720, "width": 1280},
+        {"format": "pyskl", "path": "a.pkl"},
+    ],
+)
+def test_test_labels_reach_the_reader(config, data, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    data = {**data, "name": "x", "fps": 25, "on_bad_clip": "stop", "test_labels": "placeholder"}
+    changed = {**config, "data": data}
+    settings.check_config(changed, SCHEMA, "c.yaml")
+    assert settings.reader_slice(changed)["test_labels"] == "placeholder"
+
+
+def slices(config):
+    trains = {f"train {name}": settings.train_slice(config, name) for name in config["variants"]}
+    return {
+        "reader": settings.reader_slice(config),
+        "streams": settings.stream_slice(config, "standard", "align16"),
+        "heatmaps": settings.heatmap_slice(config),
+        "table": settings.table_slice(config),
+        **trains,
+    }
+
+
+def differing(one, other):
+    return {name for name in one if one[name] != other[name]}

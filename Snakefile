@@ -8,6 +8,7 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/lineage.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/heatmaps.smk"

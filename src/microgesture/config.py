@@ -370,7 +370,7 @@ def explain_slice(config: Config) -> dict[str, Any]:
 
 
 def table_slice(config: Config) -> dict[str, Any]:
-    """What tables and figures show of the config."""
+    """What the ablation table shows of the config."""
     titles = {}
     for name in config["variants"]:
         variant = variant_config(config, name)
@@ -385,7 +385,17 @@ def table_slice(config: Config) -> dict[str, Any]:
         "claims": config["claims"],
         "data_name": config["data"]["name"],
         "data_format": config["data"]["format"],
-        "submission": config["submission"],
-        "robustness": config["robustness"],
-        "explain": config["explain"],
     }
+
+
+def figures_slice(config: Config) -> dict[str, Any]:
+    """What the figures beside the table show of the config; one is of the submitted row."""
+    keys = ("seeds", "folds", "imbalance", "variants", "fusions", "data_format")
+    shown = table_slice(config)
+    return {**{key: shown[key] for key in keys}, "submission": config["submission"]}
+
+
+def page_slice(config: Config) -> dict[str, Any]:
+    """What the page of results shows of the config."""
+    more = ("submission", "robustness", "explain")
+    return {**table_slice(config), **{key: config[key] for key in more}}

@@ -186,10 +186,14 @@ def test_a_step_depends_on_its_own_slice_only(config):
     drawn = {f"train {name}" for name in posec3d if name != "joint41_align"}
     edits = {
         ("variants", "joint22_align", "training"): {"train joint22_align"},
-        ("variants", "joint22_align", "title"): {"table"},
+        ("variants", "joint22_align", "title"): {"table", "figures", "page"},
         ("heatmaps", "sigma"): {"heatmaps", *drawn},
         ("cleaning", "standard", "min_score"): {"streams"},
-        ("data", "name"): {"table"},
+        ("data", "name"): {"table", "page"},
+        ("robustness", "drop"): {"page"},
+        ("explain", "clips"): {"page"},
+        ("submission",): {"figures", "page"},
+        ("claims",): {"table", "page"},
     }
     for place, moved in edits.items():
         value = {"learning_rate": 0.5} if place[-1] == "training" else 0.123
@@ -218,6 +222,8 @@ def slices(config):
         "streams": settings.stream_slice(config, "standard", "align16"),
         "heatmaps": settings.heatmap_slice(config),
         "table": settings.table_slice(config),
+        "figures": settings.figures_slice(config),
+        "page": settings.page_slice(config),
         **trains,
     }
 

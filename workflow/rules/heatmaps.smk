@@ -5,7 +5,7 @@
 rule heatmaps:
     """Draw every frame of a stream once."""
     input:
-        manifest=f"{RESULTS}/streams/{{layout}}-{{cleaning}}-{{timeline}}.json",
+        manifest=stream_of,
         layout=layout_of,
     output:
         cache=f"{RESULTS}/heatmaps/{{stream}}-{{layout}}-{{cleaning}}-{{timeline}}.arrow",
@@ -16,9 +16,8 @@ rule heatmaps:
     conda:
         "../envs/microgesture.yaml"
     params:
-        code=code("heatmaps"),
-        given=given(layout_of),
-        config=as_json(settings.heatmap_slice(config)),
+        made_from=made_from("heatmaps"),
+        config=told(settings.heatmap_slice(config)),
         # large; it hangs on its manifest
         points=f"{RESULTS}/streams/{{layout}}-{{cleaning}}-{{timeline}}.arrow",
     shell:

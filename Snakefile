@@ -1,7 +1,8 @@
 # Micro-gesture recognition: from raw skeletons to the ablation table and the fused submission.
 #
 #   snakemake --cores all                                     the embedded data set
-#   snakemake --cores all --configfile config/imigue.yaml     another config, with results of its own
+#   snakemake --cores all --configfile config/imigue.yaml     another config, with results of its own;
+#                                                             a target goes before --configfile
 
 
 report: "workflow/report/workflow.rst"

@@ -166,17 +166,19 @@ def test_a_full_disk_leaves_what_to_do_planned(finished):
     [
         (f"train/{VARIANT}/seed3/model.safetensors", "train"),
         ("predict/limb41_align_semantic/seed3/val.parquet", "predict"),
-        ("figures/recall.pdf", None),
+        ("figures/*.pdf", "figures"),
         ("labels/vectors.npz", "label_vectors"),
         ("claims.csv", "ablation_table"),
         ("curves.csv", "curves"),
+        ("release/subjects.csv", "synthesize"),
+        ("figures/data/*.png", "data_report"),
     ],
 )
 def test_a_missing_result_is_planned_though_all_after_it_is_newer(finished, name, rule):
-    for path in (finished.folder / "results").glob(name.replace("figures/recall", "figures/per_*")):
+    for path in (finished.folder / "results").glob(name):
         path.unlink()
     planned = finished.planned(TABLE)
-    assert planned[rule or "figures"] == 1 and planned["ablation_table"] == 1
+    assert planned[rule] == 1 and planned["ablation_table"] == 1
     assert "report_page" in finished.planned() or rule == "ablation_table"
 
 
@@ -215,6 +217,23 @@ def test_results_of_another_config_are_noticed_whatever_the_files_times(finished
             os.utime(path, (1_700_000_000, 1_700_000_000))
     planned = finished.planned(TABLE)
     assert "train" not in planned and planned["predict"] == 1 and planned["ablation_table"] == 1
+
+
+def test_where_the_raw_data_are_not_there_what_was_made_from_them_is_used(finished):
+    raw = finished.folder / "raw"
+    (finished.folder / "results/release").rename(raw)
+    config = finished.config
+    generated = config["data"].pop("generate")
+    about = {key: generated[key] for key in ("fps", "height", "width")}
+    config["data"] = {**config["data"], "format": "miga2025", "root": "raw", **about}
+    finished.write(config)
+    target = "results/streams/openpose41-standard-align8.json"
+    done = finished.snakemake(target)
+    assert done.returncode == 0, done.stderr
+    raw.rename(finished.folder / "elsewhere")
+    assert finished.planned(target) == {}
+    edit(finished, ("align", "max_gap"), 2)
+    assert finished.planned(target) == {"streams": 1}
 
 
 def test_the_reason_of_a_rerun_is_short_and_names_the_key(finished):

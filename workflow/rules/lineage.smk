@@ -129,6 +129,11 @@ def outputs_of(step, values):
 def is_incomplete(step, values):
     """Whether a file that the step wrote, or reads from another step, is missing."""
     files = [*outputs_of(step, values), *made_inputs(step, values)]
+    try:  # also files that no rule names one by one, such as those of a folder
+        record = read_json(outputs_of(step, values).record)
+        files += [f"{RESULTS}/{name}" for name in record["outputs"]]
+    except (OSError, InputError, KeyError, TypeError):
+        pass
     return not all(map(os.path.exists, files))
 
 

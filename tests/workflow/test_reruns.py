@@ -65,7 +65,7 @@ def disturbed(project, step, how):
     python = folder / "python"
     python.write_text(PYTHON.replace("{python}", sys.executable))
     python.chmod(0o755)
-    environment = {**project.environment, "STEP": step, "HOW": how}
+    environment = {**project.environment, "STEP": step, "HOW": str(how)}
     environment["PATH"] = f"{folder}:{environment['PATH']}"
     limited = "ulimit -f 0; " if how == "disk full" else ""
     process = subprocess.Popen(

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 
 AGAIN = "delete it and run snakemake with this file as its target"
-"""What to do about a damaged result; as a target, it alone is made anew if it comes out the same."""
+"""What to do about a damaged result; as a target, it alone is made anew if it is the same."""
 
 
 class InputError(Exception):

@@ -144,6 +144,16 @@ def test_training_without_validation_clips_is_refused(tmp_path, layout22):
         fit(PointInput(tmp_path / "s.arrow", layout22, 0.25), layout22)
 
 
+@pytest.mark.parametrize(("ratio", "clips"), [(None, 64), (4.0, 40)])
+def test_a_batch_larger_than_the_training_clips_is_refused(source, layout22, ratio, clips):
+    changed = config_with({"batch": clips + 1, "epochs": 1})["training"]
+    said = f"tiny: training.batch is {clips + 1}, but there are {clips} clips to train on; lower it"
+    with pytest.raises(InputError, match=said):
+        fit(source, layout22, imbalance=ratio, training=changed)
+    _, history = fit(source, layout22, imbalance=ratio, training={**changed, "batch": clips})
+    assert len(history["epochs"]) == 1
+
+
 RETRAINED = config_with({"epochs": 4, "balanced_head_epochs": 3})["training"]
 
 

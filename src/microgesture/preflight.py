@@ -40,6 +40,8 @@ def check_command_line(arguments: Sequence[str]) -> None:
     """End Snakemake with one line when a file that ``--configfile`` names is no config."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--configfile", "--configfiles", nargs="+", default=[], action="extend")
+    if "--mode" in arguments:  # a job of a run that has looked
+        return
     for name in parser.parse_known_args(list(arguments))[0].configfile:
         path = Path(os.path.expandvars(name))
         try:

@@ -82,6 +82,7 @@ def test_a_target_that_configfile_swallowed_is_told(tmp_path, capsys, option):
     preflight.check_command_line(["-n", str(target), option, str(config)])
     preflight.check_command_line(["-n", str(target), f"{option}={config}"])
     preflight.check_command_line(["-n", str(target)])
+    preflight.check_command_line(["--mode", "remote", "--configfiles", str(target)])
 
 
 def test_home_and_variables_are_filled_in_wherever_a_path_stands(config, monkeypatch):

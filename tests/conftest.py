@@ -16,6 +16,17 @@ from microgesture.store import Clip
 REPOSITORY = Path(__file__).parent.parent
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Say what was not tested and what it takes, a line a reason, whatever pytest's options."""
+    skipped: dict[str, list[str]] = {}
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = " ".join(report.longrepr[2].removeprefix("Skipped: ").split())
+        skipped.setdefault(reason, []).append(report.nodeid.partition("::")[0])
+    for reason, files in sorted(skipped.items()):
+        tests = ", ".join(f"{file} ({files.count(file)})" for file in sorted(set(files)))
+        terminalreporter.write_line(f"not tested: {tests}: {reason}", yellow=True)
+
+
 @pytest.fixture(scope="session")
 def layout22():
     return load_layout(REPOSITORY / "config/layouts/openpose22.yaml")

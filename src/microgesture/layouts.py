@@ -142,7 +142,7 @@ def layout_from_dict(raw: Any, path: Path) -> Layout:
         raise InputError(f"{path}: source is {source!r}, expected one of {', '.join(ORDERS)}")
     numbered = raw["joints"]
     if isinstance(numbered, list) and all(isinstance(p, list) and len(p) == 2 for p in numbered):
-        numbered = {str(name): point for name, point in numbered}
+        numbered = dict(numbered)
     joints = _check_joints(path, numbered, ORDERS[source].count)
     index = {name: number for number, name in enumerate(joints)}
     edges = _pairs(path, "edges", raw["edges"], index)
@@ -180,13 +180,15 @@ def _check_joints(path: Path, raw: Any, count: int) -> tuple[str, ...]:
     if not isinstance(raw, dict) or not raw:
         raise InputError(f"{path}: joints must map each joint's name to its point number")
     for name, point in raw.items():
+        if not isinstance(name, str):
+            raise InputError(f"{path}: joints: {name!r} is no name; put it in quotes")
         if not isinstance(point, int) or not 0 <= point < count:
             raise InputError(
                 f"{path}: joints: {name} is point {point!r}; expected 0 to {count - 1}"
             )
     if len(set(raw.values())) != len(raw):
         raise InputError(f"{path}: joints: two joints have the same point number")
-    return tuple(map(str, raw))
+    return tuple(raw)
 
 
 def _pairs(path: Path, key: str, raw: Any, index: dict[str, int]) -> np.ndarray:

@@ -155,3 +155,13 @@ def test_parents_lead_to_the_center_along_the_edges(layout):
 def test_a_motion_has_the_joints_channels(layout22):
     assert layout22.channels("joint_motion") == 22 and layout22.channels("limb") == 21
     assert np.array_equal(layout22.channel_flip("joint_motion"), layout22.flip)
+
+
+@pytest.mark.parametrize("as_pairs", [False, True])
+def test_a_joint_that_yaml_takes_for_something_else_is_to_be_quoted(layout22, tmp_path, as_pairs):
+    joints = {"no": 0, "neck": 1, "wrist": 4}
+    raw = {"name": "n", "center": "neck", "edges": [["neck", "wrist"]], "flip": []}
+    given = yaml.safe_load(yaml.safe_dump(joints).replace("'no'", "no"))
+    raw["joints"] = list(map(list, given.items())) if as_pairs else given
+    with pytest.raises(InputError, match=r"n.yaml: joints: False is no name; put it in quotes"):
+        layout_from_dict(raw, tmp_path / "n.yaml")

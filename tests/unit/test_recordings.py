@@ -290,7 +290,9 @@ def test_a_bad_frame_leaves_no_table(project, tmp_path, capsys):
     assert not (tmp_path / "p").exists()
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real recordings are not here")
+@pytest.mark.skipif(
+    not REAL.is_dir(), reason="recordings by other people, not part of the repository"
+)
 def test_real_recordings_are_predicted(project, tmp_path):
     for name in ("body25_hands_words", "body25_v1.2_sign"):
         (tmp_path / "in" / name).parent.mkdir(exist_ok=True)

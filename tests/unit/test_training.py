@@ -1,3 +1,4 @@
+import time
 from copy import deepcopy
 
 import numpy as np
@@ -9,7 +10,8 @@ from torch.nn import functional
 from microgesture.checkpoints import load_checkpoint, save_checkpoint
 from microgesture.errors import InputError
 from microgesture.inference import predict
-from microgesture.inputs import PointInput, whole
+from microgesture.inputs import PointInput, random_geometry, whole
+from microgesture.phases import Phase, phases
 from microgesture.streams import build_stream
 from microgesture.training import train
 from microgesture.variants import new_model
@@ -124,6 +126,158 @@ def test_the_semantic_loss_pulls_towards_the_labels_vectors(source, layout22):
     assert (distance.argmin(axis=1) == [0, 1] * 4).all()
 
 
+class Watched(PointInput):
+    """Clips that note which rows are loaded."""
+
+    def __init__(self, source, layout):
+        super().__init__(source.records.path, layout, 0.25)
+        self.loaded = []
+
+    def sample(self, row, indices):
+        self.loaded.append(row)
+        return super().sample(row, indices)
+
+    def epochs(self, count):
+        """Rows of the split train in the order in which each of so many epochs loaded them."""
+        split = self.records.index["split"].to_numpy()
+        return np.array([row for row in self.loaded if split[row] == "train"]).reshape(count, -1)
+
+
+def orders(source, layout, count, seed=0, **changes):
+    watched = Watched(source, layout)
+    fit(watched, layout, seed=seed, **changes)
+    return watched.epochs(count)
+
+
+def test_every_epoch_sees_all_clips_in_an_order_of_its_own(source, layout22):
+    recipe = config_with({"epochs": 3})["training"]
+    first, again, other = (orders(source, layout22, 3, seed, training=recipe) for seed in (0, 0, 1))
+    for epoch in first:
+        assert sorted(epoch) == sorted(first[0])
+    assert len(np.unique(np.concatenate([first, other]), axis=0)) == 6
+    assert np.array_equal(first, again)
+
+
+def second_class_share(source, rows):
+    return float((source.records.index["label"].to_numpy()[rows] == 1).mean())
+
+
+def test_the_sampling_that_is_configured_is_used_and_the_head_is_balanced(source, layout22):
+    """Of 32 clips of the one class and 2 of the other, or 32 a class; 5 deviations are allowed."""
+    recipe = {"epochs": 4, "batch": 34, "balanced_head_epochs": 4}
+    natural, balanced = (
+        orders(
+            source,
+            layout22,
+            8,
+            imbalance=16.0,
+            training=config_with({**recipe, "sampling": sampling})["training"],
+        )
+        for sampling in ("natural", "class_balanced")
+    )
+    assert second_class_share(source, natural[:4]) == 2 / 34
+    allowed = 5 * 0.5 / np.sqrt(4 * 34)
+    for rows in (natural[4:], balanced[:4], balanced[4:]):
+        assert second_class_share(source, rows) == pytest.approx(0.5, abs=allowed)
+
+
+def test_neither_label_vectors_nor_logit_adjustment_reach_the_balanced_head(source, layout22):
+    """At a learning rate near zero its fresh weights say nothing, so its loss is that of chance."""
+    recipe = {"epochs": 1, "balanced_head_epochs": 1, "learning_rate": 1e-12, "batch": 34}
+    _, history = fit(
+        source,
+        layout22,
+        vectors=np.array([[9, 0, 0], [0, 9, 9]], np.float32),
+        semantic_weight=5,
+        imbalance=16.0,
+        training=config_with({**recipe, "logit_adjustment": 2.0})["training"],
+    )
+    first, head = (entry["train_loss"] for entry in history["epochs"])
+    assert head == pytest.approx(np.log(2), rel=0.02)
+    assert first > 5 * np.log(2)
+
+
+def test_dropout_and_geometry_are_drawn_anew_in_every_step(source, layout22, monkeypatch):
+    masks, crops = [], []
+
+    def fitted(seed):
+        masks.clear(), crops.clear()
+        network = {**CONFIG["network"], "dropout": 0.5}
+        fit(source, layout22, seed, network=network, training=recipe)
+        return list(masks), list(crops)
+
+    def noted(self, features):
+        kept = plain(self, torch.ones_like(features))
+        if self.training and self.p > 0:
+            masks.append(tuple(kept.flatten().tolist()))
+        return features * kept
+
+    def drawn(count, augment, rng):
+        geometry = random_geometry(count, augment, rng)
+        crops.append(tuple(geometry.windows.flatten().tolist()))
+        return geometry
+
+    recipe = config_with({"epochs": 2, "batch": 16})["training"]
+    plain = torch.nn.Dropout.forward
+    monkeypatch.setattr(torch.nn.Dropout, "forward", noted)
+    monkeypatch.setattr("microgesture.training.random_geometry", drawn)
+    first, again, other = (fitted(seed) for seed in (0, 0, 1))
+    assert first == again
+    for one, two in zip(first, other, strict=True):
+        assert len(one) == 8
+        assert len({*one, *two}) == 16
+
+
+@pytest.mark.parametrize(
+    ("measured", "best"),
+    [
+        ([(0.5, 1.0), (0.5, 1.0), (0.5, 1.0)], 1),
+        ([(0.5, 1.0), (0.7, 2.0), (0.7, 1.5), (0.7, 1.5), (0.6, 0.1)], 3),
+        ([(0.0, 3.0), (0.0, 2.0)], 2),
+    ],
+)
+def test_of_equal_epochs_the_lowest_loss_and_then_the_earliest_is_kept(
+    source, layout22, monkeypatch, measured, best
+):
+    weights = []
+
+    def scripted(model, *arguments, **options):
+        weights.append(deepcopy(model.state_dict()))
+        top1, loss = measured[len(weights) - 1]
+        return {"val_top1": top1, "val_loss": loss}
+
+    monkeypatch.setattr("microgesture.training.validate", scripted)
+    recipe = config_with({"epochs": len(measured), "batch": 64})["training"]
+    model, history = fit(source, layout22, training=recipe)
+    assert history["best_epoch"] == best
+    kept = model.state_dict()
+    assert all(torch.equal(kept[name], value) for name, value in weights[best - 1].items())
+    name, other = "cls_head.fc_cls.weight", weights[best % len(measured)]
+    assert not torch.equal(kept[name], other[name])
+
+
+def test_what_is_told_of_the_time_adds_up(source, layout22):
+    config = config_with({"epochs": 3, "batch": 30})
+    torch.manual_seed(0)
+    model = new_model(config, layout22, 2, None)
+    began = time.perf_counter()
+    _, history = train(model, source, config, seed=0)
+    took, spent = time.perf_counter() - began, history["spent"]
+    assert spent["clips"] == 3 * 60  # the remainder of 4 is left out
+    assert spent["saving"] == spent["resumed"] == 0
+    assert spent["data"] > 0 and spent["validation"] > 0
+    assert spent["data"] + spent["validation"] < spent["total"] <= took
+
+
+def test_a_balanced_head_is_a_phase_of_its_own_if_it_has_epochs():
+    recipe = {**CONFIG["training"], "epochs": 5}
+    first = Phase(1, 5, "natural", head=False)
+    assert phases(recipe) == [first]
+    for epochs in (1, 3):
+        balanced = Phase(6, 5 + epochs, "class_balanced", head=True)
+        assert phases({**recipe, "balanced_head_epochs": epochs}) == [first, balanced]
+
+
 def test_mirrored_testing_averages_both(source, layout22):
     model, _ = fit(source, layout22)
     plain, both = shares_of(model, source), shares_of(model, source, flip=True)
@@ -142,6 +296,16 @@ def test_training_without_validation_clips_is_refused(tmp_path, layout22):
     build_stream(clips, layout22, CLASSES, STREAM, tmp_path / "s.arrow")
     with pytest.raises(InputError, match=r"s.arrow: no labelled clip in the split 'val'"):
         fit(PointInput(tmp_path / "s.arrow", layout22, 0.25), layout22)
+
+
+@pytest.mark.parametrize(("ratio", "clips"), [(None, 64), (4.0, 40)])
+def test_a_batch_larger_than_the_training_clips_is_refused(source, layout22, ratio, clips):
+    changed = config_with({"batch": clips + 1, "epochs": 1})["training"]
+    said = f"tiny: training.batch is {clips + 1}, but there are {clips} clips to train on; lower it"
+    with pytest.raises(InputError, match=said):
+        fit(source, layout22, imbalance=ratio, training=changed)
+    _, history = fit(source, layout22, imbalance=ratio, training={**changed, "batch": clips})
+    assert len(history["epochs"]) == 1
 
 
 RETRAINED = config_with({"epochs": 4, "balanced_head_epochs": 3})["training"]

@@ -13,7 +13,7 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, f"{workflow.basedir}/src")
 
 from microgesture import config as settings
-from microgesture import rawdata, runlock
+from microgesture import preflight, rawdata, runlock
 from microgesture.errors import InputError
 from microgesture.filetimes import refuse_future_times
 
@@ -29,11 +29,13 @@ def checked(config):
         source += " with --config"
     schema = Path(workflow.basedir, "workflow/schemas/config.schema.yaml")
     try:
+        preflight.check_checkout(workflow.basedir)
         for path in workflow.configfiles:
-            settings.check_keys(Path(path))
-        config = rawdata.with_format(config)
+            preflight.check_syntax(Path(path))
+        config = rawdata.with_format(preflight.with_paths(config, source))
         settings.check_config(config, schema, source)
         settings.check_files(config, source)
+        preflight.check_contents(config, source)
     except InputError as error:
         raise WorkflowError(str(error))
     return config

@@ -84,12 +84,25 @@ def array(shape: Any, dtype: Any, fortran: Any, raw: Any) -> np.ndarray:
     return flat.reshape(shape, order="F" if fortran else "C")
 
 
-def _from_buffer(raw: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
-    return array(shape, dtype, order == "F", raw)
+def _from_buffer(raw: Any, dtype: Any, shape: Any, order: Any, axes: Any = None) -> np.ndarray:
+    """An array as protocol 5 writes it.
+
+    numpy >= 2.3 gives with the order "K" which axes to exchange afterwards: the shape is that of
+    the memory, before they are.
+    """
+    if order != "K" or axes is None:
+        if order not in ("C", "F"):
+            raise ValueError("the order of an array is none of C, F and K")
+        return array(shape, dtype, order == "F", raw)
+    if type(axes) is not tuple or not all(type(n) is int for n in axes):
+        raise ValueError("the axes of an array are no tuple of whole numbers")
+    return array(shape, dtype, False, raw).transpose(axes)
 
 
 def _scalar(dtype: Any, raw: Any) -> Any:
-    return array((1,), dtype, False, raw)[0]
+    kind = _dtype_of(dtype)
+    # an empty text has no bytes, of which no array can be made
+    return array((1,), dtype, False, raw)[0] if kind.itemsize else kind.type()
 
 
 def _encode(text: Any, encoding: Any) -> bytes:

@@ -139,6 +139,11 @@ class _Machine:
             self.stack.append(argument)
         elif name in _HANDLERS:
             _HANDLERS[name](self, argument)
+        elif name == "NEXT_BUFFER":
+            raise Refused(
+                "holds the operation NEXT_BUFFER: the bytes of its arrays are kept outside of it "
+                "(out of band); write it again without buffer_callback"
+            )
         elif name not in ("PROTO", "FRAME"):
             raise Refused(f"holds the operation {name}, but {OTHERS}; nothing was run")
 

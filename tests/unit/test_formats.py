@@ -81,6 +81,20 @@ def test_pyskl_in_every_pickle_protocol(tmp_path, protocol):
     assert_same(read(formats.write_pyskl(tmp_path, clips, NAMES, protocol)), clips)
 
 
+@pytest.mark.parametrize("protocol", range(6))
+def test_pyskl_with_arrays_whose_axes_were_exchanged(tmp_path, protocol):
+    clips = formats.some_clips(NAMES)
+    entries = formats.annotations(clips, NAMES)
+    for entry in entries:
+        # as converters of the arrays (C, T, V, M) give it: the memory stays as it was
+        cube = np.ascontiguousarray(entry["keypoint"].transpose(3, 1, 2, 0))
+        entry["keypoint"] = cube.transpose(3, 1, 2, 0)
+        entry["keypoint_score"] = np.asfortranarray(entry["keypoint_score"])
+    content = {"split": {c.split: [c.clip_id] for c in clips}, "annotations": entries}
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps(content, protocol))
+    assert_same(read({"format": "pyskl", "path": str(tmp_path / "a.pkl"), "fps": 25.0}), clips)
+
+
 @pytest.mark.parametrize("numbers", [range(25), POINTS22])
 def test_pyskl_with_fewer_points(tmp_path, numbers):
     clips = formats.some_clips(NAMES)

@@ -5,12 +5,9 @@ number that is missing in the sequence is no frame, and no gap is left for it.
 """
 
 import re
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from math import dist
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -22,8 +19,6 @@ from microgesture.readers.common import (
     COCO18,
     HIPS,
     MID_HIP,
-    NECK,
-    SHOULDERS,
     fill_midpoint,
     inside,
     ordered_map,
@@ -32,17 +27,13 @@ from microgesture.readers.common import (
     unreadable,
 )
 from microgesture.readers.tables import csv_rows, tell_overlaps, whole_number
+from microgesture.readers.tracker import BODY, Subject, sighting
 from microgesture.store import BadClip, Clip, check_clip
 
 REQUIRED = ("folder", "label", "subject", "split")
 OPTIONAL = ("start", "end", "clip_id")
 # not the files ._* that macOS puts beside others on foreign disks and into archives
 FRAME_NAME = re.compile(r"(?!\._)(.*?)_?([0-9]+)_keypoints\.json", re.DOTALL)
-BODY, UPPER, NOSE = range(25), [NECK, *SHOULDERS], 0
-# How far from its last place a person is taken for the same, in shoulder widths, as `max_jump` of
-# the cleaning is set; what is added for every frame since then (brisk walking at 25 frames a
-# second); and how many frames that show only others are waited for it, about a second.
-REACH, SPEED, WAIT = 1.5, 0.2, 25
 # For every part, which points of the 137 its numbers are, by how many there are.
 PARTS: dict[str, dict[int, tuple[int, ...]]] = {
     "pose_keypoints_2d": {75: tuple(BODY), 54: COCO18},
@@ -259,85 +250,16 @@ def read_frames(files: list[Path]) -> np.ndarray:
     """Points of one person, float32 (T, 137, 3); all zero in a frame that does not show it.
 
     OpenPose numbers nobody. The subject is the entry with the highest mean score of the body in
-    the first frame with anybody; `_Subject` says how it is followed from there on.
+    the first frame with anybody; `Subject` says how it is followed from there on.
     """
     points = np.zeros((len(files), OPENPOSE.count, 3), np.float32)
-    subject = _Subject()
+    subject = Subject()
     for frame, path in enumerate(files):
-        person = subject.find(read_people(path))
-        if person is not None:
-            points[frame] = person
+        people = read_people(path)
+        number = subject.find([sighting(person) for person in people])
+        if number is not None:
+            points[frame] = people[number]
     return points
-
-
-@dataclass
-class _Subject:
-    """The person that is followed from frame to frame, by where neck and shoulders are.
-
-    It is the entry with the highest mean score of the body at first, and from then on the one
-    nearest to where it was last; of two equally near, the surer one. An entry without neck and
-    shoulders is placed by the rest of its body, and taken only where there is no other. Whoever is
-    further away than `REACH` sizes of the subject, and `SPEED` more for every frame since it was
-    last seen, is somebody else. After `WAIT` frames that show only others, the subject is chosen
-    anew. Where its size cannot be told, any distance will do.
-    """
-
-    place: np.ndarray | None = None
-    sizes: deque[float] = field(default_factory=lambda: deque(maxlen=WAIT))
-    unseen: int = 0
-    others: int = 0
-
-    def find(self, people: list[np.ndarray]) -> np.ndarray | None:
-        """Give the entry that is the subject, (137, 3), if any, and remember where it was."""
-        self.unseen += 1
-        if self.others >= WAIT:
-            self.place, self.others = None, 0
-            self.sizes.clear()
-        ranks = [rank for n, person in enumerate(people) if (rank := self._rank(n, person))]
-        if not ranks:
-            self.others += bool(people)
-            return None
-        chosen = people[min(ranks)[-1]]
-        center, size = _middle(chosen, UPPER), _size(chosen)
-        self.others = 0
-        if center is not None:
-            self.place, self.unseen = center, 0
-        if size:
-            self.sizes.append(size)
-        return chosen
-
-    def _rank(self, number: int, person: np.ndarray) -> tuple[int, float, float, int] | None:
-        """Smaller for who is more likely the subject; None for somebody else."""
-        score = -float(person[BODY, 2].mean())
-        if self.place is None:
-            return 0, 0.0, score, number
-        center = _middle(person, UPPER)
-        place = _middle(person, BODY) if center is None else center
-        distance = np.inf if place is None else float(np.linalg.norm(place - self.place))
-        if place is not None and not np.isfinite(distance):
-            # a broken coordinate is the last choice, and told when the clip is checked
-            return 2, 0.0, score, number
-        reach = median(self.sizes or [np.inf]) * (REACH + SPEED * (self.unseen - 1))
-        return None if distance > reach else (int(center is None), distance, score, number)
-
-
-def _middle(person: np.ndarray, numbers: Sequence[int]) -> np.ndarray | None:
-    near = person[numbers]
-    found = near[:, 2] > 0
-    return near[found, :2].mean(axis=0, dtype=float) if found.any() else None
-
-
-def _size(person: np.ndarray) -> float:
-    """Shoulder width, or from neck to nose where that is more, as in a person seen from the side.
-
-    In pixels; 0 where neither was found.
-    """
-    size = 0.0
-    for a, b in (person[list(SHOULDERS)], person[[NECK, NOSE]]):
-        length = dist(a[:2], b[:2])
-        if min(a[2], b[2]) > 0 and np.isfinite(length):
-            size = max(size, length)
-    return size
 
 
 def read_people(path: Path) -> list[np.ndarray]:

@@ -1,6 +1,6 @@
 """Annotation pickles of PySKL and MMAction2: a list of clips, and which of them a split takes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from microgesture.readers.common import (
 )
 from microgesture.readers.release2023 import known_label
 from microgesture.readers.tables import read_subjects, splits_by_subject, subject_of
+from microgesture.readers.tracker import follow_surest, sighting
 from microgesture.store import SPLITS, BadClip, Clip, check_clip
 from microgesture.unpickle import load
 
@@ -191,7 +192,10 @@ def _size(raw: Any) -> tuple[int, int]:
 
 
 def _points(annotation: Mapping[str, Any], numbers: tuple[int, ...] | None) -> np.ndarray:
-    """Points of the person with the highest mean score, float32 (T, 137, 3)."""
+    """Points of the person with the highest mean score, float32 (T, 137, 3).
+
+    A frame in which it is not found is all zero.
+    """
     keypoint = annotation["keypoint"]
     shape = np.shape(keypoint) if isinstance(keypoint, np.ndarray) else ()
     if len(shape) != 4 or shape[3] != 2 or keypoint.dtype.kind not in "fiu":
@@ -216,10 +220,49 @@ def _points(annotation: Mapping[str, Any], numbers: tuple[int, ...] | None) -> n
             + (f"the {len(numbers)} of data.points" if numbers else "137, 25, 22, 18 or 17")
             + "; say in data.points which of the 137 they are"
         )
-    person = int(score.mean(axis=(1, 2), dtype=float).argmax())
-    both = np.concatenate([keypoint[person], score[person][..., None]], axis=2, dtype=np.float64)
-    points = place_points(both, expected)
-    for target, pair in ((NECK, SHOULDERS), (MID_HIP, HIPS)):
-        if numbers is None and target not in expected and set(pair) <= set(expected):
-            fill_midpoint(points, target, pair)
-    return points
+
+    def placed(person: int) -> np.ndarray:
+        both = np.concatenate(
+            [keypoint[person], score[person][..., None]], axis=2, dtype=np.float64
+        )
+        points = place_points(both, expected)
+        for target, pair in ((NECK, SHOULDERS), (MID_HIP, HIPS)):
+            if numbers is None and target not in expected and set(pair) <= set(expected):
+                fill_midpoint(points, target, pair)
+        return points
+
+    return _followed(placed, np.asarray(score).mean(axis=2, dtype=float), (score != 0).any(axis=2))
+
+
+def _followed(
+    placed: Callable[[int], np.ndarray], scores: np.ndarray, seen: np.ndarray
+) -> np.ndarray:
+    """Points of one person, wherever along the persons' axis it is in each frame.
+
+    Parameters
+    ----------
+    placed
+        Gives the points (T, 137, 3) of an entry of that axis.
+    scores
+        (M, T), mean scores.
+    seen
+        bool (M, T), where an entry is somebody.
+
+    """
+    surest = int(scores.mean(axis=1).argmax())  # one that is no number comes first, and is told
+    people = np.flatnonzero(seen.any(axis=1)).tolist()
+    if len(people) <= 1 or not np.isfinite(scores[surest]).all():
+        return placed(surest)
+    # summed up person by person: all of them, with 137 points each, might not fit
+    sightings = []
+    for person in people:
+        points = placed(person)
+        sightings.append(
+            [sighting(p) if there else None for p, there in zip(points, seen[person], strict=True)]
+        )
+    path = follow_surest(list(zip(*sightings, strict=True)), scores[people])
+    followed = np.zeros_like(points)
+    for entry in sorted({number for number in path if number is not None}):
+        frames = [t for t, number in enumerate(path) if number == entry]
+        followed[frames] = placed(people[entry])[frames]
+    return followed

@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -152,6 +153,16 @@ def raw_files():
     if data["format"] == "synthetic":
         return f"{RESULTS}/release/manifest.json"
     return rawdata.raw_files(data)
+
+
+@cache
+def frames(wildcards):
+    """Hash of OpenPose's frames, so that a changed one is noticed; where runs are planned alone.
+
+    Frames are counted by the million. A job that Snakemake starts parses these files again, but
+    neither plans nor records parameters.
+    """
+    return rawdata.frames_digest(config["data"]) if workflow.is_main_process else None
 
 
 def predictions_of():

@@ -36,7 +36,7 @@ rule skeletons:
     params:
         code=code("skeletons"),
         given=given(raw_files(), config["classes"]),
-        frames=rawdata.frames_digest(config["data"]),
+        frames=frames,
         data=as_json(settings.reader_slice(config)),
     shell:
         "python scripts/skeletons.py --data {params.data:q} --classes {input.classes:q}"

@@ -4,9 +4,9 @@ A table names the clips. The files that are there are the frames, in the order o
 number that is missing in the sequence is no frame, and no gap is left for it.
 """
 
-import re
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import dist
 from pathlib import Path, PurePosixPath
@@ -36,8 +36,7 @@ from microgesture.store import BadClip, Clip, check_clip
 
 REQUIRED = ("folder", "label", "subject", "split")
 OPTIONAL = ("start", "end", "clip_id")
-# not the files ._* that macOS puts beside others on foreign disks and into archives
-FRAME_NAME = re.compile(r"(?!\._)(.*?)_?([0-9]+)_keypoints\.json", re.DOTALL)
+SUFFIX = "_keypoints.json"
 BODY, UPPER, NOSE = range(25), [NECK, *SHOULDERS], 0
 # How far from its last place a person is taken for the same, in shoulder widths, as `max_jump` of
 # the cleaning is set; what is added for every frame since then (brisk walking at 25 frames a
@@ -68,7 +67,10 @@ class _Row:
 
 @dataclass(frozen=True)
 class _Task:
+    """A row and the names of its frame files, in order."""
+
     row: _Row | BadClip
+    frames: list[str]
     class_names: frozenset[str]
     fps: float
     height: int
@@ -112,7 +114,8 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
         if isinstance(row, _Row) and row.start is not None and row.end is not None
     )
     size = (float(data["fps"]), int(data["height"]), int(data["width"]))
-    yield from ordered_map(_cut, [_Task(row, names, *size) for row in rows], workers)
+    tasks = (_Task(row, files, names, *size) for row, files in _with_frames(rows))
+    yield from ordered_map(_cut, tasks, workers)
 
 
 def read_table(table: Path, root: Path, names: frozenset[str]) -> list[_Row | BadClip]:
@@ -177,19 +180,42 @@ def _table_row(
     )
 
 
+def _with_frames(rows: Iterable[_Row | BadClip]) -> Iterator[tuple[_Row | BadClip, list[str]]]:
+    """Rows with the names of their frames; each folder is listed once, and kept while needed."""
+    rows = list(rows)
+    waiting = Counter(row.folder for row in rows if isinstance(row, _Row))
+    listed: dict[Path, list[str] | InputError] = {}
+    for row in rows:
+        if isinstance(row, BadClip):
+            yield row, []
+            continue
+        if row.folder not in listed:
+            try:
+                listed[row.folder] = frame_names(row.folder)
+            except InputError as error:
+                listed[row.folder] = error
+        waiting[row.folder] -= 1
+        files = listed[row.folder] if waiting[row.folder] else listed.pop(row.folder)
+        if isinstance(files, InputError):
+            yield BadClip(row.clip_id, row.split, row.place, str(files)), []
+            continue
+        first, last = (0, len(files) - 1) if row.end is None else (row.start or 0, row.end)
+        if last >= len(files):
+            reason = (
+                f"frames {first}..{last}, but {row.folder} has {len(files)} frame files "
+                f"(0..{len(files) - 1})"
+            )
+            yield BadClip(row.clip_id, row.split, row.place, reason), []
+            continue
+        yield row, files[first : last + 1]
+
+
 def _cut(task: _Task) -> Clip | BadClip:
     row = task.row
     if isinstance(row, BadClip):
         return row
     try:
-        files = frame_files(row.folder)
-        first, last = (0, len(files) - 1) if row.end is None else (row.start or 0, row.end)
-        if last >= len(files):
-            raise InputError(
-                f"frames {first}..{last}, but {row.folder} has {len(files)} frame files "
-                f"(0..{len(files) - 1})"
-            )
-        points = read_frames(files[first : last + 1])
+        points = read_frames([row.folder / name for name in task.frames])
     except InputError as error:
         return BadClip(row.clip_id, row.split, row.place, str(error))
     clip = Clip(
@@ -223,30 +249,37 @@ def read_recording(folder: Path) -> np.ndarray:
 
 def frame_files(folder: Path) -> list[Path]:
     """Frame files of one recording, in the order of their numbers; at least one."""
-    found: dict[int, Path] = {}
-    recordings: dict[str, Path] = {}
+    return [folder / name for name in frame_names(folder)]
+
+
+def frame_names(folder: Path) -> list[str]:
+    """Names of the frame files of one recording, in the order of their numbers; at least one."""
+    found: dict[int, str] = {}
+    recordings: dict[str, str] = {}
     try:
-        paths = sorted(folder.iterdir())
+        names = sorted(os.listdir(folder))  # noqa: PTH208
     except OSError as error:
         raise InputError(unreadable(folder, error)) from error
-    for path in paths:
-        match = FRAME_NAME.fullmatch(path.name)
-        if not match:
+    for name in names:
+        stem = name.removesuffix(SUFFIX)
+        of_recording = stem.rstrip("0123456789")
+        digits = stem[len(of_recording) :]
+        # not the files ._* that macOS puts beside others on foreign disks and into archives
+        if stem == name or not digits or name.startswith("._"):
             continue
-        recordings.setdefault(match[1], path)
+        recordings.setdefault(of_recording.removesuffix("_"), name)
         if len(recordings) > 1:
-            one, other = (file.name for file in recordings.values())
+            one, other = recordings.values()
             raise InputError(
                 f"{folder}: holds frames of several recordings, such as {one} and {other}; give "
                 "every recording a folder of its own"
             )
-        number = int(match[2])
+        number = int(digits)
         if number in found:
             raise InputError(
-                f"{folder}: {found[number].name} and {path.name} are both frame {number}; remove "
-                "one"
+                f"{folder}: {found[number]} and {name} are both frame {number}; remove one"
             )
-        found[number] = path
+        found[number] = name
     if not found:
         raise InputError(
             f"{folder}: holds no frame file, expected names such as clip_000000000000_keypoints."

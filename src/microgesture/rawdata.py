@@ -34,14 +34,21 @@ READ = {
     "release2023": r"(train|valid|test)_(data\.npy|label\.pkl)",
     "smg": r"(.*/)?([^/]+)/\2_(skeleton|data|finelabels)\.csv",
 }
+FRAME = "_keypoints.json"
 LOCATIONS = {"parquet": "path", "csv": "path", "pyskl": "path"}
 
 
 def _files(root: Path) -> Iterator[str]:
     """Relative paths of the files below a folder, a few levels deep."""
     for folder, names in _folders(root, LEVELS):
-        inside = folder.relative_to(root)
-        yield from ((inside / name).as_posix() for name in names)
+        prefix = _prefix(folder, root)
+        yield from (prefix + name for name in names)
+
+
+def _prefix(folder: Path, root: Path) -> str:
+    """What stands before a file's name in its path relative to ``root``."""
+    inside = folder.relative_to(root).as_posix()
+    return "" if inside == "." else f"{inside}/"
 
 
 def _folders(
@@ -92,6 +99,9 @@ def detect(path: str | Path) -> str:
         raise InputError(f"{path}: there is no such file or folder; check data.root or data.path")
     found: dict[str, str] = {}
     for name in _files(path):
+        # frames are counted by the million, and one of them is enough
+        if "openpose_json" in found and name.endswith(FRAME):
+            continue
         for kind, (pattern, _) in PATTERNS.items():
             if kind not in found and re.fullmatch(pattern, name):
                 found[kind] = name
@@ -139,24 +149,33 @@ def raw_files(data: Mapping[str, Any]) -> list[str]:
 def frames_digest(data: Mapping[str, Any]) -> str | None:
     """SHA-256 over the names and sizes of all frames of OpenPose; None for other formats.
 
-    Times are left out: those of a versioned data set differ on every machine.
+    A frame that was added, removed, renamed or changed in size changes it; one whose content
+    changed at the same size does not. Times are left out: those of a versioned data set differ on
+    every machine. Every frame is asked for its size: call it once a run, not in every job.
     """
     if data["format"] != "openpose_json":
         return None
     digest = hashlib.sha256()
     root = Path(data["root"])
-    for path in frame_files(root):
-        line = f"{path.relative_to(root).as_posix()} {_size(path)}\n"
-        digest.update(line.encode("utf-8", "surrogateescape"))
+    for folder, names in _frames(root):
+        prefix, place = _prefix(folder, root), os.fspath(folder)
+        lines = [f"{prefix}{name} {_size(f'{place}/{name}')}\n" for name in names]
+        digest.update("".join(lines).encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 
-def _size(path: Path) -> int:
+def _size(path: str) -> int:
     """Size of a file, or of what a link leads to, if it is there."""
     try:
-        return path.stat().st_size
+        return os.stat(path).st_size  # noqa: PTH116
     except OSError:
-        return path.lstat().st_size
+        return os.lstat(path).st_size
+
+
+def _frames(root: Path, below: bool = True) -> Iterator[tuple[Path, list[str]]]:
+    """Folders in a fixed order, each with the names of the frames in it."""
+    for folder, names in _folders(root, math.inf if below else 0, stay=True):
+        yield folder, [n for n in names if n.endswith(FRAME) and not n.startswith("._")]
 
 
 def frame_files(root: Path, below: bool = True) -> Iterator[Path]:
@@ -164,6 +183,5 @@ def frame_files(root: Path, below: bool = True) -> Iterator[Path]:
 
     Links to folders are followed within ``root``, which the reader may not leave.
     """
-    for folder, names in _folders(root, math.inf if below else 0, stay=True):
-        frames = (name for name in names if name.endswith("_keypoints.json"))
-        yield from (folder / name for name in frames if not name.startswith("._"))
+    for folder, names in _frames(root, below):
+        yield from (folder / name for name in names)

@@ -139,7 +139,12 @@ def raw_files():
 
 @cache
 def frames_digest():
-    return rawdata.frames_digest(config["data"])
+    """Hash of OpenPose's frames, so that a changed one is noticed; where runs are planned alone.
+
+    Frames are counted by the million. A job that Snakemake starts parses these files again, but
+    neither plans nor records parameters.
+    """
+    return rawdata.frames_digest(config["data"]) if workflow.is_main_process else None
 
 
 def dated_files():

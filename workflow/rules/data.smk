@@ -35,7 +35,7 @@ rule skeletons:
         "../envs/microgesture.yaml"
     params:
         made_from=made_from("skeletons"),
-        frames=lambda wildcards: frames_digest() if workflow.is_main_process else None,
+        frames=lambda wildcards: frames_digest(),
         config=told(settings.reader_slice(config)),
     shell:
         "python scripts/skeletons.py --data {params.config:q} --classes {input.classes:q}"

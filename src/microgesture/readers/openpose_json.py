@@ -4,8 +4,9 @@ A table names the clips. The files that are there are the frames, in the order o
 number that is missing in the sequence is no frame, and no gap is left for it.
 """
 
-import re
-from collections.abc import Iterator, Mapping
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -26,14 +27,15 @@ from microgesture.readers.common import (
     shown,
     unreadable,
 )
-from microgesture.readers.tables import csv_rows, tell_overlaps, whole_number
+from microgesture.readers.tables import NOBODY, csv_rows, mangled, tell_overlaps, whole_number
 from microgesture.readers.tracker import BODY, Subject, sighting
 from microgesture.store import BadClip, Clip, check_clip
 
 REQUIRED = ("folder", "label", "subject", "split")
 OPTIONAL = ("start", "end", "clip_id")
-# not the files ._* that macOS puts beside others on foreign disks and into archives
-FRAME_NAME = re.compile(r"(?!\._)(.*?)_?([0-9]+)_keypoints\.json", re.DOTALL)
+SUFFIX = "_keypoints.json"
+# Of a frame: several hundred people. What is made of a file takes up to fifty times its size.
+MOST_BYTES = 4 << 20
 # For every part, which points of the 137 its numbers are, by how many there are.
 PARTS: dict[str, dict[int, tuple[int, ...]]] = {
     "pose_keypoints_2d": {75: tuple(BODY), 54: COCO18},
@@ -59,7 +61,10 @@ class _Row:
 
 @dataclass(frozen=True)
 class _Task:
+    """A row and the names of its frame files, in order."""
+
     row: _Row | BadClip
+    frames: list[str]
     class_names: frozenset[str]
     fps: float
     height: int
@@ -103,7 +108,8 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
         if isinstance(row, _Row) and row.start is not None and row.end is not None
     )
     size = (float(data["fps"]), int(data["height"]), int(data["width"]))
-    yield from ordered_map(_cut, [_Task(row, names, *size) for row in rows], workers)
+    tasks = (_Task(row, files, names, *size) for row, files in _with_frames(rows))
+    yield from ordered_map(_cut, tasks, workers)
 
 
 def read_table(table: Path, root: Path, names: frozenset[str]) -> list[_Row | BadClip]:
@@ -142,6 +148,8 @@ def _table_row(
     for column in ("folder", "subject", "split"):
         if not cell[column]:
             raise InputError(f"{place}: {column} is empty, expected a value")
+    if cell["subject"] in NOBODY:
+        raise InputError(f"{place}: subject is {shown(cell['subject'])}, expected who is seen")
     folder = inside(root, cell["folder"], place)
     name = PurePosixPath(cell["folder"]).as_posix()
     start, end = (cell.get(column, "") for column in ("start", "end"))
@@ -156,11 +164,15 @@ def _table_row(
     if cell["label"] and cell["label"] not in names:
         return bad(f"its label {shown(cell['label'])} is not in the classes file")
     if not folder.is_dir():
-        return bad(f"{folder} is not a folder, expected one with frame files")
+        beside = (path.name for path in folder.parent.iterdir()) if folder.parent.is_dir() else ()
+        hint = mangled(folder.name, beside)
+        return bad(f"{folder} is not a folder, expected one with frame files{hint}")
     first, last = whole_number(start), whole_number(end)
     if start or end:
         if first is None or last is None:
-            return bad(f"start,end is {shown(f'{start},{end}')}, expected two integers or nothing")
+            found = shown(f"{start},{end}")
+            hint = mangled(start) or mangled(end)
+            return bad(f"start,end is {found}, expected two integers or nothing{hint}")
         if not 0 <= first <= last:
             return bad(f"frames {first}..{last}, expected 0 <= start <= end")
     return _Row(
@@ -168,19 +180,42 @@ def _table_row(
     )
 
 
+def _with_frames(rows: Iterable[_Row | BadClip]) -> Iterator[tuple[_Row | BadClip, list[str]]]:
+    """Rows with the names of their frames; each folder is listed once, and kept while needed."""
+    rows = list(rows)
+    waiting = Counter(row.folder for row in rows if isinstance(row, _Row))
+    listed: dict[Path, list[str] | InputError] = {}
+    for row in rows:
+        if isinstance(row, BadClip):
+            yield row, []
+            continue
+        if row.folder not in listed:
+            try:
+                listed[row.folder] = frame_names(row.folder)
+            except InputError as error:
+                listed[row.folder] = error
+        waiting[row.folder] -= 1
+        files = listed[row.folder] if waiting[row.folder] else listed.pop(row.folder)
+        if isinstance(files, InputError):
+            yield BadClip(row.clip_id, row.split, row.place, str(files)), []
+            continue
+        first, last = (0, len(files) - 1) if row.end is None else (row.start or 0, row.end)
+        if last >= len(files):
+            reason = (
+                f"frames {first}..{last}, but {row.folder} has {len(files)} frame files "
+                f"(0..{len(files) - 1})"
+            )
+            yield BadClip(row.clip_id, row.split, row.place, reason), []
+            continue
+        yield row, files[first : last + 1]
+
+
 def _cut(task: _Task) -> Clip | BadClip:
     row = task.row
     if isinstance(row, BadClip):
         return row
     try:
-        files = frame_files(row.folder)
-        first, last = (0, len(files) - 1) if row.end is None else (row.start or 0, row.end)
-        if last >= len(files):
-            raise InputError(
-                f"frames {first}..{last}, but {row.folder} has {len(files)} frame files "
-                f"(0..{len(files) - 1})"
-            )
-        points = read_frames(files[first : last + 1])
+        points = read_frames([row.folder / name for name in task.frames])
     except InputError as error:
         return BadClip(row.clip_id, row.split, row.place, str(error))
     clip = Clip(
@@ -214,30 +249,37 @@ def read_recording(folder: Path) -> np.ndarray:
 
 def frame_files(folder: Path) -> list[Path]:
     """Frame files of one recording, in the order of their numbers; at least one."""
-    found: dict[int, Path] = {}
-    recordings: dict[str, Path] = {}
+    return [folder / name for name in frame_names(folder)]
+
+
+def frame_names(folder: Path) -> list[str]:
+    """Names of the frame files of one recording, in the order of their numbers; at least one."""
+    found: dict[int, str] = {}
+    recordings: dict[str, str] = {}
     try:
-        paths = sorted(folder.iterdir())
+        names = sorted(os.listdir(folder))  # noqa: PTH208
     except OSError as error:
         raise InputError(unreadable(folder, error)) from error
-    for path in paths:
-        match = FRAME_NAME.fullmatch(path.name)
-        if not match:
+    for name in names:
+        stem = name.removesuffix(SUFFIX)
+        of_recording = stem.rstrip("0123456789")
+        digits = stem[len(of_recording) :]
+        # not the files ._* that macOS puts beside others on foreign disks and into archives
+        if stem == name or not digits or name.startswith("._"):
             continue
-        recordings.setdefault(match[1], path)
+        recordings.setdefault(of_recording.removesuffix("_"), name)
         if len(recordings) > 1:
-            one, other = (file.name for file in recordings.values())
+            one, other = recordings.values()
             raise InputError(
                 f"{folder}: holds frames of several recordings, such as {one} and {other}; give "
                 "every recording a folder of its own"
             )
-        number = int(match[2])
+        number = int(digits)
         if number in found:
             raise InputError(
-                f"{folder}: {found[number].name} and {path.name} are both frame {number}; remove "
-                "one"
+                f"{folder}: {found[number]} and {name} are both frame {number}; remove one"
             )
-        found[number] = path
+        found[number] = name
     if not found:
         raise InputError(
             f"{folder}: holds no frame file, expected names such as clip_000000000000_keypoints."
@@ -271,7 +313,7 @@ def read_people(path: Path) -> list[np.ndarray]:
         If the file is not JSON, or is not what OpenPose writes.
 
     """
-    content = read_bytes(path)
+    content = read_bytes(path, MOST_BYTES)
     try:
         frame = orjson.loads(content)
     except orjson.JSONDecodeError as error:
@@ -280,6 +322,8 @@ def read_people(path: Path) -> list[np.ndarray]:
             f"{path}: is not valid JSON: {error}{empty}; write the frame again with OpenPose"
         ) from error
     people = frame.get("people") if isinstance(frame, dict) else None
+    if people is None and isinstance(frame, dict) and "people" in frame:
+        people = []  # what some writers make of an empty list
     if not isinstance(people, list):
         raise InputError(
             f"{path}: has no list 'people', expected what OpenPose writes with --write_json"

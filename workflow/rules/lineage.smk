@@ -42,8 +42,13 @@ def made_from(step):
         now, before = lineage(step, values), recorded(step, values)
         if before and now != before.removesuffix(AGAIN):
             say_why(step, values, now, before)
+        missing = missing_files(step, values)
+        if before and missing:
+            say(
+                f"{missing[0]} is missing; as a target, it is made without what follows"
+            )
         # other than what is recorded while a file is missing, and the same once it is there
-        again = before.endswith(AGAIN) != is_incomplete(step, values)
+        again = before.endswith(AGAIN) != bool(missing)
         return now + AGAIN * again
 
     return state
@@ -96,9 +101,13 @@ def say_why(step, values, now, before):
         return  # a failed step has no record, and a damaged one says nothing
     name = record.removeprefix(f"{RESULTS}/provenance/").removesuffix(".json")
     for line in lines:
-        if line not in SAID:  # once for all steps that depend on it
-            SAID.add(line)
-            logger.info(f"{name} is out of date: {line}")
+        say(line, f"{name} is out of date: ")
+
+
+def say(line, start=""):
+    if line not in SAID:  # once for all steps that depend on it
+        SAID.add(line)
+        logger.info(f"{start}{line}")
 
 
 @cache
@@ -126,15 +135,15 @@ def outputs_of(step, values):
     return workflow.get_rule(step).expand_output(dict(values))[0]
 
 
-def is_incomplete(step, values):
-    """Whether a file that the step wrote, or reads from another step, is missing."""
+def missing_files(step, values):
+    """Files that the step wrote, or reads from another step, and that are not there."""
     files = [*outputs_of(step, values), *made_inputs(step, values)]
     try:  # also files that no rule names one by one, such as those of a folder
         record = read_json(outputs_of(step, values).record)
         files += [f"{RESULTS}/{name}" for name in record["outputs"]]
     except (OSError, InputError, KeyError, TypeError):
         pass
-    return not all(map(os.path.exists, files))
+    return [str(file) for file in files if not os.path.exists(file)]
 
 
 def recorded(step, values):
@@ -144,26 +153,3 @@ def recorded(step, values):
             if text.startswith("'code "):
                 return ast.literal_eval(text)
     return ""
-
-
-def kept(manifest):
-    """A manifest, marked as ancient where only the large file beside it is to be made again.
-
-    What was made from that file before does not depend on its being made once more, with the same
-    content; where anything above is newer, that is not certain.
-    """
-    missing = not os.path.exists(f"{manifest.removesuffix('.json')}.arrow")
-    return ancient(manifest) if missing and is_latest(manifest) else manifest
-
-
-def is_latest(path):
-    """Whether a result is there, and no older than anything that it is made from."""
-    if not os.path.exists(path):
-        return False
-    step, values = maker(path)
-    return all(
-        os.path.exists(file)
-        and os.path.getmtime(file) <= os.path.getmtime(path)
-        and (not is_made(file) or is_latest(file))
-        for file in inputs_of(step, values)
-    )

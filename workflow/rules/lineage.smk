@@ -19,6 +19,7 @@ from microgesture.files import quick_hash, read_json
 from microgesture.provenance import code_hash
 
 AGAIN = ", again"
+code_of = cache(code_hash)
 SAID = set()
 
 
@@ -62,7 +63,7 @@ def lineage(step, values):
         return recorded(step, values).removesuffix(AGAIN)
     command = workflow.get_rule(step).shellcmd
     parts = {
-        "code": [command, *map(code_hash, re.findall(r"scripts/\w+\.py", command))],
+        "code": [command, *map(code_of, re.findall(r"scripts/\w+\.py", command))],
         "config": own_settings(step, values),
         "files": quick_hash(sorted(sources)),
         "before": sorted({lineage(*maker(path)) for path in made_inputs(step, values)}),

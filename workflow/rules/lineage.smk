@@ -1,4 +1,4 @@
-# Needs the helpers of common.smk; gives every rule the parameter `made_from`: short digests of its code, its
+# Needs the helpers of common.smk; gives all rules the parameter `made_from`: short digests of its code, its
 # config and its files, and of the same of all steps before it.
 #
 # Snakemake plans a step that is not the target only when something newer or a parameter asks for it. A failed

@@ -46,14 +46,7 @@ def as_json(value):
 
 
 def points_of(variant):
-    return kept(f"{RESULTS}/streams/{settings.points_name(config, variant)}.json")
-
-
-def stream_of(wildcards):
-    """Manifest of the key points that a heatmap cache is drawn from."""
-    return kept(
-        f"{RESULTS}/streams/{wildcards.layout}-{wildcards.cleaning}-{wildcards.timeline}.json"
-    )
+    return f"{RESULTS}/streams/{settings.points_name(config, variant)}.json"
 
 
 def input_of(wildcards):
@@ -62,7 +55,7 @@ def input_of(wildcards):
     points = points_of(wildcards.variant)
     if settled.get("source") != "cached":
         return points
-    return kept(f"{RESULTS}/heatmaps/{settled['stream']}-{Path(points).name}")
+    return f"{RESULTS}/heatmaps/{settled['stream']}-{Path(points).name}"
 
 
 def runs_of(seed):

@@ -5,7 +5,7 @@
 rule heatmaps:
     """Draw every frame of a stream once."""
     input:
-        manifest=stream_of,
+        manifest=f"{RESULTS}/streams/{{layout}}-{{cleaning}}-{{timeline}}.json",
         layout=layout_of,
     output:
         cache=f"{RESULTS}/heatmaps/{{stream}}-{{layout}}-{{cleaning}}-{{timeline}}.arrow",

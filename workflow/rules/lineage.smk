@@ -1,4 +1,4 @@
-# Needs the helpers of common.smk; gives every rule the parameter `made_from`: short digests of its code, its
+# Needs the helpers of common.smk; gives all rules the parameter `made_from`: short digests of its code, its
 # config and its files, and of the same of all steps before it.
 #
 # Snakemake plans a step that is not the target only when something newer or a parameter asks for it. A failed
@@ -19,6 +19,7 @@ from microgesture.files import quick_hash, read_json
 from microgesture.provenance import code_hash
 
 AGAIN = ", again"
+code_of = cache(code_hash)
 SAID = set()
 
 
@@ -42,8 +43,13 @@ def made_from(step):
         now, before = lineage(step, values), recorded(step, values)
         if before and now != before.removesuffix(AGAIN):
             say_why(step, values, now, before)
+        missing = missing_files(step, values)
+        if before and missing:
+            say(
+                f"{missing[0]} is missing; as a target, it is made without what follows"
+            )
         # other than what is recorded while a file is missing, and the same once it is there
-        again = before.endswith(AGAIN) != is_incomplete(step, values)
+        again = before.endswith(AGAIN) != bool(missing)
         return now + AGAIN * again
 
     return state
@@ -57,7 +63,7 @@ def lineage(step, values):
         return recorded(step, values).removesuffix(AGAIN)
     command = workflow.get_rule(step).shellcmd
     parts = {
-        "code": [command, *map(code_hash, re.findall(r"scripts/\w+\.py", command))],
+        "code": [command, *map(code_of, re.findall(r"scripts/\w+\.py", command))],
         "config": own_settings(step, values),
         "files": quick_hash(sorted(sources)),
         "before": sorted({lineage(*maker(path)) for path in made_inputs(step, values)}),
@@ -96,9 +102,13 @@ def say_why(step, values, now, before):
         return  # a failed step has no record, and a damaged one says nothing
     name = record.removeprefix(f"{RESULTS}/provenance/").removesuffix(".json")
     for line in lines:
-        if line not in SAID:  # once for all steps that depend on it
-            SAID.add(line)
-            logger.info(f"{name} is out of date: {line}")
+        say(line, f"{name} is out of date: ")
+
+
+def say(line, start=""):
+    if line not in SAID:  # once for all steps that depend on it
+        SAID.add(line)
+        logger.info(f"{start}{line}")
 
 
 @cache
@@ -126,15 +136,15 @@ def outputs_of(step, values):
     return workflow.get_rule(step).expand_output(dict(values))[0]
 
 
-def is_incomplete(step, values):
-    """Whether a file that the step wrote, or reads from another step, is missing."""
+def missing_files(step, values):
+    """Files that the step wrote, or reads from another step, and that are not there."""
     files = [*outputs_of(step, values), *made_inputs(step, values)]
     try:  # also files that no rule names one by one, such as those of a folder
         record = read_json(outputs_of(step, values).record)
         files += [f"{RESULTS}/{name}" for name in record["outputs"]]
     except (OSError, InputError, KeyError, TypeError):
         pass
-    return not all(map(os.path.exists, files))
+    return [str(file) for file in files if not os.path.exists(file)]
 
 
 def recorded(step, values):
@@ -144,26 +154,3 @@ def recorded(step, values):
             if text.startswith("'code "):
                 return ast.literal_eval(text)
     return ""
-
-
-def kept(manifest):
-    """A manifest, marked as ancient where only the large file beside it is to be made again.
-
-    What was made from that file before does not depend on its being made once more, with the same
-    content; where anything above is newer, that is not certain.
-    """
-    missing = not os.path.exists(f"{manifest.removesuffix('.json')}.arrow")
-    return ancient(manifest) if missing and is_latest(manifest) else manifest
-
-
-def is_latest(path):
-    """Whether a result is there, and no older than anything that it is made from."""
-    if not os.path.exists(path):
-        return False
-    step, values = maker(path)
-    return all(
-        os.path.exists(file)
-        and os.path.getmtime(file) <= os.path.getmtime(path)
-        and (not is_made(file) or is_latest(file))
-        for file in inputs_of(step, values)
-    )

@@ -12,6 +12,7 @@ from microgesture.errors import InputError
 from microgesture.inference import predict, validate
 from microgesture.inputs import PointInput, random_geometry, whole
 from microgesture.phases import Phase, phases
+from microgesture.sampling import ORDER, epoch_order, stream
 from microgesture.streams import build_stream
 from microgesture.training import train
 from microgesture.variants import new_model
@@ -160,6 +161,10 @@ def test_every_epoch_sees_all_clips_in_an_order_of_its_own(source, layout22):
         assert sorted(epoch) == sorted(first[0])
     assert len(np.unique(np.concatenate([first, other]), axis=0)) == 6
     assert np.array_equal(first, again)
+    rows = np.sort(other[0])
+    for epoch, found in enumerate(other, start=1):
+        drawn = epoch_order(rows, rows, "natural", stream(ORDER, 1, epoch))
+        assert np.array_equal(found, drawn)
 
 
 def second_class_share(source, rows):

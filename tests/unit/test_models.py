@@ -139,6 +139,19 @@ def test_stgcn_has_pyskls_names_shapes_and_size():
     assert "backbone.gcn.0.gcn.A" not in dict(model.named_parameters())
 
 
+@pytest.mark.parametrize(
+    ("name", "head", "inside"), [("posec3d", 0.5, set()), ("stgcn", 0, {0}), ("agcn", 0, {0})]
+)
+def test_dropout_is_that_of_the_published_networks_unless_told_otherwise(name, head, inside):
+    """Temporal convolutions have a dropout layer, in the public code as here, which drops none."""
+    adjacency = None if name == "posec3d" else tree_adjacency(5)
+    config = {"name": name, "base_channels": 2}
+    model = build_model(config, layout_channels=5, num_classes=6, adjacency=adjacency)
+    assert model.cls_head.dropout.p == head
+    layers = [m for m in model.backbone.modules() if isinstance(m, torch.nn.Dropout)]
+    assert {layer.p for layer in layers} == inside
+
+
 def test_initial_weights_are_pyskls_choice():
     posec3d = build_model({"name": "posec3d"}, layout_channels=17, num_classes=60, vector_size=256)
     for name, module in posec3d.named_modules():

@@ -234,6 +234,21 @@ def test_adaptive_graph_convolution_matches_a_loop_over_joints(out_channels):
     np.testing.assert_allclose(layer(x).detach().numpy(), expected, atol=1e-5)
 
 
+def test_a_new_adaptive_layer_has_the_spreads_of_the_authors_code():
+    """Normal numbers with the deviation that keeps the variance of gradients (He et al. 2015)."""
+    torch.manual_seed(0)
+    layer = AdaptiveGraphConv(32, 128, torch.as_tensor(tree_adjacency(5), dtype=torch.float32))
+    expected = {
+        layer.conv_a: np.sqrt(2 / 32),  # of each neighbour set's 128 / 4 outputs
+        layer.conv_b: np.sqrt(2 / 32),
+        layer.conv_d: np.sqrt(2 / (128 * 32 * 3)),
+        layer.down[0]: np.sqrt(2 / 128),
+    }
+    for conv, deviation in expected.items():
+        assert conv.weight.std().item() == pytest.approx(deviation, rel=0.06)
+        assert not conv.bias.any()
+
+
 def test_a_new_adaptive_graph_is_the_given_one_and_each_clips_own():
     layer = AdaptiveGraphConv(4, 4, torch.as_tensor(tree_adjacency(5), dtype=torch.float32))
     x = torch.randn(2, 4, 3, 5)

@@ -139,6 +139,19 @@ def test_stgcn_has_pyskls_names_shapes_and_size():
     assert "backbone.gcn.0.gcn.A" not in dict(model.named_parameters())
 
 
+@pytest.mark.parametrize(
+    ("name", "head", "inside"), [("posec3d", 0.5, set()), ("stgcn", 0, {0}), ("agcn", 0, {0})]
+)
+def test_dropout_is_that_of_the_published_networks_unless_told_otherwise(name, head, inside):
+    """Temporal convolutions have a dropout layer, in the public code as here, which drops none."""
+    adjacency = None if name == "posec3d" else tree_adjacency(5)
+    config = {"name": name, "base_channels": 2}
+    model = build_model(config, layout_channels=5, num_classes=6, adjacency=adjacency)
+    assert model.cls_head.dropout.p == head
+    layers = [m for m in model.backbone.modules() if isinstance(m, torch.nn.Dropout)]
+    assert {layer.p for layer in layers} == inside
+
+
 def test_initial_weights_are_pyskls_choice():
     posec3d = build_model({"name": "posec3d"}, layout_channels=17, num_classes=60, vector_size=256)
     for name, module in posec3d.named_modules():
@@ -219,6 +232,21 @@ def test_adaptive_graph_convolution_matches_a_loop_over_joints(out_channels):
             shortcut = state["down.0.weight"][:, :, 0, 0] @ shortcut / np.sqrt(1 + 1e-5)
         expected[n, :, :, w] = np.maximum(total + shortcut, 0)
     np.testing.assert_allclose(layer(x).detach().numpy(), expected, atol=1e-5)
+
+
+def test_a_new_adaptive_layer_has_the_spreads_of_the_authors_code():
+    """Normal numbers with the deviation that keeps the variance of gradients (He et al. 2015)."""
+    torch.manual_seed(0)
+    layer = AdaptiveGraphConv(32, 128, torch.as_tensor(tree_adjacency(5), dtype=torch.float32))
+    expected = {
+        layer.conv_a: np.sqrt(2 / 32),  # of each neighbour set's 128 / 4 outputs
+        layer.conv_b: np.sqrt(2 / 32),
+        layer.conv_d: np.sqrt(2 / (128 * 32 * 3)),
+        layer.down[0]: np.sqrt(2 / 128),
+    }
+    for conv, deviation in expected.items():
+        assert conv.weight.std().item() == pytest.approx(deviation, rel=0.06)
+        assert not conv.bias.any()
 
 
 def test_a_new_adaptive_graph_is_the_given_one_and_each_clips_own():

@@ -9,9 +9,10 @@ from torch.nn import functional
 
 from microgesture.checkpoints import load_checkpoint, save_checkpoint
 from microgesture.errors import InputError
-from microgesture.inference import predict
+from microgesture.inference import predict, validate
 from microgesture.inputs import PointInput, random_geometry, whole
 from microgesture.phases import Phase, phases
+from microgesture.sampling import ORDER, epoch_order, stream
 from microgesture.streams import build_stream
 from microgesture.training import train
 from microgesture.variants import new_model
@@ -92,7 +93,7 @@ def test_three_steps_are_those_of_the_formulas(source, layout22, monkeypatch):
     torch.manual_seed(0)
     model = new_model(config, layout22, 2, None)
     replayed = deepcopy(model).train()
-    train(model, source, config, seed=0)
+    _, history = train(model, source, config, seed=0)
     index = source.records.index[source.records.index["split"] == "train"]
     samples = torch.from_numpy(np.stack([source.sample(row, np.arange(8)) for row in index.index]))
     inputs = source.assemble(samples, whole(64), training=True)
@@ -100,7 +101,11 @@ def test_three_steps_are_those_of_the_formulas(source, layout22, monkeypatch):
     weights = list(replayed.parameters())
     pushes = [torch.zeros_like(weight) for weight in weights]
     for step in range(3):
-        loss = functional.cross_entropy(replayed(inputs), truth)
+        logits = replayed(inputs)
+        loss = functional.cross_entropy(logits, truth)
+        entry = history["epochs"][step]
+        assert entry["train_loss"] == pytest.approx(loss.item(), rel=1e-4)
+        assert entry["train_top1"] == (logits.argmax(dim=1) == truth).double().mean()
         gradients = torch.autograd.grad(loss, weights)
         norm = sum((gradient**2).sum() for gradient in gradients).sqrt()
         assert norm > 2 * 0.02
@@ -156,6 +161,10 @@ def test_every_epoch_sees_all_clips_in_an_order_of_its_own(source, layout22):
         assert sorted(epoch) == sorted(first[0])
     assert len(np.unique(np.concatenate([first, other]), axis=0)) == 6
     assert np.array_equal(first, again)
+    rows = np.sort(other[0])
+    for epoch, found in enumerate(other, start=1):
+        drawn = epoch_order(rows, rows, "natural", stream(ORDER, 1, epoch))
+        assert np.array_equal(found, drawn)
 
 
 def second_class_share(source, rows):
@@ -228,6 +237,19 @@ def test_dropout_and_geometry_are_drawn_anew_in_every_step(source, layout22, mon
         assert len({*one, *two}) == 16
 
 
+def script(monkeypatch, measured):
+    """Let validation find these top-1 and losses; a list that gets every epoch's weights."""
+    weights = []
+
+    def scripted(model, *arguments, **options):
+        weights.append(deepcopy(model.state_dict()))
+        top1, loss = measured[len(weights) - 1]
+        return {"val_top1": top1, "val_loss": loss}
+
+    monkeypatch.setattr("microgesture.training.validate", scripted)
+    return weights
+
+
 @pytest.mark.parametrize(
     ("measured", "best"),
     [
@@ -239,14 +261,7 @@ def test_dropout_and_geometry_are_drawn_anew_in_every_step(source, layout22, mon
 def test_of_equal_epochs_the_lowest_loss_and_then_the_earliest_is_kept(
     source, layout22, monkeypatch, measured, best
 ):
-    weights = []
-
-    def scripted(model, *arguments, **options):
-        weights.append(deepcopy(model.state_dict()))
-        top1, loss = measured[len(weights) - 1]
-        return {"val_top1": top1, "val_loss": loss}
-
-    monkeypatch.setattr("microgesture.training.validate", scripted)
+    weights = script(monkeypatch, measured)
     recipe = config_with({"epochs": len(measured), "batch": 64})["training"]
     model, history = fit(source, layout22, training=recipe)
     assert history["best_epoch"] == best
@@ -254,6 +269,33 @@ def test_of_equal_epochs_the_lowest_loss_and_then_the_earliest_is_kept(
     assert all(torch.equal(kept[name], value) for name, value in weights[best - 1].items())
     name, other = "cls_head.fc_cls.weight", weights[best % len(measured)]
     assert not torch.equal(kept[name], other[name])
+
+
+def test_a_balanced_head_is_trained_on_the_best_epochs_backbone(source, layout22, monkeypatch):
+    weights = script(monkeypatch, [(0.5, 1.0), (0.9, 1.0), (0.7, 1.0), (0.1, 1.0), (0.2, 1.0)])
+    recipe = config_with({"epochs": 3, "balanced_head_epochs": 2, "batch": 64})["training"]
+    model, history = fit(source, layout22, training=recipe)
+    assert history["best_epoch"] == 5  # of the last phase
+    for name, value in model.state_dict().items():
+        if name.startswith("cls_head.fc_cls."):
+            assert torch.equal(value, weights[4][name]), name
+        else:
+            assert torch.equal(value, weights[1][name]), name
+
+
+def test_validation_between_epochs_has_the_precision_of_training(source, layout22):
+    config = config_with({"epochs": 1, "batch": 30})
+    torch.manual_seed(0)
+    model = new_model(config, layout22, 2, None)
+    _, history = train(model, source, config, seed=0, dtype=torch.bfloat16)
+    rows = np.flatnonzero(source.records.index["split"] == "val")
+    truth = source.records.index["label"].to_numpy()[rows]
+    low, full = (
+        validate(model, source, rows, truth, config, batch=30, dtype=dtype)["val_loss"]
+        for dtype in (torch.bfloat16, torch.float32)
+    )
+    assert history["epochs"][0]["val_loss"] == low != full
+    assert low == pytest.approx(full, rel=0.05)
 
 
 def test_what_is_told_of_the_time_adds_up(source, layout22):

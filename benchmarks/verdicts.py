@@ -209,7 +209,7 @@ OTHERS = {
     "95 % accuracy": {"accuracy": 95},
     "mean class accuracy, 10 classes": {"metric": "mean_class"},
     "macro F1, 10 classes": {"metric": "macro_f1"},
-    "one person has half of all clips or more": {"sizes": 2.0},
+    "numbers of clips very unequal (2 for 0.7)": {"sizes": 2.0},
 }
 
 

@@ -321,6 +321,7 @@ def test_pooled_folds_are_one_table_over_every_clip(tmp_path, results):
     text = page(tmp_path / "folds", config)
     assert "· 2 folds by subject ·" in text
     assert "Cross-validation in 2 folds by subject: every clip was a test clip once." in text
+    assert "each subject counts with the networks that never saw it" in text
     assert "Each person was predicted by models trained without that person." in text
     assert "Test subjects" not in text
     assert "Classes by their clips of all folds" in text

@@ -229,7 +229,8 @@ def other_settings(repeats: int) -> str:
 def methods(repeats: int) -> str:
     lines = []
     for setting in (
-        Setting(2, 8, 400, 2), Setting(2, 8, 400, 5), Setting(3, 1, 650, 5), Setting(3, 6, 650, 5),
+        Setting(2, 8, 400, 2), Setting(2, 8, 400, 5), Setting(2, 3, 400, 5),
+        Setting(2, 70, 1000, 5, sizes=0.7), Setting(3, 1, 650, 5), Setting(3, 6, 650, 5),
         Setting(3, 20, 1000, 10), Setting(3, 20, 1000, 0), Setting(5, 8, 400, 2, sizes=0.7),
         Setting(10, 70, 5000, 2), Setting(10, 5, 1000, 0, sizes=0.7),
     ):  # fmt: skip

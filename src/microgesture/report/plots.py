@@ -41,7 +41,7 @@ def plot_claims(
 ) -> None:
     """Draw a forest plot: one line a comparison, its interval, and beside each claim its verdict.
 
-    Colour and shape of a line tell where its own interval lies. Words stand above their line, not
+    Colour and shape of a line tell its own verdict. Words stand above their line, not
     beside it, so that the intervals have the whole width.
     """
     lines = [(claim, one) for claim in claims for one in claim.comparisons]

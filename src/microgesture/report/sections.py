@@ -28,6 +28,7 @@ from microgesture.tables import (
     HEADINGS,
     Columns,
     mean_and_spread,
+    needed,
     p_text,
     score_table,
     signed,
@@ -81,7 +82,8 @@ def claims_section(material: Material, folder: Path) -> Section | None:
             text = "" if place else f"<strong>{escape(claim.text)}</strong><br>"
             pill = "" if place else f'<span class="pill {claim.verdict}">{claim.verdict}</span>'
             cells = [HEADINGS[one.metric], signed(one.difference)]
-            cells += [f"{signed(one.low)} to {signed(one.high)}", p_text(one.p)]
+            cells += [f"{signed(one.low)} to {signed(one.high)}", p_text(one.p_holm), p_text(one.p)]
+            pill += f'<br><span class="soft">{escape(needed(one))}</span>' if one.lacking else ""
             rows.append(
                 [
                     f'<span class="claim">{text}<span class="soft">{escape(pair)}</span></span>',
@@ -92,15 +94,16 @@ def claims_section(material: Material, folder: Path) -> Section | None:
     path = folder / "claims.png"
     plots.plot_claims(evaluation, material.claims, path, material.generated)
     said = "; ".join(f"{claim.text}: {claim.verdict}" for claim in material.claims)
-    head = ["Claim", "Score", "Points", "95 % interval", "McNemar p", "Verdict"]
+    head = ["Claim", "Score", "Points", "95 % interval", "p (Holm)", "McNemar p", "Verdict"]
     body = [
         picture(
             path,
             f"Forest plot of the claims. {said}.",
-            "A claim is supported where all its intervals lie wholly right of 0, and refuted where "
-            "one lies wholly left of it; a line's colour and shape tell it of its own interval.",
+            "A line's colour and shape tell its own verdict, after Holm's correction for all "
+            "lines; the intervals are not corrected. The weakest of its lines is a claim's "
+            "verdict.",
         ),
-        table(head, rows, "llrrrl", "Claims"),
+        table(head, rows, "llrrrrl", "Claims"),
         paragraph(claims_legend(evaluation, material.claims), "note"),
     ]
     return Section("claims", "Claims", "".join(body))

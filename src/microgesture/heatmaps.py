@@ -12,6 +12,7 @@ import math
 import numpy as np
 import torch
 
+from microgesture.boxes import far_points
 from microgesture.kernels import MIN_SCORE, paint
 from microgesture.layouts import Stream
 
@@ -22,11 +23,13 @@ _CHUNK = 1 << 26
 
 
 def clip_box(points: np.ndarray, padding: float) -> tuple[float, float, float]:
-    """Square around all visible points of a clip; some square where none is visible.
+    """Square around the visible points of a clip; some square where none is visible.
+
+    Points that can be no part of the figure have no say, see `microgesture.boxes.far_points`.
 
     Parameters
     ----------
-    points : ndarray, (T, V, 3)
+    points : ndarray, (T, V, 3) or (V, 3)
         x, y in pixels, score.
     padding : float
         The tight square grows by this share of its side.
@@ -37,7 +40,7 @@ def clip_box(points: np.ndarray, padding: float) -> tuple[float, float, float]:
         Left, top and side in pixels.
 
     """
-    seen = points[..., 2] > 0
+    seen = (points[..., 2] > 0) & ~far_points(points)
     if not seen.any():
         return 0.0, 0.0, MIN_BOX_SIDE
     x, y = points[..., 0][seen], points[..., 1][seen]

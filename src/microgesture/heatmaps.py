@@ -16,8 +16,6 @@ from microgesture.boxes import far_points
 from microgesture.kernels import MIN_SCORE, paint
 from microgesture.layouts import Stream
 
-MIN_BOX_SIDE = 10.0
-"""Smallest side of a clip's box, in pixels."""
 _CHUNK = 1 << 26
 """Cells that `draw_torch` works on at once; a few float32 arrays of this size bound its memory."""
 
@@ -25,7 +23,9 @@ _CHUNK = 1 << 26
 def clip_box(points: np.ndarray, padding: float) -> tuple[float, float, float]:
     """Square around the visible points of a clip; some square where none is visible.
 
-    Points that can be no part of the figure have no say, see `microgesture.boxes.far_points`.
+    Points that can be no part of the figure have no say, see `microgesture.boxes.far_points`. The
+    square grows and shrinks with the figure: what is drawn is the same at every scale. A figure
+    without any extent is in the middle of a square of side 1.
 
     Parameters
     ----------
@@ -42,10 +42,10 @@ def clip_box(points: np.ndarray, padding: float) -> tuple[float, float, float]:
     """
     seen = (points[..., 2] > 0) & ~far_points(points)
     if not seen.any():
-        return 0.0, 0.0, MIN_BOX_SIDE
+        return 0.0, 0.0, 1.0
     x, y = points[..., 0][seen], points[..., 1][seen]
     left, right, top, bottom = map(float, (x.min(), x.max(), y.min(), y.max()))
-    side = max(max(right - left, bottom - top) * (1 + padding), MIN_BOX_SIDE)
+    side = max(right - left, bottom - top) * (1 + padding) or 1.0
     return (left + right) / 2 - side / 2, (top + bottom) / 2 - side / 2, side
 
 

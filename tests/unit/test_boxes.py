@@ -1,12 +1,17 @@
-"""One wild point changes nothing but itself, nothing of a body is ever cut off."""
+"""One wild point changes nothing but itself, nothing of a body is ever cut off, at any scale."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from microgesture.boxes import far_points
+from microgesture.cache import build_cache
 from microgesture.heatmaps import clip_box
+from microgesture.inputs import DrawnInput, HeatmapInput, PointInput, whole
 from microgesture.records import Records
 from microgesture.streams import build_stream, stream_points, warnings
 from tests.unit.test_data_warnings import BODY, NAMES, person
@@ -115,3 +120,45 @@ def test_too_few_points_are_all_kept():
     two = np.array([[[0, 0, 1], [1e9, 0, 1.0]]])
     assert not far_points(two).any()
     assert clip_box(two, 0) == (0, -5e8, 1e9)
+
+
+def volumes(clip, layout, folder):
+    """What each kind of network is fed of a clip."""
+    _, path = stream([clip], layout, folder, length=12, max_gap=3)
+    frames, geometry = np.arange(12), whole(1)
+    for kind in ("joint", "bone", "joint_motion"):
+        source = PointInput(path, layout, 0.25, kind)
+        yield source.assemble(torch.from_numpy(source.sample(0, frames))[None], geometry, False)
+    for kind in ("joint", "limb", "joint_motion"):
+        source = DrawnInput(path, layout, kind, HEATMAPS, 24)
+        yield source.assemble(torch.from_numpy(source.sample(0, frames))[None], geometry, False)
+    build_cache(path, layout, "limb", HEATMAPS, folder / "h.arrow")
+    source = HeatmapInput(folder / "h.arrow", layout, 24)
+    yield source.assemble(torch.from_numpy(source.sample(0, frames))[None], geometry, False)
+
+
+@pytest.mark.parametrize("scale", [2.0**-20, 2.0**-10, 2.0**10])
+def test_networks_are_fed_the_same_at_every_scale(layout22, tmp_path, scale):
+    """Pixels, shares of the picture, whatever: powers of two give the very same bits."""
+    clip = person("a")
+    points = clip.points * np.array([scale, scale, 1], np.float32)
+    expected = list(volumes(clip, layout22, tmp_path))
+    for own, other in zip(
+        expected, volumes(replace(clip, points=points), layout22, tmp_path), strict=True
+    ):
+        assert own.abs().max() > 0.05 and torch.equal(own, other)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1 / 1280, 3e5])
+def test_a_figure_of_any_size_fills_its_box(scale):
+    points = person("a").points.astype(float)
+    left, top, side = clip_box(points, 0.25)
+    scaled = clip_box(points * [scale, scale, 1], 0.25)
+    assert np.allclose(scaled, np.multiply((left, top, side), scale), rtol=1e-9)
+
+
+@pytest.mark.parametrize("place", [(0.5, 0.5), (5, 6), (1e6, 2e6)])
+def test_a_figure_without_extent_is_in_the_middle_of_its_box(place):
+    left, top, side = clip_box(np.array([[[*place, 1.0]]]), 0.25)
+    assert side > 0 and (left + side / 2, top + side / 2) == place
+    assert clip_box(np.zeros((3, 2, 3)), 0.25)[2] > 0

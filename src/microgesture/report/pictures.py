@@ -207,7 +207,7 @@ def typical_pose(clips: Iterable[np.ndarray], order: PointOrder) -> np.ndarray:
         both = ~np.isnan(shoulders).any(axis=(1, 2))
         if both.any():
             ends = np.median(shoulders[both], axis=0)
-            width = max(float(np.linalg.norm(ends[0] - ends[1])), 1.0)
+            width = float(np.linalg.norm(ends[0] - ends[1])) or 1.0
             places.append((_median(place) - ends.mean(axis=0)) / width)
     pose = np.zeros((order.count, 3))
     pose[:, :2] = _median(np.array(places).reshape(-1, order.count, 2))

@@ -210,7 +210,8 @@ class DrawnInput(Input):
     layout : Layout
     stream : {'joint', 'limb', 'joint_motion'}
     heatmaps : mapping
-        ``size`` (cells a side in testing), ``sigma`` (cells) and ``padding`` (see `clip_box`).
+        ``size`` (cells a side in testing), ``sigma`` (cells), ``padding`` (see `clip_box`) and,
+        unless it is ``min``, ``short_limbs`` (see `microgesture.heatmaps.ShortLimbs`).
     size : int
         Cells a side in training.
 
@@ -222,6 +223,7 @@ class DrawnInput(Input):
         self.records = Records(path)
         self._stream, self._edges, self._flip = stream, layout.edges, layout.flip
         self._whole_size, self._sigma = heatmaps["size"], heatmaps["sigma"]
+        self._short_limbs = heatmaps.get("short_limbs", "min")
         self._places, self._size = _Places(self.records, heatmaps["padding"]), size
 
     def sample(self, row: int, indices: np.ndarray) -> np.ndarray:
@@ -260,7 +262,7 @@ class DrawnInput(Input):
         if self._stream == "joint_motion":
             here, following = np.split(moved, 2, axis=2)
             return strokes(here, self._stream, self._edges, following)
-        return strokes(moved, self._stream, self._edges)
+        return strokes(moved, self._stream, self._edges, None, self._short_limbs)
 
 
 def draw_batch(drawn: np.ndarray, sigma: float, size: int) -> torch.Tensor:

@@ -18,7 +18,7 @@ rule heatmaps:
     params:
         code=code("heatmaps"),
         given=given(layout_of),
-        config=as_json(settings.heatmap_slice(config)),
+        config=lambda wildcards: as_json(settings.heatmap_slice(config, wildcards.stream)),
         # large; it hangs on its manifest
         points=f"{RESULTS}/streams/{{layout}}-{{cleaning}}-{{timeline}}.arrow",
     shell:

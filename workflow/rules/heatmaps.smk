@@ -18,7 +18,9 @@ rule heatmaps:
     params:
         code=code("heatmaps"),
         given=given(layout_of),
-        config=lambda wildcards: as_json(settings.heatmap_slice(config, wildcards.stream)),
+        config=lambda wildcards: as_json(
+            settings.heatmap_slice(config, wildcards.stream)
+        ),
         # large; it hangs on its manifest
         points=f"{RESULTS}/streams/{{layout}}-{{cleaning}}-{{timeline}}.arrow",
     shell:

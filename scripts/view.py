@@ -20,10 +20,24 @@ def main() -> None:
     )
     parser.add_argument("--size", type=count, default=64, help="cells a side of the heatmaps")
     parser.add_argument("--sigma", type=positive, default=0.6, help="of a point, in cells")
+    parser.add_argument(
+        "--short-limbs",
+        choices=["min", "start"],
+        default="min",
+        help="score of limbs under a cell: the smaller of both ends' (min), or the first's",
+    )
     args = parser.parse_args()
 
     clip, layout = find_clip(args.skeletons, args.clip), load_layout(args.layout)
-    frames = write_animation(clip, layout, args.out, args.stream, args.size, args.sigma)
+    frames = write_animation(
+        clip,
+        layout,
+        args.out,
+        args.stream,
+        args.size,
+        args.sigma,
+        short_limbs=args.short_limbs,
+    )
     print(f"{args.out}: {frames} frames")
 
 

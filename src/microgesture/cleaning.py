@@ -6,6 +6,7 @@ from typing import Any
 import numba
 import numpy as np
 
+from microgesture.boxes import far_points
 from microgesture.errors import InputError
 from microgesture.points import OPENPOSE, PointOrder
 from microgesture.smoothing import one_euro, savgol
@@ -26,10 +27,12 @@ def clean(
 ) -> np.ndarray:
     """Take out what was not found or is wrong; on request fill short gaps and smooth.
 
-    The steps follow each other as their keys are listed, so that nothing wrong is ever filled
-    towards, and only what is kept is smoothed. Each of the last three is left out unless its key
-    is given. Where no frame shows both shoulders there is no measure of length: outliers and
-    smoothing by One Euro, like the search for other people, then change nothing.
+    First go points that can be no part of the figure, see `microgesture.boxes.far_points`: one of
+    them would make everything else a dot. The steps follow each other as their keys are listed, so
+    that nothing wrong is ever filled towards, and only what is kept is smoothed. Each of the last
+    three is left out unless its key is given. Where no frame shows both shoulders there is no
+    measure of length: outliers and smoothing by One Euro, like the search for other people, then
+    change nothing.
 
     Parameters
     ----------
@@ -65,6 +68,7 @@ def clean(
 
     """
     kept = np.where(found(points, config)[..., None], points, 0).astype(np.float32)
+    kept[far_points(kept)] = 0
     if config["max_jump"] is not None:
         kept[other_person(kept, config["max_jump"], order)] = 0
     if "outliers" in config:

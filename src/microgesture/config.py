@@ -356,9 +356,10 @@ def words_slice(config: Config) -> dict[str, Any]:
     return {key: value for key, value in config["semantic"].items() if key != "weight"}
 
 
-def heatmap_slice(config: Config) -> dict[str, Any]:
-    """What drawn heatmaps depend on, besides their points."""
-    return {**config["heatmaps"], "padding": config["box"]["padding"]}
+def heatmap_slice(config: Config, stream: str) -> dict[str, Any]:
+    """What drawn heatmaps of a stream depend on, besides their points."""
+    own = {k: v for k, v in config["heatmaps"].items() if stream == "limb" or k != "short_limbs"}
+    return {**own, "padding": config["box"]["padding"]}
 
 
 def train_slice(config: Config, name: str) -> dict[str, Any]:
@@ -372,7 +373,7 @@ def train_slice(config: Config, name: str) -> dict[str, Any]:
     else:
         own = {key: variant[key] for key in ("source", "input_size")}
         if variant["source"] == "drawn":  # a cache says it of itself
-            own["heatmaps"] = heatmap_slice(config)
+            own["heatmaps"] = heatmap_slice(config, variant["stream"])
     if "pretrained" in variant:
         own["pretrained"] = variant["pretrained"]
     return {

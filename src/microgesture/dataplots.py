@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter
 
+from microgesture.boxes import far_points
 from microgesture.datascan import Scan
 from microgesture.heatmaps import clip_box
 from microgesture.layouts import Layout
@@ -134,8 +135,10 @@ def _draw_row(
         x = left + place
         axes.add_patch(Rectangle((x, top), 1, 1, fill=False, edgecolor=FAINT, linewidth=0.7))
         box_left, box_top, side = clip_box(points, 0)
-        moved = points.copy()  # into the cell, with a margin and a line for the id below
-        moved[:, :2] = (points[:, :2] - (box_left, box_top)) / side * 0.84 + (x + 0.08, top + 0.05)
+        moved = points.copy()
+        moved[far_points(points)] = 0  # or lines would cross the whole sheet
+        # into the cell, with a margin and a line for the id below
+        moved[:, :2] = (moved[:, :2] - (box_left, box_top)) / side * 0.84 + (x + 0.08, top + 0.05)
         SkeletonArt(axes, layout, line=1.25 * inch, dot=2.1 * inch).show(moved)
         name = clip_id if len(clip_id) <= _LONGEST_ID else f"…{clip_id[1 - _LONGEST_ID :]}"
         axes.text(x + 0.03, top + 0.975, name, fontsize=5, color=SOFT, va="bottom", zorder=4)

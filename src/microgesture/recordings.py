@@ -165,7 +165,8 @@ def stream_shares(trained: Trained, path: Path, testing: Mapping[str, Any]) -> n
     config, made = trained.about["config"], trained.about["preparation"]
     with TemporaryDirectory(prefix="microgesture-") as folder:
         if is_cached(config):
-            drawing = {key: made[key] for key in ("size", "sigma", "padding")}
+            keys = ("size", "sigma", "padding", "short_limbs")  # the last only where it was given
+            drawing = {key: made[key] for key in keys if key in made}
             volumes = Path(folder, "heatmaps.arrow")
             build_cache(path, trained.layout, made["stream"], drawing, volumes)
             path = volumes

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from microgesture.boxes import far_points
 from microgesture.cleaning import clean, found
 from microgesture.errors import InputError
 from microgesture.files import sha256
@@ -58,14 +59,20 @@ def build_stream(
         )
     ids = {name: number for number, name in enumerate(class_names)}
     metadata = {"layout": layout.name, "joints": len(layout.joints), **config}
-    frames = count = seen = lost = 0
+    frames = count = seen = lost = far = 0
+    far_clips: list[str] = []
     empty = []
     with write_records(path, metadata) as writer:
         for clip in clips:
             cleaned = clean(clip.points, config["cleaning"], ORDERS[order], clip.fps)
             points = cleaned[:, layout.points]
-            before = found(clip.points[:, layout.points], config["cleaning"]).any(axis=1)
+            shown = found(clip.points, config["cleaning"])
+            before = shown[:, layout.points].any(axis=1)
             seen += int(before.sum())
+            away = far_points(np.where(shown[..., None], clip.points, 0))[:, layout.points]
+            if away.any():
+                far += int(away.sum())
+                far_clips.append(_first_far(clip, layout, away))
             lost += int((before & ~(points[..., 2] > 0).any(axis=1)).sum())
             if config["length"] is not None:
                 points = align(points, config["length"], config["max_gap"])
@@ -95,9 +102,19 @@ def build_stream(
         "frames": frames,
         "frames_with_points": seen,
         "frames_cleaned_away": lost,
+        "far_points": far,
+        "far_clips": far_clips,
         "empty": empty,
         "sha256": sha256(path),
     }
+
+
+def _first_far(clip: Clip, layout: Layout, away: np.ndarray) -> str:
+    """Name a clip's first point that is far away, of those in ``away``, bool (T, V)."""
+    frame, joint = np.argwhere(away)[0]
+    x, y, score = clip.points[frame, layout.points[joint]]
+    place = f"({x:g}, {y:g}), score {score:g}"
+    return f"clip {clip.clip_id}, frame {frame}, {layout.joints[joint]} at {place}"
 
 
 def warnings(manifest: Mapping[str, Any]) -> list[str]:
@@ -108,6 +125,13 @@ def warnings(manifest: Mapping[str, Any]) -> list[str]:
         notes.append(
             f"cleaning took every point out of {lost:,} of {seen:,} frames ({lost / seen:.0%}); "
             "where people turn, sit down or walk, set cleaning.<name>.max_jump to null"
+        )
+    if manifest["far_points"]:
+        some = "; ".join(manifest["far_clips"][:3])
+        notes.append(
+            f"{manifest['far_points']:,} points in {len(manifest['far_clips']):,} clips lie so far "
+            "from all others that they can be no part of the figure, and count as not found: "
+            f"{some}; if they are right, the coordinates of the others are not"
         )
     if manifest["empty"]:
         some = ", ".join(manifest["empty"][:5])

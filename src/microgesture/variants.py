@@ -63,11 +63,12 @@ def new_model(
 ) -> Recognizer:
     """The variant's network with fresh weights from torch's random state."""
     graph = config["model"] in GRAPH_MODELS
+    graphs = {"stgcn": layout.adjacency, "agcn": layout.directed_adjacency}
     return build_model(
         {"name": config["model"], **config["network"]},
         layout_channels=layout.channels("joint" if graph else config["stream"]),
         num_classes=num_classes,
-        adjacency=layout.adjacency() if graph else None,
+        adjacency=graphs[config["model"]]() if graph else None,
         vector_size=vector_size,
     )
 

@@ -75,6 +75,7 @@ def edited(config, place, value):
     [
         (["sigma"], 1, "top level: unknown key 'sigma'; known keys: results"),
         (["heatmaps", "sgima"], 1, "heatmaps: unknown key 'sgima'; known keys: size, sigma"),
+        (["heatmaps", "short_limbs"], "max", "heatmaps.short_limbs: 'max' is not one of"),
         (["heatmaps", "sigma"], "wide", "heatmaps.sigma: 'wide' is not of type 'number'"),
         (["seeds"], [], "seeds:"),
         (["seeds"], [0.0, 1], r"seeds\[0\]: 0.0 is not of type 'integer'"),
@@ -247,10 +248,12 @@ def test_a_step_depends_on_its_own_slice_only(config):
     config["variants"]["joint41_align"]["source"] = "cached"
     posec3d = [name for name, v in config["variants"].items() if v["model"] == "posec3d"]
     drawn = {f"train {name}" for name in posec3d if name != "joint41_align"}
+    limbs = {name for name in drawn if config["variants"][name[6:]]["stream"] == "limb"}
     edits = {
         ("variants", "joint22_align", "training"): {"train joint22_align"},
         ("variants", "joint22_align", "title"): {"table", "figures", "page"},
-        ("heatmaps", "sigma"): {"heatmaps", *drawn},
+        ("heatmaps", "sigma"): {"heatmaps", "limb heatmaps", *drawn},
+        ("heatmaps", "short_limbs"): {"limb heatmaps", *limbs},
         ("cleaning", "standard", "min_score"): {"streams"},
         ("data", "name"): {"table", "page"},
         ("robustness", "drop"): {"page"},
@@ -283,7 +286,8 @@ def slices(config):
     return {
         "reader": settings.reader_slice(config),
         "streams": settings.stream_slice(config, "standard", "align16"),
-        "heatmaps": settings.heatmap_slice(config),
+        "heatmaps": settings.heatmap_slice(config, "joint"),
+        "limb heatmaps": settings.heatmap_slice(config, "limb"),
         "table": settings.table_slice(config),
         "figures": settings.figures_slice(config),
         "page": settings.page_slice(config),

@@ -92,6 +92,38 @@ def test_adjacency_sums_to_one_over_neighbours(layout):
     assert np.allclose(layout.adjacency().sum(axis=(0, 1)), 1)
 
 
+def test_directed_adjacency_by_hand(tmp_path):
+    # a chain out - middle - center - twin: each subset's columns are divided by their own sum
+    path = write(
+        tmp_path,
+        joints={"center": 0, "middle": 1, "out": 2, "twin": 3},
+        center="center",
+        edges=[["center", "middle"], ["out", "middle"], ["center", "twin"]],
+        flip=[],
+    )
+    same, nearer, further = load_layout(path).directed_adjacency()
+    assert np.array_equal(same, np.eye(4))
+    assert np.array_equal(nearer, [[0, 1, 0, 1], [0, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
+    half = [[0, 0, 0, 0], [1 / 2, 0, 0, 0], [0, 1, 0, 0], [1 / 2, 0, 0, 0]]
+    assert np.array_equal(further, half)
+
+
+def test_directed_adjacency_is_that_of_two_stream_agcn(layout):
+    """As its get_spatial_graph makes it of links (child, parent), a loop for each normalisation."""
+    size, parents = len(layout.joints), layout.parents()
+    links = [(child, parent) for child, parent in enumerate(parents) if child != parent]
+    expected = np.zeros((3, size, size))
+    for k, pairs in enumerate(
+        ([(v, v) for v in range(size)], links, [(parent, child) for child, parent in links])
+    ):
+        for start, end in pairs:
+            expected[k, end, start] = 1
+        for w in range(size):
+            if expected[k, :, w].sum() > 0:
+                expected[k, :, w] /= expected[k, :, w].sum()
+    np.testing.assert_allclose(layout.directed_adjacency(), expected, rtol=1e-6)
+
+
 def write(folder, **changes):
     raw = {
         "name": "small",

@@ -10,6 +10,7 @@ from microgesture.errors import InputError
 from microgesture.models import build_model, count_parameters
 from microgesture.models.agcn import AdaptiveGraphConv
 from microgesture.models.stgcn import GraphConv
+from microgesture.variants import new_model
 
 SMALL_POSEC3D = {"name": "posec3d", "base_channels": 4, "stage_blocks": [2, 1, 1], "stem_kernel": 5}
 SMALL_STGCN = {
@@ -167,6 +168,43 @@ def test_initial_weights_are_pyskls_choice():
     for block in stgcn.backbone.gcn:
         assert (block.gcn.PA == 1).all()
         np.testing.assert_array_equal(block.gcn.A, tree_adjacency(5).astype(np.float32))
+
+
+def test_a_new_agcn_has_the_authors_initial_weights():
+    """As model/agcn.py of 2s-AGCN sets them, all but the semantic head, which it has not."""
+    config = SMALL_AGCN | {"base_channels": 32}
+    model = build_model(
+        config, layout_channels=5, num_classes=32, adjacency=tree_adjacency(5), vector_size=7
+    )
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            assert (module.weight == (1e-6 if name.endswith("gcn.bn") else 1)).all(), name
+        if not isinstance(module, torch.nn.Conv2d):
+            continue
+        assert (module.bias == 0).all(), name
+        variance = 2 / (module.out_channels * np.prod(module.kernel_size))  # fan out
+        if name.endswith(("conv_a", "conv_b")):  # three of them in one, each by itself
+            variance *= 3
+        elif name.endswith("conv_d"):
+            variance = 2 / (module.out_channels * module.in_channels)
+        found, many = module.weight.std().item(), module.weight.numel()
+        assert found == pytest.approx(np.sqrt(variance), rel=5 / np.sqrt(2 * many)), name
+    for block in model.backbone.gcn:
+        assert (block.gcn.PA == 1e-6).all()
+    classifier = model.cls_head.fc_cls
+    assert classifier.weight.std().item() == pytest.approx(np.sqrt(2 / 32), rel=0.1)
+    assert 0 < classifier.bias.abs().max() <= 1 / np.sqrt(model.backbone.num_features)
+
+
+@pytest.mark.parametrize(("name", "total"), [("stgcn", 1), ("agcn", 3)])
+def test_every_network_gets_the_graph_of_its_reference(layout22, name, total):
+    network = {"base_channels": 4, "num_stages": 2, "inflate_stages": [], "down_stages": []}
+    model = new_model({"model": name, "network": network}, layout22, 3, None)
+    graph = model.backbone.gcn[0].gcn.A.numpy()
+    expected = layout22.adjacency() if name == "stgcn" else layout22.directed_adjacency()
+    assert np.array_equal(graph, expected)
+    inner = layout22.joints.index("right_elbow")  # has neighbours on both sides
+    assert graph[:, :, inner].sum() == pytest.approx(total)
 
 
 # --- values, against references -----------------------------------------------------------------

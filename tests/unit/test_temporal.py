@@ -156,5 +156,21 @@ def test_crops_in_testing_are_spread_evenly_and_none_comes_twice():
     assert [view[0] for view in inference_views("crop_pad", 17, 16, 9)] == [0, 1]
 
 
+@pytest.mark.parametrize("num_frames", range(10, 48))
+def test_views_of_a_clip_shorter_than_the_length_start_at_distinct_even_places(num_frames):
+    views = inference_views("segment_sample", num_frames, 48, 10)
+    # what PySKL's UniformSampleFrames takes in testing
+    assert [view[0] for view in views] == [i * num_frames // 10 for i in range(10)]
+    assert len({tuple(view) for view in views}) == 10
+    for view in views:
+        assert view.shape == (48,) and (np.diff(view) % num_frames == 1).all()
+
+
+@pytest.mark.parametrize("num_frames", range(1, 10))
+def test_views_of_fewer_frames_than_views_start_at_every_frame_in_turn(num_frames):
+    views = inference_views("segment_sample", num_frames, 48, 10)
+    assert [view[0] for view in views] == [i % num_frames for i in range(10)]
+
+
 def test_a_single_crop_in_testing_is_the_middle_one():
     assert inference_views("crop_pad", 26, 16, 1)[0][0] == 5

@@ -35,6 +35,8 @@ READ = {
     "smg": r"(.*/)?([^/]+)/\2_(skeleton|data|finelabels)\.csv",
 }
 LOCATIONS = {"parquet": "path", "csv": "path", "pyskl": "path"}
+PICKLE = re.compile(r"(.*/)?(?!\.)[^/]*\.(pkl|pickle)", re.IGNORECASE | re.DOTALL)
+DATA, LABELS = "_data.pkl", "_label.pkl"
 
 
 def _files(root: Path) -> Iterator[str]:
@@ -91,12 +93,16 @@ def detect(path: str | Path) -> str:
     if not path.is_dir():
         raise InputError(f"{path}: there is no such file or folder; check data.root or data.path")
     found: dict[str, str] = {}
+    pickles = ""
     for name in _files(path):
+        pickles = pickles or (name if PICKLE.fullmatch(name) else "")
         for kind, (pattern, _) in PATTERNS.items():
             if kind not in found and re.fullmatch(pattern, name):
                 found[kind] = name
     if len(found) == 1:
         return next(iter(found))
+    if pickles and not found:  # the release of 2023 has its labels in pickles
+        return "pyskl"
     if found:
         seen = ", ".join(f"{kind} ({name})" for kind, name in found.items())
         raise InputError(f"{path}: holds several formats: {seen}; name one in data.format")
@@ -112,12 +118,62 @@ def with_format(config: Mapping[str, Any]) -> dict[str, Any]:
     data = config.get("data")
     if not isinstance(data, Mapping) or data.get("format") != "auto":
         return dict(config)
-    places = [data[key] for key in ("root", "path") if isinstance(data.get(key), str)]
-    if len(places) != 1:
+    several = [data[key] for key in ("path", "paths") if isinstance(data.get(key), list | dict)]
+    if len(several) == 1 and not any(isinstance(data.get(k), str) for k in ("root", "path")):
+        for place in places(several):
+            if detect(place) != "pyskl":
+                raise InputError(
+                    f"{place}: is one of several in data, which only pickles (pyskl) may be; give "
+                    "one data.path"
+                )
+        return {**config, "data": {**data, "format": "pyskl"}}
+    places_given = [data[key] for key in ("root", "path") if isinstance(data.get(key), str)]
+    if len(places_given) != 1:
         raise InputError("data.format is auto, which needs one of data.root and data.path")
-    kind = detect(places[0])
+    kind = detect(places_given[0])
     rest = {key: value for key, value in data.items() if key not in ("root", "path")}
-    return {**config, "data": {**rest, "format": kind, LOCATIONS.get(kind, "root"): places[0]}}
+    return {
+        **config,
+        "data": {**rest, "format": kind, LOCATIONS.get(kind, "root"): places_given[0]},
+    }
+
+
+def places(value: Any) -> list[str]:
+    """The paths that a key of the config names: one, a list, or one or a list for each split."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [path for one in value for path in places(one)]
+    return [] if value is None else [str(value)]
+
+
+def pickle_files(data: Mapping[str, Any]) -> list[tuple[str | None, Path]]:
+    """Pickles of annotations, each with the split that ``data.paths`` gives it.
+
+    A folder stands for the pickles in it, but for those that hold the labels of another.
+    """
+    given: Mapping[str | None, Any] = data.get("paths") or {None: data.get("path")}
+    found = []
+    for split, value in given.items():
+        for place in map(Path, places(value)):
+            names = _files(place) if place.is_dir() else ()
+            inside = [place / name for name in names if PICKLE.fullmatch(name)]
+            own = [path for path in inside if not _holds_labels(path)]
+            found += [(split, path) for path in (own if place.is_dir() else [place])]
+    return found
+
+
+def label_file(path: Path) -> Path | None:
+    """The pickle of the labels of another: ``train_label.pkl`` beside ``train_data.pkl``."""
+    beside = path.with_name(path.name.removesuffix(DATA) + LABELS)
+    return beside if path.name.endswith(DATA) and beside.is_file() else None
+
+
+def _holds_labels(path: Path) -> bool:
+    return (
+        path.name.endswith(LABELS)
+        and path.with_name(path.name.removesuffix(LABELS) + DATA).is_file()
+    )
 
 
 def raw_files(data: Mapping[str, Any]) -> list[str]:
@@ -127,6 +183,10 @@ def raw_files(data: Mapping[str, Any]) -> list[str]:
     is listed itself: Snakemake then uses what was made from it before, as on another machine.
     """
     tables = [data[key] for key in ("subjects", "labels") if data.get(key)]
+    if data["format"] == "pyskl":
+        pickles = [path for _, path in pickle_files(data)]
+        files = [file for path in pickles for file in (path, label_file(path)) if file]
+        return [*map(str, files), *tables]
     if "path" in data:
         return [data["path"], *tables]
     if not Path(data["root"]).is_dir():

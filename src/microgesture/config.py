@@ -17,6 +17,7 @@ from jsonschema.validators import extend
 
 from microgesture.errors import InputError
 from microgesture.files import read_json
+from microgesture.rawdata import places
 from microgesture.temporal import timeline
 
 Config = Mapping[str, Any]
@@ -70,8 +71,8 @@ def check_files(config: Config, source: str) -> None:
 def _named_files(config: Config) -> Iterator[tuple[str, str, Path, Any]]:
     """Place, path, record of the step that reads it and that step's config."""
     records = Path(config["results"], "provenance")
-    for key in ("root", "path", "labels", "subjects"):
-        if path := config["data"].get(key):
+    for key in ("root", "path", "paths", "labels", "subjects", "video_splits"):
+        for path in places(config["data"].get(key)):
             yield f"data.{key}", path, records / "skeletons.json", reader_slice(config)
     words = config["semantic"].get("path")
     if words and any(variant.get("semantic") for variant in config["variants"].values()):
@@ -101,6 +102,11 @@ def check_config(config: Config, schema: Path, source: str) -> None:
     errors = sorted(validator.iter_errors(config), key=lambda e: list(map(str, e.path)))
     if errors:
         raise InputError(f"{source}: {_explain(errors[0])}")
+    data = config["data"]
+    if data["format"] == "pyskl" and ("path" in data) == ("paths" in data):
+        raise InputError(
+            f"{source}: data: expected one of path and paths, which format pyskl reads"
+        )
     for name, cleaning in config["cleaning"].items():
         smooth = cleaning.get("smooth") or {}
         if smooth.get("order", 0) >= smooth.get("frames", math.inf):

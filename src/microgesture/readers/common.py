@@ -87,6 +87,14 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def plain_text(value: Any) -> Any:
+    """A text that Python 2 left as bytes, as text; anything else as it is."""
+    try:
+        return value.decode("utf-8") if isinstance(value, bytes) else value
+    except UnicodeDecodeError:
+        return value
+
+
 def read_bytes(path: Path, most: int | None = None) -> bytes:
     """Content of a file that a user names; waits for no pipe and reads no device.
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from microgesture.errors import InputError
-from microgesture.readers.common import POINTS22, place_points, shown
+from microgesture.readers.common import POINTS22, place_points, plain_text, shown
 from microgesture.readers.tables import read_subjects, subject_of
 from microgesture.store import BadClip, Clip, check_clip
 from microgesture.unpickle import load
@@ -90,7 +90,7 @@ def read_names(path: Path) -> list[tuple[str, Any]]:
         raise InputError(
             f"{path}: holds a {type(content).__name__}, expected the pair (names, labels)"
         )
-    names, labels = content
+    names, labels = ([plain_text(value) for value in part] for part in content)
     if len(names) != len(labels):
         raise InputError(
             f"{path}: holds {len(names)} names and {len(labels)} labels, expected one label a name"
@@ -127,6 +127,9 @@ def known_label(
         If it is no class.
 
     """
+    if isinstance(raw, np.ndarray) and raw.ndim == 0:
+        raw = raw[()]
+    raw = plain_text(raw)
     whole = isinstance(raw, int | np.integer) and not isinstance(raw, bool)
     unknown = raw is None or (whole and raw < 0) or test_labels == "placeholder"
     if split == "test" and unknown:

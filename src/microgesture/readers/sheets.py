@@ -29,6 +29,10 @@ CHUNK = 1 << 20
 UNPACKED_FLOOR, UNPACKED_FACTOR = 1 << 26, 200
 
 
+class EmptySheet(InputError):
+    """A spreadsheet without a single row."""
+
+
 def read_sheet(path: Path) -> np.ndarray:
     """Read a spreadsheet of OpenPose points: one row a frame, 411 numbers, no header.
 
@@ -58,7 +62,7 @@ def _values(path: Path) -> np.ndarray:
     """The numbers of the first sheet, float32 (T, 411)."""
     sheet = _open_sheet(path)
     if sheet.end is None:
-        raise InputError(f"{path}: its first sheet is empty, expected one row a frame")
+        raise EmptySheet(f"{path}: its first sheet is empty, expected one row a frame")
     columns = sheet.end[1] + 1
     if sheet.start != (0, 0) or columns != NUMBERS_PER_FRAME:
         raise InputError(_sheet_fault(path, sheet))

@@ -5,7 +5,7 @@ import json
 import sys
 from pathlib import Path
 
-from microgesture.arguments import count
+from microgesture.arguments import count, output_file
 from microgesture.classes import load_classes
 from microgesture.errors import run
 from microgesture.files import sha256, write_json
@@ -22,8 +22,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=json.loads, required=True, help="config section, as JSON")
     parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
-    parser.add_argument("--out", type=Path, required=True, help="Parquet file to write")
-    parser.add_argument("--summary", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--out", type=output_file, required=True, help="Parquet file to write")
+    parser.add_argument("--summary", type=output_file, required=True, help="JSON file to write")
     parser.add_argument("--workers", type=count, default=1, help="processes that read")
     add_record_option(parser, __file__)
     args = parser.parse_args()

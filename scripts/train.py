@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from microgesture.arguments import count
+from microgesture.arguments import count, output_folder
 from microgesture.checkpoints import TRAINING_FILES, save_training
 from microgesture.classes import load_classes
 from microgesture.distributed import join, last_bits, leave
@@ -36,8 +36,10 @@ def main() -> None:
     parser.add_argument("--vectors", type=Path, help="label vectors, for the semantic loss")
     parser.add_argument("--folds", type=Path, help="file of folds, for cross-validation")
     parser.add_argument("--fold", type=int, help="the fold to leave for testing")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write")
-    parser.add_argument("--resume-dir", type=Path, help="folder for the state while unfinished")
+    parser.add_argument("--out", type=output_folder, required=True, help="folder to write")
+    parser.add_argument(
+        "--resume-dir", type=output_folder, help="folder for the state while unfinished"
+    )
     parser.add_argument("--resume-every", type=float, default=120, help="seconds, in an epoch")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--threads", type=count, default=1)

@@ -4,12 +4,14 @@ import argparse
 import json
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from microgesture.arguments import count, output_folder
 from microgesture.checkpoints import TRAINING_FILES, save_training
 from microgesture.classes import load_classes
+from microgesture.data_profile import training_profile
 from microgesture.distributed import join, last_bits, leave
 from microgesture.errors import run
 from microgesture.files import read_json, sha256
@@ -70,7 +72,7 @@ def main() -> None:
         "pretrained": sha256(pretrained) if pretrained else None,
         "made_by": made_by(__file__),
     }
-    made_of = {"layout": layout.as_dict(), "preparation": source.records.metadata}
+    made_of: dict[str, Any] = {"layout": layout.as_dict(), "preparation": source.records.metadata}
     name = run_name(about)
     keeper = None
     if args.resume_dir:
@@ -100,6 +102,7 @@ def main() -> None:
                 "processes": processes.count,
                 "threads": args.threads,
             }
+            made_of["profile"] = training_profile(source.records.index, layout)
             save_training(args.out, state, history, about, made_of, parameters, told)
             read = [args.input, args.input.with_suffix(".arrow"), args.layout, args.classes]
             write_record(

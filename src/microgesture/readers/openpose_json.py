@@ -365,6 +365,21 @@ def read_people(path: Path) -> list[np.ndarray]:
     return [_person(f"{path}, person {number}", entry) for number, entry in enumerate(people)]
 
 
+def written_parts(folder: Path) -> set[str]:
+    """Which of `PARTS` any entry of a recording has numbers for, found or not.
+
+    OpenPose leaves the list of a part empty that it was not asked to look for. For a folder that
+    `read_recording` has read.
+    """
+    written: set[str] = set()
+    for path in frame_files(folder):
+        for entry in orjson.loads(read_bytes(path))["people"]:
+            written.update(part for part in PARTS if entry.get(part))
+        if len(written) == len(PARTS):
+            break
+    return written
+
+
 def _person(place: str, entry: Any) -> np.ndarray:
     if not isinstance(entry, dict) or not any(part in entry for part in PARTS):
         found = ", ".join(list(entry)[:5]) if isinstance(entry, dict) else type(entry).__name__

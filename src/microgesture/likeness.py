@@ -17,9 +17,8 @@ from microgesture.layouts import Layout
 RARELY = 0.05
 """Share of training clips up to which a part that they never show counts as always shown."""
 FEWER = 0.25
-"""Share of frames by which a joint must be found less often than in 99 % of the training clips."""
-FEW = 0.05
-"""Share of the model's joints for which that may be so, as where something hides them."""
+"""Share of frames by which two joints must be found less often than in 99 % of the training clips;
+a single one, which something may hide, twice as much."""
 LIMIT = 1.25
 """Largest coordinate of points that were divided by the picture's size, some of them outside of it.
 Shoulders that are nearer together in the training data were not in pixels there either."""
@@ -201,12 +200,9 @@ def _fewer(
     shares: np.ndarray, layout: Layout, profile: Mapping[str, Any], missing: frozenset[str]
 ) -> dict[str, str]:
     told = {v for part in missing for v in part_joints(layout)[part]}
-    rare = [
-        v
-        for v, usual in enumerate(profile["found"])
-        if v not in told and shares[v] < usual[0] - FEWER
-    ]
-    if len(rare) <= FEW * len(layout.joints):
+    lacks = {v: usual[0] - shares[v] for v, usual in enumerate(profile["found"]) if v not in told}
+    rare = [v for v, lack in lacks.items() if lack > FEWER]
+    if len(rare) < 2 and not any(lacks[v] > 2 * FEWER for v in rare):
         return {}
     some = ", ".join(layout.joints[v] for v in rare[:3]) + (", ..." if len(rare) > 3 else "")
-    return {"joints": f"{len(rare)} joints are found less often than in training: {some}"}
+    return {"joints": f"joints are found less often than in training, {len(rare)}: {some}"}

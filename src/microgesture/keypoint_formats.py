@@ -72,7 +72,7 @@ def resolve_points(points: str | Sequence[int | None] | None) -> Numbers | None:
     if points is None:
         return None
     if not isinstance(points, str):
-        return _checked("data.points", points)
+        return _checked(f"data.points is {_short(points)}", points)
     if points in format_names():
         return named_format(points)
     if not Path(points).is_file():
@@ -80,6 +80,11 @@ def resolve_points(points: str | Sequence[int | None] | None) -> Numbers | None:
             f"data.points is {points!r}, which is no file and none of {', '.join(format_names())}"
         )
     return _read(Path(points))
+
+
+def _short(points: object) -> str:
+    text = repr(points)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _read(path: Path) -> Numbers:

@@ -293,7 +293,10 @@ def test_points_are_named_in_a_file_or_listed(tmp_path):
     ("points", "said"),
     [
         ("body25c", "data.points is 'body25c', which is no file and none of body18, body25,"),
-        ([0, 137], "point 1 is 137, expected a number from 0 to 136, or null"),
+        (
+            [0, 137],
+            r"data.points is \[0, 137\]: point 1 is 137, expected a number from 0 to 136, or null",
+        ),
         ([0, True], "point 1 is True"),
         ([0, 1.0], "point 1 is 1.0"),
         ([4, None, 4], "points 0 and 2 are both 4; expected different numbers"),

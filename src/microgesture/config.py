@@ -15,6 +15,7 @@ from jsonschema.validators import extend
 
 from microgesture.errors import InputError
 from microgesture.files import read_json
+from microgesture.keypoint_formats import resolve_points
 from microgesture.temporal import timeline
 
 Config = Mapping[str, Any]
@@ -125,6 +126,10 @@ def check_config(config: Config, schema: Path, source: str) -> None:
     errors = sorted(validator.iter_errors(config), key=lambda e: list(map(str, e.path)))
     if errors:
         raise InputError(f"{source}: {_explain(errors[0])}")
+    try:
+        resolve_points(config["data"].get("points"))
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from None
     for name, cleaning in config["cleaning"].items():
         smooth = cleaning.get("smooth") or {}
         if smooth.get("order", 0) >= smooth.get("frames", math.inf):
@@ -298,7 +303,10 @@ def reader_slice(config: Config) -> dict[str, Any]:
     """What the reader depends on; generated data is read like any other release."""
     data = config["data"]
     if data["format"] != "synthetic":
-        return {key: value for key, value in data.items() if key != "name"}
+        own = {key: value for key, value in data.items() if key != "name"}
+        # the numbers themselves, so that a changed format file is noticed
+        points = {"points": list(resolve_points(own["points"]) or ())} if "points" in own else {}
+        return {**own, **points}
     release = f"{config['results']}/release"
     return {
         "format": "miga2025",

@@ -9,6 +9,7 @@ import numpy as np
 from microgesture.data_profile import clip_profile, combined
 from microgesture.errors import InputError
 from microgesture.likeness import Likeness, compare
+from microgesture.plausibility import failures, likelier_order
 from microgesture.readers.openpose_json import written_parts
 from microgesture.recordings import Cutting, usable, windows_of
 from microgesture.store import Clip
@@ -16,6 +17,8 @@ from microgesture.variants import Trained
 
 FPS = 25.0
 """Frames a second where neither the user nor a model says."""
+ENOUGH = 500
+"""Frames, taken evenly from a recording, that tell whether its points are a body's."""
 FILES_OF = {
     "face": {"face_keypoints_2d"},
     "hands": {"hand_left_keypoints_2d", "hand_right_keypoints_2d"},
@@ -102,7 +105,20 @@ def _check(
     ]
     refused = next((one.refused for one in found if one.refused), None)
     warnings = {code: text for one in found for code, text in one.warnings.items()}
+    if reason := implausible(points):
+        warnings["order"] = reason
     return Likeness(None if accept else refused, warnings)
+
+
+def implausible(points: np.ndarray) -> str | None:
+    """What is not where a body has it, and the order in which the points would be one."""
+    some = points[:: max(len(points) // ENOUGH, 1)]
+    failed = failures(some)
+    if not failed:
+        return None
+    likelier = likelier_order(some)
+    remedy = f"its points are likelier {likelier}" if likelier else "look at its order of points"
+    return f"{failed[0].text}: {remedy}"
 
 
 def _measured(model: Trained, clips: Sequence[Clip]) -> np.ndarray:

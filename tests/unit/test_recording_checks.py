@@ -148,6 +148,17 @@ def test_each_recording_unlike_the_training_data_gets_one_line_and_a_cell(predic
     assert "divided" in cells["scale3"] and "parts" in cells["body_only"]
 
 
+def test_another_order_of_points_is_told_with_the_likelier_one(predict, clip, tmp_path):
+    points = clip.points.copy()
+    # right and left arm, then the head, as COCO has them: nose, eyes, ears, shoulders, ...
+    points[:, :25] = 0
+    points[:, :17] = clip.points[:, [0, 16, 15, 18, 17, 5, 2, 6, 3, 7, 4, 12, 9, 13, 10, 14, 11]]
+    write_frames(tmp_path / "in", points)
+    _, rows, said = predict(tmp_path / "in", tmp_path / "p.csv", "--fps", 25)
+    assert "order" in rows[0]["warnings"].split("; ")
+    assert "shoulder widths, expected" in said
+
+
 def test_scale_does_not_matter(predict, clip, tmp_path):
     scales = {"1": 1, "tenfold": 10, "tenth": 1 / 10, "evenly": 1 / 1280}
     for name, scale in scales.items():

@@ -17,14 +17,12 @@ import numpy as np
 import orjson
 
 from microgesture.errors import InputError
-from microgesture.points import OPENPOSE
+from microgesture.keypoint_formats import Numbers, resolve_points
+from microgesture.points import OPENPOSE, fill_midpoints
 from microgesture.readers.common import (
     COCO18,
-    HIPS,
-    MID_HIP,
     NECK,
     SHOULDERS,
-    fill_midpoint,
     inside,
     ordered_map,
     read_bytes,
@@ -44,7 +42,8 @@ BODY, UPPER, NOSE = range(25), [NECK, *SHOULDERS], 0
 # second); and how many frames that show only others are waited for it, about a second.
 REACH, SPEED, WAIT = 1.5, 0.2, 25
 # For every part, which points of the 137 its numbers are, by how many there are.
-PARTS: dict[str, dict[int, tuple[int, ...]]] = {
+Parts = Mapping[str, Mapping[int, Numbers]]
+PARTS: Parts = {
     "pose_keypoints_2d": {75: tuple(BODY), 54: COCO18},
     "face_keypoints_2d": {210: tuple(range(25, 95))},
     "hand_left_keypoints_2d": {63: tuple(range(95, 116))},
@@ -73,6 +72,7 @@ class _Task:
     fps: float
     height: int
     width: int
+    parts: Parts
 
 
 def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
@@ -85,7 +85,8 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
         and the columns ``folder`` (relative to ``root``), ``label``, ``subject``, ``split`` and,
         where a clip is a part of a recording, ``start`` and ``end`` (positions in the sorted list
         of frame files, from 0, the end inclusive), and optionally ``clip_id``; ``fps``,
-        ``height``, ``width``, ``on_bad_clip``.
+        ``height``, ``width``, ``on_bad_clip``; optionally ``points``: what the numbers of the body
+        are, see `body_parts`.
     class_names
         The names that the label column may hold; an empty label is not known.
     workers
@@ -112,7 +113,15 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
         if isinstance(row, _Row) and row.start is not None and row.end is not None
     )
     size = (float(data["fps"]), int(data["height"]), int(data["width"]))
-    yield from ordered_map(_cut, [_Task(row, names, *size) for row in rows], workers)
+    parts = body_parts(resolve_points(data.get("points")))
+    yield from ordered_map(_cut, [_Task(row, names, *size, parts) for row in rows], workers)
+
+
+def body_parts(points: Numbers | None) -> Parts:
+    """`PARTS` with a body of the keypoint format ``points``; None: one of 25 or 18 points."""
+    if points is None:
+        return PARTS
+    return {**PARTS, "pose_keypoints_2d": {3 * len(points): points}}
 
 
 def read_table(table: Path, root: Path, names: frozenset[str]) -> list[_Row | BadClip]:
@@ -189,7 +198,7 @@ def _cut(task: _Task) -> Clip | BadClip:
                 f"frames {first}..{last}, but {row.folder} has {len(files)} frame files "
                 f"(0..{len(files) - 1})"
             )
-        points = read_frames(files[first : last + 1])
+        points = read_frames(files[first : last + 1], task.parts)
     except InputError as error:
         return BadClip(row.clip_id, row.split, row.place, str(error))
     clip = Clip(
@@ -198,13 +207,15 @@ def _cut(task: _Task) -> Clip | BadClip:
     return check_clip(clip, row.place, task.class_names)
 
 
-def read_recording(folder: Path) -> np.ndarray:
+def read_recording(folder: Path, points: Numbers | None = None) -> np.ndarray:
     """Read all frames of a folder and follow one person through them.
 
     Parameters
     ----------
     folder
         Holds the frame files of one recording, ``<anything>_<digits>_keypoints.json``.
+    points
+        What the numbers of the body are, see `body_parts`.
 
     Returns
     -------
@@ -218,7 +229,7 @@ def read_recording(folder: Path) -> np.ndarray:
         If there is no frame file, or one is not as OpenPose writes it.
 
     """
-    return read_frames(frame_files(folder))
+    return read_frames(frame_files(folder), body_parts(points))
 
 
 def frame_files(folder: Path) -> list[Path]:
@@ -255,7 +266,7 @@ def frame_files(folder: Path) -> list[Path]:
     return [found[number] for number in sorted(found)]
 
 
-def read_frames(files: list[Path]) -> np.ndarray:
+def read_frames(files: list[Path], parts: Parts = PARTS) -> np.ndarray:
     """Points of one person, float32 (T, 137, 3); all zero in a frame that does not show it.
 
     OpenPose numbers nobody. The subject is the entry with the highest mean score of the body in
@@ -264,10 +275,10 @@ def read_frames(files: list[Path]) -> np.ndarray:
     points = np.zeros((len(files), OPENPOSE.count, 3), np.float32)
     subject = _Subject()
     for frame, path in enumerate(files):
-        person = subject.find(read_people(path))
+        person = subject.find(read_people(path, parts))
         if person is not None:
             points[frame] = person
-    return points
+    return fill_midpoints(points)
 
 
 @dataclass
@@ -340,7 +351,7 @@ def _size(person: np.ndarray) -> float:
     return size
 
 
-def read_people(path: Path) -> list[np.ndarray]:
+def read_people(path: Path, parts: Parts = PARTS) -> list[np.ndarray]:
     """Everybody in one frame file, each float32 (137, 3), in the order of the file.
 
     Raises
@@ -362,7 +373,9 @@ def read_people(path: Path) -> list[np.ndarray]:
         raise InputError(
             f"{path}: has no list 'people', expected what OpenPose writes with --write_json"
         )
-    return [_person(f"{path}, person {number}", entry) for number, entry in enumerate(people)]
+    return [
+        _person(f"{path}, person {number}", entry, parts) for number, entry in enumerate(people)
+    ]
 
 
 def written_parts(folder: Path) -> set[str]:
@@ -380,14 +393,14 @@ def written_parts(folder: Path) -> set[str]:
     return written
 
 
-def _person(place: str, entry: Any) -> np.ndarray:
+def _person(place: str, entry: Any, parts: Parts) -> np.ndarray:
     if not isinstance(entry, dict) or not any(part in entry for part in PARTS):
         found = ", ".join(list(entry)[:5]) if isinstance(entry, dict) else type(entry).__name__
         raise InputError(
             f"{place}: found {shown(found)}, expected an entry with {', '.join(PARTS)}"
         )
     points = np.zeros((OPENPOSE.count, 3), np.float32)
-    for part, sizes in PARTS.items():
+    for part, sizes in parts.items():
         values = entry.get(part)
         if values is None or values == []:
             continue
@@ -395,9 +408,10 @@ def _person(place: str, entry: Any) -> np.ndarray:
             found = f"{len(values)} numbers" if isinstance(values, list) else shown(values)
             expected = " or ".join(map(str, sizes))
             raise InputError(f"{place}: {part} holds {found}, expected {expected}, or none")
-        points[list(sizes[len(values)])] = _numbers(f"{place}, {part}", values).reshape(-1, 3)
-        if len(values) == len(COCO18) * 3:
-            fill_midpoint(points, MID_HIP, HIPS)
+        given = _numbers(f"{place}, {part}", values).reshape(-1, 3)
+        for number, point in zip(sizes[len(values)], given, strict=True):
+            if number is not None:
+                points[number] = point
     return points
 
 

@@ -7,32 +7,13 @@ from typing import Any
 import numpy as np
 
 from microgesture.errors import InputError
-from microgesture.points import OPENPOSE
-from microgesture.readers.common import (
-    COCO17,
-    COCO18,
-    HIPS,
-    MID_HIP,
-    NECK,
-    POINTS22,
-    SHOULDERS,
-    fill_midpoint,
-    place_points,
-    shown,
-)
+from microgesture.keypoint_formats import BY_COUNT, Numbers, format_of_count, resolve_points
+from microgesture.readers.common import place_points, shown
 from microgesture.readers.release2023 import known_label
 from microgesture.readers.tables import read_subjects, splits_by_subject, subject_of
 from microgesture.store import SPLITS, BadClip, Clip, check_clip
 from microgesture.unpickle import load
 
-# Which of the 137 points an array holds, by how many there are.
-NUMBERS: dict[int, tuple[int, ...]] = {
-    137: tuple(range(137)),
-    25: tuple(range(25)),
-    22: POINTS22,
-    18: COCO18,
-    17: COCO17,
-}
 SPLIT_NAMES = {**{name: name for name in SPLITS}, "valid": "val", "validation": "val"}
 KEYS = ("frame_dir", "label", "img_shape", "keypoint")
 
@@ -48,8 +29,8 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
         ``{by: subject, val: [...], test: [...]}``, needed where the file has no splits;
         ``subjects``: a CSV ``video,subject`` or None, the video of a clip being its ``frame_dir``
         up to the last underscore; ``test_labels`` ("real", the default, or "placeholder": they are
-        not read); ``points``: for each of the file's points its number among the
-        137, needed where there are not 137, 25 (BODY_25), 22, 18 or 17 (COCO) of them.
+        not read); ``points``: what the file's points are, see
+        `microgesture.keypoint_formats.resolve_points`; they are told by their number otherwise.
     class_names
         Names in id order: a label is a class id from 0, or a class name. That of a test clip may
         be missing, None or negative: it is not known.
@@ -64,7 +45,7 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
     """
     path = Path(data["path"])
     annotations, splits = _parts(path, load(path))
-    numbers = _numbers(data.get("points"))
+    numbers = resolve_points(data.get("points"))
     table = read_subjects(Path(data["subjects"])) if data.get("subjects") else None
     subjects = [
         subject_of(_video(annotation["frame_dir"]), table, data.get("subjects"))
@@ -171,17 +152,6 @@ def _taken(
     return taken
 
 
-def _numbers(points: Sequence[int] | None) -> tuple[int, ...] | None:
-    if points is None:
-        return None
-    if len(set(points)) != len(points) or not all(0 <= n < OPENPOSE.count for n in points):
-        raise InputError(
-            f"data.points is {shown(list(points))}, expected different numbers from 0 to "
-            f"{OPENPOSE.count - 1}"
-        )
-    return tuple(points)
-
-
 def _size(raw: Any) -> tuple[int, int]:
     sides = raw.tolist() if isinstance(raw, np.ndarray) else raw
     pair = isinstance(sides, list | tuple) and len(sides) == 2
@@ -190,7 +160,7 @@ def _size(raw: Any) -> tuple[int, int]:
     return int(sides[0]), int(sides[1])
 
 
-def _points(annotation: Mapping[str, Any], numbers: tuple[int, ...] | None) -> np.ndarray:
+def _points(annotation: Mapping[str, Any], numbers: Numbers | None) -> np.ndarray:
     """Points of the person with the highest mean score, float32 (T, 137, 3)."""
     keypoint = annotation["keypoint"]
     shape = np.shape(keypoint) if isinstance(keypoint, np.ndarray) else ()
@@ -209,17 +179,14 @@ def _points(annotation: Mapping[str, Any], numbers: tuple[int, ...] | None) -> n
     elif not isinstance(score, np.ndarray) or score.shape != shape[:3] or score.dtype.kind != "f":
         found = f"shape {score.shape}" if isinstance(score, np.ndarray) else "no array"
         raise InputError(f"keypoint_score has {found}, expected float {shape[:3]}")
-    expected = numbers or NUMBERS.get(shape[2])
+    expected = numbers or format_of_count(shape[2])
     if expected is None or len(expected) != shape[2]:
+        known = ", ".join(map(str, sorted(BY_COUNT)))
         raise InputError(
             f"keypoint has {shape[2]} points, expected "
-            + (f"the {len(numbers)} of data.points" if numbers else "137, 25, 22, 18 or 17")
+            + (f"the {len(numbers)} of data.points" if numbers else f"137 or one of {known}")
             + "; say in data.points which of the 137 they are"
         )
     person = int(score.mean(axis=(1, 2), dtype=float).argmax())
     both = np.concatenate([keypoint[person], score[person][..., None]], axis=2, dtype=np.float64)
-    points = place_points(both, expected)
-    for target, pair in ((NECK, SHOULDERS), (MID_HIP, HIPS)):
-        if numbers is None and target not in expected and set(pair) <= set(expected):
-            fill_midpoint(points, target, pair)
-    return points
+    return place_points(both, expected)

@@ -19,6 +19,7 @@ from microgesture.cache import build_cache
 from microgesture.errors import InputError
 from microgesture.files import growing_path, unwritable
 from microgesture.inference import predict
+from microgesture.inputs import Input
 from microgesture.likeness import Likeness
 from microgesture.points import OPENPOSE
 from microgesture.store import Clip, clean_points
@@ -194,14 +195,9 @@ def trained_stream(trained: Trained, clips: Iterable[Clip], path: Path) -> dict[
 
 def stream_shares(trained: Trained, path: Path, testing: Mapping[str, Any]) -> np.ndarray:
     """Class probabilities of all clips of a stream file, float32 (N, K); see `clip_shares`."""
-    config, made = trained.about["config"], trained.about["preparation"]
+    config = trained.about["config"]
     with TemporaryDirectory(prefix="microgesture-") as folder:
-        if is_cached(config):
-            drawing = {key: made[key] for key in ("size", "sigma", "padding")}
-            volumes = Path(folder, "heatmaps.arrow")
-            build_cache(path, trained.layout, made["stream"], drawing, volumes)
-            path = volumes
-        source = open_input(config, trained.layout, path)
+        source = prepared_input(trained, path, Path(folder))
         return predict(
             trained.model,
             source,
@@ -212,6 +208,17 @@ def stream_shares(trained: Trained, path: Path, testing: Mapping[str, Any]) -> n
             flip=testing["flip"],
             batch=config["training"]["batch"],
         )
+
+
+def prepared_input(trained: Trained, path: Path, folder: Path) -> Input:
+    """What a variant reads of a stream file; a heatmap cache that it needs goes into ``folder``."""
+    config, made = trained.about["config"], trained.about["preparation"]
+    if is_cached(config):
+        drawing = {key: made[key] for key in ("size", "sigma", "padding")}
+        volumes = folder / "heatmaps.arrow"
+        build_cache(path, trained.layout, made["stream"], drawing, volumes)
+        path = volumes
+    return open_input(config, trained.layout, path)
 
 
 def predict_recordings(

@@ -79,7 +79,7 @@ def compare(
     measured: np.ndarray,
     layout: Layout,
     profile: Mapping[str, Any],
-    unwritten: Callable[[], frozenset[str]] = frozenset,
+    unasked: Callable[[], frozenset[str]] = frozenset,
 ) -> Likeness:
     """Compare a recording with the profile of a model's training data.
 
@@ -93,15 +93,15 @@ def compare(
         The model's.
     profile : mapping
         See `microgesture.data_profile.summarise_profiles`.
-    unwritten : callable
-        Gives those of `microgesture.data_profile.PARTS` for which the recording's files hold no
-        numbers at all, as where the detector was not asked for them.
+    unasked : callable
+        Gives those of `microgesture.data_profile.PARTS` for which the recording's files say that
+        the detector was not asked for them.
 
     Returns
     -------
     Likeness
         Refused are coordinates that were divided by the picture's size, and parts that hardly any
-        training clip lacks: where the files have no numbers for them, or the recording is longer
+        training clip lacks: where the detector was not asked for them, or the recording is longer
         than 99 % of those clips and never shows them.
 
     """
@@ -118,7 +118,7 @@ def compare(
     if not missing:
         return Likeness(None, warnings)
     reason = _never_found(layout, missing)
-    refused = reason if long or missing & unwritten() else None
+    refused = reason if long or missing & unasked() else None
     return Likeness(refused, {"parts": reason, **warnings})
 
 

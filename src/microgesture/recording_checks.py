@@ -10,7 +10,7 @@ from microgesture.data_profile import clip_profile, combined
 from microgesture.errors import InputError
 from microgesture.likeness import Likeness, compare
 from microgesture.plausibility import failures, likelier_order
-from microgesture.readers.openpose_json import written_parts
+from microgesture.readers.openpose_json import unasked_parts
 from microgesture.recordings import Cutting, usable, windows_of
 from microgesture.store import Clip
 from microgesture.variants import Trained
@@ -19,7 +19,7 @@ FPS = 25.0
 """Frames a second where neither the user nor a model says."""
 ENOUGH = 500
 """Frames, taken evenly from a recording, that tell whether its points are a body's."""
-FILES_OF = {
+KEYS = {
     "face": {"face_keypoints_2d"},
     "hands": {"hand_left_keypoints_2d", "hand_right_keypoints_2d"},
 }
@@ -46,10 +46,10 @@ def choose_fps(given: float | None, models: Sequence[Trained]) -> tuple[float, l
     return fps, [*notes, f"--fps is not given: {fps:g} frames a second as in training are assumed"]
 
 
-def unwritten_parts(folder: Path) -> frozenset[str]:
-    """Face or hands, where OpenPose's files of a recording hold no numbers for them at all."""
-    written = written_parts(folder)
-    return frozenset(part for part, keys in FILES_OF.items() if not keys & written)
+def parts_not_asked_for(folder: Path) -> frozenset[str]:
+    """Face or hands, where the files of a recording say that OpenPose did not look for them."""
+    empty = unasked_parts(folder)
+    return frozenset(part for part, keys in KEYS.items() if keys <= empty)
 
 
 def check_recordings(
@@ -59,7 +59,7 @@ def check_recordings(
     *,
     fps: float,
     parts: Cutting,
-    unwritten: Callable[[Path], frozenset[str]] = unwritten_parts,
+    unasked: Callable[[Path], frozenset[str]] = parts_not_asked_for,
     accept: bool = False,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> dict[str, Likeness]:
@@ -71,14 +71,14 @@ def check_recordings(
         See `microgesture.recordings.predict_recordings`.
     parts : Cutting
         Windows are compared where there are any, since they are what is predicted.
-    unwritten : callable
-        See `unwritten_parts`.
+    unasked : callable
+        See `parts_not_asked_for`.
     accept : bool
         Whether only what cannot be read is refused, and all else warned of.
 
     """
     return {
-        name: _check(models, name, recordings[name], read, fps, parts, unwritten, accept)
+        name: _check(models, name, recordings[name], read, fps, parts, unasked, accept)
         for name in progress(recordings)
     }
 
@@ -90,7 +90,7 @@ def _check(
     read: Callable[[Path], np.ndarray],
     fps: float,
     parts: Cutting,
-    unwritten: Callable[[Path], frozenset[str]],
+    unasked: Callable[[Path], frozenset[str]],
     accept: bool,
 ) -> Likeness:
     try:
@@ -99,7 +99,7 @@ def _check(
         return Likeness(str(error))
     _, clips = windows_of(name, points, parts, fps)
     found = [
-        compare(points, _measured(model, clips), model.layout, profile, lambda: unwritten(folder))
+        compare(points, _measured(model, clips), model.layout, profile, lambda: unasked(folder))
         for model in models
         if (profile := model.about.get("profile"))
     ]

@@ -27,9 +27,9 @@ def held_out():
 def liken(training, layout41):
     profile = profile_of(training, layout41)
 
-    def compared(clip, unwritten=()):
+    def compared(clip, unasked=()):
         measured = clip_profile(replace(clip, height=1), layout41, CLEANING)
-        return compare(clip.points, measured, layout41, profile, lambda: frozenset(unwritten))
+        return compare(clip.points, measured, layout41, profile, lambda: frozenset(unasked))
 
     return compared
 

@@ -1,6 +1,7 @@
 """The script that predicts new recordings: what it checks first, and what it writes for which."""
 
 import csv
+import json
 import os
 import runpy
 import signal
@@ -12,7 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from microgesture.recording_checks import choose_fps
+from microgesture.recording_checks import choose_fps, parts_not_asked_for
 from tests.conftest import REPOSITORY
 from tests.people import changed, film, save_model, write_frames
 
@@ -146,6 +147,18 @@ def test_each_recording_unlike_the_training_data_gets_one_line_and_a_cell(predic
     assert status == 0 and all(row["class_1"] for row in rows)
     cells = {row["recording"]: row["warnings"].split("; ") for row in rows}
     assert "divided" in cells["scale3"] and "parts" in cells["body_only"]
+
+
+def test_only_empty_lists_say_what_openpose_was_not_asked_for(clip, tmp_path):
+    write_frames(tmp_path / "asked", np.where(np.arange(137)[:, None] < 25, clip.points, 0))
+    write_frames(tmp_path / "face", clip.points, asked=("face",))
+    write_frames(tmp_path / "other", clip.points, asked=())
+    for path in (tmp_path / "other").iterdir():
+        person = json.loads(path.read_text())["people"][0]
+        body = {"pose_keypoints_2d": person["pose_keypoints_2d"]}
+        path.write_text(json.dumps({"people": [body]}))
+    found = {path.name: parts_not_asked_for(path) for path in tmp_path.iterdir()}
+    assert found == {"asked": set(), "face": {"hands"}, "other": set()}
 
 
 def test_another_order_of_points_is_told_with_the_likelier_one(predict, clip, tmp_path):

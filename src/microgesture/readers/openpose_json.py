@@ -378,19 +378,20 @@ def read_people(path: Path, parts: Parts = PARTS) -> list[np.ndarray]:
     ]
 
 
-def written_parts(folder: Path) -> set[str]:
-    """Which of `PARTS` any entry of a recording has numbers for, found or not.
+def unasked_parts(folder: Path) -> set[str]:
+    """Which of `PARTS` have an empty list in every entry of a recording that names them.
 
-    OpenPose leaves the list of a part empty that it was not asked to look for. For a folder that
+    So OpenPose writes what it was not asked to look for; what it was asked for and did not find is
+    zeros. Files of other programs may lack the name, which says nothing. For a folder that
     `read_recording` has read.
     """
-    written: set[str] = set()
+    empty, written = set[str](), set[str]()
     for path in frame_files(folder):
         for entry in orjson.loads(read_bytes(path))["people"]:
-            written.update(part for part in PARTS if entry.get(part))
-        if len(written) == len(PARTS):
-            break
-    return written
+            for part in PARTS:
+                if (values := entry.get(part)) is not None:
+                    (written if values else empty).add(part)
+    return empty - written
 
 
 def _person(place: str, entry: Any, parts: Parts) -> np.ndarray:

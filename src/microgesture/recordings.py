@@ -22,6 +22,7 @@ from microgesture.inference import predict
 from microgesture.inputs import Input
 from microgesture.likeness import Likeness
 from microgesture.points import OPENPOSE
+from microgesture.readers.common import unreadable
 from microgesture.store import Clip, clean_points
 from microgesture.streams import build_stream
 from microgesture.variants import Trained, is_cached, open_input
@@ -78,13 +79,14 @@ def find_recordings(folder: Path) -> dict[str, Path]:
     Raises
     ------
     InputError
-        When there is no folder, no frame file in it, or frame files both in it and below.
+        When there is no folder, no frame file in it, frame files both in it and below, or a folder
+        that may not be read.
 
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: there is no such folder; give one with OpenPose JSON files")
     found = {}
-    for place, below, _ in os.walk(folder):
+    for place, below, _ in os.walk(folder, onerror=_unreadable):
         below.sort()
         here = Path(place)
         if any(here.glob(FRAMES)):
@@ -101,6 +103,10 @@ def find_recordings(folder: Path) -> dict[str, Path]:
             "folder of its own"
         )
     return found
+
+
+def _unreadable(error: OSError) -> None:
+    raise InputError(unreadable(error.filename, error)) from error
 
 
 def cut(num_frames: int, window: int | None, stride: int | None) -> list[tuple[int, int]]:

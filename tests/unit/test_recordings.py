@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 import runpy
 import shutil
@@ -380,6 +381,20 @@ def test_folders_with_frame_files_are_recordings_named_by_their_place(tmp_path):
 def test_folders_without_clear_recordings_are_refused(tmp_path, names, message):
     touch(tmp_path, *names)
     with pytest.raises(InputError, match=message):
+        find_recordings(tmp_path)
+
+
+def test_a_folder_that_may_not_be_read_is_named_and_not_passed_over(tmp_path, monkeypatch):
+    touch(tmp_path, "a/0", "closed/0")
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(InputError, match=r"closed: cannot be read \(Permission denied\)"):
         find_recordings(tmp_path)
 
 

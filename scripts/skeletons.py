@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 
 from microgesture.arguments import count, output_file
+from microgesture.bodychecks import BodyChecks, watched
 from microgesture.classes import load_classes
 from microgesture.errors import run
 from microgesture.files import sha256, write_json
+from microgesture.keypoint_formats import resolve_points
 from microgesture.progress import progress
 from microgesture.provenance import made_by
 from microgesture.rawfiles import raw_inputs
@@ -32,12 +34,13 @@ def main() -> None:
     clips = progress(read_clips(args.data, names, args.workers), "clips")
     on_bad_clip = args.data.get("on_bad_clip", "stop")
     order, source = point_order(args.data), args.data["format"]
-    written = write_store(args.out, clips, names, source, on_bad_clip, order=order)
+    checks = BodyChecks(order, resolve_points(args.data.get("points")))
+    written = write_store(args.out, watched(clips, checks), names, source, on_bad_clip, order=order)
     about = {"config": args.data, "sha256": sha256(args.out), "made_by": made_by(__file__)}
     counted = summarise(read_index(args.out), written, names, by_video(args.data))
     summary = {**counted, **about}
     write_json(args.summary, summary)
-    for line in warnings(summary):
+    for line in [*checks.notes(), *warnings(summary)]:
         print(f"note: {line}", file=sys.stderr)
     made, raw = raw_inputs(args.record, args.data)
     write_record(

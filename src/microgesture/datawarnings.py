@@ -79,6 +79,7 @@ def find_faults(
 
     """
     return [
+        *_bodies(found),
         *_hands(found),
         *_sizes(found),
         *_normalised(found),
@@ -92,6 +93,14 @@ def find_faults(
         *_labels(summary, folds),
         *_skipped(summary),
     ]
+
+
+def _bodies(found: Scan) -> Iterable[Finding]:
+    wrong = found.bodies.found()
+    # hands on the other wrist have a warning of their own
+    if wrong and not (set(found.bodies.values) == {"hands"} and any(_hands(found))):
+        what, clips, do = wrong
+        yield Finding("no_body", what, tuple(clips), do)
 
 
 def _hands(found: Scan) -> Iterable[Finding]:

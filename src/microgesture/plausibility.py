@@ -68,6 +68,8 @@ BLOCKS = {
     "right hand": slice(116, 137),
 }
 """The four blocks of the 137 points, in their order."""
+GUESSED = 0.1
+"""Points with a score up to this are a detector's guess, and are not judged."""
 FRAMES = 5
 """Fewer frames in which a check can be made decide nothing."""
 
@@ -88,7 +90,7 @@ LIMITS = {
     "face": Limit(0.8, "the points of the face are far from the nose"),
     "upper_arms": Limit(2.0, "an elbow is far from its shoulder"),
     "forearms": Limit(2.0, "a wrist is far from its elbow"),
-    "hands": Limit(0.6, "a hand is far from its wrist"),
+    "hands": Limit(1.2, "a hand is far from its wrist"),
     "legs": Limit(3.5, "a knee or ankle is far from where its leg begins"),
     "hip_sides": Limit(0.1, "left and right of the hips are not those of the shoulders"),
     "face_sides": Limit(0.1, "left and right of the face are not those of the shoulders"),
@@ -158,7 +160,7 @@ def measure(points: np.ndarray, order: str = OPENPOSE.name) -> dict[str, np.ndar
 
     """
     body = BODIES[order]
-    place = np.where(points[..., 2:] > 0, points[..., :2], np.nan).astype(float)
+    place = _places(points)
     right, left = (place[:, n] for n in body.shoulders)
     across, chest = left - right, (left + right) / 2
     hips = place[:, list(body.hips)]
@@ -211,9 +213,13 @@ def likelier_order(
         points are plausible as they are, or in no order of as many.
 
     """
-    if not failures(points, order):
+    wrong = {check.name for check in failures(points, order)}
+    if not wrong:
         return None
-    for candidates in _candidates(points, order, taken):
+    groups = _candidates(points, order, taken)
+    if wrong <= {"face", "hands"}:  # the body itself is one, so it is in no other format
+        groups = iter([_blocks(points)] if order == OPENPOSE.name else [])
+    for candidates in groups:
         found = []
         for name, moved in candidates:
             checks = judge(moved, quantile=0.75)
@@ -230,7 +236,7 @@ def bone_length(points: np.ndarray) -> float:
     The mean length of the bones over the mean distance of the body's points from their middle.
     """
     body = BODIES[OPENPOSE.name]
-    place = np.where(points[..., 2:] > 0, points[..., :2], np.nan).astype(float)
+    place = _places(points)
     pairs = [(body.neck, body.nose), *((body.neck, shoulder) for shoulder in body.shoulders)]
     arm = (body.shoulders, body.elbows, body.wrists)
     leg = (body.shoulders, body.hips, body.knees, body.ankles)
@@ -305,6 +311,11 @@ def _blocks(points: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
 
 def _empty(points: np.ndarray) -> np.ndarray:
     return np.zeros((len(points), ORDERS[OPENPOSE.name].count, 3), points.dtype)
+
+
+def _places(points: np.ndarray) -> np.ndarray:
+    """X and y (T, P, 2), NaN where a point was not found or merely guessed."""
+    return np.where(points[..., 2:] > GUESSED, points[..., :2], np.nan).astype(float)
 
 
 def _length(vectors: np.ndarray) -> np.ndarray:

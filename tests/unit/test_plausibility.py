@@ -110,6 +110,9 @@ BODIES = {
     "without a face": lambda p: without(p, 15, 16, 17, 18, *range(25, 95)),
     "without hands and wrists": lambda p: without(p, 4, 7, *range(95, 137)),
     "one arm only": lambda p: without(p, 5, 6, 7, *range(95, 116)),
+    "with guesses": lambda p: np.where(
+        np.isin(np.arange(137), [0, 1, 9])[:, None], (1, 1, 0.05), p
+    ),
     "one frame": lambda p: p[:1],
     "nothing at all": np.zeros_like,
 }
@@ -133,7 +136,7 @@ SPOILT = {
     "face": lambda p: move(p, slice(25, 95), (0, 300)),
     "upper_arms": lambda p: move(p, [3, 4, *range(116, 137)], (-600, 0)),
     "forearms": lambda p: move(p, [7, *range(95, 116)], (600, 0)),
-    "hands": lambda p: move(p, slice(116, 137), (-250, 0)),
+    "hands": lambda p: move(p, slice(116, 137), (-400, 0)),
     "legs": lambda p: move(p, [11, 14], (0, 900)),
     "hip_sides": lambda p: p.__setitem__((slice(None), [9, 12]), p[:, [12, 9]]),
     "face_sides": lambda p: p.__setitem__((slice(None), [15, 16, 17, 18]), p[:, [16, 15, 18, 17]]),
@@ -159,13 +162,14 @@ def test_a_few_bad_frames_are_no_other_body_and_a_few_frames_decide_nothing():
     assert failures(points) == []
     SPOILT["hands"](points[9:11])
     assert [check.name for check in failures(points)] == ["hands"]
+    assert likelier_order(points) is None
     assert judge(points[: FRAMES - 1]) == []
 
 
 def test_lengths_by_hand():
     points = np.zeros((1, 137, 3))
     points[0, [2, 5, 1, 3, 4]] = [(0, 0, 1), (100, 0, 1), (80, 5, 1), (0, 60, 1), (80, 60, 1)]
-    points[0, 116] = (80, 90, 0.1)
+    points[0, 116] = (80, 90, 0.2)
     found = measure(points)
     assert found["neck"] == pytest.approx(0.3) and found["upper_arms"] == pytest.approx(0.6)
     assert found["forearms"] == pytest.approx(0.8) and found["hands"] == pytest.approx(0.3)

@@ -150,7 +150,8 @@ def _normalised(found: Scan) -> Iterable[Finding]:
             f"All coordinates are within {NORMALISED_LIMIT:g} pixels in "
             f"{_clips(found.normalised.clips)}",
             tuple(found.normalised.first),
-            "They were probably divided by width and height: multiply them, the store holds pixels",
+            "They were probably divided by width and height, the store holds pixels: multiply them "
+            "or, where they lie from -1 to 1, take (x + 1) / 2 * width and (y + 1) / 2 * height",
         )
 
 

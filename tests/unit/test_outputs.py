@@ -10,7 +10,7 @@ import pytest
 
 from microgesture.arguments import output_file, output_folder
 from microgesture.errors import InputError
-from microgesture.files import check_output, growing_path
+from microgesture.files import atomic_path, check_output, growing_path
 from microgesture.steps import record_file
 from tests.conftest import REPOSITORY
 
@@ -101,6 +101,23 @@ def test_a_folder_without_permission_is_told_at_once(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(InputError, match="check who owns the folder"):
         check_output(tmp_path / "p.csv")
+
+
+def test_what_turns_out_unwritable_only_later_is_one_line_as_well(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("kept")
+    for path, why in (("folder", "it is a folder"), ("file/p.csv", "a part of its path is a file")):
+        with (
+            pytest.raises(InputError, match=f"cannot be written into .*: {why}"),
+            atomic_path(tmp_path / path) as temporary,
+        ):
+            temporary.write_text("new")
+        with (
+            pytest.raises(InputError, match=f"cannot be written into .*: {why}"),
+            growing_path(tmp_path / path) as temporary,
+        ):
+            temporary.write_text("new")
+    assert (tmp_path / "file").read_text() == "kept"
 
 
 def test_a_growing_file_keeps_its_own_name_until_it_is_whole(tmp_path):

@@ -2,6 +2,7 @@
 
 import argparse
 
+from microgesture.arguments import output_file
 from microgesture.claims import judge_claims
 from microgesture.classes import load_classes
 from microgesture.dvcmetrics import table_metrics
@@ -22,10 +23,14 @@ def main() -> None:
     parser.add_argument("--results", required=True, help="folder with predict/ and train/")
     parser.add_argument("--classes", required=True, help="list of classes (YAML)")
     parser.add_argument("--summary", required=True, help="summary.json of the skeleton step")
-    parser.add_argument("--out-md", required=True, help="table to read")
-    parser.add_argument("--out-csv", required=True, help="table to compute with")
-    parser.add_argument("--out-json", required=True, help="scores by row, as DVC compares them")
-    parser.add_argument("--out-claims", required=True, help="claims to compute with (CSV)")
+    parser.add_argument("--out-md", type=output_file, required=True, help="table to read")
+    parser.add_argument("--out-csv", type=output_file, required=True, help="table to compute with")
+    parser.add_argument(
+        "--out-json", type=output_file, required=True, help="scores by row, as DVC compares them"
+    )
+    parser.add_argument(
+        "--out-claims", type=output_file, required=True, help="claims to compute with (CSV)"
+    )
     add_record_option(parser, __file__)
     options = parser.parse_args()
     config = parse_config(options.config)

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from microgesture.arguments import output_file, output_folder
 from microgesture.curves import plot_curve
 from microgesture.dvcmetrics import curves_text
 from microgesture.errors import run
@@ -14,8 +15,12 @@ from microgesture.steps import add_record_option, write_record
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--metrics", type=Path, required=True, nargs="+", help="metrics.json files")
-    parser.add_argument("--out-dir", type=Path, required=True, help="folder for the PNG files")
-    parser.add_argument("--out-csv", type=Path, required=True, help="one line an epoch, for DVC")
+    parser.add_argument(
+        "--out-dir", type=output_folder, required=True, help="folder for the PNG files"
+    )
+    parser.add_argument(
+        "--out-csv", type=output_file, required=True, help="one line an epoch, for DVC"
+    )
     add_record_option(parser, __file__)
     args = parser.parse_args()
     runs = [read_json(path) for path in args.metrics]

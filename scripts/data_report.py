@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 
+from microgesture.arguments import output_file, output_folder
 from microgesture.datareport import largest_layout, write_report
 from microgesture.errors import run
 from microgesture.files import read_json
@@ -23,8 +24,10 @@ def main() -> None:
     parser.add_argument(
         "--about", type=json.loads, default={}, help="JSON text: data_name, data_format, folds"
     )
-    parser.add_argument("--out", type=Path, required=True, help="Markdown file to write")
-    parser.add_argument("--figures", type=Path, required=True, help="folder for the PNG files")
+    parser.add_argument("--out", type=output_file, required=True, help="Markdown file to write")
+    parser.add_argument(
+        "--figures", type=output_folder, required=True, help="folder for the PNG files"
+    )
     add_record_option(parser, __file__)
     args = parser.parse_args()
 

@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from microgesture.arguments import output_file
 from microgesture.errors import run
 from microgesture.export import export_onnx
 from microgesture.variants import load_trained
@@ -12,11 +13,16 @@ from microgesture.variants import load_trained
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="model.safetensors")
-    parser.add_argument("--out", type=Path, required=True, help="ONNX file to write")
+    parser.add_argument("--out", type=output_file, required=True, help="ONNX file to write")
+    parser.add_argument(
+        "--input",
+        type=Path,
+        help="manifest of prepared clips to compare on; made-up figures unless given",
+    )
     args = parser.parse_args()
 
-    difference = export_onnx(load_trained(args.model), args.out)
-    print(f"{args.out}: logits within {difference:.1g} of torch's", file=sys.stderr)
+    difference = export_onnx(load_trained(args.model), args.out, args.input)
+    print(f"{args.out}: {difference}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from microgesture.arguments import output_file
 from microgesture.errors import run
 from microgesture.files import write_json
 from microgesture.folds import make_folds
@@ -14,7 +15,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--skeletons", type=Path, required=True, help="skeleton store")
     parser.add_argument("--folds", type=int, required=True, help="how many, at least 3")
-    parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--out", type=output_file, required=True, help="JSON file to write")
     add_record_option(parser, __file__)
     args = parser.parse_args()
     index = read_index(args.skeletons)

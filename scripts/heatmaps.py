@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from microgesture.arguments import count
+from microgesture.arguments import count, output_file
 from microgesture.cache import build_cache
 from microgesture.errors import run
 from microgesture.files import sha256, write_json
@@ -20,8 +20,8 @@ def main() -> None:
     parser.add_argument("--points", type=Path, required=True, help="stream file")
     parser.add_argument("--stream", choices=["joint", "limb", "joint_motion"], required=True)
     parser.add_argument("--layout", type=Path, required=True, help="layout file")
-    parser.add_argument("--out", type=Path, required=True, help="heatmap cache to write")
-    parser.add_argument("--manifest", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--out", type=output_file, required=True, help="heatmap cache to write")
+    parser.add_argument("--manifest", type=output_file, required=True, help="JSON file to write")
     parser.add_argument("--threads", type=count, default=1)
     add_record_option(parser, __file__)
     args = parser.parse_args()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from microgesture.arguments import output_file
 from microgesture.classes import load_classes
 from microgesture.errors import InputError, run
 from microgesture.files import atomic_path, write_json
@@ -23,7 +24,7 @@ def main() -> None:
     )
     parser.add_argument(
         "--out",
-        type=Path,
+        type=output_file,
         required=True,
         help=".npz with the array 'vectors' (K, D), or .json with 'classes' and 'vectors'",
     )

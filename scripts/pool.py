@@ -2,6 +2,7 @@
 
 import argparse
 
+from microgesture.arguments import output_file
 from microgesture.errors import run
 from microgesture.pooling import pool_files
 from microgesture.steps import add_record_option, write_record
@@ -10,7 +11,7 @@ from microgesture.steps import add_record_option, write_record
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", nargs="+", required=True, help="prediction file of each fold")
-    parser.add_argument("--out", required=True, help="prediction file to write")
+    parser.add_argument("--out", type=output_file, required=True, help="prediction file to write")
     add_record_option(parser, __file__)
     args = parser.parse_args()
     pool_files(args.files, args.out)

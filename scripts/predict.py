@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from microgesture.arguments import count
+from microgesture.arguments import count, output_folder
 from microgesture.errors import InputError, run
 from microgesture.files import sha256
 from microgesture.folds import check_fold, use_fold
@@ -22,7 +22,9 @@ def main() -> None:
     parser.add_argument("--input", type=Path, required=True, help="manifest of stream or cache")
     parser.add_argument("--folds", type=Path, help="file of folds, for cross-validation")
     parser.add_argument("--fold", type=int, help="the fold to test on")
-    parser.add_argument("--out", type=Path, required=True, help="folder for val and test.parquet")
+    parser.add_argument(
+        "--out", type=output_folder, required=True, help="folder for val and test.parquet"
+    )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--threads", type=count, default=1)
     add_record_option(parser, __file__)

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from microgesture.arguments import output_file, output_folder
 from microgesture.classes import load_classes
 from microgesture.errors import run
 from microgesture.files import read_json
@@ -29,9 +30,9 @@ def main() -> None:
     parser.add_argument(
         "--layouts", type=Path, nargs="+", required=True, help="layout files to draw skeletons with"
     )
-    parser.add_argument("--out", type=Path, required=True, help="HTML file to write")
+    parser.add_argument("--out", type=output_file, required=True, help="HTML file to write")
     parser.add_argument(
-        "--figures", type=Path, required=True, help="folder for the figures as PNG and PDF"
+        "--figures", type=output_folder, required=True, help="folder for the figures as PNG and PDF"
     )
     add_record_option(parser, __file__)
     args = parser.parse_args()

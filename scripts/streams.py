@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 
+from microgesture.arguments import output_file
 from microgesture.classes import load_classes
 from microgesture.errors import run
 from microgesture.files import sha256, write_json
@@ -22,8 +23,8 @@ def main() -> None:
     parser.add_argument("--skeletons", type=Path, required=True, help="skeleton store")
     parser.add_argument("--layout", type=Path, required=True, help="layout file")
     parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
-    parser.add_argument("--out", type=Path, required=True, help="stream file to write")
-    parser.add_argument("--manifest", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--out", type=output_file, required=True, help="stream file to write")
+    parser.add_argument("--manifest", type=output_file, required=True, help="JSON file to write")
     add_record_option(parser, __file__)
     args = parser.parse_args()
 

@@ -2,9 +2,8 @@
 
 import argparse
 import json
-from pathlib import Path
 
-from microgesture.arguments import count
+from microgesture.arguments import count, output_folder
 from microgesture.errors import run
 from microgesture.steps import add_record_option, write_record
 from microgesture.synthetic.release import generate
@@ -13,7 +12,7 @@ from microgesture.synthetic.release import generate
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=json.loads, required=True, help="data.generate, as JSON")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the release")
+    parser.add_argument("--out", type=output_folder, required=True, help="folder of the release")
     parser.add_argument("--workers", type=count, default=1, help="processes that generate")
     add_record_option(parser, __file__)
     args = parser.parse_args()

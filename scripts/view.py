@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from microgesture.arguments import count, positive
+from microgesture.arguments import count, output_file, positive
 from microgesture.errors import run
 from microgesture.layouts import load_layout
 from microgesture.viewer import find_clip, write_animation
@@ -14,7 +14,9 @@ def main() -> None:
     parser.add_argument("--skeletons", type=Path, required=True, help="skeleton store (Parquet)")
     parser.add_argument("--clip", required=True, help="id of the clip")
     parser.add_argument("--layout", type=Path, required=True, help="layout file (YAML)")
-    parser.add_argument("--out", type=Path, required=True, help="file to write, .gif or .mp4")
+    parser.add_argument(
+        "--out", type=output_file, required=True, help="file to write, .gif or .mp4"
+    )
     parser.add_argument(
         "--stream", choices=["joint", "limb"], default="joint", help="which heatmap volume"
     )

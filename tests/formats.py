@@ -154,6 +154,12 @@ def write_pyskl(root, clips, names, protocol=pickle.DEFAULT_PROTOCOL, **how):
     return {"format": "pyskl", "path": str(root / "clips.pkl"), "fps": 25.0}
 
 
+def dump_pickle(path, clips, entries):
+    """A pickle of annotations with the clips' splits."""
+    splits = {s: [c.clip_id for c in clips if c.split == s] for s in ("train", "val", "test")}
+    path.write_bytes(pickle.dumps({"split": splits, "annotations": entries}))
+
+
 def write_smg(root, clips, names):
     """The 2-D points 0 to 24 of each clip, in a sample of its own."""
     folders = {"train": "smg_skeleton_train", "val": "smg_skeleton_validate"}

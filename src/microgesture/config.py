@@ -17,6 +17,7 @@ from jsonschema.validators import extend
 
 from microgesture.errors import InputError
 from microgesture.files import read_json
+from microgesture.keypoint_formats import resolve_points
 from microgesture.rawdata import places
 from microgesture.temporal import timeline
 
@@ -107,6 +108,10 @@ def check_config(config: Config, schema: Path, source: str) -> None:
         raise InputError(
             f"{source}: data: expected one of path and paths, which format pyskl reads"
         )
+    try:
+        resolve_points(data.get("points"))
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from None
     for name, cleaning in config["cleaning"].items():
         smooth = cleaning.get("smooth") or {}
         if smooth.get("order", 0) >= smooth.get("frames", math.inf):
@@ -335,7 +340,10 @@ def reader_slice(config: Config) -> dict[str, Any]:
     """What the reader depends on; generated data is read like any other release."""
     data = config["data"]
     if data["format"] != "synthetic":
-        return {key: value for key, value in data.items() if key != "name"}
+        own = {key: value for key, value in data.items() if key != "name"}
+        # the numbers themselves, so that a changed format file is noticed
+        points = {"points": list(resolve_points(own["points"]) or ())} if "points" in own else {}
+        return {**own, **points}
     release = f"{config['results']}/release"
     return {
         "format": "miga2025",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from microgesture.bodychecks import BodyChecks
 from microgesture.errors import InputError
 from microgesture.layouts import Layout
 from microgesture.points import ORDERS
@@ -91,6 +92,8 @@ class Scan:
         Clips whose coordinates all lie within `NORMALISED_LIMIT` pixels.
     copies
         Groups of clips with exactly the same points: (clip id, split) of each.
+    bodies
+        Whether the points are where a body has them.
     shown
         The best-seen frame (V, 3) of each clip that was asked for, in pixels.
 
@@ -106,6 +109,7 @@ class Scan:
     flips: Tally = field(default_factory=Tally)
     normalised: Tally = field(default_factory=Tally)
     copies: list[list[tuple[str, str]]] = field(default_factory=list)
+    bodies: BodyChecks = field(default_factory=BodyChecks)
     shown: dict[str, np.ndarray] = field(default_factory=dict)
 
 
@@ -129,6 +133,7 @@ def scan(clips: Iterable[Clip], layout: Layout, wanted: Collection[str] = ()) ->
     """
     joints = len(layout.joints)
     found = Scan(dict.fromkeys(SPLITS, 0), {split: np.zeros(joints, int) for split in SPLITS})
+    found.bodies.order = layout.source
     by_content: dict[bytes, list[tuple[str, str]]] = {}
     hands, shoulders = _hand_joints(layout), _joint_pair(layout, "shoulder")
     for clip in clips:
@@ -138,6 +143,7 @@ def scan(clips: Iterable[Clip], layout: Layout, wanted: Collection[str] = ()) ->
         found.missing[clip.split] += (~seen).sum(axis=0)
         _count_empty(found, clip.clip_id, np.any(seen, axis=1))
         _count_size(found, clip)
+        found.bodies.add(clip)
         digest = hashlib.blake2b(clip.points.tobytes(), digest_size=16).digest()
         by_content.setdefault(digest, []).append((clip.clip_id, clip.split))
         if shoulders and hands:

@@ -79,6 +79,7 @@ def find_faults(
 
     """
     return [
+        *_bodies(found),
         *_hands(found),
         *_sizes(found),
         *_normalised(found),
@@ -92,6 +93,14 @@ def find_faults(
         *_labels(summary, folds),
         *_skipped(summary),
     ]
+
+
+def _bodies(found: Scan) -> Iterable[Finding]:
+    wrong = found.bodies.found()
+    # hands on the other wrist have a warning of their own
+    if wrong and not (set(found.bodies.values) == {"hands"} and any(_hands(found))):
+        what, clips, do = wrong
+        yield Finding("no_body", what, tuple(clips), do)
 
 
 def _hands(found: Scan) -> Iterable[Finding]:
@@ -141,7 +150,8 @@ def _normalised(found: Scan) -> Iterable[Finding]:
             f"All coordinates are within {NORMALISED_LIMIT:g} pixels in "
             f"{_clips(found.normalised.clips)}",
             tuple(found.normalised.first),
-            "They were probably divided by width and height: multiply them, the store holds pixels",
+            "They were probably divided by width and height, the store holds pixels: multiply them "
+            "or, where they lie from -1 to 1, take (x + 1) / 2 * width and (y + 1) / 2 * height",
         )
 
 

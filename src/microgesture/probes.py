@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from microgesture.arguments import count
+from microgesture.arguments import count, output_file
 from microgesture.errors import InputError
 from microgesture.folds import check_fold, use_fold
 from microgesture.steps import add_record_option, write_record
@@ -40,7 +40,7 @@ def probe_step(script: str, description: str | None, probe: Probe) -> None:
     parser.add_argument("--config", type=json.loads, required=True, help="config slice, as JSON")
     parser.add_argument("--model", type=Path, required=True, help="checkpoint")
     parser.add_argument("--skeletons", type=Path, required=True, help="skeleton store")
-    parser.add_argument("--out", type=Path, required=True, help="file to write")
+    parser.add_argument("--out", type=output_file, required=True, help="file to write")
     parser.add_argument("--folds", type=Path, help="JSON file of folds, under cross-validation")
     parser.add_argument("--fold", type=int, help="fold to test on, counted from 0")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")

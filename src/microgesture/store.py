@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from microgesture.errors import InputError
 from microgesture.files import atomic_path
 from microgesture.footers import PARQUET, READING, WRITING, check_parquet, readable, seal_footer
-from microgesture.points import OPENPOSE, ORDERS
+from microgesture.points import OPENPOSE, ORDERS, fill_midpoints
 
 SPLITS = ("train", "val", "test")
 POINTS = OPENPOSE.count
@@ -125,6 +125,8 @@ def check_clip(
 ) -> Clip | BadClip:
     """Return the clip with cleaned points, or say what is wrong with it.
 
+    Neck and mid-hip are set from shoulders and hips where no frame has them.
+
     Parameters
     ----------
     clip
@@ -144,7 +146,7 @@ def check_clip(
     if not points[..., 2].any():
         frames = "its only frame" if len(points) == 1 else f"any of its {len(points)} frames"
         return BadClip(clip.clip_id, clip.split, place, f"it has no visible point in {frames}")
-    return replace(clip, points=points)
+    return replace(clip, points=fill_midpoints(points) if count == POINTS else points)
 
 
 def _fault(clip: Clip, class_names: Container[str], count: int) -> str | None:

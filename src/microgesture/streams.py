@@ -8,6 +8,7 @@ import numpy as np
 
 from microgesture.boxes import far_points
 from microgesture.cleaning import clean, found
+from microgesture.data_profile import clip_profile
 from microgesture.errors import InputError
 from microgesture.files import sha256
 from microgesture.layouts import Layout
@@ -91,6 +92,7 @@ def build_stream(
                     "subject": clip.subject,
                     "split": clip.split,
                     "num_frames": len(points),
+                    "profile": clip_profile(clip, layout, config["cleaning"]).tobytes(),
                     "blobs": [points.tobytes()],
                 }
             )

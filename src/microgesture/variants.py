@@ -86,8 +86,9 @@ class Trained:
     about : dict
         The checkpoint's metadata: ``config`` (the slice it was trained with), ``classes`` (names in
         id order), ``layout``, ``preparation`` (what the file of clips stated: cleaning, timeline
-        and, for a heatmap cache, stream, size, sigma and padding) and more. A variant that draws
-        its own heatmaps has these in ``config``: ``stream`` and ``heatmaps``.
+        and, for a heatmap cache, stream, size, sigma and padding), ``profile`` (what the training
+        clips looked like, see `microgesture.data_profile`; may be missing) and more. A variant that
+        draws its own heatmaps has these in ``config``: ``stream`` and ``heatmaps``.
 
     """
 

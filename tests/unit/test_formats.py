@@ -9,10 +9,11 @@ import pytest
 from microgesture.classes import load_classes
 from microgesture.errors import InputError
 from microgesture.files import sha256
+from microgesture.keypoint_formats import named_format
 from microgesture.layouts import load_layout
 from microgesture.rawdata import with_format
 from microgesture.readers import openpose_json, point_order, read_clips
-from microgesture.readers.common import COCO17, COCO18, POINTS22
+from microgesture.readers.common import COCO18, POINTS22
 from microgesture.store import Clip, iter_store, read_metadata, write_store
 from microgesture.streams import build_stream
 from tests import formats
@@ -102,7 +103,7 @@ def test_pyskl_with_fewer_points(tmp_path, numbers):
     assert_same(read(formats.write_pyskl(tmp_path, clips, NAMES, numbers=numbers)), clips, numbers)
 
 
-@pytest.mark.parametrize(("numbers", "added"), [(COCO18, [8]), (COCO17, [1, 8])])
+@pytest.mark.parametrize(("numbers", "added"), [(COCO18, [8]), (named_format("coco17"), [1, 8])])
 def test_neck_and_mid_hip_lie_between_shoulders_and_hips(tmp_path, numbers, added):
     clips = formats.some_clips(NAMES, missing=False)
     clips[0].points[0, [5, 9]] = 0
@@ -121,7 +122,7 @@ def test_neck_and_mid_hip_lie_between_shoulders_and_hips(tmp_path, numbers, adde
 
 def test_coco17_is_mapped_side_by_side():
     # COCO: nose, left and right eye, ear, shoulder, elbow, wrist, hip, knee, ankle
-    assert COCO17 == (0, 16, 15, 18, 17, 5, 2, 6, 3, 7, 4, 12, 9, 13, 10, 14, 11)
+    assert named_format("coco17") == (0, 16, 15, 18, 17, 5, 2, 6, 3, 7, 4, 12, 9, 13, 10, 14, 11)
     layout = load_layout(REPOSITORY / "config/layouts/openpose22.yaml")
     assert tuple(layout.points.tolist()) == POINTS22
 

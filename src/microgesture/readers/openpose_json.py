@@ -15,12 +15,10 @@ import numpy as np
 import orjson
 
 from microgesture.errors import InputError
-from microgesture.points import OPENPOSE
+from microgesture.keypoint_formats import Numbers, resolve_points
+from microgesture.points import OPENPOSE, fill_midpoints
 from microgesture.readers.common import (
     COCO18,
-    HIPS,
-    MID_HIP,
-    fill_midpoint,
     inside,
     ordered_map,
     read_bytes,
@@ -37,7 +35,8 @@ SUFFIX = "_keypoints.json"
 # Of a frame: several hundred people. What is made of a file takes up to fifty times its size.
 MOST_BYTES = 4 << 20
 # For every part, which points of the 137 its numbers are, by how many there are.
-PARTS: dict[str, dict[int, tuple[int, ...]]] = {
+Parts = Mapping[str, Mapping[int, Numbers]]
+PARTS: Parts = {
     "pose_keypoints_2d": {75: tuple(BODY), 54: COCO18},
     "face_keypoints_2d": {210: tuple(range(25, 95))},
     "hand_left_keypoints_2d": {63: tuple(range(95, 116))},
@@ -69,6 +68,7 @@ class _Task:
     fps: float
     height: int
     width: int
+    parts: Parts
 
 
 def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
@@ -81,7 +81,8 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
         and the columns ``folder`` (relative to ``root``), ``label``, ``subject``, ``split`` and,
         where a clip is a part of a recording, ``start`` and ``end`` (positions in the sorted list
         of frame files, from 0, the end inclusive), and optionally ``clip_id``; ``fps``,
-        ``height``, ``width``, ``on_bad_clip``.
+        ``height``, ``width``, ``on_bad_clip``; optionally ``points``: what the numbers of the body
+        are, see `body_parts`.
     class_names
         The names that the label column may hold; an empty label is not known.
     workers
@@ -108,8 +109,16 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
         if isinstance(row, _Row) and row.start is not None and row.end is not None
     )
     size = (float(data["fps"]), int(data["height"]), int(data["width"]))
-    tasks = (_Task(row, files, names, *size) for row, files in _with_frames(rows))
+    parts = body_parts(resolve_points(data.get("points")))
+    tasks = (_Task(row, files, names, *size, parts) for row, files in _with_frames(rows))
     yield from ordered_map(_cut, tasks, workers)
+
+
+def body_parts(points: Numbers | None) -> Parts:
+    """`PARTS` with a body of the keypoint format ``points``; None: one of 25 or 18 points."""
+    if points is None:
+        return PARTS
+    return {**PARTS, "pose_keypoints_2d": {3 * len(points): points}}
 
 
 def read_table(table: Path, root: Path, names: frozenset[str]) -> list[_Row | BadClip]:
@@ -215,7 +224,7 @@ def _cut(task: _Task) -> Clip | BadClip:
     if isinstance(row, BadClip):
         return row
     try:
-        points = read_frames([row.folder / name for name in task.frames])
+        points = read_frames([row.folder / name for name in task.frames], task.parts)
     except InputError as error:
         return BadClip(row.clip_id, row.split, row.place, str(error))
     clip = Clip(
@@ -224,13 +233,15 @@ def _cut(task: _Task) -> Clip | BadClip:
     return check_clip(clip, row.place, task.class_names)
 
 
-def read_recording(folder: Path) -> np.ndarray:
+def read_recording(folder: Path, points: Numbers | None = None) -> np.ndarray:
     """Read all frames of a folder and follow one person through them.
 
     Parameters
     ----------
     folder
         Holds the frame files of one recording, ``<anything>_<digits>_keypoints.json``.
+    points
+        What the numbers of the body are, see `body_parts`.
 
     Returns
     -------
@@ -244,7 +255,7 @@ def read_recording(folder: Path) -> np.ndarray:
         If there is no frame file, or one is not as OpenPose writes it.
 
     """
-    return read_frames(frame_files(folder))
+    return read_frames(frame_files(folder), body_parts(points))
 
 
 def frame_files(folder: Path) -> list[Path]:
@@ -288,7 +299,7 @@ def frame_names(folder: Path) -> list[str]:
     return [found[number] for number in sorted(found)]
 
 
-def read_frames(files: list[Path]) -> np.ndarray:
+def read_frames(files: list[Path], parts: Parts = PARTS) -> np.ndarray:
     """Points of one person, float32 (T, 137, 3); all zero in a frame that does not show it.
 
     OpenPose numbers nobody. The subject is the entry with the highest mean score of the body in
@@ -297,14 +308,14 @@ def read_frames(files: list[Path]) -> np.ndarray:
     points = np.zeros((len(files), OPENPOSE.count, 3), np.float32)
     subject = Subject()
     for frame, path in enumerate(files):
-        people = read_people(path)
+        people = read_people(path, parts)
         number = subject.find([sighting(person) for person in people])
         if number is not None:
             points[frame] = people[number]
-    return points
+    return fill_midpoints(points)
 
 
-def read_people(path: Path) -> list[np.ndarray]:
+def read_people(path: Path, parts: Parts = PARTS) -> list[np.ndarray]:
     """Everybody in one frame file, each float32 (137, 3), in the order of the file.
 
     Raises
@@ -328,17 +339,35 @@ def read_people(path: Path) -> list[np.ndarray]:
         raise InputError(
             f"{path}: has no list 'people', expected what OpenPose writes with --write_json"
         )
-    return [_person(f"{path}, person {number}", entry) for number, entry in enumerate(people)]
+    return [
+        _person(f"{path}, person {number}", entry, parts) for number, entry in enumerate(people)
+    ]
 
 
-def _person(place: str, entry: Any) -> np.ndarray:
+def unasked_parts(folder: Path) -> set[str]:
+    """Which of `PARTS` have an empty list in every entry of a recording that names them.
+
+    So OpenPose writes what it was not asked to look for; what it was asked for and did not find is
+    zeros. Files of other programs may lack the name, which says nothing. For a folder that
+    `read_recording` has read.
+    """
+    empty, written = set[str](), set[str]()
+    for path in frame_files(folder):
+        for entry in orjson.loads(read_bytes(path))["people"]:
+            for part in PARTS:
+                if (values := entry.get(part)) is not None:
+                    (written if values else empty).add(part)
+    return empty - written
+
+
+def _person(place: str, entry: Any, parts: Parts) -> np.ndarray:
     if not isinstance(entry, dict) or not any(part in entry for part in PARTS):
         found = ", ".join(list(entry)[:5]) if isinstance(entry, dict) else type(entry).__name__
         raise InputError(
             f"{place}: found {shown(found)}, expected an entry with {', '.join(PARTS)}"
         )
     points = np.zeros((OPENPOSE.count, 3), np.float32)
-    for part, sizes in PARTS.items():
+    for part, sizes in parts.items():
         values = entry.get(part)
         if values is None or values == []:
             continue
@@ -346,9 +375,10 @@ def _person(place: str, entry: Any) -> np.ndarray:
             found = f"{len(values)} numbers" if isinstance(values, list) else shown(values)
             expected = " or ".join(map(str, sizes))
             raise InputError(f"{place}: {part} holds {found}, expected {expected}, or none")
-        points[list(sizes[len(values)])] = _numbers(f"{place}, {part}", values).reshape(-1, 3)
-        if len(values) == len(COCO18) * 3:
-            fill_midpoint(points, MID_HIP, HIPS)
+        given = _numbers(f"{place}, {part}", values).reshape(-1, 3)
+        for number, point in zip(sizes[len(values)], given, strict=True):
+            if number is not None:
+                points[number] = point
     return points
 
 

@@ -8,11 +8,12 @@ import pandas as pd
 import pyarrow as pa
 
 from microgesture.errors import InputError
+from microgesture.keypoint_formats import Numbers, resolve_points
 from microgesture.memory import bounded
+from microgesture.readers.common import place_points
 from microgesture.readers.tables import NOBODY, splits_by_subject
 from microgesture.store import (
     INDEX_COLUMNS,
-    NUMBERS_PER_FRAME,
     POINTS,
     SCHEMA,
     SPLITS,
@@ -34,6 +35,8 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
     data
         ``path``, and optionally ``split``: ``{by: subject, val: [...], test: [...]}``, which sets
         the split by subject instead of the file's column; subjects that are not named are train.
+        ``points``: what the points of a frame are where they are not the 137, see
+        `microgesture.keypoint_formats.resolve_points`.
     class_names
         The names that the label column may hold; null and empty text are not known.
     workers
@@ -46,7 +49,7 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
 
     """
     path = str(data["path"])
-    assigned = data.get("split")
+    assigned, numbers = data.get("split"), resolve_points(data.get("points"))
     with bounded(path):
         parquet = open_parquet(path)
     with parquet:
@@ -65,7 +68,7 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
                 if splits is not None:
                     fields["split"] = splits.get(fields["subject"], "train")
                 row += 1
-                yield _clip(f"{path}, row {row}", fields, flat, names)
+                yield _clip(f"{path}, row {row}", fields, flat, names, numbers)
 
 
 def _bounded_batches(path: str, batches: Iterator[Batch]) -> Iterator[Batch]:
@@ -77,15 +80,20 @@ def _bounded_batches(path: str, batches: Iterator[Batch]) -> Iterator[Batch]:
         yield batch
 
 
-def _clip(place: str, fields: dict[str, Any], flat: np.ndarray, names: set[str]) -> Clip | BadClip:
-    frames = fields.pop("num_frames")
-    if frames < 1 or len(flat) != frames * NUMBERS_PER_FRAME:
+def _clip(
+    place: str, fields: dict[str, Any], flat: np.ndarray, names: set[str], numbers: Numbers | None
+) -> Clip | BadClip:
+    frames, count = fields.pop("num_frames"), len(numbers) if numbers else POINTS
+    if frames < 1 or len(flat) != frames * count * 3:
         reason = (
             f"num_frames is {frames} and points holds {len(flat)} numbers, "
-            f"expected num_frames >= 1 and num_frames x {POINTS} x 3 numbers"
+            f"expected num_frames >= 1 and num_frames x {count} x 3 numbers"
         )
         return BadClip(fields["clip_id"], fields["split"], place, reason)
-    return check_clip(Clip(**fields, points=flat.reshape(frames, POINTS, 3)), place, names)
+    points = flat.reshape(frames, count, 3)
+    if numbers:
+        points = place_points(points, numbers)
+    return check_clip(Clip(**fields, points=points), place, names)
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from microgesture.errors import InputError
-from microgesture.readers.common import shown
+from microgesture.keypoint_formats import resolve_points
+from microgesture.readers.common import place_points, shown
 from microgesture.readers.tables import (
     NOBODY,
     SAVE_AS,
@@ -54,7 +55,8 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
     data
         ``path``, and optionally ``split`` as for the Parquet form. The file has a header row with
         the columns of `CLIP_COLUMNS`, the same in every row of a clip, and of `POINT_COLUMNS`:
-        frames from 0, and the number of the point among the 137. The rows of a clip follow each
+        frames from 0, and the number of the point among the 137, or among those of ``points``, see
+        `microgesture.keypoint_formats.resolve_points`. The rows of a clip follow each
         other. Points and frames without a row were not found; a clip ends with its largest frame.
     class_names
         The names that the label column may hold; an empty label is not known.
@@ -77,6 +79,7 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
         subjects.discard("")
         splits = splits_by_subject(path, subjects, data["split"])
     names, seen = set(class_names), set[str]()
+    numbers = resolve_points(data.get("points"))
     for row, rows in _clips(path, columns):
         if _is_blank(rows):
             continue  # which spreadsheet programs leave behind
@@ -91,10 +94,12 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
             head["split"] = splits.get(head["subject"], "train")
         try:
             _check_head(rows, head, row)
-            points = _points(rows, row)
+            points = _points(rows, row, len(numbers) if numbers else POINTS)
         except InputError as error:
             yield BadClip(clip_id, head["split"], place, str(error))
             continue
+        if numbers:
+            points = place_points(points, numbers)
         yield check_clip(
             Clip(**{**head, "label": head["label"] or None}, points=points), place, names
         )
@@ -223,8 +228,8 @@ def _check_head(rows: pa.Table, head: dict[str, Any], row: int) -> None:
             )
 
 
-def _points(rows: pa.Table, row: int) -> np.ndarray:
-    """Points of one clip, float32 (T, 137, 3), of one row each."""
+def _points(rows: pa.Table, row: int, count: int) -> np.ndarray:
+    """Points of one clip, float32 (T, ``count``, 3), of one row each."""
 
     def check(wrong: np.ndarray, text: str) -> None:
         if wrong.any():
@@ -237,8 +242,8 @@ def _points(rows: pa.Table, row: int) -> np.ndarray:
         columns[name] = column.to_numpy()
     frame, point = columns["frame"].astype(int), columns["point"].astype(int)
     check((frame < 0) | (frame >= MAX_FRAMES), f"frame is not in 0..{MAX_FRAMES - 1}")
-    check((point < 0) | (point >= POINTS), f"point is not in 0..{POINTS - 1}")
-    key = frame * POINTS + point
+    check((point < 0) | (point >= count), f"point is not in 0..{count - 1}")
+    key = frame * count + point
     first = np.zeros(len(key), bool)
     first[np.unique(key, return_index=True)[1]] = True
     check(~first, "the frame has this point already, expected one row a point")
@@ -248,6 +253,6 @@ def _points(rows: pa.Table, row: int) -> np.ndarray:
             f"its last frame is {last}, but it has {len(frame)} rows, expected one for each point "
             f"that was found, and frames below {room} for so few"
         )
-    points = np.zeros((last + 1, POINTS, 3), np.float32)
+    points = np.zeros((last + 1, count, 3), np.float32)
     points[frame, point] = np.stack([columns[name] for name in ("x", "y", "score")], axis=1)
     return points

@@ -1,6 +1,6 @@
 """Annotations of PySKL and MMAction2: lists of clips, and which of them a split takes."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from microgesture.errors import InputError
-from microgesture.points import OPENPOSE
+from microgesture.keypoint_formats import BY_COUNT, Numbers, format_of_count, resolve_points
+from microgesture.points import fill_midpoints
 from microgesture.readers.annotations import (
     SPLIT_NAMES,
     Source,
@@ -16,32 +17,12 @@ from microgesture.readers.annotations import (
     find_sources,
     read_annotations,
 )
-from microgesture.readers.common import (
-    COCO17,
-    COCO18,
-    HIPS,
-    MID_HIP,
-    NECK,
-    POINTS22,
-    SHOULDERS,
-    fill_midpoint,
-    ordered_map,
-    place_points,
-    shown,
-)
+from microgesture.readers.common import ordered_map, place_points, shown
 from microgesture.readers.release2023 import known_label
 from microgesture.readers.tables import read_subjects, splits_by_subject, subject_of
 from microgesture.readers.tracker import follow_surest, sighting
 from microgesture.store import BadClip, Clip, check_clip
 
-# Which of the 137 points an array holds, by how many there are.
-NUMBERS: dict[int, tuple[int, ...]] = {
-    137: tuple(range(137)),
-    25: tuple(range(25)),
-    22: POINTS22,
-    18: COCO18,
-    17: COCO17,
-}
 # Pickles up to this size, as those of one clip or video, are read by several processes.
 SMALL = 1 << 22
 
@@ -78,8 +59,8 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
         needed where there are no splits; ``subjects``: a CSV ``video,subject`` or None, the video
         of a clip being its ``frame_dir`` up to the last underscore; ``test_labels`` ("real", the
         default, or "placeholder": they are not read); ``height``, ``width``: where the annotations
-        have no ``img_shape``; ``points``: for each of the file's points its number among the
-        137, needed where there are not 137, 25 (BODY_25), 22, 18 or 17 (COCO) of them.
+        have no ``img_shape``; ``points``: what the file's points are, see
+        `microgesture.keypoint_formats.resolve_points`; they are told by their number otherwise.
     class_names
         Names in id order: a label is a class id from 0, or a class name. That of a test clip may
         be missing, None or negative: it is not known.
@@ -93,7 +74,7 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
 
     """
     sources = find_sources(data)
-    numbers = _numbers(data.get("points"))
+    numbers = resolve_points(data.get("points"))
     table = read_subjects(Path(data["subjects"])) if data.get("subjects") else None
     sized = _sized(data)
     whole = read_annotations(sources[0], sized) if len(sources) == 1 else None
@@ -151,11 +132,11 @@ def _read_outline(job: tuple[Source, bool]) -> _Outline:
 
 def _read_clips(task: _Task) -> list[Clip | BadClip]:
     annotations, _ = read_annotations(task.source, _sized(task.data))
-    return list(_clips(task, annotations, _numbers(task.data.get("points"))))
+    return list(_clips(task, annotations, resolve_points(task.data.get("points"))))
 
 
 def _clips(
-    task: _Task, annotations: list[dict[str, Any]], numbers: tuple[int, ...] | None
+    task: _Task, annotations: list[dict[str, Any]], numbers: Numbers | None
 ) -> Iterator[Clip | BadClip]:
     data, names = task.data, set(task.class_names)
     for row, annotation in enumerate(annotations):
@@ -261,17 +242,6 @@ def _take(
             )
 
 
-def _numbers(points: Sequence[int] | None) -> tuple[int, ...] | None:
-    if points is None:
-        return None
-    if len(set(points)) != len(points) or not all(0 <= n < OPENPOSE.count for n in points):
-        raise InputError(
-            f"data.points is {shown(list(points))}, expected different numbers from 0 to "
-            f"{OPENPOSE.count - 1}"
-        )
-    return tuple(points)
-
-
 def _size(raw: Any) -> tuple[int, int]:
     sides = raw.tolist() if isinstance(raw, np.ndarray) else raw
     pair = isinstance(sides, list | tuple) and len(sides) == 2
@@ -280,7 +250,7 @@ def _size(raw: Any) -> tuple[int, int]:
     return int(sides[0]), int(sides[1])
 
 
-def _points(annotation: Mapping[str, Any], numbers: tuple[int, ...] | None) -> np.ndarray:
+def _points(annotation: Mapping[str, Any], numbers: Numbers | None) -> np.ndarray:
     """Points of the person with the highest mean score, float32 (T, 137, 3).
 
     A frame in which it is not found is all zero.
@@ -302,11 +272,12 @@ def _points(annotation: Mapping[str, Any], numbers: tuple[int, ...] | None) -> n
     elif not isinstance(score, np.ndarray) or score.shape != shape[:3] or score.dtype.kind != "f":
         found = f"shape {score.shape}" if isinstance(score, np.ndarray) else "no array"
         raise InputError(f"keypoint_score has {found}, expected float {shape[:3]}")
-    expected = numbers or NUMBERS.get(shape[2])
+    expected = numbers or format_of_count(shape[2])
     if expected is None or len(expected) != shape[2]:
+        known = ", ".join(map(str, sorted(BY_COUNT)))
         raise InputError(
             f"keypoint has {shape[2]} points, expected "
-            + (f"the {len(numbers)} of data.points" if numbers else "137, 25, 22, 18 or 17")
+            + (f"the {len(numbers)} of data.points" if numbers else f"137 or one of {known}")
             + "; say in data.points which of the 137 they are"
         )
 
@@ -314,11 +285,7 @@ def _points(annotation: Mapping[str, Any], numbers: tuple[int, ...] | None) -> n
         both = np.concatenate(
             [keypoint[person], score[person][..., None]], axis=2, dtype=np.float64
         )
-        points = place_points(both, expected)
-        for target, pair in ((NECK, SHOULDERS), (MID_HIP, HIPS)):
-            if numbers is None and target not in expected and set(pair) <= set(expected):
-                fill_midpoint(points, target, pair)
-        return points
+        return fill_midpoints(place_points(both, expected))
 
     return _followed(placed, np.asarray(score).mean(axis=2, dtype=float), (score != 0).any(axis=2))
 

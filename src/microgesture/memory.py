@@ -18,6 +18,9 @@ from microgesture.errors import InputError
 FLOOR, FACTOR = 1 << 30, 128
 """Bytes that any file may take when it is read, and how many more for each of its own."""
 
+LIMITED = sys.platform == "linux"
+"""Whether the kernel holds a process to its limit."""
+
 
 def allowance(path: str | Path) -> int:
     """Bytes of memory that reading a file may take beyond what the process has."""
@@ -52,7 +55,7 @@ def bounded(path: str | Path) -> Iterator[None]:
 
     """
     before = resource.getrlimit(resource.RLIMIT_DATA)
-    _limit(path, before[1])
+    _limit(path, before)
     try:
         yield
     except MemoryError as error:
@@ -61,14 +64,14 @@ def bounded(path: str | Path) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
-def _limit(path: str | Path, hard: int) -> None:
-    if sys.platform != "linux":
+def _limit(path: str | Path, before: tuple[int, int]) -> None:
+    if not LIMITED:
         return
     pages = int(Path("/proc/self/statm").read_text().split()[5])
     limit = pages * resource.getpagesize() + allowance(path)
-    if hard != resource.RLIM_INFINITY:
-        limit = min(limit, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+    # a limit that the user set stays
+    limit = min([limit, *(one for one in before if one != resource.RLIM_INFINITY)])
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, before[1]))
 
 
 def in_child(read: Callable[[], bytes | memoryview], path: str | Path) -> bytes:
@@ -83,7 +86,7 @@ def in_child(read: Callable[[], bytes | memoryview], path: str | Path) -> bytes:
         That of ``read``, or that the child ended for want of memory.
 
     """
-    if sys.platform != "linux":
+    if not LIMITED:
         return bytes(read())
     out, into = os.pipe()
     with warnings.catch_warnings():

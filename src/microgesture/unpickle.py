@@ -201,9 +201,10 @@ class _Machine:
 
     def count(self, made: Any) -> None:
         """Hold bytes and arrays against the file: text becomes bytes, and these an array."""
-        if isinstance(made, bytes | bytearray):
+        kind = type(made)
+        if kind is bytes or kind is bytearray:
             self.left -= len(made)
-        elif isinstance(made, np.ndarray | np.generic):
+        elif kind is np.ndarray:
             self.left -= made.nbytes
         if self.left < 0:
             raise Refused("makes more bytes than it holds; write the file again")

@@ -12,7 +12,7 @@ import numpy as np
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 from microgesture.errors import InputError
-from microgesture.memory import in_child
+from microgesture.memory import LIMITED, in_child
 from microgesture.readers.common import shown
 from microgesture.readers.tables import is_number
 from microgesture.store import NUMBERS_PER_FRAME, POINTS
@@ -24,6 +24,8 @@ NUMBERS = frozenset((float, int))
 FAR = re.compile(rb'r="(?:([A-Z]{3,})|[A-Z]*([0-9]{6,}))')
 FAR_QUOTED = re.compile(rb"""r=["'](?:([A-Z]{3,})|[A-Z]*([0-9]{6,}))""")
 CHUNK = 1 << 20
+# What reading a damaged archive raises.
+BROKEN = (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, EOFError)
 # Bytes that any file may unpack to, and how many more for each of its own; numbers that are mostly
 # zero unpack to fifty times their size.
 UNPACKED_FLOOR, UNPACKED_FACTOR = 1 << 26, 200
@@ -53,8 +55,14 @@ def read_sheet(path: Path) -> np.ndarray:
         first row counts the columns, as pandas writes it.
 
     """
-    _check_archive(path)
-    content = in_child(lambda: _values(path).data.cast("B"), path)
+    _check_size(path)
+    if not LIMITED:
+        _check_extent(path)
+    try:
+        content = in_child(lambda: _values(path).data.cast("B"), path)
+    except InputError:
+        _check_extent(path)  # which tells better what is wrong
+        raise
     return np.frombuffer(content, np.float32).reshape(-1, POINTS, 3)
 
 
@@ -101,27 +109,37 @@ def _no_sheet(path: Path, error: BaseException) -> InputError:
     return InputError(f"{path}: cannot be read as a spreadsheet: {reason}")
 
 
-def _check_archive(path: Path) -> None:
-    """Refuse an archive that unpacks to far more than it holds, or a cell far from the others.
+def _check_size(path: Path) -> None:
+    """Refuse an archive that unpacks to far more than it holds."""
+    try:
+        size = path.stat().st_size
+        left = UNPACKED_FLOOR + UNPACKED_FACTOR * size
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                for chunk in _chunks(archive, member):
+                    left -= len(chunk)
+                    if left < 0:
+                        raise InputError(
+                            f"{path}: unpacks to more than {UNPACKED_FACTOR} times its {size:,} "
+                            "bytes; export the file again"
+                        )
+    except BROKEN as error:
+        raise _no_sheet(path, error) from error
+
+
+def _check_extent(path: Path) -> None:
+    """Refuse a sheet with a cell far from the others.
 
     The parser sets aside a whole table up to the last row and column, so that a single stray cell
     at the far end of a sheet takes 10 GB.
     """
     try:
-        left = UNPACKED_FLOOR + UNPACKED_FACTOR * path.stat().st_size
         with zipfile.ZipFile(path) as archive:
             for member in archive.infolist():
-                sheet = re.fullmatch(r"xl/worksheets/[^/]*\.xml", member.filename)
                 last, rows, tail = 0, 0, b""
+                if not re.fullmatch(r"xl/worksheets/[^/]*\.xml", member.filename):
+                    continue
                 for chunk in _chunks(archive, member):
-                    left -= len(chunk)
-                    if left < 0:
-                        raise InputError(
-                            f"{path}: unpacks to more than {UNPACKED_FACTOR} times its "
-                            f"{path.stat().st_size:,} bytes; export the file again"
-                        )
-                    if not sheet:
-                        continue
                     text = tail + chunk
                     for column, row in (FAR_QUOTED if b"'" in text else FAR).findall(text):
                         if column:
@@ -131,7 +149,7 @@ def _check_archive(path: Path) -> None:
                     tail = chunk[-32:]
                 if last > 2 * rows:
                     _refuse(path, f"row {last}")
-    except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:
+    except BROKEN as error:
         raise _no_sheet(path, error) from error
 
 

@@ -27,8 +27,13 @@ class Made:
 
 
 def hashable(key: Any) -> Hashable:
-    """Plain keys only: the hash of nested tuples recurses without a limit."""
-    if not isinstance(key, PLAIN):
+    """Plain keys only: the hash of nested tuples recurses without a limit.
+
+    Nor what many different values of share a hash, which makes a dict of them take hours.
+    """
+    if type(key) is int and key.bit_length() > 64:
+        raise Refused("has a key or member of a set that is an int of more than 64 bits")
+    if not isinstance(key, PLAIN) or isinstance(key, np.complexfloating):
         raise Refused(f"has a key or member of a set that is a {type(key).__name__}, but {OTHERS}")
     return key
 

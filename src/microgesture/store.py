@@ -24,6 +24,10 @@ from microgesture.points import OPENPOSE, ORDERS
 SPLITS = ("train", "val", "test")
 POINTS = OPENPOSE.count
 NUMBERS_PER_FRAME = POINTS * 3
+# Numbers that are held at once, 64 MB of them, beyond those of one clip: clips may be hours long.
+NUMBERS_AT_ONCE = 1 << 24
+# What a clip may state, in frames a second and pixels; more is a slip.
+FPS_LIMITS, LARGEST_SIDE = (0.01, 10_000), 1_000_000
 METADATA_KEY = b"microgesture"
 
 SCHEMA = pa.schema(
@@ -92,9 +96,8 @@ class BadClip:
     @property
     def message(self) -> str:
         """What the person at the keyboard is told."""
-        return (
-            f"{self.place}: clip {self.clip_id}: {self.reason}; mend it, or set on_bad_clip: skip"
-        )
+        name = self.clip_id if len(self.clip_id) <= 200 else f"{self.clip_id[:200]}..."
+        return f"{self.place}: clip {name}: {self.reason}; mend it, or set on_bad_clip: skip"
 
 
 def clean_points(points: np.ndarray) -> np.ndarray:
@@ -159,6 +162,13 @@ def _fault(clip: Clip, class_names: Container[str], count: int) -> str | None:
             f"it has height {clip.height}, width {clip.width} and fps {clip.fps:g}, "
             "expected positive numbers"
         )
+    if max(clip.height, clip.width) > LARGEST_SIDE:
+        return (
+            f"it has height {clip.height} and width {clip.width}, expected pixels, at most "
+            f"{LARGEST_SIDE:,}"
+        )
+    if not FPS_LIMITS[0] <= clip.fps <= FPS_LIMITS[1]:
+        return f"it has fps {clip.fps:g}, expected {FPS_LIMITS[0]} to {FPS_LIMITS[1]:,}"
     # the cast comes first: a number beyond float32 would become infinite unseen
     with np.errstate(over="ignore"):
         finite = np.isfinite(clip.points.astype(np.float32, copy=False))
@@ -199,7 +209,7 @@ def write_store(
     row_group: int = 64,
     order: str = OPENPOSE.name,
 ) -> Written:
-    """Write clips as they come, holding at most ``row_group`` of them in memory.
+    """Write clips as they come, holding at most ``row_group`` of them in memory, fewer long ones.
 
     The file appears under its name only when complete, and the same clips give the same bytes.
 
@@ -235,7 +245,8 @@ def write_store(
             checked = _checked(items, set(class_names), source_format, ORDERS[order].count)
             for clip in _accepted(checked, source_format, on_bad_clip, written):
                 pending.append(clip)
-                if len(pending) == row_group:
+                numbers = sum(one.points.size for one in pending)
+                if len(pending) == row_group or numbers >= NUMBERS_AT_ONCE:
                     writer.write_batch(_batch(pending, schema))
                     pending = []
             if pending:
@@ -307,12 +318,21 @@ def iter_batches(
     parquet: pq.ParquetFile, columns: list[str], rows: int = 64
 ) -> Iterator[tuple[dict[str, list[Any]], list[np.ndarray]]]:
     """Yield (other columns as lists, flat points of each row as a view) of a few rows at a time."""
-    for batch in parquet.iter_batches(rows, columns=columns):
+    for batch in parquet.iter_batches(min(rows, _rows_at_once(parquet)), columns=columns):
         index = {name: batch.column(name).to_pylist() for name in columns if name != "points"}
         points = batch.column("points")
         offsets = points.offsets.to_numpy()
         values = points.values.to_numpy(zero_copy_only=False)
         yield index, [values[a:b] for a, b in pairwise(offsets)]
+
+
+def _rows_at_once(parquet: pq.ParquetFile) -> int:
+    """How many rows hold few enough numbers, by the fullest row group."""
+    names = [parquet.schema.column(n).path.split(".")[0] for n in range(len(parquet.schema))]
+    column = names.index("points")
+    groups = [parquet.metadata.row_group(n) for n in range(parquet.num_row_groups)]
+    numbers = [group.column(column).num_values / max(group.num_rows, 1) for group in groups]
+    return max(int(NUMBERS_AT_ONCE / max(*numbers, 1, 1)), 1)
 
 
 def _open_store(path: str | Path) -> pq.ParquetFile:

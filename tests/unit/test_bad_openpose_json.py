@@ -46,7 +46,7 @@ VALID = entry()
         ('{"people": ' + "[" * 100_000, ["is not valid JSON"]),
         ("[]", ["has no list 'people'"]),
         ('{"people": {}}', ["has no list 'people'"]),
-        ('{"people": null}', ["has no list 'people'"]),
+        ('{"version": 1.3}', ["has no list 'people'"]),
         ('{"people": [7]}', ["person 0", "found 'int'", "pose_keypoints_2d"]),
         ('{"people": [{"pose_keypoints": [1, 2, 3]}]}', ["person 0", "'pose_keypoints'"]),
         (
@@ -97,6 +97,12 @@ def test_a_folder_without_frames_and_without_people(frames):
     bad(data, folder, "holds no frame file", "clip_000000000000_keypoints.json")
     folder.rmdir()
     bad(data, folder, "is not a folder")
+
+
+def test_null_people_are_nobody(frames):
+    data, folder = frames
+    frame(folder).write_text('{"people": null}')
+    assert not read(data)[0].points[1].any()
 
 
 def test_one_frame_is_a_clip(frames):

@@ -146,7 +146,7 @@ def test_a_csv_clip_that_is_wrong(plain, old, new, words):
         ([ROW.replace("720", "tall")], ["'tall'"]),
         ([ROW.replace("720", "720.5")], ["'720.5'"]),
         ([ROW.replace("720", "99999999999")], ["'99999999999'"]),
-        ([ROW.replace("wave", "\udcff")], ["UTF8"]),
+        ([ROW.replace("wave", "\udcff")], ["line 2", "0xff", "no UTF-8", "save it as"]),
     ],
 )
 def test_a_csv_file_that_is_wrong(plain, rows, words):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from reprlib import Repr
 from typing import Any, TypeVar
 
 import numpy as np
@@ -69,23 +70,37 @@ def place_points(points: np.ndarray, numbers: Iterable[int]) -> np.ndarray:
     return placed
 
 
+# A list may hold itself many times over: what is shown of containers ends after a few members.
+_SHORT = Repr()
+_SHORT.maxlevel, _SHORT.maxlong = 4, 100
+_SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = _SHORT.maxset = _SHORT.maxfrozenset = 8
+_SHORT.maxstring = _SHORT.maxother = 1000
+
+
 def shown(value: Any) -> str:
     """A value as an error message may show it: one line, and never long."""
     try:
-        text = repr(value)
+        text = _SHORT.repr(value)
     except (ValueError, RecursionError):
         # an integer of thousands of digits is not written out
         return f"a {type(value).__name__}"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path, most: int | None = None) -> bytes:
     """Content of a file that a user names; waits for no pipe and reads no device.
+
+    Parameters
+    ----------
+    path
+        The file.
+    most
+        Bytes that it may have.
 
     Raises
     ------
     InputError
-        If it is not there (any more), is not a regular file or may not be read.
+        If it is not there (any more), is not a regular file, is too large or may not be read.
 
     """
     try:
@@ -93,6 +108,11 @@ def read_bytes(path: Path) -> bytes:
             missing = not os.path.lexists(path)
             what = "does not exist" if missing else "is not a regular file"
             raise InputError(f"{path}: {what}; check the path")
+        if most is not None and path.stat().st_size > most:
+            raise InputError(
+                f"{path}: has more than {most / 1e6:.0f} MB, which no such file needs; check that "
+                "it is the right one"
+            )
         return path.read_bytes()
     except (OSError, ValueError) as error:
         raise InputError(unreadable(path, error)) from error

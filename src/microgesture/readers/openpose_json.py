@@ -31,12 +31,14 @@ from microgesture.readers.common import (
     shown,
     unreadable,
 )
-from microgesture.readers.tables import csv_rows, tell_overlaps, whole_number
+from microgesture.readers.tables import NOBODY, csv_rows, mangled, tell_overlaps, whole_number
 from microgesture.store import BadClip, Clip, check_clip
 
 REQUIRED = ("folder", "label", "subject", "split")
 OPTIONAL = ("start", "end", "clip_id")
 SUFFIX = "_keypoints.json"
+# Of a frame: several hundred people. What is made of a file takes up to fifty times its size.
+MOST_BYTES = 4 << 20
 BODY, UPPER, NOSE = range(25), [NECK, *SHOULDERS], 0
 # How far from its last place a person is taken for the same, in shoulder widths, as `max_jump` of
 # the cleaning is set; what is added for every frame since then (brisk walking at 25 frames a
@@ -154,6 +156,8 @@ def _table_row(
     for column in ("folder", "subject", "split"):
         if not cell[column]:
             raise InputError(f"{place}: {column} is empty, expected a value")
+    if cell["subject"] in NOBODY:
+        raise InputError(f"{place}: subject is {shown(cell['subject'])}, expected who is seen")
     folder = inside(root, cell["folder"], place)
     name = PurePosixPath(cell["folder"]).as_posix()
     start, end = (cell.get(column, "") for column in ("start", "end"))
@@ -168,11 +172,15 @@ def _table_row(
     if cell["label"] and cell["label"] not in names:
         return bad(f"its label {shown(cell['label'])} is not in the classes file")
     if not folder.is_dir():
-        return bad(f"{folder} is not a folder, expected one with frame files")
+        beside = (path.name for path in folder.parent.iterdir()) if folder.parent.is_dir() else ()
+        hint = mangled(folder.name, beside)
+        return bad(f"{folder} is not a folder, expected one with frame files{hint}")
     first, last = whole_number(start), whole_number(end)
     if start or end:
         if first is None or last is None:
-            return bad(f"start,end is {shown(f'{start},{end}')}, expected two integers or nothing")
+            found = shown(f"{start},{end}")
+            hint = mangled(start) or mangled(end)
+            return bad(f"start,end is {found}, expected two integers or nothing{hint}")
         if not 0 <= first <= last:
             return bad(f"frames {first}..{last}, expected 0 <= start <= end")
     return _Row(
@@ -382,7 +390,7 @@ def read_people(path: Path) -> list[np.ndarray]:
         If the file is not JSON, or is not what OpenPose writes.
 
     """
-    content = read_bytes(path)
+    content = read_bytes(path, MOST_BYTES)
     try:
         frame = orjson.loads(content)
     except orjson.JSONDecodeError as error:
@@ -391,6 +399,8 @@ def read_people(path: Path) -> list[np.ndarray]:
             f"{path}: is not valid JSON: {error}{empty}; write the frame again with OpenPose"
         ) from error
     people = frame.get("people") if isinstance(frame, dict) else None
+    if people is None and isinstance(frame, dict) and "people" in frame:
+        people = []  # what some writers make of an empty list
     if not isinstance(people, list):
         raise InputError(
             f"{path}: has no list 'people', expected what OpenPose writes with --write_json"

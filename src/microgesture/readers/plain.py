@@ -8,7 +8,8 @@ import pandas as pd
 import pyarrow as pa
 
 from microgesture.errors import InputError
-from microgesture.readers.tables import splits_by_subject
+from microgesture.memory import bounded
+from microgesture.readers.tables import NOBODY, splits_by_subject
 from microgesture.store import (
     INDEX_COLUMNS,
     NUMBERS_PER_FRAME,
@@ -21,6 +22,8 @@ from microgesture.store import (
     iter_batches,
     open_parquet,
 )
+
+Batch = tuple[dict[str, list[Any]], list[np.ndarray]]
 
 
 def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
@@ -44,15 +47,18 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
     """
     path = str(data["path"])
     assigned = data.get("split")
-    with open_parquet(path) as parquet:
+    with bounded(path):
+        parquet = open_parquet(path)
+    with parquet:
         columns = _check_columns(path, parquet.schema_arrow, needs_split=assigned is None)
-        table = parquet.read(columns=[c for c in columns if c != "points"])
-        index = table.to_pandas(ignore_metadata=True)  # which may hold the index of the writer
-        _check_index(path, index)
-        splits = splits_by_subject(path, set(index.subject), assigned) if assigned else None
+        with bounded(path):
+            table = parquet.read(columns=[c for c in columns if c != "points"])
+            index = table.to_pandas(ignore_metadata=True)  # which may hold the index of the writer
+            _check_index(path, index)
+            splits = splits_by_subject(path, set(index.subject), assigned) if assigned else None
         names = set(class_names)
         row = 0
-        for batch, points in iter_batches(parquet, columns):
+        for batch, points in _bounded_batches(path, iter_batches(parquet, columns)):
             for i, flat in enumerate(points):
                 fields = {name: values[i] for name, values in batch.items()}
                 fields["label"] = fields["label"] or None
@@ -60,6 +66,15 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
                     fields["split"] = splits.get(fields["subject"], "train")
                 row += 1
                 yield _clip(f"{path}, row {row}", fields, flat, names)
+
+
+def _bounded_batches(path: str, batches: Iterator[Batch]) -> Iterator[Batch]:
+    while True:
+        with bounded(path):
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch
 
 
 def _clip(place: str, fields: dict[str, Any], flat: np.ndarray, names: set[str]) -> Clip | BadClip:
@@ -115,12 +130,17 @@ def _check_index(path: str, index: pd.DataFrame) -> None:
     """Check what can be told from all columns but the points."""
 
     def fail(row: int, text: str) -> None:
-        raise InputError(f"{path}, row {row + 1}: clip {index.clip_id[row]}: {text}; mend the row")
+        name = str(index.clip_id[row])[:200]
+        raise InputError(f"{path}, row {row + 1}: clip {name}: {text}; mend the row")
 
     for name in (c for c in INDEX_COLUMNS if c in index and c != "label"):
         empty = index[name].isna() | (index[name].astype(str) == "")
         if empty.any():
             fail(int(empty.argmax()), f"{name} is empty, expected a value")
+    nobody = index.subject.isin(NOBODY)
+    if nobody.any():
+        row = int(nobody.argmax())
+        fail(row, f"subject is {index.subject[row]!r}, expected who is seen")
     twice = index.clip_id.duplicated()
     if twice.any():
         row = int(twice.argmax())

@@ -16,6 +16,8 @@ from microgesture.unpickle import load
 
 FILES = {"train": "train", "val": "valid", "test": "test"}
 CHANNELS = 3
+# Over an hour; the release has 90.
+MAX_FRAMES = 100_000
 
 
 def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
@@ -166,6 +168,11 @@ def open_clips(path: Path) -> np.ndarray:
         raise InputError(
             f"{path}: holds a {dtype} array of shape {shown(shape)}, expected float32 "
             "(clips, 3, frames, 22, 1)"
+        )
+    if shape[2] > MAX_FRAMES:
+        raise InputError(
+            f"{path}: states clips of {shown(shape[2])} frames, expected at most {MAX_FRAMES:,}; "
+            "unpack the release again"
         )
     needed = prod(shape) * dtype.itemsize
     if min(shape) < 1 or needed != held - offset:

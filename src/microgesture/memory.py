@@ -56,7 +56,7 @@ def bounded(path: str | Path) -> Iterator[None]:
 
     """
     before = resource.getrlimit(resource.RLIMIT_DATA)
-    _limit(path, before[1])
+    _limit(path, before)
     try:
         yield
     except MemoryError as error:
@@ -65,14 +65,14 @@ def bounded(path: str | Path) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
-def _limit(path: str | Path, hard: int) -> None:
+def _limit(path: str | Path, before: tuple[int, int]) -> None:
     if not LIMITED:
         return
     pages = int(Path("/proc/self/statm").read_text().split()[5])
     limit = pages * resource.getpagesize() + allowance(path)
-    if hard != resource.RLIM_INFINITY:
-        limit = min(limit, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+    # a limit that the user set stays
+    limit = min([limit, *(one for one in before if one != resource.RLIM_INFINITY)])
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, before[1]))
 
 
 def in_child(read: Callable[[], bytes | memoryview], path: str | Path) -> bytes:

@@ -84,6 +84,7 @@ def shown(value: Any) -> str:
     except (ValueError, RecursionError):
         # an integer of thousands of digits is not written out
         return f"a {type(value).__name__}"
+    text = " ".join(text.split()) if "\n" in text else text  # of an array
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

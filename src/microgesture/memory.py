@@ -5,6 +5,7 @@ A small file can describe a huge table. On Linux the kernel holds a reader to it
 of the readers alone do.
 """
 
+import faulthandler
 import os
 import resource
 import sys
@@ -114,8 +115,10 @@ def in_child(read: Callable[[], bytes | memoryview], path: str | Path) -> bytes:
 def _run(read: Callable[[], bytes | memoryview], path: str | Path, into: int) -> None:
     """The child's life; it never returns."""
     try:
-        # a library that gives up writes to stderr
+        # a library that gives up writes to stderr, and Python where it did
+        faulthandler.disable()
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
         with open(into, "wb") as file:
             try:
                 with bounded(path):

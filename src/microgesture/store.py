@@ -24,8 +24,8 @@ from microgesture.points import OPENPOSE, ORDERS, fill_midpoints
 SPLITS = ("train", "val", "test")
 POINTS = OPENPOSE.count
 NUMBERS_PER_FRAME = POINTS * 3
-# Numbers that are held at once, 256 MB of them, beyond those of one clip: clips may be hours long.
-NUMBERS_AT_ONCE = 1 << 26
+# Numbers that are held at once, 64 MB of them, beyond those of one clip: clips may be hours long.
+NUMBERS_AT_ONCE = 1 << 24
 # What a clip may state, in frames a second and pixels; more is a slip.
 FPS_LIMITS, LARGEST_SIDE = (0.01, 10_000), 1_000_000
 METADATA_KEY = b"microgesture"
@@ -330,12 +330,11 @@ def iter_batches(
 
 def _rows_at_once(parquet: pq.ParquetFile) -> int:
     """How many rows hold few enough numbers, by the fullest row group."""
-    place = parquet.schema_arrow.names.index("points")
-    paths = [parquet.schema.column(n).path.split(".")[0] for n in range(len(parquet.schema))]
-    leaf = paths.index(parquet.schema_arrow.names[place])
-    groups = (parquet.metadata.row_group(n) for n in range(parquet.num_row_groups))
-    numbers = max((g.column(leaf).num_values / max(g.num_rows, 1) for g in groups), default=1)
-    return max(int(NUMBERS_AT_ONCE / max(numbers, 1)), 1)
+    names = [parquet.schema.column(n).path.split(".")[0] for n in range(len(parquet.schema))]
+    column = names.index("points")
+    groups = [parquet.metadata.row_group(n) for n in range(parquet.num_row_groups)]
+    numbers = [group.column(column).num_values / max(group.num_rows, 1) for group in groups]
+    return max(int(NUMBERS_AT_ONCE / max(*numbers, 1, 1)), 1)
 
 
 def _open_store(path: str | Path) -> pq.ParquetFile:

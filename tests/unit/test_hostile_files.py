@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import pickletools
 import resource
 import struct
 import sys
@@ -23,8 +24,8 @@ from tests.refusals import NAMES
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the kernel sets the bound")
 MEGABYTE = 1 << 20
-# The bound is shrunk, so that it is reached soon; and what a reader itself may take beside it.
-FLOOR, FACTOR, ROOM, SECONDS = 192 * MEGABYTE, 32, 128 * MEGABYTE, 20
+# The bound is shrunk, so that it is reached soon; and what writing clips may take beside it.
+FLOOR, FACTOR, ROOM, SECONDS = 192 * MEGABYTE, 32, 448 * MEGABYTE, 20
 CEILING = 3000 * MEGABYTE
 NAMES32 = [*NAMES, *(f"c{n}" for n in range(29))]
 
@@ -53,6 +54,7 @@ def measured(data, names, out):
             os.close(read)
             hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
             resource.setrlimit(resource.RLIMIT_DATA, (CEILING, hard))
+            resource.setrlimit(resource.RLIMIT_CPU, (2 * SECONDS, 2 * SECONDS))
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             said = outcome(data, names, out)
             with open(write, "w") as file:
@@ -80,17 +82,18 @@ def nested_label(tmp_path):
         b"](h" + bytes([n]) + b"h" + bytes([n]) + b"e\x94" for n in range(30)
     )
     (clip,) = formats.annotations(formats.some_clips(NAMES)[:1], NAMES)
-    whole = pickle.dumps([{**clip, "label": 77}], 2)
+    content = {"split": {"train": [clip["frame_dir"]]}, "annotations": [{**clip, "label": 77}]}
+    whole = pickle.dumps(content, 2)
     return annotations(tmp_path, b"\x80\x04" + nested + b"0" + relabelled(whole, b"h\x1e"))
 
 
 def relabelled(content, label):
     """A pickle of protocol 2 whose memo starts at 100, with the label 77 put otherwise."""
-    import pickletools
-
     made = b""
     steps = list(pickletools.genops(content))
-    for (op, argument, place), (_, _, end) in zip(steps, [*steps[1:], (0, 0, len(content))]):
+    for (op, argument, place), (_, _, end) in zip(
+        steps, [*steps[1:], (0, 0, len(content))], strict=True
+    ):
         raw = content[place:end]
         if op.name in ("BINPUT", "BINGET"):
             code = b"r" if op.name == "BINPUT" else b"j"
@@ -109,11 +112,8 @@ def encoded_again_and_again(tmp_path):
 
 
 def byte_arrays_again_and_again(tmp_path):
-    made = b"cbuiltins\nbytearray\n\x94" + b"h\x01h\x00\x8c\x06latin1\x87R0" * 1
-    many = b"(" + b"h\x01h\x00\x8c\x06latin1\x86R" * 1000 + b"l."
-    return annotations(
-        tmp_path, b"\x80\x04" + TEXT + made[: -len(b"h\x01h\x00\x8c\x06latin1\x87R0")] + many
-    )
+    many = b"cbuiltins\nbytearray\n\x94(" + b"h\x01h\x00\x8c\x06latin1\x86R" * 1000 + b"l."
+    return annotations(tmp_path, b"\x80\x04" + TEXT + many)
 
 
 def sets(tmp_path):
@@ -121,7 +121,7 @@ def sets(tmp_path):
 
 
 def colliding_keys(tmp_path):
-    keys = (pickle.dumps(n * (2**61 - 1) + 2**70 * 0, 2)[2:-1] for n in range(1, 60_000))
+    keys = (pickle.dumps(n * (2**61 - 1), 2)[2:-1] for n in range(1, 60_000))
     return annotations(tmp_path, b"\x80\x04}(" + b"".join(key + b"N" for key in keys) + b"u.")
 
 
@@ -143,6 +143,7 @@ def release(tmp_path, change):
     return {**data, "subjects": None}
 
 
+BOMB = 128 * MEGABYTE + 7
 SHEET = "xl/worksheets/sheet1.xml"
 HEAD, FOOT = b"<worksheet><sheetData>", b"</sheetData></worksheet>"
 
@@ -156,8 +157,8 @@ def padded_with_rows(tmp_path):
 
 def a_sheet_elsewhere(tmp_path):
     def move(members):
-        sheet = b'<row r="1"><c r="A1"><v>1</v></c></row><row r="900000"><c r="OU900000"><v>1</v></c></row>'
-        members["xl/other.xml"] = HEAD + sheet + FOOT
+        rows = [b'<row r="%d"><c r="A%d"><v>1</v></c></row>' % (n, n) for n in (1, 900_000)]
+        members["xl/other.xml"] = HEAD + b"".join(rows).replace(b"A9", b"OU9") + FOOT
         del members[SHEET]
         for name in ("[Content_Types].xml", "xl/_rels/workbook.xml.rels"):
             members[name] = members[name].replace(b"worksheets/sheet1.xml", b"other.xml")
@@ -181,15 +182,15 @@ def giant_shared_strings(tmp_path):
 
 
 def zip_bomb(tmp_path):
-    return release(tmp_path, lambda m: m.update({"xl/media/a.bin": bytes(400 * MEGABYTE)}))
+    return release(tmp_path, lambda m: m.update({"xl/media/a.bin": bytes(BOMB)}))
 
 
 def zip_bomb_that_lies(tmp_path):
-    """The directory states a few bytes, with their checksum, of a member of 400 MB."""
-    data = release(tmp_path, lambda m: m.update({"xl/sharedStrings.xml": b" " * 400 * MEGABYTE}))
+    """The directory states a few bytes, with their checksum, of a member of 128 MB."""
+    data = release(tmp_path, lambda m: m.update({"xl/sharedStrings.xml": b" " * BOMB}))
     sheet = next(tmp_path.rglob("*train/*/*.xlsx"))
     content = bytearray(sheet.read_bytes())
-    size, checksum = struct.pack("<I", 400 * MEGABYTE), zlib.crc32(b" " * 400 * MEGABYTE)
+    size, checksum = struct.pack("<I", BOMB), zlib.crc32(b" " * BOMB)
     assert content.count(size) == 2
     content = content.replace(size, struct.pack("<I", 10))
     content = content.replace(struct.pack("<I", checksum), struct.pack("<I", zlib.crc32(b" " * 10)))
@@ -202,7 +203,7 @@ def many_cells(tmp_path):
     return release(tmp_path, lambda m: m.update({SHEET: HEAD + rows * 10_000 + FOOT}))
 
 
-def parquet(tmp_path, count=3, types=None, **columns):
+def parquet(tmp_path, types=None, **columns):
     clips = formats.some_clips(NAMES)
     base = {
         n: [getattr(c, n) for c in clips] for n in SCHEMA.names if n not in ("points", "num_frames")
@@ -238,11 +239,20 @@ def dictionary(tmp_path):
 
 
 def long_lists(tmp_path):
-    """Points of hundreds of megabytes a row, which pack to nothing."""
-    numbers = 50_000 * 411
+    """Points of 16 megabytes a row, which pack to nothing."""
+    numbers = 10_000 * 411
     with pq.ParquetWriter(tmp_path / "a.parquet", SCHEMA, compression="zstd") as writer:
-        for n in range(8):
-            head = [[f"c{n}"], ["wave"], ["s"], ["train"], [25.0], [720], [1280], [3]]
+        for n in range(24):
+            head = [
+                [f"c{n}"],
+                ["wave"],
+                ["s"],
+                ["train"],
+                [25.0],
+                [720],
+                [1280],
+                [3 * (n == 23) or 10_000],
+            ]
             points = pa.ListArray.from_arrays([0, numbers], pa.array(np.ones(numbers, np.float32)))
             columns = [pa.array(v, f.type) for v, f in zip(head, SCHEMA, strict=False)]
             writer.write_table(pa.Table.from_arrays([*columns, points], schema=SCHEMA))
@@ -327,7 +337,7 @@ HOSTILE = {
         ["row 1", f"num_frames is {2**62}"],
     ),
     "one text in a million rows": (dictionary, ["takes more than", "of memory"]),
-    "points that pack to nothing": (long_lists, ["row 1", "num_frames is 3"]),
+    "points that pack to nothing": (long_lists, ["row 24", "num_frames is 3"]),
     "an array of 10^18 clips": (
         lambda p: array(p, (10**18, 3, 90, 22, 1)),
         ["states an array of shape"],
@@ -342,7 +352,7 @@ HOSTILE = {
         ["person 160000", "found 'int'"],
     ),
     "a table of one line": (lambda p: label_table(p, b"a" * 30_000_000), ["field larger than"]),
-    "a table of line ends": (lambda p: label_table(p, b"\n" * 30_000_000), ["row 1"]),
+    "a table of line ends": (lambda p: label_table(p, b"\n" * 30_000_000), ["empty lines"]),
     "a table of commas": (lambda p: label_table(p, b"," * 30_000_000), ["more than 5,000,000"]),
     "a huge table": (lambda p: label_table(p, b"a,b\n" * 30_000_000), ["more than 34 MB"]),
     "points of one line": (lambda p: points(p, HEADER + b"a" * 30_000_000), ["cannot be read"]),

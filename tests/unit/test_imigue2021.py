@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xlsxwriter
+import yaml
 
+from microgesture import config as settings
 from microgesture.classes import load_classes
 from microgesture.errors import InputError
 from microgesture.rawdata import detect, raw_files
@@ -173,6 +175,23 @@ def test_files_and_folders_that_are_missing(tmp_path, release):
     fails(release, "expected one labels_20200831.csv at most 4 levels below, found none")
     with pytest.raises(InputError, match="3 names, but format imigue2021 has 32 classes"):
         list(read_clips(release, ["a", "b", "c"]))
+
+
+def test_the_config_takes_the_release(release, monkeypatch, tmp_path):
+    monkeypatch.chdir(REPOSITORY)
+    config = yaml.safe_load((REPOSITORY / "config/config.yaml").read_text())
+    base = {"name": "x", "on_bad_clip": "stop", **release, **formats.SIZE}
+    schema = REPOSITORY / "workflow/schemas/config.schema.yaml"
+    for extra in ({}, {"video_splits": "README.md"}, {"test_labels": "placeholder"}):
+        config["data"] = {**base, **extra}
+        settings.check_config(config, schema, "c.yaml")
+        settings.check_files(config, "c.yaml")
+    config["data"] = {**base, "video_splits": "nowhere.csv"}
+    with pytest.raises(InputError, match=r"data\.video_splits: there is no nowhere\.csv"):
+        settings.check_files(config, "c.yaml")
+    config["data"] = {**base, "subjects": "s.csv"}
+    with pytest.raises(InputError, match="data: unknown key 'subjects'; known keys: name, format"):
+        settings.check_config(config, schema, "c.yaml")
 
 
 # Light tables of the MiGA release.

@@ -89,7 +89,7 @@ def test_ids_that_lost_their_zeros_or_digits_are_told_with_the_remedy(frames, tm
     bad(frames("3,wave,s,train,,"), "row 2", "0003 is there", "format the column as text")
     bad(frames("1E+3,wave,s,train,,"), "row 2", "is not a folder", "format the column as text")
     bad(frames("0003,wave,s,train,0,1.0E+03"), "row 2", "'0,1.0E+03'", "as text")
-    with pytest.raises(InputError, match="no row for video 0003; .*0003 is there: .* as text"):
+    with pytest.raises(InputError, match=r"no row for video 0003; .*0003 is there: .* as text"):
         subject_of("0003", {"3": "s1"}, "subjects.csv")
     (tmp_path / "a.csv").write_text("1,0,1E+03\n")
     reason = read_labels(tmp_path / "a.csv", "train", "v", None)[0].reason

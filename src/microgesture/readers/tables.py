@@ -59,9 +59,9 @@ def csv_rows(path: Path) -> list[tuple[int, list[str]]]:
     try:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
         for row in reader:
-            count += len(row)
+            count += len(row) or 1
             if count > MOST_FIELDS:
-                raise csv.Error(f"it has more than {MOST_FIELDS:,} fields")
+                raise csv.Error(f"it has more than {MOST_FIELDS:,} fields and empty lines")
             if any(fields := [_field(field) for field in row]):
                 rows.append((reader.line_num, fields))
     except csv.Error as error:

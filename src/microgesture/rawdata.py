@@ -19,7 +19,11 @@ SUFFIXES = {
 }
 # The format of a folder, by the path of a file in it and by what a person would look for.
 PATTERNS = {
-    "miga2025": (r"(.*/)?imigue_skeleton_\w+/[^/]+/[^/]+_openpose\.xlsx", "0001_openpose.xlsx"),
+    "miga2025": (
+        r"(.*/)?imigue_skeleton_\w+/[^/]+/[^/]+_(openpose\.xlsx|light(_hand)?\.csv)",
+        "0001_openpose.xlsx",
+    ),
+    "imigue2021": (r"(.*/)?mg_skeleton_only/[^/]+/[^/]+_2\.xlsx", "0001_2.xlsx"),
     "release2023": (r"(train|valid|test)_data\.npy", "train_data.npy"),
     "smg": (r"(.*/)?([^/]+)/\2_skeleton\.csv", "Sample0001/Sample0001_skeleton.csv"),
     "openpose_json": (
@@ -30,11 +34,14 @@ PATTERNS = {
 # What a reader reads below data.root.
 READ = {
     "miga2025": r"(.*/)?imigue_skeleton_(train|validate|test)/([^/._][^/]*)/"
-    r"\3_(openpose\.xlsx|label\.csv)",
+    r"\3_(openpose\.xlsx|light(_hand)?\.csv|label\.csv)",
+    "imigue2021": r"(.*/)?(mg_skeleton_only/([^/._][^/]*)/\3_2\.xlsx|labels_20200831\.csv)",
     "release2023": r"(train|valid|test)_(data\.npy|label\.pkl)",
     "smg": r"(.*/)?([^/]+)/\2_(skeleton|data|finelabels)\.csv",
 }
 LOCATIONS = {"parquet": "path", "csv": "path", "pyskl": "path"}
+# What a folder of the MiGA release may hold of its video, the fullest first.
+FULLEST = ("_openpose.xlsx", "_light_hand.csv", "_light.csv")
 PICKLE = re.compile(r"(.*/)?(?!\.)[^/]*\.(pkl|pickle)", re.IGNORECASE | re.DOTALL)
 DATA, LABELS = "_data.pkl", "_label.pkl"
 
@@ -182,7 +189,7 @@ def raw_files(data: Mapping[str, Any]) -> list[str]:
     Frames of OpenPose are too many to be listed; see `frames_digest`. A folder that is not there
     is listed itself: Snakemake then uses what was made from it before, as on another machine.
     """
-    tables = [data[key] for key in ("subjects", "labels") if data.get(key)]
+    tables = [data[key] for key in ("subjects", "labels", "video_splits") if data.get(key)]
     if data["format"] == "pyskl":
         pickles = [path for _, path in pickle_files(data)]
         files = [file for path in pickles for file in (path, label_file(path)) if file]
@@ -193,7 +200,21 @@ def raw_files(data: Mapping[str, Any]) -> list[str]:
         return [data["root"], *tables]
     pattern, root = READ.get(data["format"]), Path(data["root"])
     found = [root / name for name in _files(root) if re.fullmatch(pattern, name)] if pattern else []
+    if data["format"] == "miga2025":
+        found = _fullest(found)
     return sorted(map(str, found)) + tables
+
+
+def _fullest(files: list[Path]) -> list[Path]:
+    """Files of the MiGA release without the tables that a fuller one beside them replaces."""
+    there = set(map(str, files))
+
+    def needed(path: Path) -> bool:
+        place = next((n for n, end in enumerate(FULLEST) if path.name.endswith(end)), 0)
+        stem = str(path).removesuffix(FULLEST[place])
+        return not any(stem + fuller in there for fuller in FULLEST[:place])
+
+    return [path for path in files if needed(path)]
 
 
 def frames_digest(data: Mapping[str, Any]) -> str | None:
@@ -201,6 +222,8 @@ def frames_digest(data: Mapping[str, Any]) -> str | None:
 
     Times are left out: those of a versioned data set differ on every machine.
     """
+    if data["format"] == "imigue2021":
+        return _videos_digest(Path(data["root"]))
     if data["format"] != "openpose_json":
         return None
     digest = hashlib.sha256()
@@ -209,6 +232,12 @@ def frames_digest(data: Mapping[str, Any]) -> str | None:
         line = f"{path.relative_to(root).as_posix()} {_size(path)}\n"
         digest.update(line.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
+
+
+def _videos_digest(root: Path) -> str:
+    """SHA-256 over where the videos of iMiGUE lie, which says the split of each."""
+    found = (name for name in _files(root) if re.search(r"(^|/)imigue_rgb_\w+/", name))
+    return hashlib.sha256("\n".join(found).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _size(path: Path) -> int:

@@ -39,6 +39,7 @@ def assert_same(got, expected, numbers=range(137)):
 
 WRITERS = {
     "miga2025": formats.write_miga2025,
+    "imigue2021": formats.write_imigue2021,
     "openpose_json": formats.write_openpose_json,
     "pyskl": lambda root, clips: formats.write_pyskl(root, clips, NAMES),
     "parquet": formats.write_parquet,

@@ -13,6 +13,7 @@ import pyarrow as pa
 from microgesture.errors import InputError
 from microgesture.points import KINECT, OPENPOSE
 from microgesture.readers import (
+    imigue2021,
     miga,
     openpose_json,
     plain,
@@ -28,6 +29,7 @@ Reader = Callable[[Mapping[str, Any], list[str], int], Iterator[Clip | BadClip]]
 
 FORMATS: dict[str, Reader] = {
     "miga2025": miga.read,
+    "imigue2021": imigue2021.read,
     "openpose_json": openpose_json.read,
     "release2023": release2023.read,
     "pyskl": pyskl.read,

@@ -132,7 +132,7 @@ def _annotation(
     annotation["frame_dir"] = str(name)
     if labels is not None and (beside := labels.get(name)) is not None:
         own = annotation.get("label")
-        if own is not None and own != beside:
+        if own is not None and not np.array_equal(own, beside):
             raise InputError(
                 f"{place}: its label is {shown(own)}, but {shown(beside)} in the file of labels "
                 "beside it; keep one"
@@ -192,7 +192,7 @@ def decompress(annotation: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     if annotation.get("frame_inds") is None:
         return annotation
-    points, frames = annotation["keypoint"], np.asarray(annotation["frame_inds"])
+    points, frames = annotation["keypoint"], _array(annotation["frame_inds"], "frame_inds")
     shape: tuple[int, ...] = points.shape if isinstance(points, np.ndarray) else ()
     if len(shape) != 3 or shape[2] != 3 or points.dtype.kind not in "fiu":
         raise InputError(
@@ -227,9 +227,16 @@ def decompress(annotation: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**annotation, "keypoint": unfolded[..., :2], "keypoint_score": unfolded[..., 2]}
 
 
+def _array(value: Any, name: str) -> np.ndarray:
+    try:
+        return np.asarray(value)
+    except ValueError as error:  # lists of different lengths
+        raise InputError(f"{name} is {shown(value)}, expected whole numbers") from error
+
+
 def _counted(chosen: Any, points: np.ndarray, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Those of the persons that ``anno_inds``, numbers or a mask, names."""
-    numbers = np.asarray(chosen)
+    numbers = _array(chosen, "anno_inds")
     mask = numbers.dtype.kind == "b" and numbers.shape == frames.shape
     places = numbers.ndim == 1 and numbers.dtype.kind in "iu" and len(set(numbers)) == len(numbers)
     if not mask and not (places and ((numbers >= 0) & (numbers < len(frames))).all()):

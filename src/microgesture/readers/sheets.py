@@ -24,6 +24,10 @@ FAR_QUOTED = re.compile(rb"""r=["'](?:([A-Z]{3,})|[A-Z]*([0-9]{6,}))""")
 CHUNK = 1 << 20
 
 
+class EmptySheet(InputError):
+    """A spreadsheet without a single row."""
+
+
 def read_sheet(path: Path) -> np.ndarray:
     """Read a spreadsheet of OpenPose points: one row a frame, 411 numbers, no header.
 
@@ -46,7 +50,7 @@ def read_sheet(path: Path) -> np.ndarray:
     """
     sheet = _open_sheet(path)
     if sheet.end is None:
-        raise InputError(f"{path}: its first sheet is empty, expected one row a frame")
+        raise EmptySheet(f"{path}: its first sheet is empty, expected one row a frame")
     columns = sheet.end[1] + 1
     if sheet.start != (0, 0) or columns != NUMBERS_PER_FRAME:
         raise InputError(_sheet_fault(path, sheet))

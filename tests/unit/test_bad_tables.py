@@ -189,6 +189,7 @@ def test_a_value_is_shown_on_one_short_line():
     assert shown("a\nb") == r"'a\nb'"
     assert len(shown("x" * 1000)) == 60
     assert shown(10**5000) == "a int"
+    assert shown(np.zeros((2, 2))) == "array([[0., 0.],        [0., 0.]])"
 
 
 def test_reading_bytes(tmp_path):

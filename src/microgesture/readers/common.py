@@ -72,7 +72,7 @@ def place_points(points: np.ndarray, numbers: Iterable[int]) -> np.ndarray:
 def shown(value: Any) -> str:
     """A value as an error message may show it: one line, and never long."""
     try:
-        text = repr(value)
+        text = " ".join(repr(value).splitlines())  # an array has several
     except (ValueError, RecursionError):
         # an integer of thousands of digits is not written out
         return f"a {type(value).__name__}"

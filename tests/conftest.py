@@ -8,6 +8,8 @@ import pytest
 from matplotlib.axes import Axes
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# several threads on a busy machine otherwise wait for each other in busy loops, at every small step
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # bytes are compared, and both sides must be of one device
 
 from microgesture.layouts import load_layout

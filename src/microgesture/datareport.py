@@ -19,6 +19,12 @@ from microgesture.dataplots import (
     plot_sheet,
 )
 from microgesture.datascan import Scan, scan
+from microgesture.datastrangest import (
+    OutlierLists,
+    outlier_lists,
+    outlier_rows,
+    outlier_section,
+)
 from microgesture.datawarnings import Finding, find_faults
 from microgesture.files import write_text
 from microgesture.layouts import Layout, load_layout
@@ -44,6 +50,7 @@ class Report:
     findings: Sequence[Finding]
     figures: str
     sheets: Sequence[str]
+    outliers: OutlierLists
 
 
 def largest_layout(paths: Sequence[str | Path]) -> Layout:
@@ -81,7 +88,8 @@ def write_report(
     figures = Path(figures)
     metadata, index = read_metadata(store), read_index(store)
     chosen = choose_clips(index, metadata["classes"])
-    found = scan(iter_store(store), layout, {clip for clips in chosen.values() for clip in clips})
+    found = scan(iter_store(store), layout)
+    outliers = outlier_lists(found, layout)
     plot_classes(index, metadata["classes"], figures / "classes.png")
     plot_lengths(index, figures / "lengths.png")
     plot_missing(found, layout, figures / "missing.png")
@@ -90,6 +98,9 @@ def write_report(
     sheets = [f"skeletons-{number}.png" for number in range(1, len(pages) + 1)]
     for name, page in zip(sheets, pages, strict=True):
         plot_sheet(page, layout, figures / name)
+    strange = outlier_rows(outliers, found.shown)
+    if strange:
+        plot_sheet(strange, layout, figures / "strangest.png")
     report = Report(
         name=str(about.get("data_name", Path(store).stem)),
         generated=about.get("data_format") == "synthetic",
@@ -101,6 +112,7 @@ def write_report(
         findings=find_faults(index, found, layout, summary, about.get("folds")),
         figures=Path(os.path.relpath(figures, Path(out).parent)).as_posix(),
         sheets=sheets,
+        outliers=outliers,
     )
     write_text(out, markdown(report))
     return list(report.findings)
@@ -168,6 +180,9 @@ def markdown(report: Report) -> str:
     parts += ["## Resolution", _sizes(report.found)]
     parts += ["## Drawn skeletons", _SHEET_LEGEND]
     parts += [_figure(report, "Some clips of each class", name) for name in report.sheets]
+    parts += ["## Strangest people and clips", *outlier_section(report.outliers)]
+    if any(report.outliers.values()):
+        parts += [_figure(report, "The strangest people and clips", "strangest.png")]
     parts += ["## Skipped clips", _skipped(report.summary)]
     return "\n\n".join(parts) + "\n"
 

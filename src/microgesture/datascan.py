@@ -1,12 +1,13 @@
 """One pass over a skeleton store, counting what a person should know before training on it."""
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from microgesture.bodychecks import BodyChecks
+from microgesture.dataoutliers import Facts, clip_facts
 from microgesture.errors import InputError
 from microgesture.layouts import Layout
 from microgesture.points import ORDERS
@@ -94,8 +95,8 @@ class Scan:
         Groups of clips with exactly the same points: (clip id, split) of each.
     bodies
         Whether the points are where a body has them.
-    shown
-        The best-seen frame (V, 3) of each clip that was asked for, in pixels.
+    facts
+        Of every clip, what it is compared with the others by; its frame is the best-seen one.
 
     """
 
@@ -110,10 +111,15 @@ class Scan:
     normalised: Tally = field(default_factory=Tally)
     copies: list[list[tuple[str, str]]] = field(default_factory=list)
     bodies: BodyChecks = field(default_factory=BodyChecks)
-    shown: dict[str, np.ndarray] = field(default_factory=dict)
+    facts: list[Facts] = field(default_factory=list)
+
+    @property
+    def shown(self) -> dict[str, np.ndarray]:
+        """The best-seen frame (V, 3) of each clip, in pixels."""
+        return {one.clip_id: one.frame for one in self.facts}
 
 
-def scan(clips: Iterable[Clip], layout: Layout, wanted: Collection[str] = ()) -> Scan:
+def scan(clips: Iterable[Clip], layout: Layout) -> Scan:
     """Count over all clips, holding one of them at a time.
 
     Parameters
@@ -122,8 +128,6 @@ def scan(clips: Iterable[Clip], layout: Layout, wanted: Collection[str] = ()) ->
         With (T, P, 3) points of the set that the layout chooses from.
     layout
         Its joints are counted, and its names say which are fingertips, wrists and shoulders.
-    wanted
-        Ids of the clips of which one frame is kept, to be drawn.
 
     Raises
     ------
@@ -153,8 +157,7 @@ def scan(clips: Iterable[Clip], layout: Layout, wanted: Collection[str] = ()) ->
             count.exchanged.add(clip.clip_id, exchanged.sum())
         if shoulders:
             found.flips.add(clip.clip_id, shoulder_flips(points[:, shoulders]).sum())
-        if clip.clip_id in wanted:
-            found.shown[clip.clip_id] = points[best_frame(seen)]
+        found.facts.append(clip_facts(clip, points, layout, points[best_frame(seen)].copy()))
     found.copies = [group for group in by_content.values() if len(group) > 1]
     return found
 

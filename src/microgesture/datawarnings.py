@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from microgesture.datascan import NORMALISED_LIMIT, TRAILING_FRAMES, Scan
+from microgesture.dataoutliers import MISSING, outlying
+from microgesture.datascan import NORMALISED_LIMIT, TRAILING_FRAMES, HandCount, Scan
 from microgesture.layouts import Layout
 from microgesture.points import KINECT
 from microgesture.store import SPLITS
@@ -88,6 +89,7 @@ def find_faults(
         *_missing(found),
         *_dead(found, layout),
         *_flips(found),
+        *_outliers(found, layout),
         *_same(index, found),
         *_subjects(summary, folds),
         *_labels(summary, folds),
@@ -105,9 +107,7 @@ def _bodies(found: Scan) -> Iterable[Finding]:
 
 def _hands(found: Scan) -> Iterable[Finding]:
     judged = {s: hand for s, hand in found.hands.items() if hand.clear >= EXCHANGED_FRAMES}
-    wrong = {
-        s: hand for s, hand in judged.items() if hand.exchanged.count > EXCHANGED_SHARE * hand.clear
-    }
+    wrong = {s: hand for s, hand in judged.items() if _exchanged(hand)}
     if wrong:
         clear = sum(hand.clear for hand in wrong.values())
         share = sum(hand.exchanged.count for hand in wrong.values()) / clear
@@ -119,6 +119,11 @@ def _hands(found: Scan) -> Iterable[Finding]:
             "The left and the right finger block (or the wrists) are exchanged: put them right "
             "where the data are converted, or in the layout",
         )
+
+
+def _exchanged(hand: HandCount) -> bool:
+    enough = hand.clear >= EXCHANGED_FRAMES
+    return enough and hand.exchanged.count > EXCHANGED_SHARE * hand.clear
 
 
 def _sizes(found: Scan) -> Iterable[Finding]:
@@ -232,6 +237,28 @@ def _flips(found: Scan) -> Iterable[Finding]:
             "The detector takes left for right there: exchange left and right in these frames, or "
             "empty them",
         )
+
+
+def _outliers(found: Scan, layout: Layout) -> Iterable[Finding]:
+    if found.normalised.clips:  # two scales, which has a warning of its own
+        return
+    told = {*found.bodies.wrong_subjects()}
+    told |= {s for s, hand in found.hands.items() if _exchanged(hand)}
+    people, recordings = outlying(found.facts, layout.joints)
+    for kind, groups in (("subjects", people), ("recordings", recordings)):
+        others = [one for one in groups if one.name not in told]
+        if any(_dead(found, layout)):  # joints that a whole split lacks have a warning of their own
+            others = [one for one in others if not all(MISSING in why for why in one.reasons)]
+        if others:
+            yield Finding(
+                f"outlying_{kind}",
+                f"{len(others)} {kind} are unlike all others: "
+                + "; ".join(f"{one.name}: {', '.join(one.reasons[:2])}" for one in others[:_FIRST])
+                + ("; ..." if len(others) > _FIRST else ""),
+                tuple(clip for one in others for clip in one.clips),
+                "Look at their pictures under Strangest people and clips: convert them again, or "
+                "leave them out",
+            )
 
 
 def _same(index: pd.DataFrame, found: Scan) -> Iterable[Finding]:

@@ -183,6 +183,8 @@ def markdown(report: Report) -> str:
     parts += ["## Strangest people and clips", *outlier_section(report.outliers)]
     if any(report.outliers.values()):
         parts += [_figure(report, "The strangest people and clips", "strangest.png")]
+    if report.found.near_copies:
+        parts += ["## Nearly identical clips in two splits", _near_copies(report.found)]
     parts += ["## Skipped clips", _skipped(report.summary)]
     return "\n\n".join(parts) + "\n"
 
@@ -285,6 +287,23 @@ def _sizes(found: Scan) -> str:
     ]
     head = ["Height x width", "Frames a second", "Clips", "Points right of or below the picture"]
     return markdown_table(head, lines, "lrrr")
+
+
+def _near_copies(found: Scan) -> str:
+    pairs = found.near_copies
+    lines = [
+        [one.first, one.splits[0], one.second, one.splits[1], str(one.frames), str(one.shift),
+         f"{one.rate:.2f}", f"{one.unlike:.2f}"]
+        for one in pairs[:MOST_SKIPPED]
+    ]  # fmt: skip
+    head = ["Clip", "Split", "Clip", "Split", "Shared frames", "Shift", "Frames a frame", "Unlike"]
+    table = markdown_table(head, lines, "llllrrrr")
+    rest = len(pairs) - len(lines)
+    return (
+        "Frames of both clips differ by less than those of one clip from one to the next (1 in the "
+        f"last column; 0: they are the same).\n\n{table}"
+        + (f"\n\n{rest:,} more are not listed." if rest > 0 else "")
+    )
 
 
 def _skipped(summary: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from microgesture.bodychecks import BodyChecks
+from microgesture.datacopies import NearCopy, Paths, near_copies
 from microgesture.dataoutliers import Facts, clip_facts
 from microgesture.errors import InputError
 from microgesture.layouts import Layout
@@ -93,6 +94,8 @@ class Scan:
         Clips whose coordinates all lie within `NORMALISED_LIMIT` pixels.
     copies
         Groups of clips with exactly the same points: (clip id, split) of each.
+    near_copies
+        Pairs of other clips, of two splits, that show the same moment.
     bodies
         Whether the points are where a body has them.
     facts
@@ -110,6 +113,7 @@ class Scan:
     flips: Tally = field(default_factory=Tally)
     normalised: Tally = field(default_factory=Tally)
     copies: list[list[tuple[str, str]]] = field(default_factory=list)
+    near_copies: list[NearCopy] = field(default_factory=list)
     bodies: BodyChecks = field(default_factory=BodyChecks)
     facts: list[Facts] = field(default_factory=list)
 
@@ -138,6 +142,7 @@ def scan(clips: Iterable[Clip], layout: Layout) -> Scan:
     joints = len(layout.joints)
     found = Scan(dict.fromkeys(SPLITS, 0), {split: np.zeros(joints, int) for split in SPLITS})
     found.bodies.order = layout.source
+    paths = Paths(layout.source)
     by_content: dict[bytes, list[tuple[str, str]]] = {}
     hands, shoulders = _hand_joints(layout), _joint_pair(layout, "shoulder")
     for clip in clips:
@@ -147,6 +152,7 @@ def scan(clips: Iterable[Clip], layout: Layout) -> Scan:
         found.missing[clip.split] += (~seen).sum(axis=0)
         _count_empty(found, clip.clip_id, np.any(seen, axis=1))
         _count_size(found, clip)
+        paths.add(clip)
         found.bodies.add(clip)
         digest = hashlib.blake2b(clip.points.tobytes(), digest_size=16).digest()
         by_content.setdefault(digest, []).append((clip.clip_id, clip.split))
@@ -159,6 +165,12 @@ def scan(clips: Iterable[Clip], layout: Layout) -> Scan:
             found.flips.add(clip.clip_id, shoulder_flips(points[:, shoulders]).sum())
         found.facts.append(clip_facts(clip, points, layout, points[best_frame(seen)].copy()))
     found.copies = [group for group in by_content.values() if len(group) > 1]
+    same = {clip: number for number, group in enumerate(found.copies) for clip, _ in group}
+    found.near_copies = [
+        pair
+        for pair in near_copies(paths)
+        if pair.first not in same or same[pair.first] != same.get(pair.second)
+    ]
     return found
 
 

@@ -91,6 +91,7 @@ def find_faults(
         *_flips(found),
         *_outliers(found, layout),
         *_same(index, found),
+        *_near(found),
         *_subjects(summary, folds),
         *_labels(summary, folds),
         *_skipped(summary),
@@ -278,6 +279,24 @@ def _same(index: pd.DataFrame, found: Scan) -> Iterable[Finding]:
             f"{len(found.copies)} groups of clips hold exactly the same points{leak}",
             tuple(" = ".join(clip for clip, _ in group[:2]) for group in across or found.copies),
             "Keep one clip of each group, and none that is in two splits",
+        )
+
+
+def _near(found: Scan) -> Iterable[Finding]:
+    pairs = found.near_copies
+    if pairs:
+        some = ", ".join(
+            f"{one.first} ({one.splits[0]}) and {one.second} ({one.splits[1]}) share about "
+            f"{one.frames} frames, {abs(one.shift)} apart"
+            for one in pairs[:3]
+        )
+        more = "; ..." if len(pairs) > 3 else ""
+        yield Finding(
+            "near_copies",
+            f"{len(pairs)} pairs of clips in two splits show the same moment, a few frames apart or "
+            f"at another frame rate: {some}{more}",
+            (),
+            "Keep one clip of each pair, or both in one split; the report lists them",
         )
 
 

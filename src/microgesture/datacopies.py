@@ -1,7 +1,7 @@
 """Clips of two splits that show the same moment: cut a few frames apart, or at another frame rate.
 
-Detectors tremble, so the same pose twice is a little different each time; only the same frames, or
-frames interpolated between them, agree better with each other than with the next frame.
+Detectors tremble, so the same pose twice is a little different each time. Only the same frames, or
+frames interpolated between them, agree better than a frame does with the middle of its neighbours.
 """
 
 from collections.abc import Sequence
@@ -16,16 +16,17 @@ from microgesture.store import Clip
 
 ANCHORS, NEIGHBOURS = 8, 3
 """Frames of a clip whose like is looked for, and how many frames are looked at for each."""
-NEAR = 2.0
-"""Frames are looked for within so many of the usual differences between a frame and the next."""
-ALIKE = 0.7
-"""Clips are the same when frames differ by less than so much of what the next frame differs by."""
+NEAR = 4.0
+"""Frames are looked for within so many times the clip's trembling."""
+ALIKE = 1.0
+"""Clips are the same when their frames differ by less than so many times the trembling."""
 OVERLAP, LEAST = 0.4, 8
 """Share of the shorter clip, and number of frames, that must be in both."""
 RATES = (0.4, 2.5)
 """Least and most frames of one clip for each of the other."""
 FRAMES = 2_000_000
-"""Frames that are kept at most; beyond, only every second, fourth, ... one of each clip is."""
+"""Frames that are kept at most; beyond, only the middle of long clips is, of at least `MIDDLE`."""
+MIDDLE = 40
 OFTEN = 0.6
 """Points found in fewer frames are left out."""
 
@@ -35,7 +36,7 @@ class NearCopy:
     """Two clips of different splits that share ``frames`` frames, ``shift`` frames apart.
 
     ``rate`` is how many frames of the second there are for one of the first, ``unlike`` how much
-    the frames differ beside the next one: 0 where they are the same.
+    the frames differ, in units of the clip's trembling: 0 where they are the same.
     """
 
     first: str
@@ -49,27 +50,39 @@ class NearCopy:
 
 @dataclass
 class Paths:
-    """The paths of a few points of the body in all clips, thinned so that memory is bounded."""
+    """The paths of a few points of the body in all clips, cut so that memory is bounded."""
 
     order: str = OPENPOSE.name
     ids: list[str] = field(default_factory=list)
     splits: list[str] = field(default_factory=list)
     places: list[np.ndarray] = field(default_factory=list)
-    every: int = 1
+    starts: list[int] = field(default_factory=list)
+    longest: int = 1 << 30
     _frames: int = 0
 
     def add(self, clip: Clip) -> None:
         """Keep a clip's paths, float32 (T, V, 2), NaN where a point was not found."""
-        points = clip.points[:: self.every, chosen_points(self.order)]
+        points = clip.points[:, chosen_points(self.order)]
         places = np.where(points[..., 2:] > 0, points[..., :2], np.nan)
         self.ids.append(clip.clip_id)
         self.splits.append(clip.split)
         self.places.append(places.astype(np.float32))
-        self._frames += len(places)
-        if self._frames > FRAMES:
-            self.places = [one[::2].copy() for one in self.places]
-            self.every *= 2
+        self.starts.append(0)
+        self._cut(len(self.places) - 1)
+        self._frames += len(self.places[-1])
+        while self._frames > FRAMES and self.longest > MIDDLE:
+            longest = max(map(len, self.places))
+            self.longest = max(longest // 2, MIDDLE)
+            for row in range(len(self.places)):
+                self._cut(row)
             self._frames = sum(map(len, self.places))
+
+    def _cut(self, row: int) -> None:
+        over = len(self.places[row]) - self.longest
+        if over > 0:
+            first = over // 2
+            self.places[row] = self.places[row][first : first + self.longest].copy()
+            self.starts[row] += first
 
 
 def chosen_points(order: str) -> list[int]:
@@ -131,7 +144,7 @@ def _between(
         if len(frames) < LEAST:
             continue
         anchors = frames[np.linspace(0, len(frames) - 1, ANCHORS).round().astype(int)]
-        near = _step(shapes[row])
+        near = _tremble(shapes[row])
         _, hits = tree.query(shapes[row][anchors], NEIGHBOURS, distance_upper_bound=NEAR * near)
         far = hits == len(owner)
         owners = np.where(far, -1, owner[np.where(far, 0, hits)])
@@ -149,8 +162,8 @@ def _between(
                         paths.ids[row],
                         paths.ids[other],
                         (paths.splits[row], paths.splits[other]),
-                        shared * paths.every,
-                        shift * paths.every,
+                        shared,
+                        round(shift + paths.starts[other] - rate * paths.starts[row]),
                         rate,
                         unlike,
                     )
@@ -190,7 +203,7 @@ def _compare(
 def _unlike(
     ours: np.ndarray, theirs: np.ndarray, rate: float, shift: float
 ) -> tuple[int, float] | None:
-    """Shared frames, and how much they differ beside the next frame."""
+    """Shared frames, and how much they differ, in units of the clip's trembling."""
     times = np.arange(len(ours)) * rate + shift
     inside = (times >= 0) & (times <= len(theirs) - 1)
     low = np.clip(np.floor(times).astype(int), 0, len(theirs) - 1)
@@ -202,14 +215,15 @@ def _unlike(
     shorter = min(len(ours), len(theirs) / rate)
     if known.sum() < max(LEAST, OVERLAP * shorter):
         return None
-    usual = _step(ours)
+    usual = _tremble(ours)
     if not usual > 0:  # nobody moves, which tells nothing
         return None
     return int(inside.sum()), float(np.median(off[known])) / usual
 
 
-def _step(shapes: np.ndarray) -> float:
-    """By how much a frame usually differs from the next one."""
-    step = np.linalg.norm(np.diff(shapes, axis=0), axis=1)
-    step = step[np.isfinite(step)]
-    return float(np.median(step)) if len(step) else 0.0
+def _tremble(shapes: np.ndarray) -> float:
+    """By how much a frame usually differs from the middle of those before and after it."""
+    bend = shapes[1:-1] - (shapes[:-2] + shapes[2:]) / 2
+    off = np.linalg.norm(bend, axis=1)
+    off = off[np.isfinite(off)]
+    return float(np.median(off)) if len(off) else 0.0

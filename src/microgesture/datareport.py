@@ -300,8 +300,8 @@ def _near_copies(found: Scan) -> str:
     table = markdown_table(head, lines, "llllrrrr")
     rest = len(pairs) - len(lines)
     return (
-        "Frames of both clips differ by less than those of one clip from one to the next (1 in the "
-        f"last column; 0: they are the same).\n\n{table}"
+        "Frames of both clips differ by less than a frame from the middle of its neighbours, which "
+        f"is how a detector trembles (1 in the last column; 0: they are the same).\n\n{table}"
         + (f"\n\n{rest:,} more are not listed." if rest > 0 else "")
     )
 

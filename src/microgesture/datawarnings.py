@@ -293,8 +293,8 @@ def _near(found: Scan) -> Iterable[Finding]:
         more = "; ..." if len(pairs) > 3 else ""
         yield Finding(
             "near_copies",
-            f"{len(pairs)} pairs of clips in two splits show the same moment, a few frames apart or "
-            f"at another frame rate: {some}{more}",
+            f"{len(pairs)} pairs of clips in two splits show the same moment, a few frames apart "
+            f"or at another frame rate: {some}{more}",
             (),
             "Keep one clip of each pair, or both in one split; the report lists them",
         )

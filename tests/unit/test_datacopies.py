@@ -112,15 +112,16 @@ def test_copies_within_a_split_and_people_who_do_not_move_are_left_alone():
 
 
 def test_memory_is_bounded_by_keeping_fewer_frames(monkeypatch):
-    monkeypatch.setattr(datacopies, "FRAMES", 500)
+    monkeypatch.setattr(datacopies, "FRAMES", 600)
     whole = performance(99, 70)
     clips = [*others(), clip("a", "train", whole[:50]), clip("b", "val", whole[4:54])]
     paths = Paths()
     for one in clips:
         paths.add(one)
-        assert sum(map(len, paths.places)) <= 500
-    assert paths.every == 2
-    assert {tuple(sorted((p.first, p.second))) for p in near_copies(paths)} == {("a", "b")}
+        assert sum(map(len, paths.places)) <= 600
+    assert paths.longest == 40 or max(map(len, paths.places)) < 40
+    (pair,) = near_copies(paths)
+    assert {pair.first, pair.second} == {"a", "b"} and abs(pair.shift) == 4
 
 
 def test_the_report_warns_of_them_and_lists_them(tmp_path, layout22):

@@ -18,17 +18,17 @@ ANCHORS, NEIGHBOURS = 8, 3
 """Frames of a clip whose like is looked for, and how many frames are looked at for each."""
 NEAR = 4.0
 """Frames are looked for within so many times the clip's trembling."""
-ALIKE = 1.0
+ALIKE = 0.75
 """Clips are the same when their frames differ by less than so many times the trembling."""
-OVERLAP, LEAST = 0.4, 8
+OVERLAP, LEAST = 0.5, 10
 """Share of the shorter clip, and number of frames, that must be in both."""
 RATES = (0.4, 2.5)
 """Least and most frames of one clip for each of the other."""
 FRAMES = 2_000_000
 """Frames that are kept at most; beyond, only the middle of long clips is, of at least `MIDDLE`."""
 MIDDLE = 40
-OFTEN = 0.6
-"""Points found in fewer frames are left out."""
+OFTEN, FEWEST = 0.6, 5
+"""Points found in fewer frames are left out; fewer points tell nothing."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def near_copies(paths: Paths) -> list[NearCopy]:
         return []
     every = np.concatenate(paths.places)
     often = np.isfinite(every[..., 0]).mean(axis=0) > OFTEN
-    if often.sum() < 3:
+    if often.sum() < FEWEST:
         return []
     shapes = [_shapes(one[:, often]) for one in paths.places]
     rows: dict[str, list[int]] = {}

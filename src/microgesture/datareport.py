@@ -82,13 +82,14 @@ def write_report(
         Folder for the PNG files, best below that of ``out``.
     about
         ``data_name`` and ``data_format``; "synthetic" puts a warning on top. ``folds``: how many
-        take the place of the data's splits, or null.
+        take the place of the data's splits, or null. ``cleaning``: by name, ``min_score`` and
+        ``max_jump`` of the config's cleanings.
 
     """
     figures = Path(figures)
     metadata, index = read_metadata(store), read_index(store)
     chosen = choose_clips(index, metadata["classes"])
-    found = scan(iter_store(store), layout)
+    found = scan(iter_store(store), layout, about.get("cleaning"))
     outliers = outlier_lists(found, layout)
     plot_classes(index, metadata["classes"], figures / "classes.png")
     plot_lengths(index, figures / "lengths.png")
@@ -185,6 +186,8 @@ def markdown(report: Report) -> str:
         parts += [_figure(report, "The strangest people and clips", "strangest.png")]
     if report.found.near_copies:
         parts += ["## Nearly identical clips in two splits", _near_copies(report.found)]
+    if report.found.emptied:
+        parts += ["## Frames taken for somebody else", _emptied(report.found)]
     parts += ["## Skipped clips", _skipped(report.summary)]
     return "\n\n".join(parts) + "\n"
 
@@ -303,6 +306,21 @@ def _near_copies(found: Scan) -> str:
         "Frames of both clips differ by less than a frame from the middle of its neighbours, which "
         f"is how a detector trembles (1 in the last column; 0: they are the same).\n\n{table}"
         + (f"\n\n{rest:,} more are not listed." if rest > 0 else "")
+    )
+
+
+def _emptied(found: Scan) -> str:
+    lines = []
+    for name, one in found.emptied.items():
+        worst = sorted(one.worst, key=lambda clip: -clip[1] / clip[2])[:10]
+        clips = ", ".join(f"{clip} {lost} of {of}" for clip, lost, of in worst)
+        share = f"{one.emptied / max(one.frames, 1):.2%}"
+        count = f"{len(one.worst):,} of {one.clips:,}"
+        lines.append([name, f"{one.emptied:,}", share, count, clips or "–"])
+    head = ["Cleaning", "Frames", "Share", "Clips", "Most in"]
+    return (
+        "What `max_jump` of each cleaning empties, as frames that show another person.\n\n"
+        + markdown_table(head, lines, "lrrrl")
     )
 
 

@@ -1,12 +1,14 @@
 """One pass over a skeleton store, counting what a person should know before training on it."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from microgesture.bodychecks import BodyChecks
+from microgesture.cleaning import Emptied, emptied_frames
 from microgesture.datacopies import NearCopy, Paths, near_copies
 from microgesture.dataoutliers import Facts, clip_facts
 from microgesture.errors import InputError
@@ -98,6 +100,8 @@ class Scan:
         Pairs of other clips, of two splits, that show the same moment.
     bodies
         Whether the points are where a body has them.
+    emptied
+        By cleaning, what its ``max_jump`` would empty.
     facts
         Of every clip, what it is compared with the others by; its frame is the best-seen one.
 
@@ -115,6 +119,7 @@ class Scan:
     copies: list[list[tuple[str, str]]] = field(default_factory=list)
     near_copies: list[NearCopy] = field(default_factory=list)
     bodies: BodyChecks = field(default_factory=BodyChecks)
+    emptied: dict[str, Emptied] = field(default_factory=dict)
     facts: list[Facts] = field(default_factory=list)
 
     @property
@@ -123,7 +128,9 @@ class Scan:
         return {one.clip_id: one.frame for one in self.facts}
 
 
-def scan(clips: Iterable[Clip], layout: Layout) -> Scan:
+def scan(
+    clips: Iterable[Clip], layout: Layout, cleanings: Mapping[str, Mapping[str, Any]] | None = None
+) -> Scan:
     """Count over all clips, holding one of them at a time.
 
     Parameters
@@ -132,6 +139,8 @@ def scan(clips: Iterable[Clip], layout: Layout) -> Scan:
         With (T, P, 3) points of the set that the layout chooses from.
     layout
         Its joints are counted, and its names say which are fingertips, wrists and shoulders.
+    cleanings
+        By name, ``min_score`` and ``max_jump``: what the latter would empty is counted.
 
     Raises
     ------
@@ -153,6 +162,9 @@ def scan(clips: Iterable[Clip], layout: Layout) -> Scan:
         _count_empty(found, clip.clip_id, np.any(seen, axis=1))
         _count_size(found, clip)
         paths.add(clip)
+        for name, cleaning in (cleanings or {}).items():
+            emptied = emptied_frames(clip.points, cleaning, ORDERS[layout.source])
+            found.emptied.setdefault(name, Emptied()).add(clip.clip_id, *emptied)
         found.bodies.add(clip)
         digest = hashlib.blake2b(clip.points.tobytes(), digest_size=16).digest()
         by_content.setdefault(digest, []).append((clip.clip_id, clip.split))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from microgesture.cleaning import REMEDY
 from microgesture.dataoutliers import MISSING, outlying
 from microgesture.datascan import NORMALISED_LIMIT, TRAILING_FRAMES, HandCount, Scan
 from microgesture.layouts import Layout
@@ -89,6 +90,7 @@ def find_faults(
         *_missing(found),
         *_dead(found, layout),
         *_flips(found),
+        *_emptied(found),
         *_outliers(found, layout),
         *_same(index, found),
         *_near(found),
@@ -238,6 +240,13 @@ def _flips(found: Scan) -> Iterable[Finding]:
             "The detector takes left for right there: exchange left and right in these frames, or "
             "empty them",
         )
+
+
+def _emptied(found: Scan) -> Iterable[Finding]:
+    for name, emptied in found.emptied.items():
+        note = emptied.note()
+        if note:
+            yield Finding("emptied", f"Cleaning {name}: {note}", (), REMEDY)
 
 
 def _outliers(found: Scan, layout: Layout) -> Iterable[Finding]:

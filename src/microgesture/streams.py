@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from microgesture.cleaning import clean, found
+from microgesture.cleaning import MANY, REMEDY, Emptied, clean, emptied_frames, found
 from microgesture.errors import InputError
 from microgesture.files import sha256
 from microgesture.layouts import Layout
@@ -14,9 +14,6 @@ from microgesture.points import OPENPOSE, ORDERS
 from microgesture.records import Records, write_records
 from microgesture.store import Clip
 from microgesture.temporal import align
-
-MANY = 0.02
-"""Share of frames; on two recorded sets cleaning emptied at most 0.04 %."""
 
 
 def build_stream(
@@ -59,10 +56,11 @@ def build_stream(
     ids = {name: number for number, name in enumerate(class_names)}
     metadata = {"layout": layout.name, "joints": len(layout.joints), **config}
     frames = count = seen = lost = 0
-    empty = []
+    empty, jumps = [], Emptied()
     with write_records(path, metadata) as writer:
         for clip in clips:
             cleaned = clean(clip.points, config["cleaning"], ORDERS[order], clip.fps)
+            jumps.add(clip.clip_id, *emptied_frames(clip.points, config["cleaning"], ORDERS[order]))
             points = cleaned[:, layout.points]
             before = found(clip.points[:, layout.points], config["cleaning"]).any(axis=1)
             seen += int(before.sum())
@@ -95,6 +93,9 @@ def build_stream(
         "frames": frames,
         "frames_with_points": seen,
         "frames_cleaned_away": lost,
+        "frames_of_others": jumps.emptied,
+        "clips_with_others": {clip: [lost, of] for clip, lost, of in jumps.worst},
+        "others_note": jumps.note(),
         "empty": empty,
         "sha256": sha256(path),
     }
@@ -104,10 +105,12 @@ def warnings(manifest: Mapping[str, Any]) -> list[str]:
     """What in a stream's manifest is legal but should be looked at, one sentence each."""
     seen, lost = manifest["frames_with_points"], manifest["frames_cleaned_away"]
     notes = []
-    if lost > MANY * seen:
+    if manifest["others_note"]:
+        notes.append(f"{manifest['others_note']}. {REMEDY}")
+    elif lost > MANY * seen:
         notes.append(
             f"cleaning took every point out of {lost:,} of {seen:,} frames ({lost / seen:.0%}); "
-            "where people turn, sit down or walk, set cleaning.<name>.max_jump to null"
+            "lower cleaning.<name>.min_score, or check the scores"
         )
     if manifest["empty"]:
         some = ", ".join(manifest["empty"][:5])

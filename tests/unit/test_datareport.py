@@ -172,6 +172,27 @@ def test_numbers_below_lengths_do_not_run_together(tmp_path, monkeypatch, shorte
         assert all(left.x1 + 4 < right.x0 for left, right in pairwise(boxes))
 
 
+def test_lengths_that_are_all_equal_are_a_step_between_none_and_all(tmp_path, monkeypatch):
+    drawn = []
+
+    @contextmanager
+    def kept(*args, **options):
+        with open_figure(*args, **options) as figure:
+            yield figure
+        drawn.append(figure)
+
+    monkeypatch.setattr("microgesture.dataplots.open_figure", kept)
+    index = pd.DataFrame({"num_frames": 30, "fps": 25.0, "split": ["train"] * 3 + ["val"] * 2})
+    plot_lengths(index, tmp_path / "lengths.png")
+    for axes, length, text in zip(drawn[0].axes, (30, 1.2), ("30", "1.2"), strict=True):
+        low, high = axes.get_xlim()
+        assert [label.get_text() for label in axes.get_xticklabels()] == [text]
+        for line in axes.get_lines():
+            x, y = line.get_data()
+            assert (x[0], x[-1]) == (low, high) and (y[0], y[-1]) == (0, 1)
+            assert set(x[1:-1]) == {length}
+
+
 def test_sides_by_hand(layout22):
     sides = [list(SIDES)[side] for side in joint_sides(layout22)]
     assert sides[:3] == ["middle", "middle", "right"] and sides[12] == "left"

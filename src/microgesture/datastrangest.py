@@ -24,9 +24,11 @@ _LEGEND = (
 
 
 def outlier_lists(found: Scan, layout: Layout) -> OutlierLists:
-    """The outlying subjects and recordings, and the strangest clips, of a scan."""
+    """The outlying subjects and recordings of a scan, and the strangest clips of all others."""
     people, recordings = outlying(found.facts, layout.joints)
-    clips = strangest_clips(found.facts, CLIPS_PER_CLASS)
+    shown = {clip for one in (*people, *recordings) for clip in one.clips}
+    rest = [one for one in found.facts if one.clip_id not in shown]
+    clips = strangest_clips(rest, CLIPS_PER_CLASS)
     return {"subject": people, "recording": recordings, "clip": clips}
 
 
@@ -39,8 +41,9 @@ def outlier_rows(outliers: OutlierLists, shown: Mapping[str, np.ndarray]) -> lis
             clips = [(clip, shown[clip]) for clip in one.clips[:CLIPS_PER_CLASS]]
             rows.append(SheetRow(_cut(title), clips))
     if outliers["clip"]:
+        others = "the strangest of all other clips" if rows else "the strangest clips"
         clips = [(one.name, shown[one.name]) for one in outliers["clip"]]
-        rows.append(SheetRow("the strangest clips", clips))
+        rows.append(SheetRow(others, clips))
     return rows
 
 

@@ -68,7 +68,7 @@ CHANGES = {
     "hands off": (hands_off, "hands far from the wrists"),
     "low noses": (low_noses, "nose below the neck"),
     "no face": (no_face, "23 joints missing only here"),
-    "small": (small, "figure of another size (0.2"),
+    "small": (small, "figure of another size (0."),
     "restless": (restless, "another amount of motion"),
 }
 

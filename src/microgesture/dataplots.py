@@ -70,10 +70,20 @@ def plot_lengths(index: pd.DataFrame, path: str | Path) -> None:
         for axes, values, unit in zip(
             panels, (index.num_frames, seconds), ("frames", "seconds"), strict=True
         ):
+            _logarithmic(axes, values.to_numpy(float))
+            low, high = axes.get_xlim()
             for place, split in enumerate(splits):  # thinner above wider: equal lines stay visible
                 colour, width = SPLIT_MARKS[split][0], 3 - 0.9 * place
-                axes.ecdf(values[index.split == split], color=colour, linewidth=width)
-            _logarithmic(axes, values.to_numpy(float))
+                known = np.sort(values[index.split == split])
+                share = np.linspace(0, 1, len(known) + 1)
+                # to both ends of the axis: lengths that are all equal would be a bar otherwise
+                axes.step(
+                    [low, *known, high], [*share, 1], where="post", color=colour, linewidth=width
+                )
+            axes.set_xlim(low, high)
+            if values.nunique() == 1:
+                axes.set_xticks([values.iloc[0]], [f"{values.iloc[0]:,.4g}"])
+                axes.set_xticks([], minor=True)
             axes.grid(axis="y")
             axes.set_xlabel(f"Clip length ({unit})")
         panels[0].set_ylabel("Clips at most so long (%)")

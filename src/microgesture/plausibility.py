@@ -154,9 +154,7 @@ def measure(points: np.ndarray, order: str = OPENPOSE.name) -> dict[str, np.ndar
     Returns
     -------
     dict
-        float (T,) each, NaN where the frame does not tell. A shoulder width is the clip's median of
-        the largest of: the distance of the shoulders, that of nose and shoulders, and the length
-        of the trunk / 1.4, so that it hardly depends on the side from which somebody is seen.
+        float (T,) each, NaN where the frame does not tell; see `shoulder_unit`.
 
     """
     body = BODIES[order]
@@ -165,8 +163,7 @@ def measure(points: np.ndarray, order: str = OPENPOSE.name) -> dict[str, np.ndar
     across, chest = left - right, (left + right) / 2
     hips = place[:, list(body.hips)]
     pelvis = hips.mean(axis=1)
-    width = _length(across)
-    unit = _unit(width, _length(place[:, body.nose] - chest), _length(pelvis - chest) / 1.4)
+    unit = shoulder_unit(points, order)
     found = {
         "neck": _neck(place[:, body.neck] - right, across, unit),
         "nose": _nose(place[:, body.nose] - place[:, body.neck], across, chest - pelvis) / unit,
@@ -189,6 +186,23 @@ def measure(points: np.ndarray, order: str = OPENPOSE.name) -> dict[str, np.ndar
         face = place[:, list(body.face)]
         found["face"] = _length(_mean(face) - nose[:, 0]) / unit
     return found
+
+
+def shoulder_unit(points: np.ndarray, order: str = OPENPOSE.name) -> float:
+    """Shoulder width of somebody in a clip, from whichever side; NaN where it cannot be told.
+
+    The median over the frames of the largest of: the distance of the shoulders, that of nose and
+    shoulders, and the length of the trunk / 1.4.
+    """
+    body = BODIES[order]
+    right, left = (_places(points[:, n]) for n in body.shoulders)
+    chest = (left + right) / 2
+    pelvis = _places(points[:, list(body.hips)]).mean(axis=1)
+    nose = _places(points[:, body.nose])
+    lengths = [left - right, nose - chest, (pelvis - chest) / 1.4]
+    largest = np.fmax.reduce([_length(one) for one in lengths])
+    known = largest[np.isfinite(largest) & (largest > 0)]
+    return float(np.median(known)) if len(known) else np.nan
 
 
 def likelier_order(
@@ -328,13 +342,6 @@ def _mean(place: np.ndarray) -> np.ndarray:
     total = np.where(known, place, 0).sum(axis=1)
     count = known.sum(axis=1)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
-
-
-def _unit(*lengths: np.ndarray) -> float:
-    """Shoulder width of a clip, from several lengths (T,) of each frame; NaN without any."""
-    largest = np.fmax.reduce(lengths)
-    known = largest[np.isfinite(largest) & (largest > 0)]
-    return float(np.median(known)) if len(known) else np.nan
 
 
 def _neck(neck: np.ndarray, across: np.ndarray, unit: float) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from microgesture.boxes import far_points
-from microgesture.cleaning import clean, found
+from microgesture.cleaning import MANY, REMEDY, Emptied, clean, emptied_frames, found
 from microgesture.data_profile import clip_profile
 from microgesture.errors import InputError
 from microgesture.files import sha256
@@ -16,9 +16,6 @@ from microgesture.points import OPENPOSE, ORDERS
 from microgesture.records import Records, write_records
 from microgesture.store import Clip
 from microgesture.temporal import align
-
-MANY = 0.02
-"""Share of frames; on two recorded sets cleaning emptied at most 0.04 %."""
 
 
 def build_stream(
@@ -62,10 +59,11 @@ def build_stream(
     metadata = {"layout": layout.name, "joints": len(layout.joints), **config}
     frames = count = seen = lost = far = 0
     far_clips: list[str] = []
-    empty = []
+    empty, jumps = [], Emptied()
     with write_records(path, metadata) as writer:
         for clip in clips:
             cleaned = clean(clip.points, config["cleaning"], ORDERS[order], clip.fps)
+            jumps.add(clip.clip_id, *emptied_frames(clip.points, config["cleaning"], ORDERS[order]))
             points = cleaned[:, layout.points]
             shown = found(clip.points, config["cleaning"])
             before = shown[:, layout.points].any(axis=1)
@@ -106,6 +104,9 @@ def build_stream(
         "frames_cleaned_away": lost,
         "far_points": far,
         "far_clips": far_clips,
+        "frames_of_others": jumps.emptied,
+        "clips_with_others": {clip: [lost, of] for clip, lost, of in jumps.worst},
+        "others_note": jumps.note(),
         "empty": empty,
         "sha256": sha256(path),
     }
@@ -123,10 +124,12 @@ def warnings(manifest: Mapping[str, Any]) -> list[str]:
     """What in a stream's manifest is legal but should be looked at, one sentence each."""
     seen, lost = manifest["frames_with_points"], manifest["frames_cleaned_away"]
     notes = []
-    if lost > MANY * seen:
+    if manifest["others_note"]:
+        notes.append(f"{manifest['others_note']}. {REMEDY}")
+    elif lost > MANY * seen:
         notes.append(
             f"cleaning took every point out of {lost:,} of {seen:,} frames ({lost / seen:.0%}); "
-            "where people turn, sit down or walk, set cleaning.<name>.max_jump to null"
+            "lower cleaning.<name>.min_score, or check the scores"
         )
     if manifest["far_points"]:
         some = "; ".join(manifest["far_clips"][:3])

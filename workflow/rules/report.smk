@@ -28,6 +28,10 @@ rule data_report:
                 "data_name": config["data"]["name"],
                 "data_format": config["data"]["format"],
                 "folds": config["folds"],
+                "cleaning": {
+                    name: {key: how[key] for key in ("min_score", "max_jump")}
+                    for name, how in config["cleaning"].items()
+                },
             }
         ),
     shell:

@@ -1,13 +1,15 @@
 # Micro-gesture recognition: from raw skeletons to the ablation table and the fused submission.
 #
 #   snakemake --cores all                                     the embedded data set
-#   snakemake --cores all --configfile config/imigue.yaml     another config, with results of its own
+#   snakemake --cores all --configfile config/imigue.yaml     another config, with results of its own;
+#                                                             a target goes before --configfile
 
 
 report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/lineage.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/heatmaps.smk"

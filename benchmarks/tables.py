@@ -3,7 +3,7 @@
     python benchmarks/tables.py [--variants 100] [--seeds 5] [--clips 4500] [--classes 32]
                                 [--subjects 72] [--metric top1]
 
-All timings are of one run on one machine. With fewer than five subjects every clip is drawn by
+All timings are of one run on one machine. With fewer than five subjects every clip is left out by
 itself, which is the slowest case.
 """
 

@@ -8,6 +8,7 @@ from microgesture.evaluation.load import files_read, load_evaluation, parse_conf
 from microgesture.provenance.record import add_record_option, write_record
 from microgesture.report.ablation_table import claims_csv, csv_text, markdown
 from microgesture.report.dvc import table_metrics
+from microgesture.utils.cli import output_file
 from microgesture.utils.errors import run
 from microgesture.utils.files import read_json, write_json, write_text
 
@@ -22,10 +23,14 @@ def main() -> None:
     parser.add_argument("--results", required=True, help="folder with predict/ and train/")
     parser.add_argument("--classes", required=True, help="list of classes (YAML)")
     parser.add_argument("--summary", required=True, help="summary.json of the skeleton step")
-    parser.add_argument("--out-md", required=True, help="table to read")
-    parser.add_argument("--out-csv", required=True, help="table to compute with")
-    parser.add_argument("--out-json", required=True, help="scores by row, as DVC compares them")
-    parser.add_argument("--out-claims", required=True, help="claims to compute with (CSV)")
+    parser.add_argument("--out-md", type=output_file, required=True, help="table to read")
+    parser.add_argument("--out-csv", type=output_file, required=True, help="table to compute with")
+    parser.add_argument(
+        "--out-json", type=output_file, required=True, help="scores by row, as DVC compares them"
+    )
+    parser.add_argument(
+        "--out-claims", type=output_file, required=True, help="claims to compute with (CSV)"
+    )
     add_record_option(parser, __file__)
     options = parser.parse_args()
     config = parse_config(options.config)

@@ -6,6 +6,7 @@ from pathlib import Path
 from microgesture.data.folds import run_name
 from microgesture.provenance.record import add_record_option, write_record
 from microgesture.report.dvc import curves_text
+from microgesture.utils.cli import output_file, output_folder
 from microgesture.utils.errors import run
 from microgesture.utils.files import read_json, write_text
 from microgesture.viz.curves import plot_curve
@@ -14,8 +15,12 @@ from microgesture.viz.curves import plot_curve
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--metrics", type=Path, required=True, nargs="+", help="metrics.json files")
-    parser.add_argument("--out-dir", type=Path, required=True, help="folder for the PNG files")
-    parser.add_argument("--out-csv", type=Path, required=True, help="one line an epoch, for DVC")
+    parser.add_argument(
+        "--out-dir", type=output_folder, required=True, help="folder for the PNG files"
+    )
+    parser.add_argument(
+        "--out-csv", type=output_file, required=True, help="one line an epoch, for DVC"
+    )
     add_record_option(parser, __file__)
     args = parser.parse_args()
     runs = [read_json(path) for path in args.metrics]

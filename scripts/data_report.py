@@ -7,6 +7,7 @@ from pathlib import Path
 
 from microgesture.data_report.page import largest_layout, write_report
 from microgesture.provenance.record import add_record_option, write_record
+from microgesture.utils.cli import output_file, output_folder
 from microgesture.utils.errors import run
 from microgesture.utils.files import read_json
 
@@ -23,8 +24,10 @@ def main() -> None:
     parser.add_argument(
         "--about", type=json.loads, default={}, help="JSON text: data_name, data_format, folds"
     )
-    parser.add_argument("--out", type=Path, required=True, help="Markdown file to write")
-    parser.add_argument("--figures", type=Path, required=True, help="folder for the PNG files")
+    parser.add_argument("--out", type=output_file, required=True, help="Markdown file to write")
+    parser.add_argument(
+        "--figures", type=output_folder, required=True, help="folder for the PNG files"
+    )
     add_record_option(parser, __file__)
     args = parser.parse_args()
 

@@ -1,11 +1,11 @@
 """Draw the figures that go with the ablation table."""
 
 import argparse
-from pathlib import Path
 
 from microgesture.data.classes import load_classes
 from microgesture.evaluation.load import files_read, load_evaluation, parse_config
 from microgesture.provenance.record import add_record_option, write_record
+from microgesture.utils.cli import output_folder
 from microgesture.utils.errors import run
 from microgesture.utils.files import read_json
 from microgesture.viz.ablation import plot_ablation, plot_confusion, plot_recall
@@ -21,14 +21,16 @@ def main() -> None:
     parser.add_argument("--results", required=True, help="folder with predict/ and train/")
     parser.add_argument("--classes", required=True, help="list of classes (YAML)")
     parser.add_argument("--summary", required=True, help="summary.json of the skeletons")
-    parser.add_argument("--out-dir", required=True, help="folder for the PNG and PDF files")
+    parser.add_argument(
+        "--out-dir", type=output_folder, required=True, help="folder for the PNG and PDF files"
+    )
     add_record_option(parser, __file__)
     options = parser.parse_args()
     config = parse_config(options.config)
     summary = read_json(options.summary)
     evaluation = load_evaluation(config, options.results, load_classes(options.classes), summary)
     generated = config.get("data_format") == "synthetic"
-    out_dir = Path(options.out_dir)
+    out_dir = options.out_dir
     plot_ablation(evaluation, out_dir / "ablation.png", generated)
     plot_recall(evaluation, out_dir / "per_class_recall.png", generated)
     plot_confusion(evaluation, out_dir / "confusion.png", generated, config.get("submission"))

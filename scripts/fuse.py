@@ -6,6 +6,7 @@ from typing import Any
 
 from microgesture.evaluation.fusion import fuse_files, parse_recipe
 from microgesture.provenance.record import add_record_option, write_record
+from microgesture.utils.cli import output_file
 from microgesture.utils.errors import InputError, run
 
 
@@ -19,8 +20,12 @@ def main() -> None:
     )
     parser.add_argument("--val", nargs="+", required=True, help="one file a member, in order")
     parser.add_argument("--test", nargs="+", required=True, help="one file a member, in order")
-    parser.add_argument("--out-val", required=True, help="prediction file to write")
-    parser.add_argument("--out-test", required=True, help="prediction file to write")
+    parser.add_argument(
+        "--out-val", type=output_file, required=True, help="prediction file to write"
+    )
+    parser.add_argument(
+        "--out-test", type=output_file, required=True, help="prediction file to write"
+    )
     add_record_option(parser, __file__)
     args = parser.parse_args()
     config = parse_config(args.config)

@@ -8,7 +8,7 @@ from microgesture.data.layouts import load_layout
 from microgesture.heatmaps.cache import build_cache
 from microgesture.provenance.code_hash import made_by
 from microgesture.provenance.record import add_record_option, write_record
-from microgesture.utils.cli import count
+from microgesture.utils.cli import count, output_file
 from microgesture.utils.errors import run
 from microgesture.utils.files import sha256, write_json
 from microgesture.utils.progress import progress
@@ -20,8 +20,8 @@ def main() -> None:
     parser.add_argument("--points", type=Path, required=True, help="stream file")
     parser.add_argument("--stream", choices=["joint", "limb", "joint_motion"], required=True)
     parser.add_argument("--layout", type=Path, required=True, help="layout file")
-    parser.add_argument("--out", type=Path, required=True, help="heatmap cache to write")
-    parser.add_argument("--manifest", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--out", type=output_file, required=True, help="heatmap cache to write")
+    parser.add_argument("--manifest", type=output_file, required=True, help="JSON file to write")
     parser.add_argument("--threads", type=count, default=1)
     add_record_option(parser, __file__)
     args = parser.parse_args()

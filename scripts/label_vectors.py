@@ -9,6 +9,7 @@ import numpy as np
 from microgesture.data.classes import load_classes
 from microgesture.models.label_embeddings import label_vectors
 from microgesture.provenance.record import add_record_option, write_record
+from microgesture.utils.cli import output_file
 from microgesture.utils.errors import InputError, run
 from microgesture.utils.files import atomic_path, write_json
 
@@ -23,7 +24,7 @@ def main() -> None:
     )
     parser.add_argument(
         "--out",
-        type=Path,
+        type=output_file,
         required=True,
         help=".npz with the array 'vectors' (K, D), or .json with 'classes' and 'vectors'",
     )

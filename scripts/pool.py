@@ -4,13 +4,14 @@ import argparse
 
 from microgesture.evaluation.cross_validation import pool_files
 from microgesture.provenance.record import add_record_option, write_record
+from microgesture.utils.cli import output_file
 from microgesture.utils.errors import run
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", nargs="+", required=True, help="prediction file of each fold")
-    parser.add_argument("--out", required=True, help="prediction file to write")
+    parser.add_argument("--out", type=output_file, required=True, help="prediction file to write")
     add_record_option(parser, __file__)
     args = parser.parse_args()
     pool_files(args.files, args.out)

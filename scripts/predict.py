@@ -10,7 +10,7 @@ from microgesture.inference.build import choose_device, load_trained, open_prepa
 from microgesture.inference.predict import predict
 from microgesture.provenance.code_hash import made_by
 from microgesture.provenance.record import add_record_option, write_record
-from microgesture.utils.cli import count
+from microgesture.utils.cli import count, output_folder
 from microgesture.utils.errors import InputError, run
 from microgesture.utils.files import sha256
 
@@ -22,7 +22,9 @@ def main() -> None:
     parser.add_argument("--input", type=Path, required=True, help="manifest of stream or cache")
     parser.add_argument("--folds", type=Path, help="file of folds, for cross-validation")
     parser.add_argument("--fold", type=int, help="the fold to test on")
-    parser.add_argument("--out", type=Path, required=True, help="folder for val and test.parquet")
+    parser.add_argument(
+        "--out", type=output_folder, required=True, help="folder for val and test.parquet"
+    )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--threads", type=count, default=1)
     add_record_option(parser, __file__)

@@ -5,10 +5,17 @@ import sys
 from pathlib import Path
 
 from microgesture.inference.build import choose_device, load_trained
-from microgesture.inference.recordings import find_recordings, predict_recordings, write_table
+from microgesture.inference.recording_checks import check_recordings, choose_fps, need_all, remarks
+from microgesture.inference.recordings import (
+    check_models,
+    cutting,
+    find_recordings,
+    predict_recordings,
+    write_table,
+)
 from microgesture.readers.openpose_json import read_recording
-from microgesture.utils.cli import count, positive
-from microgesture.utils.errors import InputError, run
+from microgesture.utils.cli import count, output_file, positive
+from microgesture.utils.errors import run
 from microgesture.utils.progress import progress
 
 
@@ -24,35 +31,69 @@ def main() -> None:
     parser.add_argument(
         "--input", type=Path, required=True, help="folder of frame files, or of such folders"
     )
-    parser.add_argument("--out", type=Path, required=True, help="CSV file to write")
+    parser.add_argument("--out", type=output_file, required=True, help="CSV file to write")
     parser.add_argument("--window", type=positive, help="seconds; without it, whole recordings")
     parser.add_argument("--stride", type=positive, help="seconds between windows; half a window")
-    parser.add_argument("--fps", type=positive, default=25.0, help="frames a second (25)")
+    parser.add_argument(
+        "--fps", type=positive, help="frames a second; unless given, those of the training data"
+    )
+    parser.add_argument(
+        "--on-bad",
+        choices=["skip", "stop"],
+        default="skip",
+        help="a recording that cannot be predicted gets a row that says why, and the exit status "
+        "is 1; or nothing is predicted (skip)",
+    )
+    parser.add_argument(
+        "--accept-unlike",
+        action="store_true",
+        help="predict what is unlike the training data as well, with a warning",
+    )
     parser.add_argument("--views", type=count, default=10, help="temporal views averaged (10)")
     parser.add_argument("--flip", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--threads", type=count, default=1)
     args = parser.parse_args()
 
-    if args.views < 1:
-        raise InputError(f"--views is {args.views}; expected at least 1")
     device = choose_device(args.device, args.threads)
     models = [load_trained(path) for path in args.model]
+    check_models(models)
     for trained in models:
         trained.model.to(device)
+    recordings = find_recordings(args.input)
+    fps, notes = choose_fps(args.fps, models)
+    checked = check_recordings(
+        models,
+        recordings,
+        read_recording,
+        fps=fps,
+        parts=cutting(args.window, args.stride, fps),
+        accept=args.accept_unlike,
+        progress=lambda names: progress(names, "recordings checked", len(recordings)),
+    )
+    for line in (*notes, *remarks(checked)):
+        print(f"note: {line}", file=sys.stderr)
+    if args.on_bad == "stop":
+        need_all(checked)
     windows = predict_recordings(
         models,
-        find_recordings(args.input),
+        recordings,
         read_recording,
-        fps=args.fps,
+        fps=fps,
         testing={"views": args.views, "flip": args.flip},
         window=args.window,
         stride=args.stride,
-        progress=lambda recordings: progress(recordings, "recordings"),
+        checked=checked,
+        skip=args.on_bad == "skip",
+        progress=lambda names: progress(names, "recordings", len(recordings)),
     )
-    rows, empty = write_table(args.out, windows, models[0].about["classes"], args.fps)
-    note = f"; {empty} of them empty, since no point was found there" if empty else ""
-    print(f"{args.out}: {rows} rows{note}", file=sys.stderr)
+    done = write_table(args.out, windows, models[0].about["classes"], fps)
+    note = f"; {done.empty} of them empty, since no point was found there" if done.empty else ""
+    print(f"{args.out}: {done.rows} rows{note}", file=sys.stderr)
+    if bad := done.refused:
+        some = f"error: {len(bad)} of {len(recordings)} recordings are not predicted, such as"
+        print(f"{some} {bad[0]}; the column warnings says why", file=sys.stderr)
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

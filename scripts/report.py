@@ -9,6 +9,7 @@ from microgesture.evaluation.load import files_read, parse_config
 from microgesture.provenance.record import add_record_option, write_record
 from microgesture.report.material import load_material, probe_files
 from microgesture.report.page import write_page
+from microgesture.utils.cli import output_file, output_folder
 from microgesture.utils.errors import run
 from microgesture.utils.files import read_json
 
@@ -29,9 +30,9 @@ def main() -> None:
     parser.add_argument(
         "--layouts", type=Path, nargs="+", required=True, help="layout files to draw skeletons with"
     )
-    parser.add_argument("--out", type=Path, required=True, help="HTML file to write")
+    parser.add_argument("--out", type=output_file, required=True, help="HTML file to write")
     parser.add_argument(
-        "--figures", type=Path, required=True, help="folder for the figures as PNG and PDF"
+        "--figures", type=output_folder, required=True, help="folder for the figures as PNG and PDF"
     )
     add_record_option(parser, __file__)
     args = parser.parse_args()

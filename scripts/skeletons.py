@@ -5,14 +5,16 @@ import json
 import sys
 from pathlib import Path
 
+from microgesture.data.body_checks import BodyChecks, watched
 from microgesture.data.classes import load_classes
+from microgesture.data.keypoint_formats import resolve_points
 from microgesture.data.store import read_index, write_store
 from microgesture.data.summary import summarise, warnings
 from microgesture.provenance.code_hash import made_by
 from microgesture.provenance.raw_data import raw_inputs
 from microgesture.provenance.record import add_record_option, write_record
 from microgesture.readers.formats import by_video, point_order, read_clips
-from microgesture.utils.cli import count
+from microgesture.utils.cli import count, output_file
 from microgesture.utils.errors import run
 from microgesture.utils.files import sha256, write_json
 from microgesture.utils.progress import progress
@@ -22,8 +24,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=json.loads, required=True, help="config section, as JSON")
     parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
-    parser.add_argument("--out", type=Path, required=True, help="Parquet file to write")
-    parser.add_argument("--summary", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--out", type=output_file, required=True, help="Parquet file to write")
+    parser.add_argument("--summary", type=output_file, required=True, help="JSON file to write")
     parser.add_argument("--workers", type=count, default=1, help="processes that read")
     add_record_option(parser, __file__)
     args = parser.parse_args()
@@ -32,12 +34,13 @@ def main() -> None:
     clips = progress(read_clips(args.data, names, args.workers), "clips")
     on_bad_clip = args.data.get("on_bad_clip", "stop")
     order, source = point_order(args.data), args.data["format"]
-    written = write_store(args.out, clips, names, source, on_bad_clip, order=order)
+    checks = BodyChecks(order, resolve_points(args.data.get("points")))
+    written = write_store(args.out, watched(clips, checks), names, source, on_bad_clip, order=order)
     about = {"config": args.data, "sha256": sha256(args.out), "made_by": made_by(__file__)}
     counted = summarise(read_index(args.out), written, names, by_video(args.data))
     summary = {**counted, **about}
     write_json(args.summary, summary)
-    for line in warnings(summary):
+    for line in [*checks.notes(), *warnings(summary)]:
         print(f"note: {line}", file=sys.stderr)
     made, raw = raw_inputs(args.record, args.data)
     write_record(

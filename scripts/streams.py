@@ -11,6 +11,7 @@ from microgesture.data.store import iter_store, read_metadata
 from microgesture.preprocessing.prepare import build_stream, warnings
 from microgesture.provenance.code_hash import made_by
 from microgesture.provenance.record import add_record_option, write_record
+from microgesture.utils.cli import output_file
 from microgesture.utils.errors import run
 from microgesture.utils.files import sha256, write_json
 from microgesture.utils.progress import progress
@@ -22,8 +23,8 @@ def main() -> None:
     parser.add_argument("--skeletons", type=Path, required=True, help="skeleton store")
     parser.add_argument("--layout", type=Path, required=True, help="layout file")
     parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
-    parser.add_argument("--out", type=Path, required=True, help="stream file to write")
-    parser.add_argument("--manifest", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--out", type=output_file, required=True, help="stream file to write")
+    parser.add_argument("--manifest", type=output_file, required=True, help="JSON file to write")
     add_record_option(parser, __file__)
     args = parser.parse_args()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from microgesture.data.classes import load_classes
 from microgesture.evaluation.submission import FILES, fill_skipped, make_submission
 from microgesture.provenance.record import add_record_option, write_record
+from microgesture.utils.cli import output_folder
 from microgesture.utils.errors import InputError, run
 from microgesture.utils.files import read_json
 
@@ -18,7 +19,9 @@ def main() -> None:
     parser.add_argument("--test", required=True, nargs="+", help="test file of each seed")
     parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
     parser.add_argument("--summary", type=Path, required=True, help="summary of the skeleton step")
-    parser.add_argument("--out-dir", required=True, help="folder for the submission files")
+    parser.add_argument(
+        "--out-dir", type=output_folder, required=True, help="folder for the submission files"
+    )
     add_record_option(parser, __file__)
     options = parser.parse_args()
     seeds = options.seeds
@@ -43,7 +46,7 @@ def main() -> None:
         config={"seeds": seeds},
         seed=made["seed"],
         inputs=[*options.val, *options.test, options.summary, options.classes],
-        outputs=[Path(options.out_dir, name) for name in FILES],
+        outputs=[options.out_dir / name for name in FILES],
     )
 
 

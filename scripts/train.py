@@ -4,6 +4,7 @@ import argparse
 import json
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -15,13 +16,14 @@ from microgesture.inference.checkpoints import TRAINING_FILES, save_training
 from microgesture.models.build import count_parameters
 from microgesture.models.label_embeddings import read_vectors
 from microgesture.models.pretrained import load_pretrained
+from microgesture.preprocessing.profile import training_profile
 from microgesture.provenance.code_hash import made_by
 from microgesture.provenance.record import add_record_option, write_record
 from microgesture.training.distributed import join, last_bits, leave
 from microgesture.training.resume import Keeper, Stopped, resume_key, to_stderr
 from microgesture.training.schedule import epoch_line
 from microgesture.training.trainer import train
-from microgesture.utils.cli import count
+from microgesture.utils.cli import count, output_folder
 from microgesture.utils.errors import run
 from microgesture.utils.files import read_json, sha256
 
@@ -36,8 +38,10 @@ def main() -> None:
     parser.add_argument("--vectors", type=Path, help="label vectors, for the semantic loss")
     parser.add_argument("--folds", type=Path, help="file of folds, for cross-validation")
     parser.add_argument("--fold", type=int, help="the fold to leave for testing")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write")
-    parser.add_argument("--resume-dir", type=Path, help="folder for the state while unfinished")
+    parser.add_argument("--out", type=output_folder, required=True, help="folder to write")
+    parser.add_argument(
+        "--resume-dir", type=output_folder, help="folder for the state while unfinished"
+    )
     parser.add_argument("--resume-every", type=float, default=120, help="seconds, in an epoch")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--threads", type=count, default=1)
@@ -68,7 +72,7 @@ def main() -> None:
         "pretrained": sha256(pretrained) if pretrained else None,
         "made_by": made_by(__file__),
     }
-    made_of = {"layout": layout.as_dict(), "preparation": source.records.metadata}
+    made_of: dict[str, Any] = {"layout": layout.as_dict(), "preparation": source.records.metadata}
     name = run_name(about)
     keeper = None
     if args.resume_dir:
@@ -98,6 +102,7 @@ def main() -> None:
                 "processes": processes.count,
                 "threads": args.threads,
             }
+            made_of["profile"] = training_profile(source.records.index, layout)
             save_training(args.out, state, history, about, made_of, parameters, told)
             read = [args.input, args.input.with_suffix(".arrow"), args.layout, args.classes]
             write_record(

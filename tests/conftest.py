@@ -8,12 +8,25 @@ import pytest
 from matplotlib.axes import Axes
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# several threads on a busy machine otherwise wait for each other in busy loops, at every small step
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # bytes are compared, and both sides must be of one device
 
 from microgesture.data.layouts import load_layout
 from microgesture.data.store import Clip
 
 REPOSITORY = Path(__file__).parent.parent
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say what was not tested and what it takes, a line a reason, whatever pytest's options."""
+    skipped: dict[str, list[str]] = {}
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = " ".join(report.longrepr[2].removeprefix("Skipped: ").split())
+        skipped.setdefault(reason, []).append(report.nodeid.partition("::")[0])
+    for reason, files in sorted(skipped.items()):
+        tests = ", ".join(f"{file} ({files.count(file)})" for file in sorted(set(files)))
+        terminalreporter.write_line(f"not tested: {tests}: {reason}", yellow=True)
 
 
 @pytest.fixture(scope="session")

@@ -80,15 +80,39 @@ def write_miga2025(root, clips):
     }
     for raw, clip in enumerate(clips, 1):
         folder = root / folders[clip.split] / clip.subject
-        folder.mkdir(parents=True)
-        book = xlsxwriter.Workbook(folder / f"{clip.subject}_openpose.xlsx")
-        sheet = book.add_worksheet()
-        for frame, row in enumerate(clip.points.reshape(len(clip.points), -1).tolist()):
-            sheet.write_row(frame, 0, row)
-        book.close()
+        write_points_sheet(folder / f"{clip.subject}_openpose.xlsx", clip.points)
         labels = f"{raw},0,{len(clip.points) - 1}\n"
         (folder / f"{clip.subject}_label.csv").write_text(labels)
     return {"format": "miga2025", "root": str(root), "test_labels": "real"}
+
+
+def write_points_sheet(path, points):
+    """A spreadsheet of a row a frame, (T, 137, 3) as 411 columns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    book = xlsxwriter.Workbook(path)
+    sheet = book.add_worksheet()
+    for frame, row in enumerate(points.reshape(len(points), -1).tolist()):
+        sheet.write_row(frame, 0, row)
+    book.close()
+
+
+def write_imigue2021(root, clips):
+    """The licensed release: a spreadsheet a video, one table, the videos' folders by split."""
+    folders = {
+        "train": "iMiGUE_RGB_Phase1/imigue_rgb_train",
+        "val": "iMiGUE_RGB_Phase1/imigue_rgb_validate",
+        "test": "iMiGUE_RGB_Phase2/imigue_rgb_test",
+    }
+    rows = ["video_id,subject_id,class,start_frame,end_frame,win_or_lose"]
+    for raw, clip in enumerate(clips, 1):
+        video = clip.clip_id.partition("_")[0]
+        write_points_sheet(root / "mg_skeleton_only" / video / f"{video}_2.xlsx", clip.points)
+        (root / folders[clip.split] / video).mkdir(parents=True)
+        (root / folders[clip.split] / video / f"{video}.mp4").write_bytes(b"")
+        rows.append(f"{int(video)},{clip.subject},{raw},0,{len(clip.points) - 1},Win")
+    (root / "Label").mkdir()
+    (root / "Label" / "labels_20200831.csv").write_text("\n".join(rows) + "\n")
+    return {"format": "imigue2021", "root": str(root)}
 
 
 def write_release2023(root, clips, names, labels=None):
@@ -128,6 +152,12 @@ def write_pyskl(root, clips, names, protocol=pickle.DEFAULT_PROTOCOL, **how):
     content = {"split": splits, "annotations": annotations(clips, names, **how)}
     (root / "clips.pkl").write_bytes(pickle.dumps(content, protocol))
     return {"format": "pyskl", "path": str(root / "clips.pkl"), "fps": 25.0}
+
+
+def dump_pickle(path, clips, entries):
+    """A pickle of annotations with the clips' splits."""
+    splits = {s: [c.clip_id for c in clips if c.split == s] for s in ("train", "val", "test")}
+    path.write_bytes(pickle.dumps({"split": splits, "annotations": entries}))
 
 
 def write_smg(root, clips, names):

@@ -87,9 +87,9 @@ class Project:
         assert found
         return {str(path.relative_to(results)): sha256(path) for path in found if path.is_file()}
 
-    def planned(self):
+    def planned(self, *targets):
         """Jobs of a dry run, by rule."""
-        said = self.snakemake("--dry-run")
+        said = self.snakemake(*targets, "--dry-run")
         assert said.returncode == 0, said.stderr
         table = re.search(r"^job +count\n[- ]+\n(.*?)^total", said.stdout, re.M | re.S)
         if table is None:

@@ -1,4 +1,3 @@
-import json
 import subprocess
 import sys
 
@@ -49,6 +48,11 @@ def test_people_who_show_few_classes_do_not_validate():
     assert splits == {"a": "val", "b": "test", "c": "train"}
 
 
+def test_folds_name_subjects_in_order_whatever_the_order_of_clips():
+    one, two = make_folds(SUBJECTS, LABELS, 3), make_folds(SUBJECTS[::-1], LABELS, 3)
+    assert list(one["fold_of_subject"]) == list(two["fold_of_subject"]) == sorted(CLIPS)
+
+
 def test_folds_have_about_equally_many_clips():
     """By hand: the largest subject first, each to the fold with the fewest clips so far."""
     folds = make_folds(SUBJECTS, LABELS, 3)["fold_of_subject"]
@@ -81,11 +85,13 @@ def test_the_script_divides_the_subjects_of_a_store(tmp_path):
     command += ["--skeletons", tmp_path / "clips.parquet", "--out", out]
     subprocess.run(command, check=True)
     assert load_folds(out, 2) == make_folds([f"s{i % 4}" for i in range(9)], ["left"] * 9, 3)
-    with pytest.raises(InputError, match="--fold is 3, expected 0 to 2"):
-        load_folds(out, 3)
-    out.write_text(json.dumps({"folds": 3, "fold_of_subject": {"s1": 3}, "validation": [1, 2, 0]}))
-    with pytest.raises(InputError, match="fold is not one of 0 to 2"):
-        load_folds(out, 0)
+    for fold in (3, -1):
+        with pytest.raises(InputError, match=f"--fold is {fold}, expected 0 to 2"):
+            load_folds(out, fold)
+        wrong = {"folds": 3, "fold_of_subject": {"s1": fold}, "validation": [1, 2, 0]}
+        write_json(out.with_name("wrong.json"), wrong)
+        with pytest.raises(InputError, match="fold is not one of 0 to 2"):
+            load_folds(out.with_name("wrong.json"), 0)
     out.write_text("[]")
     with pytest.raises(InputError, match=r"folds.json: not a readable file of folds"):
         load_folds(out, 0)

@@ -92,6 +92,38 @@ def test_adjacency_sums_to_one_over_neighbours(layout):
     assert np.allclose(layout.adjacency().sum(axis=(0, 1)), 1)
 
 
+def test_directed_adjacency_by_hand(tmp_path):
+    # a chain out - middle - center - twin: each subset's columns are divided by their own sum
+    path = write(
+        tmp_path,
+        joints={"center": 0, "middle": 1, "out": 2, "twin": 3},
+        center="center",
+        edges=[["center", "middle"], ["out", "middle"], ["center", "twin"]],
+        flip=[],
+    )
+    same, nearer, further = load_layout(path).directed_adjacency()
+    assert np.array_equal(same, np.eye(4))
+    assert np.array_equal(nearer, [[0, 1, 0, 1], [0, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
+    half = [[0, 0, 0, 0], [1 / 2, 0, 0, 0], [0, 1, 0, 0], [1 / 2, 0, 0, 0]]
+    assert np.array_equal(further, half)
+
+
+def test_directed_adjacency_is_that_of_two_stream_agcn(layout):
+    """As its get_spatial_graph makes it of links (child, parent), a loop for each normalisation."""
+    size, parents = len(layout.joints), layout.parents()
+    links = [(child, parent) for child, parent in enumerate(parents) if child != parent]
+    expected = np.zeros((3, size, size))
+    for k, pairs in enumerate(
+        ([(v, v) for v in range(size)], links, [(parent, child) for child, parent in links])
+    ):
+        for start, end in pairs:
+            expected[k, end, start] = 1
+        for w in range(size):
+            if expected[k, :, w].sum() > 0:
+                expected[k, :, w] /= expected[k, :, w].sum()
+    np.testing.assert_allclose(layout.directed_adjacency(), expected, rtol=1e-6)
+
+
 def write(folder, **changes):
     raw = {
         "name": "small",
@@ -155,3 +187,13 @@ def test_parents_lead_to_the_center_along_the_edges(layout):
 def test_a_motion_has_the_joints_channels(layout22):
     assert layout22.channels("joint_motion") == 22 and layout22.channels("limb") == 21
     assert np.array_equal(layout22.channel_flip("joint_motion"), layout22.flip)
+
+
+@pytest.mark.parametrize("as_pairs", [False, True])
+def test_a_joint_that_yaml_takes_for_something_else_is_to_be_quoted(layout22, tmp_path, as_pairs):
+    joints = {"no": 0, "neck": 1, "wrist": 4}
+    raw = {"name": "n", "center": "neck", "edges": [["neck", "wrist"]], "flip": []}
+    given = yaml.safe_load(yaml.safe_dump(joints).replace("'no'", "no"))
+    raw["joints"] = list(map(list, given.items())) if as_pairs else given
+    with pytest.raises(InputError, match=r"n.yaml: joints: False is no name; put it in quotes"):
+        layout_from_dict(raw, tmp_path / "n.yaml")

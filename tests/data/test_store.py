@@ -236,7 +236,7 @@ SHARED = Path(__file__).parents[3] / "shared" / "data"
 def test_recorded_sets_have_the_plain_form(name, clips):
     path = SHARED / name / "clips.parquet"
     if not path.exists():
-        pytest.skip("the recorded sets are not on this machine")
+        pytest.skip("recordings by other people, not part of the repository")
     from microgesture.readers.formats import read_clips
 
     labels = set(pq.read_table(path, columns=["label"])["label"].to_pylist())

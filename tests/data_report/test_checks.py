@@ -149,6 +149,11 @@ def test_a_fault_gives_its_warning_and_no_other(kind, layout41):
     assert WHERE.get(kind, "") in found[0].line
 
 
+def test_divided_coordinates_are_told_both_ways_back(layout41):
+    (found,) = findings(FAULTS["normalised"](correct()), layout41)
+    assert "multiply them" in found.do and "(x + 1) / 2 * width" in found.do
+
+
 def test_only_train_and_val_are_needed(layout22):
     said = {}
     for name in ("train", "val", "test"):

@@ -55,7 +55,8 @@ def test_a_correct_set(tmp_path, layout41):
     assert "| Seconds  | 0.80 |" in page
     assert "| 720 x 1280     |              25 |    12 |" in page
     assert links(page) == [
-        f"figures/data/{name}.png" for name in ("classes", "lengths", "missing", "skeletons-1")
+        f"figures/data/{name}.png"
+        for name in ("classes", "lengths", "missing", "skeletons-1", "strangest")
     ]
     for link in links(page):
         picture = matplotlib.image.imread(tmp_path / link)
@@ -74,7 +75,7 @@ def test_two_runs_give_the_same_bytes(tmp_path, layout22):
         (tmp_path / name).mkdir()
         report(tmp_path / name, correct(), layout22)
     made = [path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*.*")]
-    assert len(made) == 6
+    assert len(made) == 7
     for path in made:
         assert (tmp_path / "a" / path).read_bytes() == (tmp_path / "b" / path).read_bytes(), path
 
@@ -138,7 +139,7 @@ def test_many_classes_are_drawn_on_two_pages_and_empty_ones_are_named(tmp_path, 
         *(f"a rather long name of class {n} (of very many of them)" for n in range(30)),
     ]
     page = report(tmp_path, correct(), layout22, names)
-    assert [link[-15:] for link in links(page)[-2:]] == ["skeletons-1.png", "skeletons-2.png"]
+    assert [link[-15:] for link in links(page)[-3:-1]] == ["skeletons-1.png", "skeletons-2.png"]
     assert "**30 of 32 classes have no clip in train**" in page
 
 
@@ -169,6 +170,27 @@ def test_numbers_below_lengths_do_not_run_together(tmp_path, monkeypatch, shorte
         ]
         assert len(boxes) >= 3
         assert all(left.x1 + 4 < right.x0 for left, right in pairwise(boxes))
+
+
+def test_lengths_that_are_all_equal_are_a_step_between_none_and_all(tmp_path, monkeypatch):
+    drawn = []
+
+    @contextmanager
+    def kept(*args, **options):
+        with open_figure(*args, **options) as figure:
+            yield figure
+        drawn.append(figure)
+
+    monkeypatch.setattr("microgesture.data_report.figures.open_figure", kept)
+    index = pd.DataFrame({"num_frames": 30, "fps": 25.0, "split": ["train"] * 3 + ["val"] * 2})
+    plot_lengths(index, tmp_path / "lengths.png")
+    for axes, length, text in zip(drawn[0].axes, (30, 1.2), ("30", "1.2"), strict=True):
+        low, high = axes.get_xlim()
+        assert [label.get_text() for label in axes.get_xticklabels()] == [text]
+        for line in axes.get_lines():
+            x, y = line.get_data()
+            assert (x[0], x[-1]) == (low, high) and (y[0], y[-1]) == (0, 1)
+            assert set(x[1:-1]) == {length}
 
 
 def test_sides_by_hand(layout22):

@@ -88,6 +88,20 @@ def test_the_surest_and_the_least_sure_have_a_bin():
     assert expected_calibration_error(np.eye(3), (np.arange(3) + 1) % 3) == 1
 
 
+def test_bins_without_clips_are_there_and_cost_no_warning():
+    with np.errstate(all="raise"):
+        told = reliability(np.array([[0.5, 0.5], [0.55, 0.45]]), np.array([0, 0]), bins=5)
+    assert told.count.tolist() == [0, 0, 2, 0, 0]
+    assert told.accuracy[2] == 1
+    assert np.isnan(told.accuracy[[0, 1, 3, 4]]).all()
+
+
+def test_every_clip_is_a_distribution_of_its_own_at_any_temperature():
+    even, sure = np.full(32, 1 / 32), np.eye(32)[3]
+    found = apply_temperature(np.stack([even, sure]), 0.002)
+    np.testing.assert_allclose(found, [even, sure], atol=1e-9)
+
+
 def test_likelihood_by_hand_and_by_sklearn():
     probabilities = np.array([[0.5, 0.5], [0.25, 0.75]])
     labels = np.array([0, 0])

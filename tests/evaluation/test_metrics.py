@@ -69,6 +69,18 @@ def test_a_class_without_clips_counts_neither_way():
     assert metrics.macro_f1(table) == pytest.approx((2 / 3 + 1) / 2)
 
 
+def test_no_number_is_divided_by_zero():
+    with np.errstate(all="raise"):
+        recall = metrics.per_class_recall(np.diag([2, 0, 3]))
+    assert np.isnan(recall[1])
+    assert recall[[0, 2]].tolist() == [1, 1]
+
+
+def test_accuracy_is_of_the_most_probable_class_unless_told_otherwise():
+    assert metrics.top_k_accuracy(PROBABILITIES, LABELS) == 0.5
+    assert metrics.correct_at(PROBABILITIES, LABELS).tolist() == [True, True, False, False]
+
+
 def test_equal_probabilities_go_to_the_lower_class_id():
     even = np.full((3, 3), 1 / 3)
     labels = np.array([0, 1, 2])

@@ -169,7 +169,3 @@ def test_the_grid_spans_the_box():
     corners = np.array([[[90, 20, 1.3], [190, 120, 1], [140, 70, 0.4]]], np.float32)
     grid = to_grid(corners, (90.0, 20.0, 100.0), 32)
     assert np.allclose(grid[0], [[-0.5, -0.5, 1], [31.5, 31.5, 1], [15.5, 15.5, 0.4]])
-
-
-def test_a_single_point_gets_a_box_that_is_not_empty():
-    assert clip_box(np.array([[[5, 6, 1.0]]]), 0.25) == (0.0, 1.0, 10.0)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 import runpy
 import shutil
@@ -279,18 +280,20 @@ def test_from_json_files_to_the_table(project, tmp_path, capsys):
         assert int(row["end_frame"]) == len(arrays[row["recording"]]) - 1
 
 
-def test_a_bad_frame_leaves_no_table(project, tmp_path, capsys):
+def test_a_bad_frame_leaves_no_table_where_asked_to_stop(project, tmp_path, capsys):
     write_frames(tmp_path / "in", raw_tests(project)["c32"])
     frame = tmp_path / "in" / "talk_000000000003_keypoints.json"
     frame.write_text(frame.read_text()[:99])
-    arguments = ["--model", project[0] / "joint" / "model.safetensors"]
+    arguments = ["--model", project[0] / "joint" / "model.safetensors", "--on-bad", "stop"]
     with pytest.raises(SystemExit):
         run_script("predict_new", *arguments, "--input", tmp_path / "in", "--out", tmp_path / "p")
     assert "talk_000000000003_keypoints.json: is not valid JSON" in capsys.readouterr().err
     assert not (tmp_path / "p").exists()
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real recordings are not here")
+@pytest.mark.skipif(
+    not REAL.is_dir(), reason="recordings by other people, not part of the repository"
+)
 def test_real_recordings_are_predicted(project, tmp_path):
     for name in ("body25_hands_words", "body25_v1.2_sign"):
         (tmp_path / "in" / name).parent.mkdir(exist_ok=True)
@@ -299,7 +302,7 @@ def test_real_recordings_are_predicted(project, tmp_path):
         (tmp_path / "in" / still.stem).mkdir()
         shutil.copy(still, tmp_path / "in" / still.stem)
     arguments = ["--model", project[0] / "joint" / "model.safetensors", "--views", 1]
-    arguments += ["--window", 1, "--fps", 30, "--input", tmp_path / "in"]
+    arguments += ["--window", 1, "--fps", 30, "--input", tmp_path / "in", "--accept-unlike"]
     run_script("predict_new", *arguments, "--out", tmp_path / "p.csv")
     rows = table(tmp_path / "p.csv")
     assert len({row["recording"] for row in rows}) > 15
@@ -383,6 +386,20 @@ def test_folders_without_clear_recordings_are_refused(tmp_path, names, message):
         find_recordings(tmp_path)
 
 
+def test_a_folder_that_may_not_be_read_is_named_and_not_passed_over(tmp_path, monkeypatch):
+    touch(tmp_path, "a/0", "closed/0")
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(InputError, match=r"closed: cannot be read \(Permission denied\)"):
+        find_recordings(tmp_path)
+
+
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(InputError, match=r"nowhere: there is no such folder"):
         find_recordings(tmp_path / "nowhere")
@@ -421,7 +438,7 @@ def test_the_table_ranks_five_classes_and_leaves_empty_windows_free(tmp_path):
     shares = np.array([0.05, 0.4, 0.1, 0.15, 0.2, 0.1], np.float32)
     windows = [Window("é", 0, 24, shares), Window("é", 25, 49, None)]
     names = [f"class {n}, named" for n in range(6)]
-    assert write_table(tmp_path / "p.csv", windows, names, 25) == (2, 1)
+    assert write_table(tmp_path / "p.csv", windows, names, 25) == (2, 1, [])
     with (tmp_path / "p.csv").open(encoding="utf-8", newline="") as file:
         full, empty = csv.DictReader(file)
     assert (full["recording"], full["start_frame"], full["end_frame"]) == ("é", "0", "24")
@@ -435,4 +452,4 @@ def test_the_table_ranks_five_classes_and_leaves_empty_windows_free(tmp_path):
 def test_with_few_classes_all_are_listed(tmp_path):
     write_table(tmp_path / "p.csv", [Window("a", 0, 1, np.array([0.3, 0.7]))], CLASSES, 25)
     header = (tmp_path / "p.csv").read_text().splitlines()[0]
-    assert header.endswith("class_1,name_1,probability_1,class_2,name_2,probability_2")
+    assert header.endswith("class_1,name_1,probability_1,class_2,name_2,probability_2,warnings")

@@ -330,23 +330,60 @@ def test_random_windows_lie_within_the_box_and_cover_the_asked_area(seed):
     config = {"crop_area": [0.56, 1.0], "flip": 0.5}
     geometry = random_geometry(50, config, np.random.default_rng(seed))
     left, top, width, height = geometry.windows.T
-    assert (left >= 0).all() and (left + width <= 1 + 1e-9).all()
-    assert (top >= 0).all() and (top + height <= 1 + 1e-9).all()
-    # where a side would stick out of the box it is cut, and the area with it
-    assert ((width * height >= 0.56 * 3 / 4 - 1e-9) & (width * height <= 1 + 1e-9)).all()
+    assert (left >= 0).all() and (left + width <= 1).all()
+    assert (top >= 0).all() and (top + height <= 1).all()
+    # sides are rounded to a 64th, which adds at most as much on either side
+    assert ((width + 1 / 128) * (height + 1 / 128) >= 0.56).all()
     assert 5 < geometry.mirrored.sum() < 45
 
 
+def crop_reference(smallest, largest, rng):
+    """PySKL's RandomResizedCrop on a picture of 64 x 64, one crop: left, top, width, height."""
+    for _ in range(10):
+        area = rng.uniform(smallest, largest) * 64 * 64
+        aspect = np.exp(rng.uniform(np.log(3 / 4), np.log(4 / 3)))
+        width, height = round((area * aspect) ** 0.5), round((area / aspect) ** 0.5)
+        if width <= 64 and height <= 64:
+            return rng.integers(65 - width), rng.integers(65 - height), width, height
+    return 0, 0, 64, 64
+
+
+def test_crops_are_distributed_as_those_that_posec3d_trains_with():
+    """A crop that sticks out is drawn again, not cut; five standard deviations are allowed."""
+    count, config = 20_000, {"crop_area": [0.56, 1.0], "flip": 0.5}
+    windows = random_geometry(count, config, np.random.default_rng(0)).windows
+    rng = np.random.default_rng(1)
+    reference = np.array([crop_reference(0.56, 1.0, rng) for _ in range(count)]) / 64
+    for drawn in (windows, reference):
+        full, area = (drawn[:, 2:] == 1).any(axis=1), drawn[:, 2] * drawn[:, 3]
+        assert abs(full.mean() - 0.083) < 0.01  # 0.30 where sides above 1 are cut
+        assert abs(area.mean() - 0.729) < 0.005  # 0.768 there
+    for values, expected in zip(windows.T, reference.T, strict=True):
+        counts, others = (
+            np.histogram(64 * one, np.arange(66) - 0.5)[0] for one in (values, expected)
+        )
+        assert (np.abs(counts - others) <= 5 * np.sqrt(counts + others)).all()
+
+
+def test_a_crop_that_never_fits_is_the_whole_box(monkeypatch):
+    monkeypatch.setattr("microgesture.inputs.inputs.ASPECT", (2.0, 2.0))
+    config = {"crop_area": [0.9, 1.0], "flip": 0.0}
+    windows = random_geometry(5, config, np.random.default_rng(0)).windows
+    assert (windows == [0, 0, 1, 1]).all()
+
+
 def test_windows_are_of_all_shapes_and_lie_anywhere():
-    """No side is cut at these areas; five standard deviations are allowed."""
+    """Every side fits at these areas; five standard deviations and a rounded cell are allowed."""
     config = {"crop_area": [0.5, 0.6], "flip": 0.5}
     geometry = random_geometry(10_000, config, np.random.default_rng(0))
     left, top, width, height = geometry.windows.T
-    area = (width * height - 0.5) / 0.1
     shape = np.log(width / height) / np.log(4 / 3) / 2 + 0.5
-    drawn = [area, shape, left / (1 - width), top / (1 - height)]
-    for values in drawn:
-        counts = np.histogram(values, 10, (0, 1))[0]
-        assert counts.sum() == 10_000 and abs(counts - 1000).max() < 5 * 30
-    together = np.corrcoef([*drawn, geometry.mirrored])
-    assert np.abs(together - np.eye(5)).max() < 5 / 100
+    free_x, free_y = 65 - 64 * width, 65 - 64 * height
+    for values in (left * 64 / free_x, top * 64 / free_y):
+        counts = np.histogram(values, 2, (0, 1))[0]
+        assert counts.sum() == 10_000 and abs(counts[0] / 10_000 - 0.52) < 0.03
+    assert abs((width * height).mean() - 0.55) < 0.001
+    assert shape.min() < 0.05 and shape.max() > 0.95 and abs(shape.mean() - 0.5) < 0.02
+    together = np.corrcoef([width * height, shape, left / (1 - width), top / (1 - height)])
+    assert np.abs(together - np.eye(4)).max() < 5 / 100
+    assert abs(np.corrcoef(geometry.mirrored, shape)[0, 1]) < 5 / 100

@@ -1,3 +1,4 @@
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -6,14 +7,19 @@ import pytest
 import torch
 
 from microgesture.inputs.loader import (
+    DROPOUT,
     FRAMES,
     GEOMETRY,
+    HEAD,
     SAMPLINGS,
     Loader,
     TrainingClips,
+    ViewClips,
     epoch_order,
+    seed_torch,
     stream,
 )
+from microgesture.preprocessing.temporal import inference_views, segment_sample
 
 ROWS = np.arange(100, 300)
 LABELS = np.array([0] * 120 + [3] * 60 + [4] * 18 + [7] * 2)
@@ -74,6 +80,46 @@ def test_every_seed_epoch_and_place_draws_its_own_frames():
     assert len(set(drawn.values())) == 8
 
 
+def test_frames_are_drawn_from_their_own_stream():
+    """So that no seed's frames repeat the numbers of another purpose."""
+    records = SimpleNamespace(index=pd.DataFrame({"num_frames": [30, 1000]}))
+    source = SimpleNamespace(records=records, sample=lambda row, frames: frames + 10_000 * row)
+    for seed, row, epoch, place in ((0, 1, 2, 3), (2, 0, 1, 4)):
+        samples, of = TrainingClips(source, "segment_sample", 8, seed)[row, epoch, place]
+        rng = stream(FRAMES, seed, epoch, place)
+        expected = segment_sample([30, 1000][row], 8, rng) + 10_000 * row
+        assert (samples.tolist(), of) == (expected.tolist(), row)
+
+
+def test_torchs_random_numbers_depend_on_purpose_and_place_alone():
+    def drawn(*place):
+        seed_torch(*place)
+        return torch.rand(2).tolist()
+
+    places = [
+        (DROPOUT, 0, 1, 2),
+        (HEAD, 0, 1, 2),
+        (DROPOUT, 1, 1, 2),
+        (DROPOUT, 0, 2, 1),
+        (HEAD, 0),
+    ]
+    first = [drawn(*place) for place in places]
+    assert len(set(map(tuple, first))) == len(places)
+    assert [drawn(*place) for place in reversed(places)] == first[::-1]
+
+
+def test_a_view_is_of_the_clip_and_number_that_is_asked_for():
+    records = SimpleNamespace(index=pd.DataFrame({"num_frames": [30, 100]}))
+    source = SimpleNamespace(records=records, sample=lambda row, frames: frames + 10_000 * row)
+    clips = ViewClips(source, "segment_sample", 8, 3)
+    for row, frames in ((0, 30), (1, 100)):
+        expected = inference_views("segment_sample", frames, 8, 3)
+        assert np.array_equal(clips.views(row), expected)
+        for view in range(3):
+            samples, of = clips[row, view]
+            assert (samples.tolist(), of) == ((expected[view] + 10_000 * row).tolist(), row)
+
+
 class Squares(torch.utils.data.Dataset):
     def __getitem__(self, key):
         return torch.tensor([key[0] ** 2]), key[0]
@@ -81,9 +127,13 @@ class Squares(torch.utils.data.Dataset):
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_loader_serves_one_epoch_after_another(workers):
+    began = time.perf_counter()
     loader = Loader(Squares(), workers, torch.device("cpu"))
     for numbers in ([[1, 2], [3]], [[5]], [[4, 4], [2, 1], [6, 7]]):
         batches = list(loader.batches([[(n,) for n in group] for group in numbers]))
         assert [rows.tolist() for _, rows in batches] == numbers
         assert [s.flatten().tolist() for s, _ in batches] == [[n**2 for n in g] for g in numbers]
-    assert loader.waited > 0
+    assert 0 < loader.waited < time.perf_counter() - began
+    loader.close()
+    with pytest.raises(ValueError, match="the loader is closed"):
+        next(loader.batches([[(1,)]]))

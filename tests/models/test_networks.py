@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
+from microgesture.inference.build import new_model
 from microgesture.models.agcn import AdaptiveGraphConv
 from microgesture.models.build import build_model, count_parameters
 from microgesture.models.stgcn import GraphConv
@@ -139,6 +140,19 @@ def test_stgcn_has_pyskls_names_shapes_and_size():
     assert "backbone.gcn.0.gcn.A" not in dict(model.named_parameters())
 
 
+@pytest.mark.parametrize(
+    ("name", "head", "inside"), [("posec3d", 0.5, set()), ("stgcn", 0, {0}), ("agcn", 0, {0})]
+)
+def test_dropout_is_that_of_the_published_networks_unless_told_otherwise(name, head, inside):
+    """Temporal convolutions have a dropout layer, in the public code as here, which drops none."""
+    adjacency = None if name == "posec3d" else tree_adjacency(5)
+    config = {"name": name, "base_channels": 2}
+    model = build_model(config, layout_channels=5, num_classes=6, adjacency=adjacency)
+    assert model.cls_head.dropout.p == head
+    layers = [m for m in model.backbone.modules() if isinstance(m, torch.nn.Dropout)]
+    assert {layer.p for layer in layers} == inside
+
+
 def test_initial_weights_are_pyskls_choice():
     posec3d = build_model({"name": "posec3d"}, layout_channels=17, num_classes=60, vector_size=256)
     for name, module in posec3d.named_modules():
@@ -154,6 +168,43 @@ def test_initial_weights_are_pyskls_choice():
     for block in stgcn.backbone.gcn:
         assert (block.gcn.PA == 1).all()
         np.testing.assert_array_equal(block.gcn.A, tree_adjacency(5).astype(np.float32))
+
+
+def test_a_new_agcn_has_the_authors_initial_weights():
+    """As model/agcn.py of 2s-AGCN sets them, all but the semantic head, which it has not."""
+    config = SMALL_AGCN | {"base_channels": 32}
+    model = build_model(
+        config, layout_channels=5, num_classes=32, adjacency=tree_adjacency(5), vector_size=7
+    )
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            assert (module.weight == (1e-6 if name.endswith("gcn.bn") else 1)).all(), name
+        if not isinstance(module, torch.nn.Conv2d):
+            continue
+        assert (module.bias == 0).all(), name
+        variance = 2 / (module.out_channels * np.prod(module.kernel_size))  # fan out
+        if name.endswith(("conv_a", "conv_b")):  # three of them in one, each by itself
+            variance *= 3
+        elif name.endswith("conv_d"):
+            variance = 2 / (module.out_channels * module.in_channels)
+        found, many = module.weight.std().item(), module.weight.numel()
+        assert found == pytest.approx(np.sqrt(variance), rel=5 / np.sqrt(2 * many)), name
+    for block in model.backbone.gcn:
+        assert (block.gcn.PA == 1e-6).all()
+    classifier = model.cls_head.fc_cls
+    assert classifier.weight.std().item() == pytest.approx(np.sqrt(2 / 32), rel=0.1)
+    assert 0 < classifier.bias.abs().max() <= 1 / np.sqrt(model.backbone.num_features)
+
+
+@pytest.mark.parametrize(("name", "total"), [("stgcn", 1), ("agcn", 3)])
+def test_every_network_gets_the_graph_of_its_reference(layout22, name, total):
+    network = {"base_channels": 4, "num_stages": 2, "inflate_stages": [], "down_stages": []}
+    model = new_model({"model": name, "network": network}, layout22, 3, None)
+    graph = model.backbone.gcn[0].gcn.A.numpy()
+    expected = layout22.adjacency() if name == "stgcn" else layout22.directed_adjacency()
+    assert np.array_equal(graph, expected)
+    inner = layout22.joints.index("right_elbow")  # has neighbours on both sides
+    assert graph[:, :, inner].sum() == pytest.approx(total)
 
 
 # --- values, against references -----------------------------------------------------------------
@@ -219,6 +270,21 @@ def test_adaptive_graph_convolution_matches_a_loop_over_joints(out_channels):
             shortcut = state["down.0.weight"][:, :, 0, 0] @ shortcut / np.sqrt(1 + 1e-5)
         expected[n, :, :, w] = np.maximum(total + shortcut, 0)
     np.testing.assert_allclose(layer(x).detach().numpy(), expected, atol=1e-5)
+
+
+def test_a_new_adaptive_layer_has_the_spreads_of_the_authors_code():
+    """Normal numbers with the deviation that keeps the variance of gradients (He et al. 2015)."""
+    torch.manual_seed(0)
+    layer = AdaptiveGraphConv(32, 128, torch.as_tensor(tree_adjacency(5), dtype=torch.float32))
+    expected = {
+        layer.conv_a: np.sqrt(2 / 32),  # of each neighbour set's 128 / 4 outputs
+        layer.conv_b: np.sqrt(2 / 32),
+        layer.conv_d: np.sqrt(2 / (128 * 32 * 3)),
+        layer.down[0]: np.sqrt(2 / 128),
+    }
+    for conv, deviation in expected.items():
+        assert conv.weight.std().item() == pytest.approx(deviation, rel=0.06)
+        assert not conv.bias.any()
 
 
 def test_a_new_adaptive_graph_is_the_given_one_and_each_clips_own():

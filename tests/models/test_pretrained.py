@@ -122,6 +122,62 @@ def test_an_adapted_stem_keeps_the_response_to_an_input_equal_in_all_channels(tm
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
+def under_other_names(state, form):
+    """A state of PySKL's names as others call and wrap it."""
+    if form == "mmaction2":
+        return {k.replace("cls_head.fc_cls.", "cls_head.fc."): v for k, v in state.items()}
+    if form == "ema":
+        # MMCV's hook: buffers beside the parameters, their points replaced
+        return state | {f"ema_{k.replace('.', '_')}": v + 1 for k, v in state.items()}
+    prefix = {"ddp": "module.", "lightning": "model.", "compiled": "module._orig_mod."}[form]
+    return {prefix + k: v for k, v in state.items()}
+
+
+@pytest.mark.parametrize("nested", [(), ("state_dict",), ("model",), ("model", "state_dict")])
+@pytest.mark.parametrize(
+    ("form", "line"),
+    [
+        ("mmaction2", "cls_head.fc, MMAction2's name, is cls_head.fc_cls"),
+        ("ddp", "'module.' is left out in front of every name"),
+        ("lightning", "'model.' is left out in front of every name"),
+        ("compiled", "'module.' is left out in front of every name"),
+        ("ema", "second copies of an averaging hook, ema_..., are left out"),
+    ],
+)
+def test_names_of_mmaction2_and_of_wrappers_are_known(tmp_path, form, line, nested):
+    state = random_state(shapes_of(stgcn()))
+    content = under_other_names(state, form)
+    for key in nested:
+        content = {"meta": {}, key: content}
+    torch.save(content, tmp_path / "j.pth")
+    model = stgcn()
+    lines = loaded(model, tmp_path / "j.pth")
+    assert any(line in one for one in lines)
+    assert lines[-1] == f"{len(state)} of {len(state)} tensors loaded"
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+
+
+def test_a_renamed_classifier_for_other_classes_is_fresh(tmp_path):
+    state = under_other_names(random_state(shapes_of(stgcn(classes=9))), "mmaction2")
+    torch.save({"module." + k: v for k, v in state.items()}, tmp_path / "j.pth")
+    lines = loaded(stgcn(classes=4), tmp_path / "j.pth")
+    assert "the classifier is fresh: 4 classes instead of 9" in lines
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["backbone.gcn.0.gcn.alpha", "backbone.gcn.0.gcn.conv_a.0.weight"], "it is AAGCN of"),
+        (["backbone.st_gcn_networks.0.gcn.conv.weight", "cls_head.fc.weight"], "MMAction2 0.x"),
+        (["l1.gcn1.PA", "fc.weight"], "its names are neither PySKL's nor MMAction2 1.x's"),
+    ],
+)
+def test_a_checkpoint_of_another_network_is_told_by_its_names(tmp_path, names, message):
+    torch.save({name: torch.zeros(2) for name in names}, tmp_path / "j.pth")
+    with pytest.raises(InputError, match=message):
+        load_pretrained(stgcn(), tmp_path / "j.pth")
+
+
 def test_an_adapted_stem_by_hand():
     weight = torch.tensor([[1.0, 3.0]]).reshape(1, 2, 1, 1, 1)
     assert adapt_stem(weight, 4).flatten().tolist() == [1, 1, 1, 1]
@@ -251,7 +307,8 @@ def test_a_damaged_file_is_refused(tmp_path, name, content, message):
     [
         (torch.zeros(3), "holds Tensor; expected a dict of named tensors"),
         ({}, "holds dict; expected a dict of named tensors"),
-        ({"model": {"a": torch.zeros(1)}}, "'model' is dict; expected a dict of named tensors"),
+        ({"weights": {"a": torch.zeros(1)}}, "'weights' is dict; expected a dict of named tensor"),
+        ({"model": "stgcn"}, "'model' is str; expected a dict of named tensors"),
         ({"state_dict": {"a": [1.0]}}, "'a' is list; expected a dict of named tensors"),
     ],
 )

@@ -9,11 +9,19 @@ from hypothesis.extra.numpy import arrays
 
 from microgesture.data.clip_file import Records, stream_points
 from microgesture.data.keypoints import KINECT
-from microgesture.preprocessing.cleaning import clean, other_person, outliers, shoulder_width
+from microgesture.data_report.scan import scan
+from microgesture.preprocessing.cleaning import (
+    Emptied,
+    clean,
+    other_person,
+    outliers,
+    shoulder_width,
+)
 from microgesture.preprocessing.prepare import build_stream, warnings
 from microgesture.preprocessing.smoothing import one_euro, savgol
 from microgesture.utils.errors import InputError
 from tests.conftest import make_clip
+from tests.unit.test_datareport import report
 
 CONFIG = {"min_score": 0.1, "max_jump": 1.5}
 
@@ -85,9 +93,56 @@ def test_frames_that_cleaning_emptied_are_counted_and_told(layout22, tmp_path):
     clips = [replace(clip, points=points), replace(clip, clip_id="b")]
     manifest = build_stream(clips, layout22, ["left", "right"], stream, tmp_path / "s.arrow")
     assert (manifest["frames_with_points"], manifest["frames_cleaned_away"]) == (38, 1)
-    assert "out of 1 of 38 frames (3%)" in warnings(manifest)[0]
+    assert "max_jump takes 1 of 38 frames (3%) for somebody else" in warnings(manifest)[0]
     whole = build_stream([clip], layout22, ["left", "right"], stream, tmp_path / "t.arrow")
     assert warnings(whole) == []
+
+
+def two_people():
+    """Four clips in which another person, 450 pixels away, is seen in 7 of 20 frames."""
+    clips = []
+    for number in range(4):
+        clip = make_clip(num_frames=20)
+        points = clip.points.copy()
+        points[2:9, :, 0] += 450
+        clips.append(replace(clip, clip_id=f"c{number}", points=points))
+    return [*clips, replace(make_clip(num_frames=20), clip_id="alone")]
+
+
+def test_what_max_jump_empties_is_counted_a_clip(layout22, tmp_path):
+    stream = {"cleaning": CONFIG, "length": None, "on_bad_clip": "stop"}
+    manifest = build_stream(two_people(), layout22, ["left", "right"], stream, tmp_path / "s.arrow")
+    assert manifest["frames_of_others"] == 28
+    assert manifest["clips_with_others"] == {f"c{n}": [7, 20] for n in range(4)}
+    (note,) = warnings(manifest)
+    assert note.startswith(
+        "max_jump takes 28 of 100 frames (28%) for somebody else and empties them, in 4 of 5 "
+        "clips, more than 20% of the frames in 4 (c0 7 of 20, c1 7 of 20"
+    )
+    assert "set cleaning.<name>.max_jump to null" in note
+    kept = {**stream, "cleaning": {**CONFIG, "max_jump": None}}
+    manifest = build_stream(two_people(), layout22, ["left", "right"], kept, tmp_path / "t.arrow")
+    assert manifest["frames_of_others"] == 0 and warnings(manifest) == []
+
+
+def test_a_single_clip_that_loses_much_is_told_and_a_few_frames_of_many_are_not():
+    told, silent = Emptied(), Emptied()
+    for number in range(200):
+        told.add(str(number), 6 if number == 7 else 0, 20)
+        silent.add(str(number), 4 if number == 7 else 0, 20)
+    assert "6 of 4,000 frames (0%)" in told.note() and "(7 6 of 20)" in told.note()
+    assert silent.note() is None and Emptied().note() is None
+
+
+def test_the_data_report_counts_them_for_each_cleaning(layout22, tmp_path):
+    cleanings = {"standard": CONFIG, "keep": {**CONFIG, "max_jump": None}}
+    found = scan(two_people(), layout22, cleanings).emptied
+    assert (found["standard"].emptied, found["standard"].frames) == (28, 100)
+    assert found["keep"].emptied == 0 and found["keep"].note() is None
+    page = report(tmp_path, two_people(), layout22, ["left", "right"], cleaning=cleanings)
+    assert "**Cleaning standard: max_jump takes 28 of 100 frames (28%)" in page
+    listed = page.split("## Frames taken for somebody else")[1]
+    assert "| standard |     28 | 28.00% | 4 of 5 | c0 7 of 20, c1 7 of 20" in listed
 
 
 def test_without_shoulders_everything_is_kept():

@@ -42,6 +42,22 @@ def test_align_never_moves_towards_a_point_that_was_not_found():
     assert align(track((0, 0), (2, 1), (0, 0)), 3, 5)[:, 0, 2].tolist() == [0, 1, 0]
 
 
+@pytest.mark.parametrize(
+    ("num_frames", "length", "frames"),
+    [(6, 4, [0, 2, 3, 5]), (8, 4, [0, 2, 5, 7]), (4, 4, [0, 1, 2, 3]), (20, 5, [0, 5, 10, 14, 19])],
+)
+def test_align_takes_the_nearest_frame_of_a_longer_clip(num_frames, length, frames):
+    """By hand: of 6 frames at 0, 1.67, 3.33 and 5; of 20 at 0, 4.75, 9.5, 14.25 and 19."""
+    assert align_times(num_frames, length).tolist() == frames
+
+
+def test_a_point_is_found_by_its_score_wherever_it_is():
+    points = np.array([[[4, -3, 0.5]], [[8, 9, 0]], [[6, 0, 0.5]]], np.float32)
+    for aligned in (align(points, 3, 5), align_reference(points, 3, 5)):
+        assert np.allclose(aligned[:, 0], [[4, -3, 0.5], [5, -1.5, 0.25], [6, 0, 0.5]])
+        assert np.allclose(align(points, 3, 0)[1, 0], 0)
+
+
 def test_align_of_one_frame_repeats_it():
     assert align(track((7, 0.5)), 4, 5)[:, 0].tolist() == [[7, 70, 0.5]] * 4
 
@@ -95,6 +111,21 @@ def test_segment_sample_takes_one_frame_of_each_segment(num_frames, seed):
 def test_segment_sample_of_a_little_longer_clip_leaves_out_frames(num_frames, seed):
     indices = segment_sample(num_frames, 16, np.random.default_rng(seed))
     assert (np.diff(indices) >= 1).all()
+    # at most one frame at a time, the ends included
+    assert (np.diff([-1, *indices, num_frames]) <= 2).all()
+
+
+def outcomes(num_frames, length):
+    drawn = (segment_sample(num_frames, length, np.random.default_rng(i)) for i in range(200))
+    return {tuple(indices.tolist()) for indices in drawn}
+
+
+def test_segment_sample_by_hand():
+    """One of three frames is left out up to twice the length, then each half gives one."""
+    assert outcomes(2, 2) == {(0, 1)}
+    assert outcomes(3, 2) == {(0, 1), (0, 2), (1, 2)}
+    assert outcomes(4, 2) == {(0, 2), (0, 3), (1, 2), (1, 3)}
+    assert outcomes(2, 3) == {(0, 1, 0), (1, 0, 1)}
 
 
 def test_segment_sample_of_a_shorter_clip_wraps_around():
@@ -111,6 +142,34 @@ def test_views_in_testing_are_repeatable(kind, num_frames, count):
     again = inference_views(kind, num_frames, 16, 10)
     assert len(views) == count
     assert np.array_equal(views, again)
+
+
+def test_an_aligned_clip_is_tested_and_trained_on_in_full():
+    (view,) = inference_views("align", 16, 16, 10)
+    assert view.tolist() == list(range(16))
+    assert SAMPLERS["align"](16, 16, np.random.default_rng(0)).tolist() == list(range(16))
+
+
+def test_crops_in_testing_are_spread_evenly_and_none_comes_twice():
+    """By hand: of 11 starts, 0 to 10, those at 1/4, 2/4 and 3/4; of 2 starts both."""
+    assert [view[0] for view in inference_views("crop_pad", 26, 16, 3)] == [2, 5, 8]
+    assert [view[0] for view in inference_views("crop_pad", 17, 16, 9)] == [0, 1]
+
+
+@pytest.mark.parametrize("num_frames", range(10, 48))
+def test_views_of_a_clip_shorter_than_the_length_start_at_distinct_even_places(num_frames):
+    views = inference_views("segment_sample", num_frames, 48, 10)
+    # what PySKL's UniformSampleFrames takes in testing
+    assert [view[0] for view in views] == [i * num_frames // 10 for i in range(10)]
+    assert len({tuple(view) for view in views}) == 10
+    for view in views:
+        assert view.shape == (48,) and (np.diff(view) % num_frames == 1).all()
+
+
+@pytest.mark.parametrize("num_frames", range(1, 10))
+def test_views_of_fewer_frames_than_views_start_at_every_frame_in_turn(num_frames):
+    views = inference_views("segment_sample", num_frames, 48, 10)
+    assert [view[0] for view in views] == [i % num_frames for i in range(10)]
 
 
 def test_a_single_crop_in_testing_is_the_middle_one():

@@ -115,6 +115,18 @@ def test_occlusion_hides_one_region_for_one_stretch(order):
     assert hidden_regions == shown
 
 
+@pytest.mark.parametrize(("level", "hidden"), [(0.001, 1), (0.25, 1), (0.3, 1), (0.5, 2), (1, 4)])
+def test_occlusion_lies_anywhere_and_hides_at_least_a_frame(level, hidden):
+    clips = [clip_of(OPENPOSE, f"{number}", num_frames=4) for number in range(60)]
+    starts = set()
+    for clip in clips:
+        changed = perturb(clip, "occlude", level, 0, OPENPOSE).points != clip.points
+        frames = np.flatnonzero(changed.any(axis=(1, 2)))
+        assert len(frames) == hidden
+        starts.add(int(frames[0]))
+    assert starts == set(range(4 - hidden + 1))
+
+
 def test_only_a_region_that_is_seen_is_hidden():
     for number in range(10):
         clip = clip_of(OPENPOSE, f"{number}")
@@ -173,7 +185,8 @@ def test_regions_are_the_joints_that_layouts_call_so(layout41):
     [("drop", 0), ("drop", 1.1), ("occlude", -0.1), ("jitter", 0), ("jitter", np.inf)],
 )
 def test_levels_that_mean_nothing_are_refused(kind, level):
-    with pytest.raises(InputError, match=f"{kind}: level .*; expected"):
+    expected = "a finite number above 0" if kind == "jitter" else "above 0 and at most 1"
+    with pytest.raises(InputError, match=f"{kind}: level {level:g}; expected {expected}$"):
         perturb(make_clip(), kind, level, 0, OPENPOSE)
     with pytest.raises(InputError, match=f"{kind}: level nan"):
         perturb(make_clip(), kind, np.nan, 0, OPENPOSE)

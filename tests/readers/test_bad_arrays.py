@@ -3,6 +3,7 @@
 import os
 import pickle
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -73,6 +74,41 @@ def test_a_test_label_of_2023_that_is_no_class_is_a_fault_or_a_placeholder(
 def test_names_and_labels_of_2023_that_are_wrong(release, tmp_path, content, words):
     labels(tmp_path, content)
     fails(release, "train_label.pkl", *words)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [["0000_0"], [0]],
+        (("0000_0",), (np.int64(0),)),
+        (np.array(["0000_0"]), np.array([0], np.uint8)),
+        ([b"0000_0"], [b"wave"]),
+        (np.array([b"0000_0"]), np.array(["wave"])),
+        ([np.str_("0000_0")], [np.array(0)]),
+    ],
+)
+def test_names_and_labels_of_2023_in_any_container(release, tmp_path, content):
+    labels(tmp_path, content)
+    first = read(release)[0]
+    assert (first.clip_id, first.label) == ("0000_0", "wave")
+
+
+@pytest.mark.parametrize("code", ["<f4", ">f4", "<f2", ">f8"])
+@pytest.mark.parametrize("change", [np.asfortranarray, np.ascontiguousarray])
+def test_arrays_of_2023_in_any_memory_order(tmp_path, code, change):
+    # two clips a split: of one, both orders of memory are the same
+    clips = [
+        replace(clip, clip_id=f"{clip.subject}_{number}", points=clip.points + number)
+        for clip in formats.some_clips(NAMES, missing=False)
+        for number in (0, 1)
+    ]
+    data = formats.write_release2023(tmp_path, clips, NAMES)
+    expected = [clip.points for clip in read(data)]
+    for name in ("train", "valid", "test"):
+        path = tmp_path / f"{name}_data.npy"
+        np.save(path, change(np.load(path).astype(code)))
+    for clip, points in zip(read(data), expected, strict=True):
+        np.testing.assert_allclose(clip.points, points, rtol=1e-3 if "f2" in code else 1e-7)
 
 
 def test_points_of_2023_that_are_not_finite_or_all_zero(release, tmp_path):
@@ -194,7 +230,7 @@ def annotations(tmp_path):
         ({"keypoint_score": lambda s: s * 0}, ["no visible point in any of its 5 frames"]),
         (
             {"keypoint": lambda k: k[:, :, :30], "keypoint_score": lambda s: s[:, :, :30]},
-            ["has 30 points, expected 137, 25, 22, 18 or 17", "data.points"],
+            ["has 30 points, expected 137 or one of 16, 17, 18, 20, 22, 25,", "data.points"],
         ),
     ],
 )

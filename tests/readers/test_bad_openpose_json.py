@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 
+import numpy as np
 import pytest
 
 from microgesture.data.store import read_index, write_store
@@ -46,7 +47,7 @@ VALID = entry()
         ('{"people": ' + "[" * 100_000, ["is not valid JSON"]),
         ("[]", ["has no list 'people'"]),
         ('{"people": {}}', ["has no list 'people'"]),
-        ('{"people": null}', ["has no list 'people'"]),
+        ('{"version": 1.3}', ["has no list 'people'"]),
         ('{"people": [7]}', ["person 0", "found 'int'", "pose_keypoints_2d"]),
         ('{"people": [{"pose_keypoints": [1, 2, 3]}]}', ["person 0", "'pose_keypoints'"]),
         (
@@ -99,6 +100,12 @@ def test_a_folder_without_frames_and_without_people(frames):
     bad(data, folder, "is not a folder")
 
 
+def test_null_people_are_nobody(frames):
+    data, folder = frames
+    frame(folder).write_text('{"people": null}')
+    assert not read(data)[0].points[1].any()
+
+
 def test_one_frame_is_a_clip(frames):
     data, folder = frames
     for number in range(1, 5):
@@ -136,15 +143,15 @@ def test_a_frame_that_is_no_regular_file(frames):
 
 def test_a_file_that_vanishes_while_being_read(frames, monkeypatch):
     data, folder = frames
-    listed = openpose_json.frame_files
+    listed = openpose_json.frame_names
 
     def list_then_remove(place):
-        files = listed(place)
+        names = listed(place)
         if place == folder:
-            files[3].unlink()
-        return files
+            (folder / names[3]).unlink()
+        return names
 
-    monkeypatch.setattr(openpose_json, "frame_files", list_then_remove)
+    monkeypatch.setattr(openpose_json, "frame_names", list_then_remove)
     bad(data, frame(folder, 3), "does not exist")
 
 
@@ -189,6 +196,21 @@ def table(data, *rows, header="folder,label,subject,split"):
 
 
 OTHER = "0001_0,nod,s2,val"
+
+
+def test_a_folder_is_listed_once_for_all_of_its_clips(frames, monkeypatch):
+    data, folder = frames
+    rows = [f"{name},wave,s,train,{n},{n}" for n in range(3) for name in ("0000_0", "0001_0")]
+    table(data, *rows, header="folder,label,subject,split,start,end")
+    listed = []
+    of_system = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda place: listed.append(place) or of_system(place))
+    clips = read(data)
+    assert sorted(listed) == [folder, folder.with_name("0001_0")]
+    frames_of = {f.name: openpose_json.read_recording(f) for f in set(listed)}
+    for n, clip in enumerate(clips):
+        expected = frames_of[clip.clip_id[:6]][n // 2][None]
+        np.testing.assert_array_equal(clip.points, expected)
 
 
 @pytest.mark.parametrize(

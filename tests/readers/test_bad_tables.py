@@ -146,7 +146,7 @@ def test_a_csv_clip_that_is_wrong(plain, old, new, words):
         ([ROW.replace("720", "tall")], ["'tall'"]),
         ([ROW.replace("720", "720.5")], ["'720.5'"]),
         ([ROW.replace("720", "99999999999")], ["'99999999999'"]),
-        ([ROW.replace("wave", "\udcff")], ["UTF8"]),
+        ([ROW.replace("wave", "\udcff")], ["line 2", "0xff", "no UTF-8", "save it as"]),
     ],
 )
 def test_a_csv_file_that_is_wrong(plain, rows, words):
@@ -189,6 +189,7 @@ def test_a_value_is_shown_on_one_short_line():
     assert shown("a\nb") == r"'a\nb'"
     assert len(shown("x" * 1000)) == 60
     assert shown(10**5000) == "a int"
+    assert shown(np.zeros((2, 2))) == "array([[0., 0.], [0., 0.]])"
 
 
 def test_reading_bytes(tmp_path):

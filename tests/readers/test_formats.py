@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from microgesture.data.classes import load_classes
+from microgesture.data.keypoint_formats import named_format
 from microgesture.data.layouts import load_layout
 from microgesture.data.store import Clip, iter_store, read_metadata, write_store
 from microgesture.preprocessing.prepare import build_stream
 from microgesture.readers import openpose_json
-from microgesture.readers.common import COCO17, COCO18, POINTS22
+from microgesture.readers.common import COCO18, POINTS22
 from microgesture.readers.formats import point_order, read_clips
 from microgesture.readers.sources import with_format
 from microgesture.utils.errors import InputError
@@ -40,6 +41,7 @@ def assert_same(got, expected, numbers=range(137)):
 
 WRITERS = {
     "miga2025": formats.write_miga2025,
+    "imigue2021": formats.write_imigue2021,
     "openpose_json": formats.write_openpose_json,
     "pyskl": lambda root, clips: formats.write_pyskl(root, clips, NAMES),
     "parquet": formats.write_parquet,
@@ -82,13 +84,27 @@ def test_pyskl_in_every_pickle_protocol(tmp_path, protocol):
     assert_same(read(formats.write_pyskl(tmp_path, clips, NAMES, protocol)), clips)
 
 
+@pytest.mark.parametrize("protocol", range(6))
+def test_pyskl_with_arrays_whose_axes_were_exchanged(tmp_path, protocol):
+    clips = formats.some_clips(NAMES)
+    entries = formats.annotations(clips, NAMES)
+    for entry in entries:
+        # as converters of the arrays (C, T, V, M) give it: the memory stays as it was
+        cube = np.ascontiguousarray(entry["keypoint"].transpose(3, 1, 2, 0))
+        entry["keypoint"] = cube.transpose(3, 1, 2, 0)
+        entry["keypoint_score"] = np.asfortranarray(entry["keypoint_score"])
+    content = {"split": {c.split: [c.clip_id] for c in clips}, "annotations": entries}
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps(content, protocol))
+    assert_same(read({"format": "pyskl", "path": str(tmp_path / "a.pkl"), "fps": 25.0}), clips)
+
+
 @pytest.mark.parametrize("numbers", [range(25), POINTS22])
 def test_pyskl_with_fewer_points(tmp_path, numbers):
     clips = formats.some_clips(NAMES)
     assert_same(read(formats.write_pyskl(tmp_path, clips, NAMES, numbers=numbers)), clips, numbers)
 
 
-@pytest.mark.parametrize(("numbers", "added"), [(COCO18, [8]), (COCO17, [1, 8])])
+@pytest.mark.parametrize(("numbers", "added"), [(COCO18, [8]), (named_format("coco17"), [1, 8])])
 def test_neck_and_mid_hip_lie_between_shoulders_and_hips(tmp_path, numbers, added):
     clips = formats.some_clips(NAMES, missing=False)
     clips[0].points[0, [5, 9]] = 0
@@ -107,7 +123,7 @@ def test_neck_and_mid_hip_lie_between_shoulders_and_hips(tmp_path, numbers, adde
 
 def test_coco17_is_mapped_side_by_side():
     # COCO: nose, left and right eye, ear, shoulder, elbow, wrist, hip, knee, ankle
-    assert COCO17 == (0, 16, 15, 18, 17, 5, 2, 6, 3, 7, 4, 12, 9, 13, 10, 14, 11)
+    assert named_format("coco17") == (0, 16, 15, 18, 17, 5, 2, 6, 3, 7, 4, 12, 9, 13, 10, 14, 11)
     layout = load_layout(REPOSITORY / "config/layouts/openpose22.yaml")
     assert tuple(layout.points.tolist()) == POINTS22
 
@@ -396,7 +412,7 @@ def test_two_processes_give_what_one_gives(tmp_path, name):
 def real(*parts):
     path = SHARED.joinpath(*parts)
     if not path.exists():
-        pytest.skip(f"{path} is not on this machine")
+        pytest.skip("recordings by other people, not part of the repository")
     return path
 
 

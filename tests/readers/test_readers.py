@@ -251,8 +251,8 @@ def test_a_label_file_as_a_spreadsheet_program_saves_it(release):
 def test_an_empty_label_file(release):
     label_file(release).write_text("\n")
     stops(release, label_file(release), "no rows")
-    label_file(release).write_text("1;0;4\n")
-    stops(release, label_file(release), "holds only '1;0;4', expected class,start,end")
+    label_file(release).write_text("class,start,end\n")
+    stops(release, label_file(release), "holds only 'class,start,end', expected class,start,end")
 
 
 def test_a_clip_without_visible_points(release):

@@ -1,6 +1,7 @@
 """Reading foreign pickles: plain content of every protocol comes through, all else is refused."""
 
 import collections
+import itertools
 import os
 import pickle
 import struct
@@ -54,6 +55,66 @@ ARRAYS = {
 @pytest.mark.parametrize("name", ARRAYS)
 def test_arrays(load, protocol, name):
     assert same(load(pickle.dumps(ARRAYS[name], protocol)), ARRAYS[name])
+
+
+DTYPES = ["f2", "f4", "f8", "i1", "u2", "i4", "i8", "?", "c8", "S3", "U2"]
+LAYOUTS = {
+    "C": lambda a: a,
+    "Fortran": np.asfortranarray,
+    "axes reversed": lambda a: a.transpose(2, 1, 0),
+    "axes permuted": lambda a: a.transpose(2, 0, 1),
+    "view": lambda a: a[:, ::2, 1:],
+    "backwards": lambda a: a[::-1],
+    "empty": lambda a: a[:0].transpose(1, 0, 2),
+    "single": lambda a: a[:1].transpose(1, 2, 0),
+    "no axes": lambda a: a[1, 1, 1:2].reshape(()),
+    "flat": np.ravel,
+}
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("order", "<>")
+def test_arrays_are_those_that_numpy_unpickles(load, protocol, layout, order):
+    values = np.random.default_rng(1).integers(0, 100, (2, 3, 4))
+    for code in DTYPES:
+        array = LAYOUTS[layout](values.astype(np.dtype(code).newbyteorder(order)))
+        content = pickle.dumps(array, protocol)
+        for expected in (pickle.loads(content), array):  # numpy's own may be in native order
+            assert load(content).dtype.newbyteorder("=") == expected.dtype.newbyteorder("=")
+            np.testing.assert_array_equal(load(content), expected, strict=False)
+            assert load(content).shape == expected.shape
+        got = load(pickle.dumps({"a": [array, array], "n": array.T}, protocol))
+        assert got["a"][0] is got["a"][1] and np.array_equal(got["n"], array.T)
+
+
+def test_axes_of_a_permuted_array_as_numpy_2_3_writes_them(load):
+    cube = np.arange(24, dtype="f4").reshape(2, 3, 4)
+    for axes in itertools.permutations(range(3)):
+        # what `ndarray.__reduce_ex__(5)` gives, whichever numpy runs the test
+        made = Call(numeric_frombuffer(), cube.tobytes(), cube.dtype, cube.shape, "K", axes)
+        assert same(load(pickle.dumps(made, 5)), cube.transpose(axes))
+    for axes in ((0, 1), (0, 1, 1), (0, 1, 3), (0, 1, 2.0), [0, 1, 2], 1):
+        made = Call(numeric_frombuffer(), cube.tobytes(), cube.dtype, cube.shape, "K", axes)
+        with pytest.raises(InputError, match="is not a complete pickle"):
+            load(pickle.dumps(made, 5))
+
+
+def numeric_frombuffer():
+    return pickle.loads(b"\x80\x04\x8c\x13numpy._core.numeric\x8c\x0b_frombuffer\x93.")
+
+
+def test_arrays_whose_bytes_are_elsewhere_are_refused(load):
+    buffers = []
+    content = pickle.dumps(np.arange(5.0), 5, buffer_callback=buffers.append)
+    assert buffers
+    with pytest.raises(InputError, match=r"out of band.*without buffer_callback"):
+        load(content)
+
+
+def test_an_empty_text_of_numpy(load):
+    for value in (np.str_(""), np.bytes_(b"")):
+        assert same(load(pickle.dumps(value)), value)
 
 
 def test_an_array_in_the_first_protocol_of_python_2(load):

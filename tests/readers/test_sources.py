@@ -12,6 +12,7 @@ from tests import formats
 NAMES = ["wave", "nod", "rest"]
 WRITERS = {
     "miga2025": formats.write_miga2025,
+    "imigue2021": formats.write_imigue2021,
     "openpose_json": formats.write_openpose_json,
     "release2023": lambda root, clips: formats.write_release2023(root, clips, NAMES),
     "pyskl": lambda root, clips: formats.write_pyskl(root, clips, NAMES),
@@ -75,7 +76,13 @@ def test_what_is_read_is_an_input_or_in_the_digest(tmp_path, name):
     files = raw_files({**data, "subjects": "s.csv"})
     assert files == sorted(set(files), key=files.index)
     expected = {str(path) for path in tmp_path.rglob("*") if path.is_file()}
-    if name == "openpose_json":
+    if name == "imigue2021":  # of the videos only where they lie counts
+        assert set(files) == {p for p in expected if "RGB" not in p} | {"s.csv"}
+        before = frames_digest(data)
+        train = tmp_path / "iMiGUE_RGB_Phase1" / "imigue_rgb_train"
+        train.joinpath("0000").rename(train.with_name("imigue_rgb_validate") / "0000")
+        assert frames_digest(data) != before
+    elif name == "openpose_json":
         assert set(files) == {data["labels"], "s.csv"}
     else:
         assert set(files) == {*expected, "s.csv"}

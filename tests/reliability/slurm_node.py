@@ -56,7 +56,7 @@ PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 def why_not() -> str | None:
     """What keeps a SLURM from being started here, or None."""
     if os.geteuid() != 0:
-        return "a SLURM can be started by root only"
+        return "a SLURM can be started by root only (run the tests as root)"
     missing = [program for program in PROGRAMS if shutil.which(program, path=_path()) is None]
     if missing:
         return f"not installed: {', '.join(missing)} (apt-get install slurm-wlm munge)"

@@ -3,12 +3,14 @@
     python -m tests.reliability.soak --kills 100
 
 A round starts from nothing and is killed again and again, with everything it started, until it is
-through; rounds follow until there were enough kills. Each round must end with the bytes of the
-undisturbed run.
+through. Then the finished project's config is edited, its rerun is killed, edited elsewhere, killed
+again, and the edits are undone. Rounds follow until there were enough kills. Each must end with the
+bytes of the undisturbed run, after the edits as before them.
 """
 
 import argparse
 import contextlib
+import copy
 import os
 import random
 import re
@@ -20,6 +22,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from microgesture.utils.files import read_json
 from tests.project import Project
@@ -41,6 +44,17 @@ STAGES = [
     *["figures", "curves", "submission", "data_report", "robustness", "occlusion", "ablation"],
     "report",
 ]
+
+EDITS: list[tuple[tuple[str, ...], object]] = [
+    (("variants", "stgcn41_align", "training"), {"learning_rate": 0.01}),
+    (("heatmaps", "sigma"), 0.7),
+    (("align", "max_gap"), 2),
+    (("testing", "views"), 1),
+    (("fusions", "fused", "members", "joint41_align_semantic"), 3),
+    (("data", "name"), "edited"),
+]
+"""Keys of the config, each of which another stage depends on first, and another value."""
+EDITS_A_ROUND = 2
 
 
 def alive(session: int) -> dict[int, str]:
@@ -67,11 +81,20 @@ def stages_of(processes: dict[int, str]) -> set[str]:
     return {stage for stage in re.findall(r"scripts/(\w+)\.py", commands) if stage in STAGES}
 
 
+def edited(config: dict[str, Any], place: tuple[str, ...], value: object) -> dict[str, Any]:
+    """The config with one value in place of another."""
+    inner = changed = copy.deepcopy(config)
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    return changed
+
+
 class Soak:
     def __init__(self, project: Project, seed: int) -> None:
         self.project, self.rng = project, random.Random(seed)
         self.kills: Counter[str] = Counter()
-        self.count = self.resumes = 0
+        self.count = self.resumes = self.edits = 0
         self.log = project.folder / "soak.log"
 
     def start(self) -> subprocess.Popen[bytes]:
@@ -97,6 +120,19 @@ class Soak:
                 return
             if process.returncode > 0:
                 raise SystemExit(f"the workflow failed:\n{self.log.read_text()[-4000:]}")
+
+    def edited_round(self, kills_wanted: int) -> None:
+        """Edit the config and kill the rerun a few times; then undo all and run to the end."""
+        original = self.project.config
+        for place, value in self.rng.sample(EDITS, EDITS_A_ROUND):
+            self.project.write(edited(original, place, value))
+            self.edits += 1
+            process = self.start()
+            self._kill_sometime(process)
+            if process.returncode > 0:
+                raise SystemExit(f"the edited workflow failed:\n{self.log.read_text()[-4000:]}")
+        self.project.write(original)
+        self.disturbed_round(kills_wanted)
 
     def _kill_sometime(self, process: subprocess.Popen[bytes]) -> None:
         """Wait for a step to run, then a little longer, and kill everything at once.
@@ -155,19 +191,24 @@ def soak(folder: Path, kills: int, seed: int) -> tuple[Soak, int, int]:
     rounds = mismatches = 0
     while not work.enough(kills):
         shutil.rmtree(work.project.folder / "results", ignore_errors=True)
-        work.disturbed_round(kills)
-        found = work.project.hashes()
-        wrong = sorted(
-            name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)
-        )
-        rounds, mismatches = rounds + 1, mismatches + len(wrong)
-        for path in (work.project.folder / "results").glob("train/*/*/timing.json"):
-            work.resumes += read_json(path)["resumed"]
-        said = f"round {rounds}: {work.count} kills so far, {len(wrong)} of {len(expected)} differ"
-        print(said, flush=True)
-        for name in wrong[:10]:
-            print(f"  differs: {name}")
+        rounds += 1
+        for kind, run in (("from nothing", work.disturbed_round), ("edited", work.edited_round)):
+            run(kills)
+            wrong = differing(expected, work.project.hashes())
+            mismatches += len(wrong)
+            for path in (work.project.folder / "results").glob("train/*/*/timing.json"):
+                work.resumes += read_json(path)["resumed"]
+            said = f"{work.count} kills so far, {len(wrong)} of {len(expected)} differ"
+            print(f"round {rounds}, {kind}: {said}", flush=True)
+            for name in wrong[:10]:
+                print(f"  differs: {name}")
     return work, rounds, mismatches
+
+
+def differing(expected: dict[str, str], found: dict[str, str]) -> list[str]:
+    """Names of results that are not the expected ones, or missing."""
+    names = expected.keys() | found.keys()
+    return sorted(name for name in names if expected.get(name) != found.get(name))
 
 
 def main() -> None:
@@ -177,7 +218,7 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="microgesture-soak-") as folder:
         work, rounds, mismatches = soak(Path(folder), args.kills, args.seed)
-    print(f"kills: {work.count} in {rounds} rounds")
+    print(f"kills: {work.count} in {rounds} rounds, with {work.edits} edits of a finished project")
     for stage in [*STAGES, "between steps"]:
         print(f"  during {stage}: {work.kills[stage]}")
     print(f"trainings resumed in the middle: {work.resumes}")

@@ -130,6 +130,24 @@ def test_a_clone_that_fetched_the_results_has_nothing_to_do(recorded, tmp_path, 
     assert clone.planned() == ONE_TRAINING
 
 
+def test_a_repro_that_failed_fails_again_and_undone_gives_the_former_results(recorded, tmp_path):
+    clone = recorded.clone(tmp_path / "clone")
+    clone.said("dvc", "pull")
+    before, hashes = clone.config, clone.hashes()
+    lock = (clone.folder / "dvc.lock").read_text()
+    edited = clone.config
+    edited["variants"][EDITED]["training"] = {"learning_rate": 1e30}
+    clone.write(edited)
+    for _ in range(2):
+        assert clone.run("dvc", "repro").returncode != 0
+        assert (clone.folder / "dvc.lock").read_text() == lock
+    clone.write(before)
+    clone.said("dvc", "repro")
+    assert clone.hashes() == hashes
+    assert clone.planned() == {}
+    assert "up to date" in clone.said("dvc", "status")
+
+
 def test_without_metadata_or_checksums_fetched_results_would_be_made_again(recorded, tmp_path):
     """Why dvc.yaml lists the metadata and the profile raises the limit."""
     clone = recorded.clone(tmp_path / "clone")

@@ -107,7 +107,7 @@ def small_disk(tmp_path_factory):
     place = tmp_path_factory.mktemp("disk")
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small file system needs the rights of root")
+        pytest.skip("mounting a small file system needs the rights of root (run the tests as root)")
     yield place
     subprocess.run(["umount", str(place)], check=True)
 

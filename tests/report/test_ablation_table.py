@@ -58,6 +58,26 @@ def test_the_main_table(results):
     assert cells(text, "| Both")[5:] == ["0.62 M", "2:10"]
 
 
+def test_rows_of_equal_size_in_print_are_all_bold_or_none(results):
+    alone = CONFIG | {"fusions": {}, "claims": []}
+    for parameters, expected in ((310_400, "0.31 M"), (320_000, "**0.31 M**")):
+        for seed in (0, 1):
+            metrics = {"parameters": parameters, "train_seconds": 1}
+            write_json(results / f"train/strong/seed{seed}/metrics.json", metrics)
+        assert cells(page(results, alone), "| Weak")[5] == expected
+    assert cells(page(results, alone), "| Strong")[5] == "0.32 M"
+    for seed in (0, 1):
+        metrics = {"parameters": 309_600, "train_seconds": 1}
+        write_json(
+            results / f"train/weak/seed{seed}/metrics.json", metrics | {"parameters": 310_400}
+        )
+        write_json(results / f"train/strong/seed{seed}/metrics.json", metrics)
+    text = page(results)  # with their fusion, of 0.62 M
+    assert [cells(text, line)[5] for line in ("| Weak", "| Strong", "| Both")] == [
+        "**0.31 M**", "**0.31 M**", "0.62 M",
+    ]  # fmt: skip
+
+
 def test_the_lines_of_a_table_are_equally_long(results):
     tables = [[]]
     for line in page(results).splitlines():
@@ -87,21 +107,27 @@ def test_claims_stand_below_the_table(results):
     assert cells(text, "| Strong beats weak")[1:4] == [
         "Strong model − Weak ¦ model", "Top-1", "+40.00",
     ]  # fmt: skip
-    assert cells(text, "| Fused beats both")[6] == "undecided"  # equal to strong
+    assert cells(text, "| Fused beats both")[7] == "undecided"  # equal to strong
     assert "A claim over several rows must hold against each" in text
-    assert "2000 resamples of test subjects with all their clips and of seeds" in text
+    assert "t interval of the mean paired difference over test subjects and seeds" in text
+    # Squared points: 100 of seeds times 12.71², 350 - 100 of subjects times 2.776²; 40 ± 134.43.
+    assert cells(text, "| Strong beats weak")[4:6] == ["−94.43 to +100.00", "0.586"]
+    assert cells(text, "| Strong beats weak")[8] == "more seeds and people"
+    assert "after Holm's correction (1979) for all 3 comparisons here" in text
     # Seeds: 5 and 3 of ten clips only by the stronger: p = 2 / 2^5 and 2 / 2^3, the larger shown.
-    assert cells(text, "| Strong beats weak")[5] == "0.250"
+    assert cells(text, "| Strong beats weak")[6] == "0.250"
     assert "shown is the larger of the 2 seeds' p" in text
 
 
 def test_few_subjects_and_one_seed_are_said(tmp_path):
     config = CONFIG | {"seeds": [0]}
     text = page(fill(tmp_path, config, subjects=["s"] * 10), config)
-    assert "2000 resamples of test clips." in text
-    assert "With 1 subject (fewer than 5) clips were drawn one by one" in text
+    assert "over test clips, of these trained networks only" in text
+    assert "With 1 subject (fewer than 5) the sample is single clips" in text
     assert "the intervals cover clips, not people" in text
-    assert "With one seed the spread between seeds could not be measured." in text
+    assert "With one seed every claim is undecided" in text
+    line = cells(text, "| Strong beats weak")
+    assert (line[5], *line[7:9]) == ("–", "undecided", "more seeds")
     assert cells(text, "| Weak")[1] == "40.0"
     assert "One seed: no spread" in text
     assert "· seed 0 ·" in text
@@ -288,6 +314,7 @@ def test_pooled_folds_are_one_table_over_every_clip(tmp_path, results):
     text = page(tmp_path / "folds", config)
     assert "· 2 folds by subject ·" in text
     assert "Cross-validation in 2 folds by subject: every clip was a test clip once." in text
+    assert "each subject counts with the networks that never saw it" in text
     assert "Each person was predicted by models trained without that person." in text
     assert "Test subjects" not in text
     assert "Classes by their clips of all folds" in text
@@ -305,8 +332,7 @@ def test_claims_may_be_about_another_score(results):
     evaluation = load_evaluation(config, results, CLASSES)
     text = page(results, config)
     assert cells(text, "| Strong helps rare classes")[2] == "Mean class"
-    assert cells(text, "| Strong helps rare classes")[5] == "–"
-    assert "computed anew from each resample's clips" in text
+    assert cells(text, "| Strong helps rare classes")[6] == "–"
     lines = list(
         csv.DictReader(
             io.StringIO(claims_csv(evaluation, judge_claims(evaluation, config["claims"])))

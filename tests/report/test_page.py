@@ -247,6 +247,19 @@ def test_a_claim_over_several_rows_has_one_verdict(
     assert [text for text in annotated if text in VERDICTS] == [verdict]
 
 
+def test_an_undecided_line_says_what_it_would_need(material, tmp_path):
+    line = Comparison(
+        "fused", "stgcn22", 2.0, 0.5, 3.5, p_interval=0.03, p_holm=0.09, lacking=("seeds", "people")
+    )
+    body = claims_section(replace(material, claims=[Claim("c", (line,))]), tmp_path).body
+    assert "more seeds and people" in body and "<td>0.090" in body.replace(' class="r"', "")
+    assert 'class="pill undecided"' in body
+    assert "after Holm&#x27;s correction" in body
+    decided = replace(line, p_holm=0.04, lacking=())
+    body = claims_section(replace(material, claims=[Claim("c", (decided,))]), tmp_path).body
+    assert "more seeds" not in body and 'class="pill supported"' in body
+
+
 def test_shared_subjects_are_not_called_new(material):
     assert "trained on other subjects only" in headline(material)
     for shared in ({"subject_overlap": {"train+test": ["s20"]}}, {"subject_is_video": True}):

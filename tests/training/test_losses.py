@@ -22,6 +22,15 @@ def test_the_plain_loss_is_cross_entropy():
     assert float(loss) == pytest.approx(-(np.log(2 / 6) + np.log(4 / 10)) / 2, rel=1e-6)
 
 
+def test_an_objective_is_plain_unless_told_otherwise():
+    plain, embedded = given().loss(LOGITS, None, TRUTH), torch.ones(2, 2)
+    vectors = torch.zeros(3, 2)
+    assert torch.equal(Objective().loss(LOGITS, None, TRUTH), plain)
+    assert torch.equal(Objective().loss(LOGITS, embedded, TRUTH), plain)
+    assert torch.equal(Objective(vectors=vectors).loss(LOGITS, embedded, TRUTH), plain)
+    assert torch.equal(Objective(vectors=vectors, weight=3).loss(LOGITS, None, TRUTH), plain)
+
+
 def test_smoothing_spreads_a_share_of_the_target_evenly():
     """By hand: target (0.1, 0.8, 0.1) for the first clip, (0.8, 0.1, 0.1) for the second."""
     loss = given(smoothing=0.3).loss(LOGITS, None, TRUTH)

@@ -1,3 +1,4 @@
+import time
 from copy import deepcopy
 
 import numpy as np
@@ -9,9 +10,12 @@ from torch.nn import functional
 from microgesture.inference.build import new_model
 from microgesture.inference.checkpoints import load_checkpoint, save_checkpoint
 from microgesture.inference.predict import predict
-from microgesture.inputs.inputs import PointInput, whole
+from microgesture.inputs.inputs import PointInput, random_geometry, whole
+from microgesture.inputs.loader import ORDER, epoch_order, stream
 from microgesture.preprocessing.prepare import build_stream
+from microgesture.training.schedule import Phase, phases
 from microgesture.training.trainer import train
+from microgesture.training.validate import validate
 from microgesture.utils.errors import InputError
 from tests.conftest import make_clip
 from tests.small_training import CLASSES, CONFIG, STREAM, config_with, write_source
@@ -92,7 +96,7 @@ def test_three_steps_are_those_of_the_formulas(source, layout22, monkeypatch):
     torch.manual_seed(0)
     model = new_model(config, layout22, 2, None)
     replayed = deepcopy(model).train()
-    train(model, source, config, seed=0)
+    _, history = train(model, source, config, seed=0)
     index = source.records.index[source.records.index["split"] == "train"]
     samples = torch.from_numpy(np.stack([source.sample(row, np.arange(8)) for row in index.index]))
     inputs = source.assemble(samples, whole(64), training=True)
@@ -100,7 +104,11 @@ def test_three_steps_are_those_of_the_formulas(source, layout22, monkeypatch):
     weights = list(replayed.parameters())
     pushes = [torch.zeros_like(weight) for weight in weights]
     for step in range(3):
-        loss = functional.cross_entropy(replayed(inputs), truth)
+        logits = replayed(inputs)
+        loss = functional.cross_entropy(logits, truth)
+        entry = history["epochs"][step]
+        assert entry["train_loss"] == pytest.approx(loss.item(), rel=1e-4)
+        assert entry["train_top1"] == (logits.argmax(dim=1) == truth).double().mean()
         gradients = torch.autograd.grad(loss, weights)
         norm = sum((gradient**2).sum() for gradient in gradients).sqrt()
         assert norm > 2 * 0.02
@@ -126,6 +134,195 @@ def test_the_semantic_loss_pulls_towards_the_labels_vectors(source, layout22):
     assert (distance.argmin(axis=1) == [0, 1] * 4).all()
 
 
+class Watched(PointInput):
+    """Clips that note which rows are loaded."""
+
+    def __init__(self, source, layout):
+        super().__init__(source.records.path, layout, 0.25)
+        self.loaded = []
+
+    def sample(self, row, indices):
+        self.loaded.append(row)
+        return super().sample(row, indices)
+
+    def epochs(self, count):
+        """Rows of the split train in the order in which each of so many epochs loaded them."""
+        split = self.records.index["split"].to_numpy()
+        return np.array([row for row in self.loaded if split[row] == "train"]).reshape(count, -1)
+
+
+def orders(source, layout, count, seed=0, **changes):
+    watched = Watched(source, layout)
+    fit(watched, layout, seed=seed, **changes)
+    return watched.epochs(count)
+
+
+def test_every_epoch_sees_all_clips_in_an_order_of_its_own(source, layout22):
+    recipe = config_with({"epochs": 3})["training"]
+    first, again, other = (orders(source, layout22, 3, seed, training=recipe) for seed in (0, 0, 1))
+    for epoch in first:
+        assert sorted(epoch) == sorted(first[0])
+    assert len(np.unique(np.concatenate([first, other]), axis=0)) == 6
+    assert np.array_equal(first, again)
+    rows = np.sort(other[0])
+    for epoch, found in enumerate(other, start=1):
+        drawn = epoch_order(rows, rows, "natural", stream(ORDER, 1, epoch))
+        assert np.array_equal(found, drawn)
+
+
+def second_class_share(source, rows):
+    return float((source.records.index["label"].to_numpy()[rows] == 1).mean())
+
+
+def test_the_sampling_that_is_configured_is_used_and_the_head_is_balanced(source, layout22):
+    """Of 32 clips of the one class and 2 of the other, or 32 a class; 5 deviations are allowed."""
+    recipe = {"epochs": 4, "batch": 34, "balanced_head_epochs": 4}
+    natural, balanced = (
+        orders(
+            source,
+            layout22,
+            8,
+            imbalance=16.0,
+            training=config_with({**recipe, "sampling": sampling})["training"],
+        )
+        for sampling in ("natural", "class_balanced")
+    )
+    assert second_class_share(source, natural[:4]) == 2 / 34
+    allowed = 5 * 0.5 / np.sqrt(4 * 34)
+    for rows in (natural[4:], balanced[:4], balanced[4:]):
+        assert second_class_share(source, rows) == pytest.approx(0.5, abs=allowed)
+
+
+def test_neither_label_vectors_nor_logit_adjustment_reach_the_balanced_head(source, layout22):
+    """At a learning rate near zero its fresh weights say nothing, so its loss is that of chance."""
+    recipe = {"epochs": 1, "balanced_head_epochs": 1, "learning_rate": 1e-12, "batch": 34}
+    _, history = fit(
+        source,
+        layout22,
+        vectors=np.array([[9, 0, 0], [0, 9, 9]], np.float32),
+        semantic_weight=5,
+        imbalance=16.0,
+        training=config_with({**recipe, "logit_adjustment": 2.0})["training"],
+    )
+    first, head = (entry["train_loss"] for entry in history["epochs"])
+    assert head == pytest.approx(np.log(2), rel=0.02)
+    assert first > 5 * np.log(2)
+
+
+def test_dropout_and_geometry_are_drawn_anew_in_every_step(source, layout22, monkeypatch):
+    masks, crops = [], []
+
+    def fitted(seed):
+        masks.clear(), crops.clear()
+        network = {**CONFIG["network"], "dropout": 0.5}
+        fit(source, layout22, seed, network=network, training=recipe)
+        return list(masks), list(crops)
+
+    def noted(self, features):
+        kept = plain(self, torch.ones_like(features))
+        if self.training and self.p > 0:
+            masks.append(tuple(kept.flatten().tolist()))
+        return features * kept
+
+    def drawn(count, augment, rng):
+        geometry = random_geometry(count, augment, rng)
+        crops.append(tuple(geometry.windows.flatten().tolist()))
+        return geometry
+
+    recipe = config_with({"epochs": 2, "batch": 16})["training"]
+    plain = torch.nn.Dropout.forward
+    monkeypatch.setattr(torch.nn.Dropout, "forward", noted)
+    monkeypatch.setattr("microgesture.training.trainer.random_geometry", drawn)
+    first, again, other = (fitted(seed) for seed in (0, 0, 1))
+    assert first == again
+    for one, two in zip(first, other, strict=True):
+        assert len(one) == 8
+        assert len({*one, *two}) == 16
+
+
+def script(monkeypatch, measured):
+    """Let validation find these top-1 and losses; a list that gets every epoch's weights."""
+    weights = []
+
+    def scripted(model, *arguments, **options):
+        weights.append(deepcopy(model.state_dict()))
+        top1, loss = measured[len(weights) - 1]
+        return {"val_top1": top1, "val_loss": loss}
+
+    monkeypatch.setattr("microgesture.training.trainer.validate", scripted)
+    return weights
+
+
+@pytest.mark.parametrize(
+    ("measured", "best"),
+    [
+        ([(0.5, 1.0), (0.5, 1.0), (0.5, 1.0)], 1),
+        ([(0.5, 1.0), (0.7, 2.0), (0.7, 1.5), (0.7, 1.5), (0.6, 0.1)], 3),
+        ([(0.0, 3.0), (0.0, 2.0)], 2),
+    ],
+)
+def test_of_equal_epochs_the_lowest_loss_and_then_the_earliest_is_kept(
+    source, layout22, monkeypatch, measured, best
+):
+    weights = script(monkeypatch, measured)
+    recipe = config_with({"epochs": len(measured), "batch": 64})["training"]
+    model, history = fit(source, layout22, training=recipe)
+    assert history["best_epoch"] == best
+    kept = model.state_dict()
+    assert all(torch.equal(kept[name], value) for name, value in weights[best - 1].items())
+    name, other = "cls_head.fc_cls.weight", weights[best % len(measured)]
+    assert not torch.equal(kept[name], other[name])
+
+
+def test_a_balanced_head_is_trained_on_the_best_epochs_backbone(source, layout22, monkeypatch):
+    weights = script(monkeypatch, [(0.5, 1.0), (0.9, 1.0), (0.7, 1.0), (0.1, 1.0), (0.2, 1.0)])
+    recipe = config_with({"epochs": 3, "balanced_head_epochs": 2, "batch": 64})["training"]
+    model, history = fit(source, layout22, training=recipe)
+    assert history["best_epoch"] == 5  # of the last phase
+    for name, value in model.state_dict().items():
+        if name.startswith("cls_head.fc_cls."):
+            assert torch.equal(value, weights[4][name]), name
+        else:
+            assert torch.equal(value, weights[1][name]), name
+
+
+def test_validation_between_epochs_has_the_precision_of_training(source, layout22):
+    config = config_with({"epochs": 1, "batch": 30})
+    torch.manual_seed(0)
+    model = new_model(config, layout22, 2, None)
+    _, history = train(model, source, config, seed=0, dtype=torch.bfloat16)
+    rows = np.flatnonzero(source.records.index["split"] == "val")
+    truth = source.records.index["label"].to_numpy()[rows]
+    low, full = (
+        validate(model, source, rows, truth, config, batch=30, dtype=dtype)["val_loss"]
+        for dtype in (torch.bfloat16, torch.float32)
+    )
+    assert history["epochs"][0]["val_loss"] == low != full
+    assert low == pytest.approx(full, rel=0.05)
+
+
+def test_what_is_told_of_the_time_adds_up(source, layout22):
+    config = config_with({"epochs": 3, "batch": 30})
+    torch.manual_seed(0)
+    model = new_model(config, layout22, 2, None)
+    began = time.perf_counter()
+    _, history = train(model, source, config, seed=0)
+    took, spent = time.perf_counter() - began, history["spent"]
+    assert spent["clips"] == 3 * 60  # the remainder of 4 is left out
+    assert spent["saving"] == spent["resumed"] == 0
+    assert spent["data"] > 0 and spent["validation"] > 0
+    assert spent["data"] + spent["validation"] < spent["total"] <= took
+
+
+def test_a_balanced_head_is_a_phase_of_its_own_if_it_has_epochs():
+    recipe = {**CONFIG["training"], "epochs": 5}
+    first = Phase(1, 5, "natural", head=False)
+    assert phases(recipe) == [first]
+    for epochs in (1, 3):
+        balanced = Phase(6, 5 + epochs, "class_balanced", head=True)
+        assert phases({**recipe, "balanced_head_epochs": epochs}) == [first, balanced]
+
+
 def test_mirrored_testing_averages_both(source, layout22):
     model, _ = fit(source, layout22)
     plain, both = shares_of(model, source), shares_of(model, source, flip=True)
@@ -144,6 +341,16 @@ def test_training_without_validation_clips_is_refused(tmp_path, layout22):
     build_stream(clips, layout22, CLASSES, STREAM, tmp_path / "s.arrow")
     with pytest.raises(InputError, match=r"s.arrow: no labelled clip in the split 'val'"):
         fit(PointInput(tmp_path / "s.arrow", layout22, 0.25), layout22)
+
+
+@pytest.mark.parametrize(("ratio", "clips"), [(None, 64), (4.0, 40)])
+def test_a_batch_larger_than_the_training_clips_is_refused(source, layout22, ratio, clips):
+    changed = config_with({"batch": clips + 1, "epochs": 1})["training"]
+    said = f"tiny: training.batch is {clips + 1}, but there are {clips} clips to train on; lower it"
+    with pytest.raises(InputError, match=said):
+        fit(source, layout22, imbalance=ratio, training=changed)
+    _, history = fit(source, layout22, imbalance=ratio, training={**changed, "batch": clips})
+    assert len(history["epochs"]) == 1
 
 
 RETRAINED = config_with({"epochs": 4, "balanced_head_epochs": 3})["training"]

@@ -143,7 +143,7 @@ def test_an_ffmpeg_that_fails_is_reported(tmp_path, layout22, monkeypatch):
 
 def test_an_mp4_is_written_where_ffmpeg_is(tmp_path, layout22):
     if not shutil.which("ffmpeg"):
-        pytest.skip("ffmpeg is not on this machine")
+        pytest.skip("not installed: ffmpeg (apt-get install ffmpeg)")
     assert write_animation(person("a", frames=5), layout22, tmp_path / "a.mp4") == 5
     assert b"ftyp" in (tmp_path / "a.mp4").read_bytes()[:16]
 

@@ -1,8 +1,13 @@
 import copy
+import inspect
+import re
 
 import pytest
 import yaml
 
+from microgesture.models.agcn import build_agcn
+from microgesture.models.posec3d import build_posec3d
+from microgesture.models.stgcn import build_stgcn
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import write_json
 from microgesture.workflow import config as settings
@@ -23,22 +28,12 @@ def test_every_config_that_comes_with_the_project_is_valid(path, monkeypatch):
     settings.check_config(yaml.safe_load(path.read_text()), SCHEMA, str(path))
 
 
-def test_a_key_that_occurs_twice_is_named_with_its_line(tmp_path):
-    path = tmp_path / "config.yaml"
-    path.write_text("a: {b: 1}\nc:\n  - b: 2\n  - d: 3\n    e: 4\n    d: 5\n")
-    with pytest.raises(InputError, match=r"config.yaml, line 6: d occurs twice"):
-        settings.check_keys(path)
-    path.write_text("a: &x {b: 1}\nc: {<<: *x, b: 2}\n")
-    settings.check_keys(path)
-
-
 @pytest.mark.parametrize(
     ("section", "changes", "said"),
     [
         ("data", {"path": "missing.parquet"}, "data.path: there is no missing.parquet"),
         ("data", {"subjects": "none.csv"}, "data.subjects: there is no none.csv"),
         ("data", {"root": "data/mine"}, "data.root: there is no data/mine"),
-        ("data", {"root": "data/{set}"}, "data.root: .* holds a brace"),
         ("semantic", {"path": "words.txt"}, "semantic.path: there is no words.txt"),
     ],
 )
@@ -54,14 +49,10 @@ def test_a_missing_file_is_refused_unless_the_results_are_its_own(
     records = tmp_path / "results/provenance"
     write_json(records / "skeletons.json", {"config": settings.reader_slice(config)})
     write_json(records / "label_vectors.json", {"config": settings.words_slice(config)})
-    if "brace" in said:  # which no results make good
-        with pytest.raises(InputError, match=said):
-            settings.check_files(config, "mine.yaml")
-    else:
+    settings.check_files(config, "mine.yaml")
+    config[section]["more"] = 1
+    with pytest.raises(InputError, match=said):
         settings.check_files(config, "mine.yaml")
-        config[section]["more"] = 1
-        with pytest.raises(InputError, match=said):
-            settings.check_files(config, "mine.yaml")
 
 
 def test_no_two_configs_share_their_results():
@@ -84,13 +75,13 @@ def edited(config, place, value):
     [
         (["sigma"], 1, "top level: unknown key 'sigma'; known keys: results"),
         (["heatmaps", "sgima"], 1, "heatmaps: unknown key 'sgima'; known keys: size, sigma"),
+        (["heatmaps", "short_limbs"], "max", "heatmaps.short_limbs: 'max' is not one of"),
         (["heatmaps", "sigma"], "wide", "heatmaps.sigma: 'wide' is not of type 'number'"),
         (["seeds"], [], "seeds:"),
         (["seeds"], [0.0, 1], r"seeds\[0\]: 0.0 is not of type 'integer'"),
         (["testing", "views"], True, "testing.views: True is not of type 'integer'"),
         (["heatmaps", "sigma"], float("inf"), "heatmaps.sigma: inf is not of type 'number'"),
         (["heatmaps", "sigma"], "1e-1", "is not of type 'number'; YAML takes it for text: write"),
-        (["results"], "results/..", "results: 'results/..' does not match"),
         (["variants", 2024], {}, "variants has the name 2024; put it in quotes"),
         (["claims", 0, "claim"], "", r"claims\[0\].claim: '' "),
         (["claims", 0, "worse"], ["stgcn22_align"], "stgcn22_align with itself"),
@@ -152,7 +143,28 @@ def edited(config, place, value):
         (["claims", 0, "better"], "nobody", r"claims\[0\] names 'nobody'; expected one of"),
         (["submission"], "nobody", "submission names 'nobody'"),
         (["semantic", "source"], "bert", "semantic"),
-        (["results"], "../elsewhere", "results:"),
+        (["variants", "joint22_align", "layout"], "openpose22\n", "does not match"),
+        (["variants", "joint22\n"], {}, "does not match"),
+        (["fusions", "fused\n"], {}, "does not match"),
+        (["cleaning", "smooth\n"], {}, "does not match"),
+        (
+            ["models", "stgcn", "network", "inflate_stages"],
+            [3, 7],
+            r"variants.stgcn22_crop_pad: network.inflate_stages is \[3, 7\], but there is no"
+            " stage 7; num_stages is 6",
+        ),
+        (
+            ["variants", "stgcn22_align", "network"],
+            {"num_stages": 4},
+            r"stgcn22_align: network.inflate_stages is \[3, 5\], but there is no stage 5;"
+            " num_stages is 4",
+        ),
+        (
+            ["models", "stgcn", "network"],
+            {"num_stages": 6, "inflate_stages": [3]},
+            r"down_stages is \[5, 8\], which it is unless given, but there is no stage 8",
+        ),
+        (["models", "posec3d", "network"], {"inflate": [True]}, "1 entries; expected 3"),
     ],
 )
 def test_a_wrong_entry_is_named_with_its_file(config, place, value, said, monkeypatch):
@@ -161,6 +173,58 @@ def test_a_wrong_entry_is_named_with_its_file(config, place, value, said, monkey
         settings.check_config(edited(config, place, value), SCHEMA, "config/mine.yaml")
     assert str(caught.value).startswith("config/mine.yaml: ")
     assert "\n" not in str(caught.value)
+
+
+QUOTED = "put it in quotes, since YAML takes digits for a number, an octal one after a leading 0"
+CSV = "data: {name: n, format: csv, path: clips.csv, on_bad_clip: stop, split: {by: subject,"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"{CSV} val: [0002], test: []}}}}", f"data.split.val[0] is 2; {QUOTED}"),
+        (f"{CSV} val: [], test: ['1', 0010]}}}}", f"data.split.test[1] is 8; {QUOTED}"),
+        (f"{CSV} val: 0010, test: []}}}}", "data.split.val: 8 is not of type 'array'"),
+        (
+            "data: {name: 2023, format: csv, path: a, on_bad_clip: stop}",
+            f"data.name is 2023; {QUOTED}",
+        ),
+        ("explain: {variants: [0010], clips: 1}", f"explain.variants[0] is 8; {QUOTED}"),
+        ("submission: 0010", f"submission is 8; {QUOTED}"),
+        ("classes: 2024-01-02", "classes is 2024-01-02; put it in quotes"),
+        ("results: 1.5", "results is 1.5; put it in quotes"),
+        ("claims: [{claim: a, better: 0010, worse: b}]", f"claims[0].better is 8; {QUOTED}"),
+        ("claims: [{claim: a, better: b, worse: 0010}]", f"claims[0].worse is 8; {QUOTED}"),
+        ("claims: [{claim: a, better: b, worse: [0010]}]", f"claims[0].worse[0] is 8; {QUOTED}"),
+        ("fusions: {f: {title: f, members: [a, no]}}", "fusions.f.members[1] is False; put it"),
+        ("fusions: {f: {title: f, members: {0010: 1, b: 1}}}", "fusions.f.members has the name 8"),
+        (
+            "fusions: {on: {title: f, members: [a, b]}}",
+            "fusions has the name True; put it in quotes",
+        ),
+        (
+            "variants: {a: {title: 22, model: stgcn, layout: a, temporal: align}}",
+            "title is 22; put",
+        ),
+        (
+            "variants: {a: {title: a, model: stgcn, layout: 22, temporal: align}}",
+            "layout is 22; put",
+        ),
+        ("data: {name: n, format: pyskl, path: a, fps: 1, splits: {01: train}}", "the name 1; put"),
+    ],
+)
+def test_text_that_yaml_takes_for_something_else_is_to_be_quoted(config, text, said):
+    with pytest.raises(InputError, match=re.escape(said)) as caught:
+        settings.check_config({**config, **yaml.safe_load(text)}, SCHEMA, "mine.yaml")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_networks_defaults_are_those_that_the_check_knows():
+    for build in (build_stgcn, build_agcn):
+        defaults = {name: p.default for name, p in inspect.signature(build).parameters.items()}
+        assert defaults | settings.GRAPH_NETWORK == defaults
+    given = inspect.signature(build_posec3d).parameters
+    assert given["stage_blocks"].default == settings.STAGE_BLOCKS
 
 
 def test_a_stream_is_for_posec3d_only(config, monkeypatch):
@@ -184,12 +248,18 @@ def test_a_step_depends_on_its_own_slice_only(config):
     config["variants"]["joint41_align"]["source"] = "cached"
     posec3d = [name for name, v in config["variants"].items() if v["model"] == "posec3d"]
     drawn = {f"train {name}" for name in posec3d if name != "joint41_align"}
+    limbs = {name for name in drawn if config["variants"][name[6:]]["stream"] == "limb"}
     edits = {
         ("variants", "joint22_align", "training"): {"train joint22_align"},
-        ("variants", "joint22_align", "title"): {"table"},
-        ("heatmaps", "sigma"): {"heatmaps", *drawn},
+        ("variants", "joint22_align", "title"): {"table", "figures", "page"},
+        ("heatmaps", "sigma"): {"heatmaps", "limb heatmaps", *drawn},
+        ("heatmaps", "short_limbs"): {"limb heatmaps", *limbs},
         ("cleaning", "standard", "min_score"): {"streams"},
-        ("data", "name"): {"table"},
+        ("data", "name"): {"table", "page"},
+        ("robustness", "drop"): {"page"},
+        ("explain", "clips"): {"page"},
+        ("submission",): {"figures", "page"},
+        ("claims",): {"table", "page"},
     }
     for place, moved in edits.items():
         value = {"learning_rate": 0.5} if place[-1] == "training" else 0.123
@@ -216,8 +286,11 @@ def slices(config):
     return {
         "reader": settings.reader_slice(config),
         "streams": settings.stream_slice(config, "standard", "align16"),
-        "heatmaps": settings.heatmap_slice(config),
+        "heatmaps": settings.heatmap_slice(config, "joint"),
+        "limb heatmaps": settings.heatmap_slice(config, "limb"),
         "table": settings.table_slice(config),
+        "figures": settings.figures_slice(config),
+        "page": settings.page_slice(config),
         **trains,
     }
 

@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -12,11 +13,11 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, f"{workflow.basedir}/src")
 
 from microgesture.workflow import config as settings
+from microgesture.workflow import preflight
 from microgesture.readers import sources as rawdata
 from microgesture.workflow import runlock
 from microgesture.utils.errors import InputError
-from microgesture.utils.files import quick_hash
-from microgesture.provenance.code_hash import code_hash
+from microgesture.utils.file_times import refuse_future_times
 
 # a config given on the command line replaces the default one; merging two would mix their variants
 if not workflow.configfiles:
@@ -30,41 +31,16 @@ def checked(config):
         source += " with --config"
     schema = Path(workflow.basedir, "workflow/schemas/config.schema.yaml")
     try:
+        preflight.check_checkout(workflow.basedir)
         for path in workflow.configfiles:
-            settings.check_keys(Path(path))
-        config = rawdata.with_format(config)
+            preflight.check_syntax(Path(path))
+        config = rawdata.with_format(preflight.with_paths(config, source))
         settings.check_config(config, schema, source)
         settings.check_files(config, source)
+        preflight.check_contents(config, source)
     except InputError as error:
         raise WorkflowError(str(error))
     return config
-
-
-def code(name):
-    """Hash of a step's script and of the modules that it imports.
-
-    As a parameter of the rule it reruns the step when the code changes, whatever the files' times
-    are, and keeps two dozen module names out of every job's list of inputs.
-    """
-    return code_hash(f"scripts/{name}.py")
-
-
-def given(*sources):
-    """Hash of a rule's inputs that no step makes: paths, or functions of the wildcards.
-
-    Snakemake looks into an input only when it is newer than the output; one that was put in place of
-    another may be older. It forgets a parameter that was made from `input`.
-    """
-
-    def digest(wildcards):
-        values = [one(wildcards) if callable(one) else one for one in sources]
-        files = [[one] if isinstance(one, str) else one for one in values]
-        made = f"{RESULTS}/"
-        return quick_hash(
-            file for of in files for file in of if not file.startswith(made)
-        )
-
-    return digest
 
 
 def as_json(value):
@@ -144,15 +120,40 @@ def members_of(split):
 
 def fusion_of(wildcards):
     fusion = config["fusions"][wildcards.fusion]
-    return as_json({key: value for key, value in fusion.items() if key != "title"})
+    return {key: value for key, value in fusion.items() if key != "title"}
 
 
+@cache
 def raw_files():
     """What the reader reads; a release's own files, so that a changed one is noticed."""
     data = config["data"]
     if data["format"] == "synthetic":
-        return f"{RESULTS}/release/manifest.json"
+        return [f"{RESULTS}/release/manifest.json"]
     return rawdata.raw_files(data)
+
+
+@cache
+def frames_digest():
+    """Hash of OpenPose's frames, so that a changed one is noticed; where runs are planned alone.
+
+    Frames are counted by the million. A job that Snakemake starts parses these files again, but
+    neither plans nor records parameters.
+    """
+    return rawdata.frames_digest(config["data"]) if workflow.is_main_process else None
+
+
+def dated_files():
+    """Files that no step makes, and results; what is made from them has to be newer."""
+    variants = config["variants"].values()
+    yield from raw_files()
+    yield from [config["classes"], *layouts_in_use()]
+    yield from filter(None, [config["semantic"].get("path")])
+    yield from (
+        variant["pretrained"] for variant in variants if "pretrained" in variant
+    )
+    for folder, below, names in os.walk(RESULTS):
+        below[:] = [name for name in below if name not in ("logs", "resume")]
+        yield from (f"{folder}/{name}" for name in names if not name.startswith("."))
 
 
 def predictions_of():
@@ -219,6 +220,12 @@ VARIANTS = list(config["variants"])
 FUSIONS = list(config["fusions"])
 RUNS = [run for seed in config["seeds"] for run in runs_of(seed)]
 LAST_RUN = runlock.last_run(RESULTS)
+
+if workflow.is_main_process:
+    try:
+        refuse_future_times(dated_files())
+    except InputError as error:
+        raise WorkflowError(str(error))
 
 shell.prefix(
     f"export PYTHONPATH={shlex.quote(workflow.basedir)}/src; {runlock.job_prefix(RESULTS)}"

@@ -12,8 +12,8 @@ rule synthesize:
     conda:
         "../envs/microgesture.yaml"
     params:
-        code=code("synthesize"),
-        config=as_json(config["data"].get("generate")),
+        made_from=made_from("synthesize"),
+        config=told(config["data"].get("generate")),
         out=subpath(output.manifest, parent=True),
     shell:
         "python scripts/synthesize.py --config {params.config:q} --out {params.out:q}"
@@ -23,7 +23,7 @@ rule synthesize:
 rule skeletons:
     """Read the raw data set into the skeleton store."""
     input:
-        raw=raw_files(),
+        raw=lambda wildcards: raw_files(),
         classes=config["classes"],
     output:
         clips=f"{RESULTS}/skeletons/clips.parquet",
@@ -34,12 +34,11 @@ rule skeletons:
     conda:
         "../envs/microgesture.yaml"
     params:
-        code=code("skeletons"),
-        given=given(raw_files(), config["classes"]),
-        frames=rawdata.frames_digest(config["data"]),
-        data=as_json(settings.reader_slice(config)),
+        made_from=made_from("skeletons"),
+        frames=lambda wildcards: frames_digest(),
+        config=told(settings.reader_slice(config)),
     shell:
-        "python scripts/skeletons.py --data {params.data:q} --classes {input.classes:q}"
+        "python scripts/skeletons.py --data {params.config:q} --classes {input.classes:q}"
         " --out {output.clips:q} --summary {output.summary:q} --workers {threads}"
         " --record {output.record:q} 2> >(tee {log:q} >&2)"
 
@@ -59,10 +58,11 @@ rule streams:
     conda:
         "../envs/microgesture.yaml"
     params:
-        code=code("streams"),
-        given=given(layout_of, config["classes"]),
-        config=lambda wildcards: as_json(
-            settings.stream_slice(config, wildcards.cleaning, wildcards.timeline)
+        made_from=made_from("streams"),
+        config=told(
+            lambda wildcards: settings.stream_slice(
+                config, wildcards.cleaning, wildcards.timeline
+            )
         ),
     shell:
         "python scripts/streams.py --config {params.config:q} --skeletons {input.skeletons:q}"
@@ -82,7 +82,7 @@ rule folds:
     conda:
         "../envs/microgesture.yaml"
     params:
-        code=code("folds"),
+        made_from=made_from("folds"),
         folds=config["folds"],
     shell:
         "python scripts/folds.py --skeletons {input.skeletons:q} --folds {params.folds}"

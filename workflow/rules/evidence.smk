@@ -18,8 +18,8 @@ rule robustness:
     resources:
         gpu=1,
     params:
-        code=code("robustness"),
-        config=as_json(settings.robustness_slice(config)),
+        made_from=made_from("robustness"),
+        config=told(settings.robustness_slice(config)),
         fold=fold_options,
     shell:
         "python scripts/robustness.py --config {params.config:q} --model {input.model:q}"
@@ -43,8 +43,8 @@ rule occlusion:
     resources:
         gpu=1,
     params:
-        code=code("occlusion"),
-        config=as_json(settings.explain_slice(config)),
+        made_from=made_from("occlusion"),
+        config=told(settings.explain_slice(config)),
         fold=fold_options,
     shell:
         "python scripts/occlusion.py --config {params.config:q} --model {input.model:q}"
@@ -85,10 +85,8 @@ rule report_page:
     conda:
         "../envs/microgesture.yaml"
     params:
-        code=code("report"),
-        given=given(config["classes"], layouts_in_use()),
-        data_figures=code("data_report"),  # which it shows, and no rule names one by one
-        config=as_json(settings.table_slice(config)),
+        made_from=made_from("report_page"),
+        config=told(settings.page_slice(config)),
         results=subpath(output.html, parent=True),
     shell:
         "python scripts/report.py --config {params.config:q} --results {params.results:q}"

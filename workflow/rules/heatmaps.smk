@@ -16,9 +16,10 @@ rule heatmaps:
     conda:
         "../envs/microgesture.yaml"
     params:
-        code=code("heatmaps"),
-        given=given(layout_of),
-        config=as_json(settings.heatmap_slice(config)),
+        made_from=made_from("heatmaps"),
+        config=told(
+            lambda wildcards: settings.heatmap_slice(config, wildcards.stream)
+        ),
         # large; it hangs on its manifest
         points=f"{RESULTS}/streams/{{layout}}-{{cleaning}}-{{timeline}}.arrow",
     shell:

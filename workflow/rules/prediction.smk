@@ -18,8 +18,8 @@ rule predict:
     resources:
         gpu=1,
     params:
-        code=code("predict"),
-        config=as_json(config["testing"]),
+        made_from=made_from("predict"),
+        config=told(config["testing"]),
         fold=fold_options,
         out=subpath(output.val, parent=True),
     shell:
@@ -42,8 +42,8 @@ rule fuse:
     conda:
         "../envs/microgesture.yaml"
     params:
-        code=code("fuse"),
-        config=fusion_of,
+        made_from=made_from("fuse"),
+        config=told(fusion_of),
     shell:
         "python scripts/fuse.py --config {params.config:q} --val {input.val:q}"
         " --test {input.test:q} --out-val {output.val:q} --out-test {output.test:q}"
@@ -67,7 +67,7 @@ if config["folds"] is not None:
         conda:
             "../envs/microgesture.yaml"
         params:
-            code=code("pool"),
+            made_from=made_from("pool"),
         shell:
             "python scripts/pool.py --files {input:q} --out {output.pooled:q}"
             " --record {output.record:q} 2> >(tee {log:q} >&2)"

@@ -22,16 +22,19 @@ rule data_report:
     conda:
         "../envs/microgesture.yaml"
     params:
-        code=code("data_report"),
-        given=given(layouts_in_use()),
-        about=as_json(
+        made_from=made_from("data_report"),
+        config=told(
             {
                 "data_name": config["data"]["name"],
                 "data_format": config["data"]["format"],
                 "folds": config["folds"],
+                "cleaning": {
+                    name: {key: how[key] for key in ("min_score", "max_jump")}
+                    for name, how in config["cleaning"].items()
+                },
             }
         ),
     shell:
         "python scripts/data_report.py --skeletons {input.skeletons:q} --summary {input.summary:q}"
-        " --layouts {input.layouts:q} --about {params.about:q} --out {output.md:q}"
+        " --layouts {input.layouts:q} --about {params.config:q} --out {output.md:q}"
         " --figures {output.figures:q} --record {output.record:q} 2> >(tee {log:q} >&2)"

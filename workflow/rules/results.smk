@@ -26,9 +26,8 @@ rule ablation_table:
     conda:
         "../envs/microgesture.yaml"
     params:
-        code=code("ablation"),
-        given=given(config["classes"]),
-        config=as_json(settings.table_slice(config)),
+        made_from=made_from("ablation_table"),
+        config=told(settings.table_slice(config)),
         results=subpath(input.summary, ancestor=2),
     shell:
         "python scripts/ablation.py --config {params.config:q} --results {params.results:q}"
@@ -55,9 +54,8 @@ rule figures:
     conda:
         "../envs/microgesture.yaml"
     params:
-        code=code("figures"),
-        given=given(config["classes"]),
-        config=as_json(settings.table_slice(config)),
+        made_from=made_from("figures"),
+        config=told(settings.figures_slice(config)),
         results=subpath(output[0], ancestor=2),
         out=subpath(output[0], parent=True),
     shell:
@@ -80,7 +78,7 @@ rule curves:
     conda:
         "../envs/microgesture.yaml"
     params:
-        code=code("curves"),
+        made_from=made_from("curves"),
         out=subpath(output[0], parent=True),
     shell:
         "python scripts/curves.py --metrics {input.metrics:q} --out-dir {params.out:q}"
@@ -102,8 +100,7 @@ rule submission:
     conda:
         "../envs/microgesture.yaml"
     params:
-        code=code("submission"),
-        given=given(config["classes"]),
+        made_from=made_from("submission"),
         seeds=config["seeds"],
         out=subpath(output[0], parent=True),
     shell:

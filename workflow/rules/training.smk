@@ -14,9 +14,8 @@ rule label_vectors:
     conda:
         "../envs/microgesture.yaml"
     params:
-        code=code("label_vectors"),
-        given=given(config["classes"], config["semantic"].get("path", [])),
-        config=as_json(settings.words_slice(config)),
+        made_from=made_from("label_vectors"),
+        config=told(settings.words_slice(config)),
     shell:
         "python scripts/label_vectors.py --classes {input.classes:q} --config {params.config:q}"
         " --out {output.vectors:q} --record {output.record:q} 2> >(tee {log:q} >&2)"
@@ -43,11 +42,8 @@ rule train:
     resources:
         gpu=1,
     params:
-        code=code("train"),
-        given=given(layout_of, config["classes"], pretrained_of),
-        config=lambda wildcards: as_json(
-            settings.train_slice(config, wildcards.variant)
-        ),
+        made_from=made_from("train"),
+        config=told(lambda wildcards: settings.train_slice(config, wildcards.variant)),
         vectors=lambda wildcards, input: (
             ["--vectors", input.vectors] if input.vectors else []
         ),

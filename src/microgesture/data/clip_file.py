@@ -30,6 +30,7 @@ INDEX_FIELDS = [
     pa.field("subject", pa.string()),
     pa.field("split", pa.string()),
     pa.field("num_frames", pa.int32()),
+    pa.field("profile", pa.binary()),
 ]
 INDEX_NAMES = [field.name for field in INDEX_FIELDS]
 CHECKSUMS = [pa.field("index_crc32", pa.uint32()), pa.field("blobs_crc32", pa.uint32())]
@@ -61,10 +62,11 @@ class RecordWriter:
         self._count = 0
 
     def append(self, row: dict[str, Any]) -> None:
-        """Add one clip: the index fields and ``blobs``, a list of bytes."""
+        """Add one clip: index fields (``profile`` may lack) and ``blobs``, a list of bytes."""
+        row = {"profile": None, **row}
         # plain numbers and texts, as they will be read: the checksum is one of their written form
         entry = [
-            value if value is None or isinstance(value, str) else int(value)
+            value if value is None or isinstance(value, str | bytes) else int(value)
             for value in (row[name] for name in INDEX_NAMES)
         ]
         checksums = {
@@ -111,7 +113,8 @@ class Records:
     metadata : dict
         What the writer stated about all records.
     index : DataFrame
-        One row a clip: clip_id, label (-1 where unknown), subject, split, num_frames.
+        One row a clip: clip_id, label (-1 where unknown), subject, split, num_frames and profile
+        (bytes of a `microgesture.preprocessing.profile.clip_profile`, or None).
 
     Raises
     ------

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class PointOrder:
@@ -69,3 +71,35 @@ KINECT = PointOrder(
 )
 
 ORDERS = {order.name: order for order in (OPENPOSE, KINECT)}
+
+# The points that are the middle of two others, by OpenPose's own definition: neck and mid-hip.
+MIDPOINTS = {1: (2, 5), 8: (9, 12)}
+
+
+def fill_midpoints(points: np.ndarray) -> np.ndarray:
+    """Set neck and mid-hip, where they are in no frame, to the middle of shoulders and of hips.
+
+    A detector that gives them is believed: of a clip that shows the neck now and then, no frame is
+    changed.
+
+    Parameters
+    ----------
+    points : ndarray, (T, 137, 3)
+        Those that were not found have score 0.
+
+    Returns
+    -------
+    ndarray
+        A copy where anything was set; the score is the smaller one of the pair, and a frame that
+        lacks one of them stays without.
+
+    """
+    for target, (a, b) in MIDPOINTS.items():
+        both = (points[:, a, 2] > 0) & (points[:, b, 2] > 0)
+        if both.any() and not (points[:, target, 2] > 0).any():
+            points = points.copy()
+            one, other = points[both, a], points[both, b]
+            # halved first: the sum of two coordinates of a broken file may not fit
+            points[both, target, :2] = one[:, :2] / 2 + other[:, :2] / 2
+            points[both, target, 2] = np.minimum(one[:, 2], other[:, 2])
+    return points

@@ -96,13 +96,29 @@ class Layout:
         public code stops at one hop and so puts distant neighbours into one subset.
         Source: Yan et al. 2018, section 3.3.
         """
-        hops, size = self.hops(), len(self.joints)
-        near = np.eye(size, dtype=bool)
+        near, order = self._neighbours()
+        weight = near / near.sum(axis=0)
+        return np.stack([weight * (order == k) for k in (0, 1, -1)]).astype(np.float32)
+
+    def directed_adjacency(self) -> np.ndarray:
+        """Adjacency of 2s-AGCN, float32 (3, V, V), each subset normalised by itself.
+
+        Entry ``[k, v, w]`` weighs joint v in the new feature of joint w: subset 0 holds the joint
+        itself, subset 1 its neighbour v on the way to the center, subset 2 those further away. Each
+        sums to 1 over v where it has any. Source: ``get_spatial_graph`` of the authors' code (Shi
+        et al. 2019), which PySKL took over.
+        """
+        near, order = self._neighbours()
+        sets = np.stack([near * (order == k) for k in (0, -1, 1)])
+        return (sets / np.maximum(sets.sum(axis=1, keepdims=True), 1)).astype(np.float32)
+
+    def _neighbours(self) -> tuple[np.ndarray, np.ndarray]:
+        """Whether v is w or its neighbour, and the sign of how much further v is; both (V, V)."""
+        hops = self.hops()
+        near = np.eye(len(self.joints), dtype=bool)
         near[self.edges[:, 0], self.edges[:, 1]] = True
         near[self.edges[:, 1], self.edges[:, 0]] = True
-        weight = near / near.sum(axis=0)
-        order = np.sign(hops[:, None] - hops[None, :])
-        return np.stack([weight * (order == k) for k in (0, 1, -1)]).astype(np.float32)
+        return near, np.sign(hops[:, None] - hops[None, :])
 
 
 def load_layout(path: str | Path) -> Layout:
@@ -143,7 +159,7 @@ def layout_from_dict(raw: Any, path: Path) -> Layout:
         raise InputError(f"{path}: source is {source!r}, expected one of {', '.join(ORDERS)}")
     numbered = raw["joints"]
     if isinstance(numbered, list) and all(isinstance(p, list) and len(p) == 2 for p in numbered):
-        numbered = {str(name): point for name, point in numbered}
+        numbered = dict(numbered)
     joints = _check_joints(path, numbered, ORDERS[source].count)
     index = {name: number for number, name in enumerate(joints)}
     edges = _pairs(path, "edges", raw["edges"], index)
@@ -181,13 +197,15 @@ def _check_joints(path: Path, raw: Any, count: int) -> tuple[str, ...]:
     if not isinstance(raw, dict) or not raw:
         raise InputError(f"{path}: joints must map each joint's name to its point number")
     for name, point in raw.items():
+        if not isinstance(name, str):
+            raise InputError(f"{path}: joints: {name!r} is no name; put it in quotes")
         if not isinstance(point, int) or not 0 <= point < count:
             raise InputError(
                 f"{path}: joints: {name} is point {point!r}; expected 0 to {count - 1}"
             )
     if len(set(raw.values())) != len(raw):
         raise InputError(f"{path}: joints: two joints have the same point number")
-    return tuple(map(str, raw))
+    return tuple(raw)
 
 
 def _pairs(path: Path, key: str, raw: Any, index: dict[str, int]) -> np.ndarray:

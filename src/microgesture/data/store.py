@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from microgesture.data.keypoints import OPENPOSE, ORDERS
+from microgesture.data.keypoints import OPENPOSE, ORDERS, fill_midpoints
 from microgesture.utils.checksums import (
     PARQUET,
     READING,
@@ -31,6 +31,10 @@ from microgesture.utils.files import atomic_path
 SPLITS = ("train", "val", "test")
 POINTS = OPENPOSE.count
 NUMBERS_PER_FRAME = POINTS * 3
+# Numbers that are held at once, 64 MB of them, beyond those of one clip: clips may be hours long.
+NUMBERS_AT_ONCE = 1 << 24
+# What a clip may state, in frames a second and pixels; more is a slip.
+FPS_LIMITS, LARGEST_SIDE = (0.01, 10_000), 1_000_000
 METADATA_KEY = b"microgesture"
 
 SCHEMA = pa.schema(
@@ -99,9 +103,8 @@ class BadClip:
     @property
     def message(self) -> str:
         """What the person at the keyboard is told."""
-        return (
-            f"{self.place}: clip {self.clip_id}: {self.reason}; mend it, or set on_bad_clip: skip"
-        )
+        name = self.clip_id if len(self.clip_id) <= 200 else f"{self.clip_id[:200]}..."
+        return f"{self.place}: clip {name}: {self.reason}; mend it, or set on_bad_clip: skip"
 
 
 def clean_points(points: np.ndarray) -> np.ndarray:
@@ -129,6 +132,8 @@ def check_clip(
 ) -> Clip | BadClip:
     """Return the clip with cleaned points, or say what is wrong with it.
 
+    Neck and mid-hip are set from shoulders and hips where no frame has them.
+
     Parameters
     ----------
     clip
@@ -148,7 +153,7 @@ def check_clip(
     if not points[..., 2].any():
         frames = "its only frame" if len(points) == 1 else f"any of its {len(points)} frames"
         return BadClip(clip.clip_id, clip.split, place, f"it has no visible point in {frames}")
-    return replace(clip, points=points)
+    return replace(clip, points=fill_midpoints(points) if count == POINTS else points)
 
 
 def _fault(clip: Clip, class_names: Container[str], count: int) -> str | None:
@@ -166,6 +171,13 @@ def _fault(clip: Clip, class_names: Container[str], count: int) -> str | None:
             f"it has height {clip.height}, width {clip.width} and fps {clip.fps:g}, "
             "expected positive numbers"
         )
+    if max(clip.height, clip.width) > LARGEST_SIDE:
+        return (
+            f"it has height {clip.height} and width {clip.width}, expected pixels, at most "
+            f"{LARGEST_SIDE:,}"
+        )
+    if not FPS_LIMITS[0] <= clip.fps <= FPS_LIMITS[1]:
+        return f"it has fps {clip.fps:g}, expected {FPS_LIMITS[0]} to {FPS_LIMITS[1]:,}"
     # the cast comes first: a number beyond float32 would become infinite unseen
     with np.errstate(over="ignore"):
         finite = np.isfinite(clip.points.astype(np.float32, copy=False))
@@ -206,7 +218,7 @@ def write_store(
     row_group: int = 64,
     order: str = OPENPOSE.name,
 ) -> Written:
-    """Write clips as they come, holding at most ``row_group`` of them in memory.
+    """Write clips as they come, holding at most ``row_group`` of them in memory, fewer long ones.
 
     The file appears under its name only when complete, and the same clips give the same bytes.
 
@@ -242,7 +254,8 @@ def write_store(
             checked = _checked(items, set(class_names), source_format, ORDERS[order].count)
             for clip in _accepted(checked, source_format, on_bad_clip, written):
                 pending.append(clip)
-                if len(pending) == row_group:
+                numbers = sum(one.points.size for one in pending)
+                if len(pending) == row_group or numbers >= NUMBERS_AT_ONCE:
                     writer.write_batch(_batch(pending, schema))
                     pending = []
             if pending:
@@ -314,12 +327,21 @@ def iter_batches(
     parquet: pq.ParquetFile, columns: list[str], rows: int = 64
 ) -> Iterator[tuple[dict[str, list[Any]], list[np.ndarray]]]:
     """Yield (other columns as lists, flat points of each row as a view) of a few rows at a time."""
-    for batch in parquet.iter_batches(rows, columns=columns):
+    for batch in parquet.iter_batches(min(rows, _rows_at_once(parquet)), columns=columns):
         index = {name: batch.column(name).to_pylist() for name in columns if name != "points"}
         points = batch.column("points")
         offsets = points.offsets.to_numpy()
         values = points.values.to_numpy(zero_copy_only=False)
         yield index, [values[a:b] for a, b in pairwise(offsets)]
+
+
+def _rows_at_once(parquet: pq.ParquetFile) -> int:
+    """How many rows hold few enough numbers, by the fullest row group."""
+    names = [parquet.schema.column(n).path.split(".")[0] for n in range(len(parquet.schema))]
+    column = names.index("points")
+    groups = [parquet.metadata.row_group(n) for n in range(parquet.num_row_groups)]
+    numbers = [group.column(column).num_values / max(group.num_rows, 1) for group in groups]
+    return max(int(NUMBERS_AT_ONCE / max(*numbers, 1, 1)), 1)
 
 
 def _open_store(path: str | Path) -> pq.ParquetFile:

@@ -11,7 +11,9 @@ from microgesture.data.keypoints import KINECT
 from microgesture.data.layouts import Layout
 from microgesture.data.store import SPLITS
 from microgesture.data.summary import SWAPPED_SHARE
-from microgesture.data_report.scan import NORMALISED_LIMIT, TRAILING_FRAMES, Scan
+from microgesture.data_report.outliers import MISSING, outlying
+from microgesture.data_report.scan import NORMALISED_LIMIT, TRAILING_FRAMES, HandCount, Scan
+from microgesture.preprocessing.cleaning import REMEDY
 
 # The thresholds were set on two recorded sets (MediaPipe on signing people) and on generated clips.
 # Of any subject's clear frames at most 0.5 % look exchanged, and at least 99.5 % when the blocks
@@ -79,6 +81,7 @@ def find_faults(
 
     """
     return [
+        *_bodies(found),
         *_hands(found),
         *_sizes(found),
         *_normalised(found),
@@ -87,18 +90,27 @@ def find_faults(
         *_missing(found),
         *_dead(found, layout),
         *_flips(found),
+        *_emptied(found),
+        *_outliers(found, layout),
         *_same(index, found),
+        *_near(found),
         *_subjects(summary, folds),
         *_labels(summary, folds),
         *_skipped(summary),
     ]
 
 
+def _bodies(found: Scan) -> Iterable[Finding]:
+    wrong = found.bodies.found()
+    # hands on the other wrist have a warning of their own
+    if wrong and not (set(found.bodies.values) == {"hands"} and any(_hands(found))):
+        what, clips, do = wrong
+        yield Finding("no_body", what, tuple(clips), do)
+
+
 def _hands(found: Scan) -> Iterable[Finding]:
     judged = {s: hand for s, hand in found.hands.items() if hand.clear >= EXCHANGED_FRAMES}
-    wrong = {
-        s: hand for s, hand in judged.items() if hand.exchanged.count > EXCHANGED_SHARE * hand.clear
-    }
+    wrong = {s: hand for s, hand in judged.items() if _exchanged(hand)}
     if wrong:
         clear = sum(hand.clear for hand in wrong.values())
         share = sum(hand.exchanged.count for hand in wrong.values()) / clear
@@ -110,6 +122,11 @@ def _hands(found: Scan) -> Iterable[Finding]:
             "The left and the right finger block (or the wrists) are exchanged: put them right "
             "where the data are converted, or in the layout",
         )
+
+
+def _exchanged(hand: HandCount) -> bool:
+    enough = hand.clear >= EXCHANGED_FRAMES
+    return enough and hand.exchanged.count > EXCHANGED_SHARE * hand.clear
 
 
 def _sizes(found: Scan) -> Iterable[Finding]:
@@ -141,7 +158,8 @@ def _normalised(found: Scan) -> Iterable[Finding]:
             f"All coordinates are within {NORMALISED_LIMIT:g} pixels in "
             f"{_clips(found.normalised.clips)}",
             tuple(found.normalised.first),
-            "They were probably divided by width and height: multiply them, the store holds pixels",
+            "They were probably divided by width and height, the store holds pixels: multiply them "
+            "or, where they lie from -1 to 1, take (x + 1) / 2 * width and (y + 1) / 2 * height",
         )
 
 
@@ -225,6 +243,35 @@ def _flips(found: Scan) -> Iterable[Finding]:
         )
 
 
+def _emptied(found: Scan) -> Iterable[Finding]:
+    for name, emptied in found.emptied.items():
+        note = emptied.note()
+        if note:
+            yield Finding("emptied", f"Cleaning {name}: {note}", (), REMEDY)
+
+
+def _outliers(found: Scan, layout: Layout) -> Iterable[Finding]:
+    if found.normalised.clips:  # two scales, which has a warning of its own
+        return
+    told = {*found.bodies.wrong_subjects()}
+    told |= {s for s, hand in found.hands.items() if _exchanged(hand)}
+    people, recordings = outlying(found.facts, layout.joints)
+    for kind, groups in (("subjects", people), ("recordings", recordings)):
+        others = [one for one in groups if one.name not in told]
+        if any(_dead(found, layout)):  # joints that a whole split lacks have a warning of their own
+            others = [one for one in others if not all(MISSING in why for why in one.reasons)]
+        if others:
+            yield Finding(
+                f"outlying_{kind}",
+                f"{len(others)} {kind} are unlike all others: "
+                + "; ".join(f"{one.name}: {', '.join(one.reasons[:2])}" for one in others[:_FIRST])
+                + ("; ..." if len(others) > _FIRST else ""),
+                tuple(clip for one in others for clip in one.clips),
+                "Look at their pictures under Strangest people and clips: convert them again, or "
+                "leave them out",
+            )
+
+
 def _same(index: pd.DataFrame, found: Scan) -> Iterable[Finding]:
     doubled = index.clip_id[index.clip_id.duplicated()].unique()
     if len(doubled):
@@ -242,6 +289,24 @@ def _same(index: pd.DataFrame, found: Scan) -> Iterable[Finding]:
             f"{len(found.copies)} groups of clips hold exactly the same points{leak}",
             tuple(" = ".join(clip for clip, _ in group[:2]) for group in across or found.copies),
             "Keep one clip of each group, and none that is in two splits",
+        )
+
+
+def _near(found: Scan) -> Iterable[Finding]:
+    pairs = found.near_copies
+    if pairs:
+        some = ", ".join(
+            f"{one.first} ({one.splits[0]}) and {one.second} ({one.splits[1]}) share about "
+            f"{one.frames} frames, {abs(one.shift)} apart"
+            for one in pairs[:3]
+        )
+        more = "; ..." if len(pairs) > 3 else ""
+        yield Finding(
+            "near_copies",
+            f"{len(pairs)} pairs of clips in two splits show the same moment, a few frames apart "
+            f"or at another frame rate: {some}{more}",
+            (),
+            "Keep one clip of each pair, or both in one split; the report lists them",
         )
 
 

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter
 
+from microgesture.data.boxes import far_points
 from microgesture.data.layouts import Layout
 from microgesture.data.store import SPLITS
 from microgesture.data_report.scan import Scan
@@ -69,10 +70,20 @@ def plot_lengths(index: pd.DataFrame, path: str | Path) -> None:
         for axes, values, unit in zip(
             panels, (index.num_frames, seconds), ("frames", "seconds"), strict=True
         ):
+            _logarithmic(axes, values.to_numpy(float))
+            low, high = axes.get_xlim()
             for place, split in enumerate(splits):  # thinner above wider: equal lines stay visible
                 colour, width = SPLIT_MARKS[split][0], 3 - 0.9 * place
-                axes.ecdf(values[index.split == split], color=colour, linewidth=width)
-            _logarithmic(axes, values.to_numpy(float))
+                known = np.sort(values[index.split == split])
+                share = np.linspace(0, 1, len(known) + 1)
+                # to both ends of the axis: lengths that are all equal would be a bar otherwise
+                axes.step(
+                    [low, *known, high], [*share, 1], where="post", color=colour, linewidth=width
+                )
+            axes.set_xlim(low, high)
+            if values.nunique() == 1:
+                axes.set_xticks([values.iloc[0]], [f"{values.iloc[0]:,.4g}"])
+                axes.set_xticks([], minor=True)
             axes.grid(axis="y")
             axes.set_xlabel(f"Clip length ({unit})")
         panels[0].set_ylabel("Clips at most so long (%)")
@@ -134,8 +145,10 @@ def _draw_row(
         x = left + place
         axes.add_patch(Rectangle((x, top), 1, 1, fill=False, edgecolor=FAINT, linewidth=0.7))
         box_left, box_top, side = clip_box(points, 0)
-        moved = points.copy()  # into the cell, with a margin and a line for the id below
-        moved[:, :2] = (points[:, :2] - (box_left, box_top)) / side * 0.84 + (x + 0.08, top + 0.05)
+        moved = points.copy()
+        moved[far_points(points)] = 0  # or lines would cross the whole sheet
+        # into the cell, with a margin and a line for the id below
+        moved[:, :2] = (moved[:, :2] - (box_left, box_top)) / side * 0.84 + (x + 0.08, top + 0.05)
         SkeletonArt(axes, layout, line=1.25 * inch, dot=2.1 * inch).show(moved)
         name = clip_id if len(clip_id) <= _LONGEST_ID else f"…{clip_id[1 - _LONGEST_ID :]}"
         axes.text(x + 0.03, top + 0.975, name, fontsize=5, color=SOFT, va="bottom", zorder=4)

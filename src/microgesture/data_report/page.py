@@ -22,6 +22,12 @@ from microgesture.data_report.figures import (
     plot_sheet,
 )
 from microgesture.data_report.scan import Scan, scan
+from microgesture.data_report.strangest import (
+    OutlierLists,
+    outlier_lists,
+    outlier_rows,
+    outlier_section,
+)
 from microgesture.utils.files import write_text
 from microgesture.utils.text import markdown_table
 
@@ -44,6 +50,7 @@ class Report:
     findings: Sequence[Finding]
     figures: str
     sheets: Sequence[str]
+    outliers: OutlierLists
 
 
 def largest_layout(paths: Sequence[str | Path]) -> Layout:
@@ -75,13 +82,15 @@ def write_report(
         Folder for the PNG files, best below that of ``out``.
     about
         ``data_name`` and ``data_format``; "synthetic" puts a warning on top. ``folds``: how many
-        take the place of the data's splits, or null.
+        take the place of the data's splits, or null. ``cleaning``: by name, ``min_score`` and
+        ``max_jump`` of the config's cleanings.
 
     """
     figures = Path(figures)
     metadata, index = read_metadata(store), read_index(store)
     chosen = choose_clips(index, metadata["classes"])
-    found = scan(iter_store(store), layout, {clip for clips in chosen.values() for clip in clips})
+    found = scan(iter_store(store), layout, about.get("cleaning"))
+    outliers = outlier_lists(found, layout)
     plot_classes(index, metadata["classes"], figures / "classes.png")
     plot_lengths(index, figures / "lengths.png")
     plot_missing(found, layout, figures / "missing.png")
@@ -90,6 +99,9 @@ def write_report(
     sheets = [f"skeletons-{number}.png" for number in range(1, len(pages) + 1)]
     for name, page in zip(sheets, pages, strict=True):
         plot_sheet(page, layout, figures / name)
+    strange = outlier_rows(outliers, found.shown)
+    if strange:
+        plot_sheet(strange, layout, figures / "strangest.png")
     report = Report(
         name=str(about.get("data_name", Path(store).stem)),
         generated=about.get("data_format") == "synthetic",
@@ -101,6 +113,7 @@ def write_report(
         findings=find_faults(index, found, layout, summary, about.get("folds")),
         figures=Path(os.path.relpath(figures, Path(out).parent)).as_posix(),
         sheets=sheets,
+        outliers=outliers,
     )
     write_text(out, markdown(report))
     return list(report.findings)
@@ -168,6 +181,13 @@ def markdown(report: Report) -> str:
     parts += ["## Resolution", _sizes(report.found)]
     parts += ["## Drawn skeletons", _SHEET_LEGEND]
     parts += [_figure(report, "Some clips of each class", name) for name in report.sheets]
+    parts += ["## Strangest people and clips", *outlier_section(report.outliers)]
+    if any(report.outliers.values()):
+        parts += [_figure(report, "The strangest people and clips", "strangest.png")]
+    if report.found.near_copies:
+        parts += ["## Nearly identical clips in two splits", _near_copies(report.found)]
+    if report.found.emptied:
+        parts += ["## Frames taken for somebody else", _emptied(report.found)]
     parts += ["## Skipped clips", _skipped(report.summary)]
     return "\n\n".join(parts) + "\n"
 
@@ -270,6 +290,38 @@ def _sizes(found: Scan) -> str:
     ]
     head = ["Height x width", "Frames a second", "Clips", "Points right of or below the picture"]
     return markdown_table(head, lines, "lrrr")
+
+
+def _near_copies(found: Scan) -> str:
+    pairs = found.near_copies
+    lines = [
+        [one.first, one.splits[0], one.second, one.splits[1], str(one.frames), str(one.shift),
+         f"{one.rate:.2f}", f"{one.unlike:.2f}"]
+        for one in pairs[:MOST_SKIPPED]
+    ]  # fmt: skip
+    head = ["Clip", "Split", "Clip", "Split", "Shared frames", "Shift", "Frames a frame", "Unlike"]
+    table = markdown_table(head, lines, "llllrrrr")
+    rest = len(pairs) - len(lines)
+    return (
+        "Frames of both clips differ by less than a frame from the middle of its neighbours, which "
+        f"is how a detector trembles (1 in the last column; 0: they are the same).\n\n{table}"
+        + (f"\n\n{rest:,} more are not listed." if rest > 0 else "")
+    )
+
+
+def _emptied(found: Scan) -> str:
+    lines = []
+    for name, one in found.emptied.items():
+        worst = sorted(one.worst, key=lambda clip: -clip[1] / clip[2])[:10]
+        clips = ", ".join(f"{clip} {lost} of {of}" for clip, lost, of in worst)
+        share = f"{one.emptied / max(one.frames, 1):.2%}"
+        count = f"{len(one.worst):,} of {one.clips:,}"
+        lines.append([name, f"{one.emptied:,}", share, count, clips or "–"])
+    head = ["Cleaning", "Frames", "Share", "Clips", "Most in"]
+    return (
+        "What `max_jump` of each cleaning empties, as frames that show another person.\n\n"
+        + markdown_table(head, lines, "lrrrl")
+    )
 
 
 def _skipped(summary: Mapping[str, Any]) -> str:

@@ -1,13 +1,19 @@
 """One pass over a skeleton store, counting what a person should know before training on it."""
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from microgesture.data.body_checks import BodyChecks
+from microgesture.data.keypoints import ORDERS
 from microgesture.data.layouts import Layout, layout_points
 from microgesture.data.store import SPLITS, Clip
+from microgesture.data_report.copies import NearCopy, Paths, near_copies
+from microgesture.data_report.outliers import Facts, clip_facts
+from microgesture.preprocessing.cleaning import Emptied, emptied_frames
 
 # A clip "ends in empty frames" from this many on: a detector that fails for a moment leaves fewer.
 TRAILING_FRAMES = 3
@@ -89,8 +95,14 @@ class Scan:
         Clips whose coordinates all lie within `NORMALISED_LIMIT` pixels.
     copies
         Groups of clips with exactly the same points: (clip id, split) of each.
-    shown
-        The best-seen frame (V, 3) of each clip that was asked for, in pixels.
+    near_copies
+        Pairs of other clips, of two splits, that show the same moment.
+    bodies
+        Whether the points are where a body has them.
+    emptied
+        By cleaning, what its ``max_jump`` would empty.
+    facts
+        Of every clip, what it is compared with the others by; its frame is the best-seen one.
 
     """
 
@@ -104,10 +116,20 @@ class Scan:
     flips: Tally = field(default_factory=Tally)
     normalised: Tally = field(default_factory=Tally)
     copies: list[list[tuple[str, str]]] = field(default_factory=list)
-    shown: dict[str, np.ndarray] = field(default_factory=dict)
+    near_copies: list[NearCopy] = field(default_factory=list)
+    bodies: BodyChecks = field(default_factory=BodyChecks)
+    emptied: dict[str, Emptied] = field(default_factory=dict)
+    facts: list[Facts] = field(default_factory=list)
+
+    @property
+    def shown(self) -> dict[str, np.ndarray]:
+        """The best-seen frame (V, 3) of each clip, in pixels."""
+        return {one.clip_id: one.frame for one in self.facts}
 
 
-def scan(clips: Iterable[Clip], layout: Layout, wanted: Collection[str] = ()) -> Scan:
+def scan(
+    clips: Iterable[Clip], layout: Layout, cleanings: Mapping[str, Mapping[str, Any]] | None = None
+) -> Scan:
     """Count over all clips, holding one of them at a time.
 
     Parameters
@@ -116,8 +138,8 @@ def scan(clips: Iterable[Clip], layout: Layout, wanted: Collection[str] = ()) ->
         With (T, P, 3) points of the set that the layout chooses from.
     layout
         Its joints are counted, and its names say which are fingertips, wrists and shoulders.
-    wanted
-        Ids of the clips of which one frame is kept, to be drawn.
+    cleanings
+        By name, ``min_score`` and ``max_jump``: what the latter would empty is counted.
 
     Raises
     ------
@@ -127,6 +149,8 @@ def scan(clips: Iterable[Clip], layout: Layout, wanted: Collection[str] = ()) ->
     """
     joints = len(layout.joints)
     found = Scan(dict.fromkeys(SPLITS, 0), {split: np.zeros(joints, int) for split in SPLITS})
+    found.bodies.order = layout.source
+    paths = Paths(layout.source)
     by_content: dict[bytes, list[tuple[str, str]]] = {}
     hands, shoulders = _hand_joints(layout), _joint_pair(layout, "shoulder")
     for clip in clips:
@@ -136,6 +160,11 @@ def scan(clips: Iterable[Clip], layout: Layout, wanted: Collection[str] = ()) ->
         found.missing[clip.split] += (~seen).sum(axis=0)
         _count_empty(found, clip.clip_id, np.any(seen, axis=1))
         _count_size(found, clip)
+        paths.add(clip)
+        for name, cleaning in (cleanings or {}).items():
+            emptied = emptied_frames(clip.points, cleaning, ORDERS[layout.source])
+            found.emptied.setdefault(name, Emptied()).add(clip.clip_id, *emptied)
+        found.bodies.add(clip)
         digest = hashlib.blake2b(clip.points.tobytes(), digest_size=16).digest()
         by_content.setdefault(digest, []).append((clip.clip_id, clip.split))
         if shoulders and hands:
@@ -145,9 +174,14 @@ def scan(clips: Iterable[Clip], layout: Layout, wanted: Collection[str] = ()) ->
             count.exchanged.add(clip.clip_id, exchanged.sum())
         if shoulders:
             found.flips.add(clip.clip_id, shoulder_flips(points[:, shoulders]).sum())
-        if clip.clip_id in wanted:
-            found.shown[clip.clip_id] = points[best_frame(seen)]
+        found.facts.append(clip_facts(clip, points, layout, points[best_frame(seen)].copy()))
     found.copies = [group for group in by_content.values() if len(group) > 1]
+    same = {clip: number for number, group in enumerate(found.copies) for clip, _ in group}
+    found.near_copies = [
+        pair
+        for pair in near_copies(paths)
+        if pair.first not in same or same[pair.first] != same.get(pair.second)
+    ]
     return found
 
 

@@ -1,21 +1,19 @@
-"""Testing a claim "this row beats that one" against clips, subjects and seeds drawn anew."""
+"""Testing a claim "this row beats that one" against other clips, people and seeds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy.stats import binomtest
 
 from microgesture.evaluation.metrics import METRICS
+from microgesture.evaluation.paired import LEVEL, Parts, holm, left_out_scores, variance_parts
 from microgesture.evaluation.rows import Evaluation, Row
 from microgesture.utils.errors import InputError
 
-RESAMPLES = 2000
 MIN_SUBJECTS = 5
 CLAIM_METRICS = tuple(name for name in METRICS if name != "top5")
-_RNG_SEED = 20250701
-_BLOCK = 250  # resamples drawn at a time: bounds the memory when every clip is its own group
 
 SUPPORTED, UNDECIDED, REFUTED = "supported", "undecided", "refuted"
 _FROM_WORST = (REFUTED, UNDECIDED, SUPPORTED)
@@ -30,13 +28,19 @@ class Comparison:
     better, worse
         Names of the rows.
     difference, low, high
-        In points, over all seeds.
+        In points, over all seeds; with one seed the interval is of these trained networks only.
     metric
         One of `CLAIM_METRICS`.
     discordant
         For top-1, of each seed: clips that only the first row got right, only the second.
     p_values
         For top-1, McNemar's exact p of each seed.
+    p_interval, p_holm
+        The level at which the interval reaches 0, and this after Holm's correction for all
+        comparisons of the table; None with one seed.
+    lacking
+        Of an undecided comparison, what there would have to be more of: "seeds", and "people", or
+        "clips" where people are too few to be what is drawn. Nothing where there is no difference.
 
     """
 
@@ -48,10 +52,15 @@ class Comparison:
     metric: str = "top1"
     discordant: tuple[tuple[int, int], ...] = ()
     p_values: tuple[float, ...] = ()
+    p_interval: float | None = None
+    p_holm: float | None = None
+    lacking: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
-        """Supported when the interval lies above 0, refuted below 0, else undecided."""
+        """Supported when the interval, after Holm's correction, lies above 0, refuted below 0."""
+        if self.lacking or (self.p_holm is not None and self.p_holm > LEVEL):
+            return UNDECIDED
         if self.low > 0:
             return SUPPORTED
         return REFUTED if self.high < 0 else UNDECIDED
@@ -84,49 +93,38 @@ def judge_claims(evaluation: Evaluation, claims: Sequence[Mapping[str, Any]]) ->
         For a claim without one of the first three, one that names no row, or another metric.
 
     """
-    groups, _ = bootstrap_groups(evaluation.subjects)
-    resamples = draw_resamples(groups, len(evaluation.seeds))
+    groups, by_subject = sampled_groups(evaluation.subjects)
+    sizes = np.bincount(groups)
     scores: dict[tuple[str, str], np.ndarray] = {}  # a row stands in several claims
 
-    def resampled(row: Row, metric: str) -> np.ndarray:
+    def left_out(row: Row, metric: str) -> np.ndarray:
         key = (row.name, metric)
         if key not in scores:
-            scores[key] = resampled_scores(row, metric, resamples)
+            scores[key] = left_out_scores(row, metric, groups)
         return scores[key]
 
-    tested = []
+    tested: list[list[tuple[Comparison, Parts]]] = []
     for number, claim in enumerate(claims, start=1):
-        missing = [key for key in ("claim", "better", "worse") if not claim.get(key)]
-        if missing:
-            raise InputError(f"config: claim {number} has no {' and no '.join(missing)}")
-        metric = claim.get("metric", "top1")
-        if metric not in CLAIM_METRICS:
-            raise InputError(
-                f"config: claim {number} has the metric {metric!r}; "
-                f"expected one of {', '.join(CLAIM_METRICS)}"
-            )
-        worse = [claim["worse"]] if isinstance(claim["worse"], str) else claim["worse"]
+        metric = _check_claim(number, claim)
         better = evaluation.row(claim["better"])
-        comparisons = []
-        for name in worse:
-            other = evaluation.row(name)
-            gains = resampled(better, metric) - resampled(other, metric)
-            low, high = paired_interval(gains, resamples)
-            discordant, p_values = (
-                _mcnemar_of_seeds(better, other) if metric == "top1" else ((), ())
-            )
-            difference = float(better.scores[metric].mean() - other.scores[metric].mean())
-            comparisons.append(
-                Comparison(better.name, name, difference, low, high, metric, discordant, p_values)
-            )
-        tested.append(Claim(claim["claim"], tuple(comparisons)))
-    return tested
+        names = [claim["worse"]] if isinstance(claim["worse"], str) else claim["worse"]
+        tested.append([])
+        for worse in map(evaluation.row, names):
+            gains = better.scores[metric] - worse.scores[metric]
+            others = left_out(better, metric) - left_out(worse, metric)
+            parts = variance_parts(gains, others, sizes)
+            tested[-1].append((_compare(better, worse, metric, gains, parts), parts))
+    corrected = iter(_correct([one for of_claim in tested for one in of_claim], by_subject))
+    return [
+        Claim(claim["claim"], tuple(next(corrected) for _ in of_claim))
+        for claim, of_claim in zip(claims, tested, strict=True)
+    ]
 
 
-def bootstrap_groups(subjects: np.ndarray) -> tuple[np.ndarray, bool]:
+def sampled_groups(subjects: np.ndarray) -> tuple[np.ndarray, bool]:
     """Group of each clip, int (N,), and whether groups are subjects (else single clips).
 
-    Clips of one person are alike, so persons are what is drawn anew, if there are five or more.
+    Clips of one person are alike, so persons are the sample, if there are five or more.
     """
     names, groups = np.unique(subjects, return_inverse=True)
     if len(names) < MIN_SUBJECTS:
@@ -134,96 +132,51 @@ def bootstrap_groups(subjects: np.ndarray) -> tuple[np.ndarray, bool]:
     return groups, True
 
 
-@dataclass(frozen=True)
-class Resamples:
-    """How often each of G groups of clips and each of S seeds is drawn, R times over.
-
-    Attributes
-    ----------
-    groups
-        int (N,), 0 to G - 1: the group of each clip.
-    drawn
-        float32 (R, G), each row summing to G.
-    seeds
-        (R, S), each row summing to S.
-
-    """
-
-    groups: np.ndarray
-    drawn: np.ndarray
-    seeds: np.ndarray
-
-    def count(self, clips: np.ndarray, classes: np.ndarray, num_classes: int) -> np.ndarray:
-        """Drawn clips of each class, float64 (R, K), of the given clips and their classes."""
-        num_groups = self.drawn.shape[1]
-        cells = self.groups[clips] * num_classes + classes
-        counts = np.bincount(cells, minlength=num_groups * num_classes)
-        counts = counts.reshape(num_groups, num_classes).astype(np.float32)
-        return (self.drawn @ counts).astype(np.float64)
+def _check_claim(number: int, claim: Mapping[str, Any]) -> str:
+    """Refuse a claim that cannot be tested; its metric."""
+    missing = [key for key in ("claim", "better", "worse") if not claim.get(key)]
+    if missing:
+        raise InputError(f"config: claim {number} has no {' and no '.join(missing)}")
+    metric = claim.get("metric", "top1")
+    if metric not in CLAIM_METRICS:
+        raise InputError(
+            f"config: claim {number} has the metric {metric!r}; "
+            f"expected one of {', '.join(CLAIM_METRICS)}"
+        )
+    return str(metric)
 
 
-def draw_resamples(groups: np.ndarray, num_seeds: int) -> Resamples:
-    """Draw `RESAMPLES` times as many groups and seeds as there are, with replacement.
-
-    All comparisons use the same draws, which is what makes them paired. Drawing both counts the
-    noise that clips and seeds have in common twice, so with several seeds intervals err towards
-    too wide (Owen 2007, the pigeonhole bootstrap); few groups make them too narrow.
-    """
-    num_groups = int(groups.max()) + 1
-    rng = np.random.default_rng(_RNG_SEED)
-    # float32 counts without error up to 2^24 clips, in half the memory and time.
-    drawn = np.empty((RESAMPLES, num_groups), dtype=np.float32)
-    seeds = np.empty((RESAMPLES, num_seeds))
-    even, even_seeds = np.full(num_groups, 1 / num_groups), np.full(num_seeds, 1 / num_seeds)
-    for start in range(0, RESAMPLES, _BLOCK):
-        block = slice(start, start + _BLOCK)
-        drawn[block] = rng.multinomial(num_groups, even, size=_BLOCK)
-        seeds[block] = rng.multinomial(num_seeds, even_seeds, size=_BLOCK)
-    return Resamples(groups, drawn, seeds)
+def _compare(better: Row, worse: Row, metric: str, gains: np.ndarray, parts: Parts) -> Comparison:
+    """One comparison with its interval, before any correction; ``gains`` are points, (S,)."""
+    difference = float(gains.mean())
+    # One clip alone has no variance; a difference of percentages never leaves this range.
+    half = 200.0 if np.isnan(parts.groups) else float(parts.half_width())
+    low, high = max(difference - half, -100.0), min(difference + half, 100.0)
+    discordant, p_values = _mcnemar_of_seeds(better, worse) if metric == "top1" else ((), ())
+    unknown = np.isnan(parts.seeds) or np.isnan(parts.groups)
+    p = None if unknown else parts.p_value(difference)
+    return Comparison(
+        better.name, worse.name, difference, low, high, metric, discordant, p_values, p
+    )
 
 
-def resampled_scores(row: Row, metric: str, resamples: Resamples) -> np.ndarray:
-    """Score a row on every resample's clips, fractions (R, S).
-
-    Only how often a clip was drawn matters, so the counts from which a metric is computed are a
-    product of draws with counts per group; class-based metrics are then computed anew from these,
-    over the classes that were drawn.
-    """
-    labels, every = row.labels.astype(np.int64), np.arange(len(row.labels))
-    by_class = metric != "top1"
-    num_classes = row.probabilities.shape[2] if by_class else 1
-
-    def count(clips: np.ndarray, classes: np.ndarray) -> np.ndarray:
-        return resamples.count(clips, classes[clips] if by_class else 0 * clips, num_classes)
-
-    actual = count(every, labels)
-    present = actual > 0
-    scores = []
-    for predicted in row.predicted:
-        hits = count(np.flatnonzero(predicted == labels), labels)
-        if metric == "macro_f1":
-            top, bottom = 2 * hits, actual + count(every, predicted)
-        else:
-            top, bottom = hits, actual
-        of_class = np.divide(top, bottom, out=np.zeros_like(top), where=present)
-        scores.append(of_class.sum(axis=1) / present.sum(axis=1))
-    return np.stack(scores, axis=1)
-
-
-def paired_interval(gains: np.ndarray, resamples: Resamples) -> tuple[float, float]:
-    """95 % percentile interval, in points, of the mean over the seeds drawn.
-
-    Parameters
-    ----------
-    gains
-        (R, S), fractions: one row's score minus another's on the same clips and seed.
-    resamples
-        Says which seeds were drawn with these clips.
-
-    """
-    means = (resamples.seeds * gains).sum(axis=1) / resamples.seeds.shape[1]
-    low, high = np.percentile(100 * means, [2.5, 97.5])
-    return float(low), float(high)
+def _correct(tested: Sequence[tuple[Comparison, Parts]], by_subject: bool) -> list[Comparison]:
+    """Correct for the number of comparisons, and say what the undecided ones lack."""
+    testable = [one.p_interval for one, _ in tested if one.p_interval is not None]
+    adjusted = iter(holm(testable))
+    corrected = [
+        one if one.p_interval is None else replace(one, p_holm=next(adjusted)) for one, _ in tested
+    ]
+    left = sum(one.p_holm is not None and one.p_holm > LEVEL for one in corrected)
+    names = ("seeds", "people" if by_subject else "clips")
+    finished = []
+    for one, (_, parts) in zip(corrected, tested, strict=True):
+        if one.p_holm is None or one.p_holm > LEVEL:
+            needed = parts.lacking(one.difference, LEVEL / max(left, 1))
+            some = tuple(name for name, lacks in zip(names, needed, strict=True) if lacks)
+            one = replace(one, lacking=some)
+        finished.append(one)
+    return finished
 
 
 def mcnemar(first: np.ndarray, second: np.ndarray) -> tuple[int, int, float]:

@@ -38,7 +38,8 @@ def build_cache(
     Parameters
     ----------
     config : mapping
-        ``size`` (cells a side), ``sigma`` (cells) and ``padding`` (see `clip_box`).
+        ``size`` (cells a side), ``sigma`` (cells), ``padding`` (see `clip_box`) and, unless it is
+        ``min``, ``short_limbs`` (see `microgesture.heatmaps.draw.ShortLimbs`).
     threads : int
         Clips drawn at once; the file is the same for any number.
     progress : callable
@@ -48,14 +49,14 @@ def build_cache(
     source = Records(stream_file)
     # what the stream file states goes on, so that a cache says all that its volumes are made of
     metadata = {**source.metadata, "stream": stream, **config}
-    size = config["size"]
+    size, sigma, short_limbs = config["size"], config["sigma"], config.get("short_limbs", "min")
     shape = (layout.channels(stream), size, size)
 
     def packed(row: int) -> tuple[int, list[bytes]]:
         points = stream_points(source, row)
         grid = to_grid(points, clip_box(points, config["padding"]), size)
         drawn, count = (
-            draw_sparse(grid[None], stream, layout.edges, config["sigma"], size),
+            draw_sparse(grid[None], stream, layout.edges, sigma, size, short_limbs),
             len(points),
         )
         return count, [pack(drawn, k, min(k + PIECE, count)) for k in range(0, count, PIECE)]

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from microgesture.data.layouts import Stream
-from microgesture.heatmaps.draw import strokes
+from microgesture.heatmaps.draw import ShortLimbs, strokes
 from microgesture.heatmaps.kernels import LANES, draw_rows
 from microgesture.utils.errors import InputError
 
@@ -58,7 +58,12 @@ class Sparse:
 
 
 def draw_sparse(
-    persons: np.ndarray, stream: Stream, edges: np.ndarray, sigma: float, size: int
+    persons: np.ndarray,
+    stream: Stream,
+    edges: np.ndarray,
+    sigma: float,
+    size: int,
+    short_limbs: ShortLimbs = "min",
 ) -> Sparse:
     """Draw a clip as `microgesture.heatmaps.draw.draw` does, rounded to 1/255, in compact form.
 
@@ -70,7 +75,7 @@ def draw_sparse(
     """
     if size > LARGEST:
         raise InputError(f"heatmaps.size is {size}; a cache holds at most {LARGEST} cells a side")
-    return draw_strokes(strokes(persons, stream, edges), sigma, size)
+    return draw_strokes(strokes(persons, stream, edges, None, short_limbs), sigma, size)
 
 
 def draw_strokes(drawn: np.ndarray, sigma: float, size: int) -> Sparse:

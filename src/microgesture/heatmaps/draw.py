@@ -8,25 +8,36 @@ The grid's cell (row i, column j) has its centre at y = i, x = j. A box side of 
 """
 
 import math
+from typing import Literal
 
 import numpy as np
 import torch
 
+from microgesture.data.boxes import far_points
 from microgesture.data.layouts import Stream
 from microgesture.heatmaps.kernels import MIN_SCORE, paint
 
-MIN_BOX_SIDE = 10.0
-"""Smallest side of a clip's box, in pixels."""
+ShortLimbs = Literal["min", "start"]
+"""Score of a limb shorter than a cell: the smaller of both ends', as of any other, or the first's.
+
+The latter is what PySKL and MMAction2 do, whose limb weights were trained so; there the peak jumps
+where a limb's length crosses one cell, and depends on which end an edge names first.
+"""
+
 _CHUNK = 1 << 26
 """Cells that `draw_torch` works on at once; a few float32 arrays of this size bound its memory."""
 
 
 def clip_box(points: np.ndarray, padding: float) -> tuple[float, float, float]:
-    """Square around all visible points of a clip; some square where none is visible.
+    """Square around the visible points of a clip; some square where none is visible.
+
+    Points that can be no part of the figure have no say, see `microgesture.data.boxes.far_points`. The
+    square grows and shrinks with the figure: what is drawn is the same at every scale. A figure
+    without any extent is in the middle of a square of side 1.
 
     Parameters
     ----------
-    points : ndarray, (T, V, 3)
+    points : ndarray, (T, V, 3) or (V, 3)
         x, y in pixels, score.
     padding : float
         The tight square grows by this share of its side.
@@ -37,12 +48,12 @@ def clip_box(points: np.ndarray, padding: float) -> tuple[float, float, float]:
         Left, top and side in pixels.
 
     """
-    seen = points[..., 2] > 0
+    seen = (points[..., 2] > 0) & ~far_points(points)
     if not seen.any():
-        return 0.0, 0.0, MIN_BOX_SIDE
+        return 0.0, 0.0, 1.0
     x, y = points[..., 0][seen], points[..., 1][seen]
     left, right, top, bottom = map(float, (x.min(), x.max(), y.min(), y.max()))
-    side = max(max(right - left, bottom - top) * (1 + padding), MIN_BOX_SIDE)
+    side = max(right - left, bottom - top) * (1 + padding) or 1.0
     return (left + right) / 2 - side / 2, (top + bottom) / 2 - side / 2, side
 
 
@@ -57,7 +68,11 @@ def to_grid(points: np.ndarray, box: tuple[float, float, float], size: int) -> n
 
 
 def strokes(
-    points: np.ndarray, stream: Stream, edges: np.ndarray, following: np.ndarray | None = None
+    points: np.ndarray,
+    stream: Stream,
+    edges: np.ndarray,
+    following: np.ndarray | None = None,
+    short_limbs: ShortLimbs = "min",
 ) -> np.ndarray:
     """What a stream draws, float32 (..., T, C, 5): x and y of both ends, score.
 
@@ -71,6 +86,8 @@ def strokes(
     following : ndarray, (..., T, V, 3), optional
         The points one frame later, for joint_motion; without them they are the next of ``points``,
         and the last frame's own.
+    short_limbs : {'min', 'start'}
+        See `ShortLimbs`.
 
     """
     if stream == "limb":
@@ -84,6 +101,10 @@ def strokes(
     drawn = np.empty((*start.shape[:-1], 5), np.float32)
     drawn[..., :2], drawn[..., 2:4] = start[..., :2], end[..., :2]
     drawn[..., 4] = np.minimum(start[..., 2], end[..., 2])
+    if stream == "limb" and short_limbs == "start":
+        across = drawn[..., 2:4].astype(float) - drawn[..., :2]
+        dots = ((across**2).sum(axis=-1) < 1) & (drawn[..., 4] >= MIN_SCORE)
+        drawn[..., 4] = np.where(dots, start[..., 2], drawn[..., 4])
     return drawn
 
 
@@ -94,12 +115,14 @@ def draw(
     sigma: float,
     out: np.ndarray,
     boxes: np.ndarray | None = None,
+    short_limbs: ShortLimbs = "min",
 ) -> None:
     """Draw a clip's stream into ``out``, overwriting it.
 
     Points: ``score * exp(-d^2 / (2 sigma^2))`` within 3 sigma cut to whole cells. Limbs and paths:
     the same of the distance to the segment, times the smaller of both scores, within the box
-    around both ends grown by 3 sigma; one shorter than a cell is drawn as a point at its start.
+    around both ends grown by 3 sigma; one shorter than a cell is drawn as a point at its start,
+    where ``short_limbs`` says with which score.
     Several persons are combined by their maximum. A value below 1e-7 may be left at zero.
 
     Parameters
@@ -115,12 +138,14 @@ def draw(
     boxes : ndarray, int32 (T, C, 4), optional
         Top, bottom, left and right of all that is not zero in ``out``: zeros for an empty one, then
         what the last call left here. Only that is cleared, which costs less than clearing all.
+    short_limbs : {'min', 'start'}
+        See `ShortLimbs`.
 
     """
     if boxes is None:
         out[...] = 0
         boxes = np.zeros((*out.shape[:2], 4), np.int32)
-    paint(strokes(persons, stream, edges), sigma, out, boxes)
+    paint(strokes(persons, stream, edges, None, short_limbs), sigma, out, boxes)
 
 
 def draw_torch(
@@ -181,7 +206,12 @@ def _seen(a: torch.Tensor, b: torch.Tensor, sigma: float, cells: torch.Tensor) -
 
 
 def draw_reference(
-    persons: np.ndarray, stream: Stream, edges: np.ndarray, sigma: float, size: tuple[int, int]
+    persons: np.ndarray,
+    stream: Stream,
+    edges: np.ndarray,
+    sigma: float,
+    size: tuple[int, int],
+    short_limbs: ShortLimbs = "min",
 ) -> np.ndarray:
     """The readable form of `draw`: one point or limb at a time; float32 (T, C, H, W)."""
     height, width = size
@@ -202,6 +232,8 @@ def draw_reference(
                 square = (b[0] - a[0]) ** 2 + (b[1] - a[1]) ** 2
                 if square < 1:
                     b = a
+                    if stream == "limb" and short_limbs == "start":
+                        score = a[2]
                 rows = _window(a[1], b[1], sigma, height)
                 columns = _window(a[0], b[0], sigma, width)
                 x, y = columns[None, :], rows[:, None]

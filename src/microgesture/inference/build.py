@@ -64,11 +64,12 @@ def new_model(
 ) -> Recognizer:
     """The variant's network with fresh weights from torch's random state."""
     graph = config["model"] in GRAPH_MODELS
+    graphs = {"stgcn": layout.adjacency, "agcn": layout.directed_adjacency}
     return build_model(
         {"name": config["model"], **config["network"]},
         layout_channels=layout.channels("joint" if graph else config["stream"]),
         num_classes=num_classes,
-        adjacency=layout.adjacency() if graph else None,
+        adjacency=graphs[config["model"]]() if graph else None,
         vector_size=vector_size,
     )
 
@@ -86,8 +87,9 @@ class Trained:
     about : dict
         The checkpoint's metadata: ``config`` (the slice it was trained with), ``classes`` (names in
         id order), ``layout``, ``preparation`` (what the file of clips stated: cleaning, timeline
-        and, for a heatmap cache, stream, size, sigma and padding) and more. A variant that draws
-        its own heatmaps has these in ``config``: ``stream`` and ``heatmaps``.
+        and, for a heatmap cache, stream, size, sigma and padding), ``profile`` (what the training
+        clips looked like, see `microgesture.preprocessing.profile`; may be missing) and more. A variant that
+        draws its own heatmaps has these in ``config``: ``stream`` and ``heatmaps``.
 
     """
 

@@ -5,13 +5,13 @@ variant that reads one, its heatmap cache, into a temporary folder, so that noth
 """
 
 import csv
-import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,10 +19,13 @@ from microgesture.data.keypoints import OPENPOSE
 from microgesture.data.store import Clip, clean_points
 from microgesture.heatmaps.cache import build_cache
 from microgesture.inference.build import Trained, is_cached, open_input
+from microgesture.inference.likeness import Likeness
 from microgesture.inference.predict import predict
+from microgesture.inputs.inputs import Input
 from microgesture.preprocessing.prepare import build_stream
+from microgesture.readers.common import unreadable
 from microgesture.utils.errors import InputError
-from microgesture.utils.files import write_text
+from microgesture.utils.files import growing_path, unwritable
 
 TOP = 5
 FRAMES = "*_keypoints.json"
@@ -35,17 +38,37 @@ class Window:
     Attributes
     ----------
     recording : str
-    start, end : int
-        First and last frame, counted from 0 among the frames that are there.
+    start, end : int or None
+        First and last frame, counted from 0 among the frames that are there; None for a recording
+        that is not predicted.
     shares : ndarray, float32 (K,), or None
         Class probabilities; None where no point that a model uses was found.
+    warnings : str
+        In what the recording is unlike the training data, as short codes, or why it is not
+        predicted.
 
     """
 
     recording: str
-    start: int
-    end: int
+    start: int | None
+    end: int | None
     shares: np.ndarray | None
+    warnings: str = ""
+
+
+class Cutting(NamedTuple):
+    """Frames of a window and from one to the next; None for whole recordings."""
+
+    window: int | None = None
+    stride: int | None = None
+
+
+class Written(NamedTuple):
+    """Rows of a table, those of empty windows, and recordings that are not predicted."""
+
+    rows: int
+    empty: int
+    refused: list[str]
 
 
 def find_recordings(folder: Path) -> dict[str, Path]:
@@ -56,13 +79,14 @@ def find_recordings(folder: Path) -> dict[str, Path]:
     Raises
     ------
     InputError
-        When there is no folder, no frame file in it, or frame files both in it and below.
+        When there is no folder, no frame file in it, frame files both in it and below, or a folder
+        that may not be read.
 
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: there is no such folder; give one with OpenPose JSON files")
     found = {}
-    for place, below, _ in os.walk(folder):
+    for place, below, _ in os.walk(folder, onerror=_unreadable):
         below.sort()
         here = Path(place)
         if any(here.glob(FRAMES)):
@@ -79,6 +103,10 @@ def find_recordings(folder: Path) -> dict[str, Path]:
             "folder of its own"
         )
     return found
+
+
+def _unreadable(error: OSError) -> None:
+    raise InputError(unreadable(error.filename, error)) from error
 
 
 def cut(num_frames: int, window: int | None, stride: int | None) -> list[tuple[int, int]]:
@@ -101,6 +129,17 @@ def in_frames(option: str, seconds: float, fps: float) -> int:
     if not (0 < seconds < np.inf and 0 < fps < np.inf):
         raise InputError(f"{option}: {seconds:g} seconds at {fps:g} fps; expected numbers above 0")
     return max(round(seconds * fps), 1)
+
+
+def cutting(window: float | None, stride: float | None, fps: float) -> Cutting:
+    """How to cut recordings, from seconds; the stride is half a window unless given."""
+    if stride is not None and window is None:
+        raise InputError("--stride is given without --window; give both, or neither")
+    if window is None:
+        return Cutting()
+    long = in_frames("--window", window, fps)
+    step = max(long // 2, 1) if stride is None else in_frames("--stride", stride, fps)
+    return Cutting(long, step)
 
 
 def check_models(models: Sequence[Trained]) -> None:
@@ -162,14 +201,9 @@ def trained_stream(trained: Trained, clips: Iterable[Clip], path: Path) -> dict[
 
 def stream_shares(trained: Trained, path: Path, testing: Mapping[str, Any]) -> np.ndarray:
     """Class probabilities of all clips of a stream file, float32 (N, K); see `clip_shares`."""
-    config, made = trained.about["config"], trained.about["preparation"]
+    config = trained.about["config"]
     with TemporaryDirectory(prefix="microgesture-") as folder:
-        if is_cached(config):
-            drawing = {key: made[key] for key in ("size", "sigma", "padding")}
-            volumes = Path(folder, "heatmaps.arrow")
-            build_cache(path, trained.layout, made["stream"], drawing, volumes)
-            path = volumes
-        source = open_input(config, trained.layout, path)
+        source = prepared_input(trained, path, Path(folder))
         return predict(
             trained.model,
             source,
@@ -182,6 +216,18 @@ def stream_shares(trained: Trained, path: Path, testing: Mapping[str, Any]) -> n
         )
 
 
+def prepared_input(trained: Trained, path: Path, folder: Path) -> Input:
+    """What a variant reads of a stream file; a heatmap cache that it needs goes into ``folder``."""
+    config, made = trained.about["config"], trained.about["preparation"]
+    if is_cached(config):
+        keys = ("size", "sigma", "padding", "short_limbs")  # the last only where it was given
+        drawing = {key: made[key] for key in keys if key in made}
+        volumes = folder / "heatmaps.arrow"
+        build_cache(path, trained.layout, made["stream"], drawing, volumes)
+        path = volumes
+    return open_input(config, trained.layout, path)
+
+
 def predict_recordings(
     models: Sequence[Trained],
     recordings: Mapping[str, Path],
@@ -191,6 +237,8 @@ def predict_recordings(
     testing: Mapping[str, Any],
     window: float | None = None,
     stride: float | None = None,
+    checked: Mapping[str, Likeness] | None = None,
+    skip: bool = False,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> Iterator[Window]:
     """Read recordings one by one and predict their windows; several models are averaged 1:1.
@@ -209,31 +257,48 @@ def predict_recordings(
         ``views`` and ``flip``, see `predict`.
     window, stride : float, optional
         In seconds, see `cut`; the stride is half a window unless given.
+    checked : mapping, optional
+        What `microgesture.inference.recording_checks.check_recordings` found, by id.
+    skip : bool
+        Whether a recording that cannot be read gives a row that says so, or ends everything.
 
     """
     check_models(models)
-    if stride is not None and window is None:
-        raise InputError("--stride is given without --window; give both, or neither")
-    long = None if window is None else in_frames("--window", window, fps)
-    step = None if stride is None else in_frames("--stride", stride, fps)
-    if long is not None and step is None:
-        step = max(long // 2, 1)
+    parts, checked = cutting(window, stride, fps), checked or {}
     for name in progress(recordings):
-        points = _checked(read(recordings[name]), recordings[name])
-        spans = cut(len(points), long, step)
-        clips = [
-            # nothing here depends on the picture's size: boxes are drawn around the points
-            Clip(str(n), None, name, "test", fps, 1, 1, points[start : end + 1])
-            for n, (start, end) in enumerate(spans)
-        ]
+        like = checked.get(name, Likeness())
+        try:
+            if like.refused:
+                raise InputError(like.refused)
+            points = usable(read(recordings[name]), recordings[name])
+        except InputError as error:
+            if not skip:
+                raise
+            yield Window(name, None, None, None, f"not predicted: {error}")
+            continue
+        spans, clips = windows_of(name, points, parts, fps)
         said = [clip_shares(model, clips, testing) for model in models]
         empty = {int(number) for _, ids in said for number in ids}
         mean = np.mean([shares for shares, _ in said], axis=0, dtype=float).astype(np.float32)
+        codes = "; ".join(like.warnings)
         for n, (start, end) in enumerate(spans):
-            yield Window(name, start, end, None if n in empty else mean[n])
+            yield Window(name, start, end, None if n in empty else mean[n], codes)
 
 
-def _checked(points: np.ndarray, folder: Path) -> np.ndarray:
+def windows_of(
+    name: str, points: np.ndarray, parts: Cutting, fps: float
+) -> tuple[list[tuple[int, int]], list[Clip]]:
+    """First and last frame of each window of a recording, and the windows as clips."""
+    spans = cut(len(points), *parts)
+    return spans, [
+        # nothing here depends on the picture's size: boxes are drawn around the points
+        Clip(str(n), None, name, "test", fps, 1, 1, points[start : end + 1])
+        for n, (start, end) in enumerate(spans)
+    ]
+
+
+def usable(points: np.ndarray, folder: Path) -> np.ndarray:
+    """Points of a recording as the skeleton store would hold them; refused where not finite."""
     broken = np.argwhere(~np.isfinite(points).all(axis=2))
     if len(broken):
         frame, point = broken[0]
@@ -246,31 +311,50 @@ def _checked(points: np.ndarray, folder: Path) -> np.ndarray:
 
 def write_table(
     path: Path, windows: Iterable[Window], class_names: Sequence[str], fps: float
-) -> tuple[int, int]:
+) -> Written:
     """Write one row a window with its five likeliest classes; the cells of an empty one stay free.
 
-    Returns
-    -------
-    rows, empty : int
-        Rows written, and those of them without a prediction.
-
+    Rows are written as they come, into a file of another name until all are there; see
+    `microgesture.utils.files.growing_path`.
     """
     top = min(TOP, len(class_names))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     ranked = [f"{key}_{n}" for n in range(1, top + 1) for key in ("class", "name", "probability")]
     spans = ["start_frame", "end_frame", "start_seconds", "end_seconds"]
-    writer.writerow(["recording", *spans, *ranked])
-    rows = empty = 0
-    for one in windows:
-        cells: list[Any] = [""] * len(ranked)
-        if one.shares is None:
-            empty += 1
-        else:
-            best = np.argsort(-one.shares, kind="stable")[:top]
-            cells = [v for k in best for v in (k, class_names[k], f"{one.shares[k]:.6f}")]
-        seconds = [f"{one.start / fps:.3f}", f"{(one.end + 1) / fps:.3f}"]
-        writer.writerow([one.recording, one.start, one.end, *seconds, *cells])
-        rows += 1
-    write_text(path, text.getvalue())
-    return rows, empty
+    written = Written(0, 0, [])
+    with growing_path(path) as growing, _text(growing) as write:
+        write(["recording", *spans, *ranked, "warnings"])
+        for one in windows:
+            write([one.recording, *_span(one, fps), *_ranked(one, class_names, top), one.warnings])
+            refused = [one.recording] if one.start is None else []
+            empty = one.shares is None and not refused
+            written = Written(written.rows + 1, written.empty + empty, written.refused + refused)
+    return written
+
+
+@contextmanager
+def _text(path: Path) -> Iterator[Callable[[list[Any]], None]]:
+    """Open a CSV file and yield what writes a row, which is there at once whatever follows."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+
+        def write(cells: list[Any]) -> None:
+            try:
+                writer.writerow(cells)
+                file.flush()
+            except OSError as error:
+                raise unwritable(path, error) from error
+
+        yield write
+
+
+def _span(one: Window, fps: float) -> list[Any]:
+    if one.start is None or one.end is None:
+        return [""] * 4
+    return [one.start, one.end, f"{one.start / fps:.3f}", f"{(one.end + 1) / fps:.3f}"]
+
+
+def _ranked(one: Window, class_names: Sequence[str], top: int) -> list[Any]:
+    if one.shares is None:
+        return [""] * (3 * top)
+    best = np.argsort(-one.shares, kind="stable")[:top]
+    return [v for k in best for v in (k, class_names[k], f"{one.shares[k]:.6f}")]

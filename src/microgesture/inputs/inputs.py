@@ -23,6 +23,9 @@ from microgesture.preprocessing.temporal import PADDING
 from microgesture.utils.errors import InputError
 
 ASPECT = (3 / 4, 4 / 3)
+CROP_CELLS = 64
+"""PySKL cuts whole pixels out of pictures with so many a side."""
+CROP_TRIES = 10
 PointStream = Literal["joint", "bone", "joint_motion", "bone_motion"]
 
 
@@ -50,6 +53,10 @@ def whole(count: int, mirrored: bool = False) -> Geometry:
 def random_geometry(count: int, config: Mapping[str, Any], rng: np.random.Generator) -> Geometry:
     """Random resized crops and mirror images, as PoseC3D trains with.
 
+    An area and an aspect ratio are drawn together until both sides fit into the box; after ten that
+    do not, the whole box is taken. Sides and corners are whole `CROP_CELLS` of the box.
+    Source: RandomResizedCrop and Flip of PySKL (Duan et al. 2022).
+
     Parameters
     ----------
     config : mapping
@@ -57,12 +64,17 @@ def random_geometry(count: int, config: Mapping[str, Any], rng: np.random.Genera
 
     """
     smallest, largest = config["crop_area"]
-    area = rng.uniform(smallest, largest, count)
-    aspect = np.exp(rng.uniform(np.log(ASPECT[0]), np.log(ASPECT[1]), count))
-    size = np.minimum(np.sqrt(np.stack([area * aspect, area / aspect], axis=1)), 1)
-    corner = rng.uniform(size=(count, 2)) * (1 - size)
+    area = rng.uniform(smallest, largest, (count, CROP_TRIES))
+    aspect = np.exp(rng.uniform(np.log(ASPECT[0]), np.log(ASPECT[1]), (count, CROP_TRIES)))
+    sides = np.round(CROP_CELLS * np.sqrt(np.stack([area * aspect, area / aspect], axis=2)))
+    fits: np.ndarray = np.all(sides <= CROP_CELLS, axis=2)
+    first = sides[np.arange(count), fits.argmax(axis=1)]
+    fitting: np.ndarray = np.any(fits, axis=1)
+    size = np.where(fitting[:, None], first, CROP_CELLS)
+    corner = rng.integers(CROP_CELLS - size.astype(int) + 1)
     return Geometry(
-        np.concatenate([corner, size], axis=1), rng.uniform(size=count) < config["flip"]
+        np.concatenate([corner, size], axis=1) / CROP_CELLS,
+        rng.uniform(size=count) < config["flip"],
     )
 
 
@@ -197,7 +209,8 @@ class DrawnInput(Input):
     layout : Layout
     stream : {'joint', 'limb', 'joint_motion'}
     heatmaps : mapping
-        ``size`` (cells a side in testing), ``sigma`` (cells) and ``padding`` (see `clip_box`).
+        ``size`` (cells a side in testing), ``sigma`` (cells), ``padding`` (see `clip_box`) and,
+        unless it is ``min``, ``short_limbs`` (see `microgesture.heatmaps.draw.ShortLimbs`).
     size : int
         Cells a side in training.
 
@@ -209,6 +222,7 @@ class DrawnInput(Input):
         self.records = Records(path)
         self._stream, self._edges, self._flip = stream, layout.edges, layout.flip
         self._whole_size, self._sigma = heatmaps["size"], heatmaps["sigma"]
+        self._short_limbs = heatmaps.get("short_limbs", "min")
         self._places, self._size = _Places(self.records, heatmaps["padding"]), size
 
     def sample(self, row: int, indices: np.ndarray) -> np.ndarray:
@@ -247,7 +261,7 @@ class DrawnInput(Input):
         if self._stream == "joint_motion":
             here, following = np.split(moved, 2, axis=2)
             return strokes(here, self._stream, self._edges, following)
-        return strokes(moved, self._stream, self._edges)
+        return strokes(moved, self._stream, self._edges, None, self._short_limbs)
 
 
 def draw_batch(drawn: np.ndarray, sigma: float, size: int) -> torch.Tensor:

@@ -1,8 +1,11 @@
 """2s-AGCN's network: ST-GCN with a graph that is learned and differs from clip to clip.
 
 Shi et al. 2019, "Two-Stream Adaptive Graph Convolutional Networks for Skeleton-Based Action
-Recognition"; the graph convolution starts with the weights of the authors' code. One network sees
+Recognition". One network sees
 one stream (joints or bones); the two streams' probabilities are fused afterwards.
+
+Graph (`microgesture.data.layouts.Layout.directed_adjacency`) and initial weights are those of the
+authors' code. Its input norm has parameters of its own for each person, which here are shared.
 """
 
 import math
@@ -13,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from microgesture.models.base import Recognizer
-from microgesture.models.stgcn import graph_recognizer
+from microgesture.models.stgcn import TemporalConv, graph_recognizer
 
 EMBEDDING = 4
 """A joint's embedding has a quarter of the layer's channels."""
@@ -88,9 +91,9 @@ def build_agcn(
     """Build the network for skeletons (N, M, T, V, C).
 
     Blocks, parameters and errors are `build_stgcn`'s, with `AdaptiveGraphConv` in place of its
-    graph convolution.
+    graph convolution and the authors' initial weights.
     """
-    return graph_recognizer(
+    model = graph_recognizer(
         AdaptiveGraphConv,
         adjacency,
         num_classes,
@@ -104,3 +107,11 @@ def build_agcn(
         dropout=dropout,
         block_dropout=block_dropout,
     )
+    for module in model.modules():
+        if isinstance(module, TemporalConv):
+            nn.init.kaiming_normal_(module.conv.weight, mode="fan_out")
+            nn.init.zeros_(module.conv.bias)  # type: ignore[arg-type]
+    classifier = model.cls_head.fc_cls
+    classifier.reset_parameters()  # the bias keeps torch's own choice
+    nn.init.normal_(classifier.weight, std=math.sqrt(2 / num_classes))
+    return model

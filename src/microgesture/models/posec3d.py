@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from microgesture.models.base import Backbone, Recognizer
+from microgesture.models.cpu.batch_norm import BatchNorm
 from microgesture.models.cpu.max_pool import ReluMaxPool
 from microgesture.models.cpu.sparse_conv import HeatmapConv
 from microgesture.utils.errors import InputError
@@ -52,7 +53,7 @@ class ConvNorm(nn.Module):
         super().__init__()
         padding = tuple(k // 2 for k in kernel)
         self.conv = conv(in_channels, out_channels, kernel, stride, padding, bias=False)  # type: ignore[arg-type]
-        self.bn = nn.BatchNorm3d(out_channels)
+        self.bn = BatchNorm(out_channels)
         self.relu = relu
         nn.init.kaiming_normal_(self.conv.weight, mode="fan_out", nonlinearity="relu")
 
@@ -131,7 +132,7 @@ class SlowOnly(Backbone):
 
     def forward(self, x: Tensor) -> Tensor:
         """From heatmaps (N, V, T, H, W) to features (N, F)."""
-        # oneDNN and a GPU's tensor cores want this layout; the values are the same
+        # oneDNN and a GPU's tensor cores want this layout; values are the same to rounding
         x = x.contiguous(memory_format=self.memory_format)
         x = self.maxpool(self.conv1(x))
         for stage in self.stages:

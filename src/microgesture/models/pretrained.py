@@ -1,4 +1,4 @@
-"""Starting from published weights: PySKL's names, adapted where the new task has other sizes."""
+"""Starting from published weights: names of PySKL or MMAction2, adapted to the new task's sizes."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -16,6 +16,10 @@ from microgesture.utils.errors import InputError
 STEM = "backbone.conv1.conv.weight"
 CLASSIFIER = "cls_head.fc_cls."
 SEMANTIC = "semantic_head."
+_NESTED = ("state_dict", "model_state_dict", "model")
+# what DistributedDataParallel, Lightning and torch.compile put in front of every name
+_WRAPPED = ("module.", "model.", "_orig_mod.")
+_GCN_HEAD = "cls_head.fc."
 COUNTER = ".num_batches_tracked"
 _GRAPH = re.compile(r"backbone\.(data_bn\.|gcn\.\d+\.gcn\.P?A$)")
 _FIXED_GRAPH = re.compile(r"backbone\.gcn\.\d+\.gcn\.A$")
@@ -28,7 +32,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     Parameters
     ----------
     path : Path
-        ``.safetensors``, or a file of ``torch.save`` with a ``state_dict`` in it, or being one.
+        ``.safetensors``, or a file of ``torch.save`` with a ``state_dict`` in it (also named
+        ``model`` or ``model_state_dict``), or being one.
 
     Raises
     ------
@@ -53,7 +58,11 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             f"({type(error).__name__}), and nothing else is loaded, since it could run code; "
             "fetch it again, or save its state_dict alone as safetensors"
         ) from None
-    state = stored.get("state_dict", stored) if isinstance(stored, Mapping) else stored
+    state = stored
+    while isinstance(state, Mapping) and (key := next((k for k in _NESTED if k in state), None)):
+        if not isinstance(state[key], Mapping):
+            break
+        state = state[key]
     if not isinstance(state, Mapping) or not state:
         raise InputError(f"{path}: holds {type(state).__name__}; expected a dict of named tensors")
     for name, value in state.items():
@@ -63,6 +72,28 @@ def read_weights(path: Path) -> dict[str, Tensor]:
                 "one under the key 'state_dict'"
             )
     return dict(state)
+
+
+def own_names(given: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
+    """Tensors by the names of this project, which are PySKL's, and what was done to the names.
+
+    What a wrapper puts in front of all names is left out, ``cls_head.fc``, as MMAction2 1.x calls
+    the classifier of its graph networks, is ``cls_head.fc_cls``, and the second copies that an
+    averaging hook keeps (``ema_backbone_...``) are left out: MMCV swaps both before it saves, so
+    that the plain names hold the averages.
+    """
+    state, said = dict(given), []
+    while prefix := next((p for p in _WRAPPED if all(name.startswith(p) for name in state)), ""):
+        state = {name.removeprefix(prefix): value for name, value in state.items()}
+        said.append(f"'{prefix}' is left out in front of every name")
+    plain = {name.replace(".", "_") for name in state}
+    if copies := [n for n in state if n.startswith("ema_") and n.removeprefix("ema_") in plain]:
+        state = {name: value for name, value in state.items() if name not in copies}
+        said.append(f"{len(copies)} second copies of an averaging hook, ema_..., are left out")
+    if any(name.startswith(_GCN_HEAD) for name in state):
+        state = {name.replace(_GCN_HEAD, CLASSIFIER, 1): value for name, value in state.items()}
+        said.append(f"{_GCN_HEAD[:-1]}, MMAction2's name, is {CLASSIFIER[:-1]}")
+    return state, said
 
 
 def load_pretrained(
@@ -91,9 +122,9 @@ def load_pretrained(
         loaded then.
 
     """
-    own, given = model.state_dict(), read_weights(path)
+    own, (given, renamed) = model.state_dict(), own_names(read_weights(path))
     adapted: dict[str, Tensor] = {}
-    said: dict[str, None] = {}  # in order, each line once
+    said: dict[str, None] = dict.fromkeys(renamed)  # in order, each line once
     faults = _unexpected(own, given)
     for name, fresh in own.items():
         value = given.get(name)
@@ -117,8 +148,8 @@ def load_pretrained(
     if faults:
         more = f" and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
         raise InputError(
-            f"{path}: does not fit the network: {'; '.join(faults[:_SHOWN])}{more}; give the "
-            "variant the `network` settings that the checkpoint was trained with"
+            f"{path}: does not fit the network: {'; '.join(faults[:_SHOWN])}{more}; "
+            f"{_advice(own, given)}"
         )
     model.load_state_dict(own | adapted)
     for line in said:
@@ -138,6 +169,26 @@ def _unexpected(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[
         for name in given
         if name not in own and not name.startswith(SEMANTIC)
     ]
+
+
+def _advice(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
+    """What to do about a checkpoint that does not fit."""
+    if any(name.endswith(".gcn.alpha") for name in given):
+        return (
+            "it is AAGCN of PySKL or MMAction2, whose graph convolution is another one than that "
+            "of 2s-AGCN, and no setting makes it fit: take weights of ST-GCN or PoseC3D"
+        )
+    if any(".st_gcn_networks." in name for name in given):
+        return (
+            "it is ST-GCN of MMAction2 0.x, which is another network: take that of MMAction2 1.x "
+            "or PySKL"
+        )
+    if not any(name in own for name in given if name.startswith("backbone.")):
+        return (
+            "its names are neither PySKL's nor MMAction2 1.x's: take a checkpoint of those, or of "
+            "this project"
+        )
+    return "give the variant the `network` settings that the checkpoint was trained with"
 
 
 def _differs_in(one: Tensor, other: Tensor, axis: int) -> bool:

@@ -129,13 +129,18 @@ def inference_views(kind: str, num_frames: int, length: int, views: int) -> list
     """Frame indices of the temporal views that are averaged in testing.
 
     `align` has one view only, since nothing in it is random; `crop_pad` has crops at even
-    distances (one where the clip fits), `segment_sample` draws with the view's number as seed.
+    distances (one where the clip fits). `segment_sample` draws with the view's number as seed; of
+    clips shorter than the length, which wrap around whole, the views start at even distances, and
+    at one frame after the other where there are fewer frames than views, both as in PySKL.
     """
     if kind == "align":
         return [np.arange(length)]
     if kind == "crop_pad":
         starts = np.linspace(0, max(num_frames - length, 0), views + 2)[1:-1].round().astype(int)
         return [_crop(num_frames, length, start) for start in np.unique(starts)]
+    if num_frames < length:
+        starts = np.arange(views) * max(num_frames, views) // views
+        return [(start + np.arange(length)) % num_frames for start in starts]
     return [segment_sample(num_frames, length, np.random.default_rng(v)) for v in range(views)]
 
 

@@ -12,7 +12,7 @@ from microgesture.data.folds import check_fold, use_fold
 from microgesture.data.store import read_index, read_metadata
 from microgesture.inference.build import Trained, choose_device, load_trained
 from microgesture.provenance.record import add_record_option, write_record
-from microgesture.utils.cli import count
+from microgesture.utils.cli import count, output_file
 from microgesture.utils.errors import InputError
 
 Probe = Callable[[Trained, Path, pd.DataFrame, Mapping[str, Any], Path], None]
@@ -40,7 +40,7 @@ def probe_step(script: str, description: str | None, probe: Probe) -> None:
     parser.add_argument("--config", type=json.loads, required=True, help="config slice, as JSON")
     parser.add_argument("--model", type=Path, required=True, help="checkpoint")
     parser.add_argument("--skeletons", type=Path, required=True, help="skeleton store")
-    parser.add_argument("--out", type=Path, required=True, help="file to write")
+    parser.add_argument("--out", type=output_file, required=True, help="file to write")
     parser.add_argument("--folds", type=Path, help="JSON file of folds, under cross-validation")
     parser.add_argument("--fold", type=int, help="fold to test on, counted from 0")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")

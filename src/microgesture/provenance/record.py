@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from microgesture.provenance.code_hash import code_files, code_hash
+from microgesture.utils.cli import output_file
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import json_text, read_json, sha256, write_text
 
@@ -51,8 +52,17 @@ def add_record_option(parser: argparse.ArgumentParser, script: str | Path) -> No
     """
     _origin(script)
     parser.add_argument(
-        "--record", type=Path, help=f"JSON file in results/{FOLDER} that accounts for this step"
+        "--record",
+        type=record_file,
+        help=f"JSON file in results/{FOLDER} that accounts for this step",
     )
+
+
+def record_file(text: str) -> Path:
+    """A record to write, for ``type=``: refused at once where it cannot be, or is misplaced."""
+    path = output_file(text)
+    results_of(path)
+    return path
 
 
 def write_record(

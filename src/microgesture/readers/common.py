@@ -2,10 +2,11 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from reprlib import Repr
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,36 +18,14 @@ from microgesture.utils.process_pool import process_pool
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-NECK, MID_HIP = 1, 8
-SHOULDERS, HIPS = (2, 5), (9, 12)
+NECK, SHOULDERS = 1, (2, 5)
 # Positions of COCO's points, as OpenPose writes 18 of them, among the 137.
 COCO18 = (0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18)
-# The same of COCO's own 17: nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles, each
-# the left one first.
-COCO17 = (0, 16, 15, 18, 17, 5, 2, 6, 3, 7, 4, 12, 9, 13, 10, 14, 11)
 # The 22 of iMiGUE: upper body, right and left eye and ear, tips of left and right fingers.
 POINTS22 = (*range(8), 15, 16, 17, 18, 99, 103, 107, 111, 115, 120, 124, 128, 132, 136)
 
 
-def fill_midpoint(points: np.ndarray, target: int, pair: tuple[int, int]) -> None:
-    """Set a point that a detector does not give to the middle of two, where both were found.
-
-    Parameters
-    ----------
-    points
-        (..., 137, 3), changed in place.
-    target, pair
-        Point numbers; the score becomes the smaller one of the pair.
-
-    """
-    a, b = points[..., pair[0], :], points[..., pair[1], :]
-    both = (a[..., 2] > 0) & (b[..., 2] > 0)
-    # halved first: the sum of two coordinates of a broken file may not fit
-    middle = np.concatenate([a[..., :2] / 2 + b[..., :2] / 2, np.minimum(a, b)[..., 2:]], axis=-1)
-    points[..., target, :] = np.where(both[..., None], middle, 0)
-
-
-def place_points(points: np.ndarray, numbers: Iterable[int]) -> np.ndarray:
+def place_points(points: np.ndarray, numbers: Sequence[int | None]) -> np.ndarray:
     """Put V points at their numbers among the 137; the rest was not found.
 
     Parameters
@@ -54,7 +33,7 @@ def place_points(points: np.ndarray, numbers: Iterable[int]) -> np.ndarray:
     points
         (T, V, 3).
     numbers
-        V different numbers.
+        V different numbers; None: a point that has no place is left out.
 
     Returns
     -------
@@ -65,27 +44,51 @@ def place_points(points: np.ndarray, numbers: Iterable[int]) -> np.ndarray:
     placed = np.zeros((len(points), OPENPOSE.count, 3), np.float32)
     # a number that does not fit becomes infinite here, which the check of the clip names
     with np.errstate(over="ignore"):
-        placed[:, list(numbers)] = points
+        chosen = [number for number in numbers if number is not None]
+        placed[:, chosen] = points[:, [number is not None for number in numbers]]
     return placed
+
+
+# A list may hold itself many times over: what is shown of containers ends after a few members.
+_SHORT = Repr()
+_SHORT.maxlevel, _SHORT.maxlong = 4, 100
+_SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = _SHORT.maxset = _SHORT.maxfrozenset = 8
+_SHORT.maxstring = _SHORT.maxother = 1000
 
 
 def shown(value: Any) -> str:
     """A value as an error message may show it: one line, and never long."""
     try:
-        text = repr(value)
+        text = _SHORT.repr(value)
     except (ValueError, RecursionError):
         # an integer of thousands of digits is not written out
         return f"a {type(value).__name__}"
+    text = " ".join(text.split()) if "\n" in text else text  # of an array
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def read_bytes(path: Path) -> bytes:
+def plain_text(value: Any) -> Any:
+    """A text that Python 2 left as bytes, as text; anything else as it is."""
+    try:
+        return value.decode("utf-8") if isinstance(value, bytes) else value
+    except UnicodeDecodeError:
+        return value
+
+
+def read_bytes(path: Path, most: int | None = None) -> bytes:
     """Content of a file that a user names; waits for no pipe and reads no device.
+
+    Parameters
+    ----------
+    path
+        The file.
+    most
+        Bytes that it may have.
 
     Raises
     ------
     InputError
-        If it is not there (any more), is not a regular file or may not be read.
+        If it is not there (any more), is not a regular file, is too large or may not be read.
 
     """
     try:
@@ -93,6 +96,11 @@ def read_bytes(path: Path) -> bytes:
             missing = not os.path.lexists(path)
             what = "does not exist" if missing else "is not a regular file"
             raise InputError(f"{path}: {what}; check the path")
+        if most is not None and path.stat().st_size > most:
+            raise InputError(
+                f"{path}: has more than {most / 1e6:.0f} MB, which no such file needs; check that "
+                "it is the right one"
+            )
         return path.read_bytes()
     except (OSError, ValueError) as error:
         raise InputError(unreadable(path, error)) from error

@@ -13,8 +13,8 @@ import pyarrow as pa
 from microgesture.data.keypoints import KINECT, OPENPOSE
 from microgesture.data.store import BadClip, Clip
 from microgesture.readers import csv as plain_csv
+from microgesture.readers import imigue2021, openpose_json, pyskl, release2023, smg
 from microgesture.readers import miga2025 as miga
-from microgesture.readers import openpose_json, pyskl, release2023, smg
 from microgesture.readers import parquet as plain
 from microgesture.readers.common import unreadable
 from microgesture.utils.errors import InputError
@@ -23,6 +23,7 @@ Reader = Callable[[Mapping[str, Any], list[str], int], Iterator[Clip | BadClip]]
 
 FORMATS: dict[str, Reader] = {
     "miga2025": miga.read,
+    "imigue2021": imigue2021.read,
     "openpose_json": openpose_json.read,
     "release2023": release2023.read,
     "pyskl": pyskl.read,

@@ -1,5 +1,6 @@
 """The small tables beside the skeletons: which frames are a clip, of what class and of whom."""
 
+import codecs
 import csv
 import io
 import re
@@ -13,6 +14,11 @@ from microgesture.data.store import BadClip
 from microgesture.readers.common import read_bytes, shown
 from microgesture.utils.errors import InputError
 
+# Half a million rows; a Python object for each field takes up to a hundred bytes.
+MOST_BYTES, MOST_FIELDS = 32 << 20, 5_000_000
+SAVE_AS = "save it as 'CSV UTF-8'"
+# What programs write where nobody is known; taken for a name, it would be one person.
+NOBODY = frozenset(("null", "NULL", "None", "nan", "NaN", "NA", "N/A", "#N/A", "<NA>"))
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}(\.0*)?")
 
 
@@ -37,20 +43,112 @@ class RawClasses:
 def csv_rows(path: Path) -> list[tuple[int, list[str]]]:
     """Rows that are not blank, each with its 1-based line number.
 
+    As spreadsheet programs write them, too: fields are separated by commas, or by semicolons or
+    tabs where the first line has those (numbers may then have a decimal comma), or by what a line
+    ``sep=;`` says; columns that are empty from top to bottom at the end are left out.
+
     Raises
     ------
     InputError
-        If the file cannot be read, or is not a CSV file in UTF-8.
+        If the file cannot be read, is no CSV file in UTF-8, or is larger than such tables are.
 
     """
+    text = _decoded(path, read_bytes(path, MOST_BYTES))
+    stated, delimiter = csv_dialect(text)
+    rows, count = [], 0
     try:
-        # utf-8-sig: spreadsheet programs put a byte order mark in front
-        text = read_bytes(path).decode("utf-8-sig")
-        reader = csv.reader(io.StringIO(text, newline=""))
-        rows = [(reader.line_num, [field.strip() for field in row]) for row in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        for row in reader:
+            count += len(row) or 1
+            if count > MOST_FIELDS:
+                raise csv.Error(f"it has more than {MOST_FIELDS:,} fields and empty lines")
+            if any(fields := [_field(field) for field in row]):
+                rows.append((reader.line_num, fields))
+    except csv.Error as error:
         raise InputError(f"{path}: cannot be read as a CSV file: {error}") from error
-    return [(line, fields) for line, fields in rows if any(fields)]
+    rows = rows[1:] if stated else rows
+    if delimiter != ",":
+        rows = [(line, [_decimal(path, line, one) for one in fields]) for line, fields in rows]
+    width = max((max(n for n, f in enumerate(fields) if f) for _, fields in rows), default=0) + 1
+    return [(line, fields[:width]) for line, fields in rows]
+
+
+def _decoded(path: Path, content: bytes) -> str:
+    """Text of a CSV file, without the byte order mark that spreadsheet programs put in front."""
+    if fault := csv_encoding_fault(content):
+        raise InputError(f"{path}: cannot be read as a CSV file: {fault}")
+    return content.decode("utf-8-sig")
+
+
+def csv_encoding_fault(content: bytes) -> str | None:
+    """What is wrong with text that is not UTF-8, and what to do."""
+    start = content[:200]
+    two_bytes = max(start[::2].count(0), start[1::2].count(0)) > len(start) / 4
+    if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) or two_bytes:
+        return f"it is UTF-16, expected UTF-8; {SAVE_AS}"
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        byte = content[error.start : error.start + 1]
+        letter = byte.decode("cp1252", "replace")
+        return (
+            f"line {line} holds the byte 0x{byte.hex()}, which is no UTF-8 (it is {letter!r} in "
+            f"Windows-1252); {SAVE_AS}"
+        )
+    return None
+
+
+def csv_dialect(text: str) -> tuple[bool, str]:
+    """Whether the first line says what separates fields (``sep=;``), and what does."""
+    lines = (line for line in io.StringIO(text) if line.strip())
+    first = next(lines, "")
+    if stated := re.fullmatch(r"\"?sep=(.)\"?[,;\t]*\s*", first, re.IGNORECASE):
+        return True, stated[1]
+    bare = re.sub(r'"[^"]*"', "", first)
+    if ";" in bare:
+        return False, ";"
+    return False, "\t" if "\t" in bare and "," not in bare else ","
+
+
+def _field(text: str) -> str:
+    """A cell; ``="0001"`` is how a text of digits is kept from becoming a number."""
+    text = text.strip()
+    return text[2:-1] if text.startswith('="') and text.endswith('"') else text
+
+
+def _decimal(path: Path, line: int, text: str) -> str:
+    """A cell of a file without commas between cells, its decimal comma as a point."""
+    if re.fullmatch(r"[+-]?[0-9]{1,3}(\.[0-9]{3})+", text):
+        raise InputError(
+            f"{path}, row {line}: {shown(text)} may be a whole number or have three decimals; "
+            "write it without points between thousands, or all of the file with commas between "
+            "fields"
+        )
+    return text.replace(",", ".") if re.fullmatch(r"[+-]?[0-9]+,[0-9]+", text) else text
+
+
+def mangled(text: str, names: Iterable[str] = ()) -> str:
+    """What a spreadsheet program may have done to a cell that does not fit, or nothing.
+
+    Parameters
+    ----------
+    text
+        The cell.
+    names
+        Those that would fit.
+
+    """
+    if re.fullmatch(r"[+-]?[0-9](\.[0-9]+)?E[+-]?[0-9]+", text, re.IGNORECASE):
+        return "; a spreadsheet program shortened the number: format the column as text"
+    if text.isascii() and text.isdigit():
+        for name in names:
+            if name != text and name.lstrip("0") == text.lstrip("0"):
+                return (
+                    f"; {name} is there: a spreadsheet program took its zeros away: format the "
+                    "column as text"
+                )
+    return ""
 
 
 def whole_number(text: str) -> int | None:
@@ -77,6 +175,10 @@ def read_subjects(path: Path) -> dict[str, str]:
         if len(fields) != 2 or not all(fields):
             raise InputError(f"{path}, row {line}: found {shown(fields)}, expected video,subject")
         video, subject = fields
+        if subject in NOBODY:
+            raise InputError(
+                f"{path}, row {line}: subject is {shown(subject)}, expected who is seen"
+            )
         if subjects.setdefault(video, subject) != subject:
             raise InputError(
                 f"{path}, row {line}: video {shown(video)} has subject {shown(subject)}, but "
@@ -90,7 +192,9 @@ def subject_of(video: str, subjects: Mapping[str, str] | None, path: object) -> 
     if subjects is None:
         return video
     if video not in subjects:
-        raise InputError(f"{path}: has no row for video {video}; add '{video},<subject>'")
+        short = next((name for name in subjects if mangled(name, [video])), "")
+        hint = mangled(short, [video])
+        raise InputError(f"{path}: has no row for video {video}; add '{video},<subject>'{hint}")
     return subjects[video]
 
 
@@ -139,7 +243,8 @@ def _label_row(
     whole = [number for number in map(whole_number, used) if number is not None]
     if len(fields) != 3 or len(whole) != len(used):
         found = shown(",".join(fields))
-        return bad(f"found {found}, expected three integers class,start,end")
+        hint = next(filter(None, map(mangled, fields)), "")
+        return bad(f"found {found}, expected three integers class,start,end{hint}")
     start, end = whole[-2], whole[-1]
     if not 0 <= start <= end:
         return bad(f"frames {start}..{end}, expected 0 <= start <= end")

@@ -1,9 +1,11 @@
 """iMiGUE as the MiGA challenge released it on Kaggle in 2025: spreadsheets of OpenPose points.
 
 A folder holds one long video; the clips are the rows of its label file. Its ``_light_hand.csv``, 35
-points a frame, is not read: the spreadsheet holds both hands.
+points a frame, and ``_light.csv``, 25 of them, are read only where there is no spreadsheet, which
+holds all points.
 """
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,8 @@ from microgesture.readers.labels import (
     subject_of,
     tell_overlaps,
 )
+from microgesture.readers.light import read_light
+from microgesture.readers.sources import FULLEST
 from microgesture.readers.xlsx import read_sheet
 from microgesture.utils.errors import InputError
 
@@ -45,7 +49,9 @@ class Video:
 
 
 @dataclass(frozen=True)
-class _Task:
+class Task:
+    """A video and what its clips are besides."""
+
     video: Video
     class_names: tuple[str, ...]
     fps: float
@@ -75,14 +81,39 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
         If a folder, a file, a column or a cell is not as it must be.
 
     """
+    check_classes("miga2025", class_names)
+    videos = scan(data, class_names)
+    check_labels(videos, data.get("on_bad_clip", "stop"))
+    light = [video for video in videos if video.sheet.suffix == ".csv"]
+    if light:
+        print(
+            f"note: {len(light)} videos have no spreadsheet, the first is {light[0].name}; of them "
+            f"{light[0].sheet.name} and the like are read, which have no face and at most the tips "
+            "of the fingers",
+            file=sys.stderr,
+        )
+    tasks = [Task(video, tuple(class_names), *frame_size(data)) for video in videos]
+    for clips in ordered_map(cut, tasks, workers):
+        yield from clips
+
+
+def check_classes(name: str, class_names: list[str]) -> None:
+    """Refuse classes that are not the 32 of iMiGUE."""
     if len(class_names) != CLASSES:
         raise InputError(
-            f"the classes file has {len(class_names)} names, but format miga2025 has {CLASSES} "
+            f"the classes file has {len(class_names)} names, but format {name} has {CLASSES} "
             "classes; use config/classes/imigue.yaml"
         )
-    videos = scan(data, class_names)
-    if data.get("on_bad_clip", "stop") == "stop":
-        # label files are small: what is wrong in them is told before hours of spreadsheets
+
+
+def frame_size(data: Mapping[str, Any]) -> tuple[float, int, int]:
+    """Frames a second, height and width, those of the release where the config does not say."""
+    return float(data.get("fps", 25)), int(data.get("height", 720)), int(data.get("width", 1280))
+
+
+def check_labels(videos: list[Video], on_bad_clip: str) -> None:
+    """Refuse bad rows before hours of spreadsheets, and say which rows overlap."""
+    if on_bad_clip == "stop":
         for row in (row for video in videos for row in video.rows):
             if isinstance(row, BadClip):
                 raise InputError(row.message)
@@ -92,10 +123,6 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
         for row in video.rows
         if isinstance(row, LabelRow)
     )
-    size = (float(data.get("fps", 25)), int(data.get("height", 720)), int(data.get("width", 1280)))
-    tasks = [_Task(video, tuple(class_names), *size) for video in videos]
-    for clips in ordered_map(cut, tasks, workers):
-        yield from clips
 
 
 def scan(data: Mapping[str, Any], class_names: list[str]) -> list[Video]:
@@ -115,7 +142,8 @@ def scan(data: Mapping[str, Any], class_names: list[str]) -> list[Video]:
             if video in seen:
                 raise InputError(f"{path}: video {video} is also in {seen[video]}; remove one")
             seen[video] = path
-            sheet, labels = (path / f"{video}{end}" for end in ("_openpose.xlsx", "_label.csv"))
+            labels, *sheets = (path / f"{video}{end}" for end in ("_label.csv", *FULLEST))
+            sheet = next((file for file in sheets if file.is_file()), sheets[0])
             for file in (sheet, labels):
                 if not file.is_file():
                     raise InputError(f"{file}: does not exist; complete or remove the folder")
@@ -154,10 +182,11 @@ def _split_folders(root: Path) -> dict[str, Path]:
     return {split: paths[0] for split, paths in found.items() if paths}
 
 
-def cut(task: _Task) -> list[Clip | BadClip]:
+def cut(task: Task) -> list[Clip | BadClip]:
     """Read one video's spreadsheet and cut it at the rows of its label file."""
     video = task.video
-    points = read_sheet(video.sheet)
+    light = video.sheet.suffix == ".csv"
+    points = read_light(video.sheet) if light else read_sheet(video.sheet)
     clips: list[Clip | BadClip] = []
     for position, row in enumerate(video.rows):
         if isinstance(row, BadClip):

@@ -4,47 +4,32 @@ A table names the clips. The files that are there are the frames, in the order o
 number that is missing in the sequence is no frame, and no gap is left for it.
 """
 
-import re
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from math import dist
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from statistics import median
 from typing import Any
 
 import numpy as np
 import orjson
 
-from microgesture.data.keypoints import OPENPOSE
+from microgesture.data.keypoint_formats import Numbers, resolve_points
+from microgesture.data.keypoints import OPENPOSE, fill_midpoints
 from microgesture.data.store import BadClip, Clip, check_clip
-from microgesture.readers.common import (
-    COCO18,
-    HIPS,
-    MID_HIP,
-    NECK,
-    SHOULDERS,
-    fill_midpoint,
-    inside,
-    ordered_map,
-    read_bytes,
-    shown,
-    unreadable,
-)
-from microgesture.readers.labels import csv_rows, tell_overlaps, whole_number
+from microgesture.readers.common import COCO18, inside, ordered_map, read_bytes, shown, unreadable
+from microgesture.readers.labels import NOBODY, csv_rows, mangled, tell_overlaps, whole_number
+from microgesture.readers.tracker import BODY, Subject, sighting
 from microgesture.utils.errors import InputError
 
 REQUIRED = ("folder", "label", "subject", "split")
 OPTIONAL = ("start", "end", "clip_id")
-# not the files ._* that macOS puts beside others on foreign disks and into archives
-FRAME_NAME = re.compile(r"(?!\._)(.*?)_?([0-9]+)_keypoints\.json", re.DOTALL)
-BODY, UPPER, NOSE = range(25), [NECK, *SHOULDERS], 0
-# How far from its last place a person is taken for the same, in shoulder widths, as `max_jump` of
-# the cleaning is set; what is added for every frame since then (brisk walking at 25 frames a
-# second); and how many frames that show only others are waited for it, about a second.
-REACH, SPEED, WAIT = 1.5, 0.2, 25
+SUFFIX = "_keypoints.json"
+# Of a frame: several hundred people. What is made of a file takes up to fifty times its size.
+MOST_BYTES = 4 << 20
 # For every part, which points of the 137 its numbers are, by how many there are.
-PARTS: dict[str, dict[int, tuple[int, ...]]] = {
+Parts = Mapping[str, Mapping[int, Numbers]]
+PARTS: Parts = {
     "pose_keypoints_2d": {75: tuple(BODY), 54: COCO18},
     "face_keypoints_2d": {210: tuple(range(25, 95))},
     "hand_left_keypoints_2d": {63: tuple(range(95, 116))},
@@ -68,11 +53,15 @@ class _Row:
 
 @dataclass(frozen=True)
 class _Task:
+    """A row and the names of its frame files, in order."""
+
     row: _Row | BadClip
+    frames: list[str]
     class_names: frozenset[str]
     fps: float
     height: int
     width: int
+    parts: Parts
 
 
 def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
@@ -85,7 +74,8 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
         and the columns ``folder`` (relative to ``root``), ``label``, ``subject``, ``split`` and,
         where a clip is a part of a recording, ``start`` and ``end`` (positions in the sorted list
         of frame files, from 0, the end inclusive), and optionally ``clip_id``; ``fps``,
-        ``height``, ``width``, ``on_bad_clip``.
+        ``height``, ``width``, ``on_bad_clip``; optionally ``points``: what the numbers of the body
+        are, see `body_parts`.
     class_names
         The names that the label column may hold; an empty label is not known.
     workers
@@ -112,7 +102,16 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
         if isinstance(row, _Row) and row.start is not None and row.end is not None
     )
     size = (float(data["fps"]), int(data["height"]), int(data["width"]))
-    yield from ordered_map(_cut, [_Task(row, names, *size) for row in rows], workers)
+    parts = body_parts(resolve_points(data.get("points")))
+    tasks = (_Task(row, files, names, *size, parts) for row, files in _with_frames(rows))
+    yield from ordered_map(_cut, tasks, workers)
+
+
+def body_parts(points: Numbers | None) -> Parts:
+    """`PARTS` with a body of the keypoint format ``points``; None: one of 25 or 18 points."""
+    if points is None:
+        return PARTS
+    return {**PARTS, "pose_keypoints_2d": {3 * len(points): points}}
 
 
 def read_table(table: Path, root: Path, names: frozenset[str]) -> list[_Row | BadClip]:
@@ -151,6 +150,8 @@ def _table_row(
     for column in ("folder", "subject", "split"):
         if not cell[column]:
             raise InputError(f"{place}: {column} is empty, expected a value")
+    if cell["subject"] in NOBODY:
+        raise InputError(f"{place}: subject is {shown(cell['subject'])}, expected who is seen")
     folder = inside(root, cell["folder"], place)
     name = PurePosixPath(cell["folder"]).as_posix()
     start, end = (cell.get(column, "") for column in ("start", "end"))
@@ -165,11 +166,15 @@ def _table_row(
     if cell["label"] and cell["label"] not in names:
         return bad(f"its label {shown(cell['label'])} is not in the classes file")
     if not folder.is_dir():
-        return bad(f"{folder} is not a folder, expected one with frame files")
+        beside = (path.name for path in folder.parent.iterdir()) if folder.parent.is_dir() else ()
+        hint = mangled(folder.name, beside)
+        return bad(f"{folder} is not a folder, expected one with frame files{hint}")
     first, last = whole_number(start), whole_number(end)
     if start or end:
         if first is None or last is None:
-            return bad(f"start,end is {shown(f'{start},{end}')}, expected two integers or nothing")
+            found = shown(f"{start},{end}")
+            hint = mangled(start) or mangled(end)
+            return bad(f"start,end is {found}, expected two integers or nothing{hint}")
         if not 0 <= first <= last:
             return bad(f"frames {first}..{last}, expected 0 <= start <= end")
     return _Row(
@@ -177,19 +182,42 @@ def _table_row(
     )
 
 
+def _with_frames(rows: Iterable[_Row | BadClip]) -> Iterator[tuple[_Row | BadClip, list[str]]]:
+    """Rows with the names of their frames; each folder is listed once, and kept while needed."""
+    rows = list(rows)
+    waiting = Counter(row.folder for row in rows if isinstance(row, _Row))
+    listed: dict[Path, list[str] | InputError] = {}
+    for row in rows:
+        if isinstance(row, BadClip):
+            yield row, []
+            continue
+        if row.folder not in listed:
+            try:
+                listed[row.folder] = frame_names(row.folder)
+            except InputError as error:
+                listed[row.folder] = error
+        waiting[row.folder] -= 1
+        files = listed[row.folder] if waiting[row.folder] else listed.pop(row.folder)
+        if isinstance(files, InputError):
+            yield BadClip(row.clip_id, row.split, row.place, str(files)), []
+            continue
+        first, last = (0, len(files) - 1) if row.end is None else (row.start or 0, row.end)
+        if last >= len(files):
+            reason = (
+                f"frames {first}..{last}, but {row.folder} has {len(files)} frame files "
+                f"(0..{len(files) - 1})"
+            )
+            yield BadClip(row.clip_id, row.split, row.place, reason), []
+            continue
+        yield row, files[first : last + 1]
+
+
 def _cut(task: _Task) -> Clip | BadClip:
     row = task.row
     if isinstance(row, BadClip):
         return row
     try:
-        files = frame_files(row.folder)
-        first, last = (0, len(files) - 1) if row.end is None else (row.start or 0, row.end)
-        if last >= len(files):
-            raise InputError(
-                f"frames {first}..{last}, but {row.folder} has {len(files)} frame files "
-                f"(0..{len(files) - 1})"
-            )
-        points = read_frames(files[first : last + 1])
+        points = read_frames([row.folder / name for name in task.frames], task.parts)
     except InputError as error:
         return BadClip(row.clip_id, row.split, row.place, str(error))
     clip = Clip(
@@ -198,13 +226,15 @@ def _cut(task: _Task) -> Clip | BadClip:
     return check_clip(clip, row.place, task.class_names)
 
 
-def read_recording(folder: Path) -> np.ndarray:
+def read_recording(folder: Path, points: Numbers | None = None) -> np.ndarray:
     """Read all frames of a folder and follow one person through them.
 
     Parameters
     ----------
     folder
         Holds the frame files of one recording, ``<anything>_<digits>_keypoints.json``.
+    points
+        What the numbers of the body are, see `body_parts`.
 
     Returns
     -------
@@ -218,35 +248,42 @@ def read_recording(folder: Path) -> np.ndarray:
         If there is no frame file, or one is not as OpenPose writes it.
 
     """
-    return read_frames(frame_files(folder))
+    return read_frames(frame_files(folder), body_parts(points))
 
 
 def frame_files(folder: Path) -> list[Path]:
     """Frame files of one recording, in the order of their numbers; at least one."""
-    found: dict[int, Path] = {}
-    recordings: dict[str, Path] = {}
+    return [folder / name for name in frame_names(folder)]
+
+
+def frame_names(folder: Path) -> list[str]:
+    """Names of the frame files of one recording, in the order of their numbers; at least one."""
+    found: dict[int, str] = {}
+    recordings: dict[str, str] = {}
     try:
-        paths = sorted(folder.iterdir())
+        names = sorted(os.listdir(folder))  # noqa: PTH208
     except OSError as error:
         raise InputError(unreadable(folder, error)) from error
-    for path in paths:
-        match = FRAME_NAME.fullmatch(path.name)
-        if not match:
+    for name in names:
+        stem = name.removesuffix(SUFFIX)
+        of_recording = stem.rstrip("0123456789")
+        digits = stem[len(of_recording) :]
+        # not the files ._* that macOS puts beside others on foreign disks and into archives
+        if stem == name or not digits or name.startswith("._"):
             continue
-        recordings.setdefault(match[1], path)
+        recordings.setdefault(of_recording.removesuffix("_"), name)
         if len(recordings) > 1:
-            one, other = (file.name for file in recordings.values())
+            one, other = recordings.values()
             raise InputError(
                 f"{folder}: holds frames of several recordings, such as {one} and {other}; give "
                 "every recording a folder of its own"
             )
-        number = int(match[2])
+        number = int(digits)
         if number in found:
             raise InputError(
-                f"{folder}: {found[number].name} and {path.name} are both frame {number}; remove "
-                "one"
+                f"{folder}: {found[number]} and {name} are both frame {number}; remove one"
             )
-        found[number] = path
+        found[number] = name
     if not found:
         raise InputError(
             f"{folder}: holds no frame file, expected names such as clip_000000000000_keypoints."
@@ -255,92 +292,23 @@ def frame_files(folder: Path) -> list[Path]:
     return [found[number] for number in sorted(found)]
 
 
-def read_frames(files: list[Path]) -> np.ndarray:
+def read_frames(files: list[Path], parts: Parts = PARTS) -> np.ndarray:
     """Points of one person, float32 (T, 137, 3); all zero in a frame that does not show it.
 
     OpenPose numbers nobody. The subject is the entry with the highest mean score of the body in
-    the first frame with anybody; `_Subject` says how it is followed from there on.
+    the first frame with anybody; `Subject` says how it is followed from there on.
     """
     points = np.zeros((len(files), OPENPOSE.count, 3), np.float32)
-    subject = _Subject()
+    subject = Subject()
     for frame, path in enumerate(files):
-        person = subject.find(read_people(path))
-        if person is not None:
-            points[frame] = person
-    return points
+        people = read_people(path, parts)
+        number = subject.find([sighting(person) for person in people])
+        if number is not None:
+            points[frame] = people[number]
+    return fill_midpoints(points)
 
 
-@dataclass
-class _Subject:
-    """The person that is followed from frame to frame, by where neck and shoulders are.
-
-    It is the entry with the highest mean score of the body at first, and from then on the one
-    nearest to where it was last; of two equally near, the surer one. An entry without neck and
-    shoulders is placed by the rest of its body, and taken only where there is no other. Whoever is
-    further away than `REACH` sizes of the subject, and `SPEED` more for every frame since it was
-    last seen, is somebody else. After `WAIT` frames that show only others, the subject is chosen
-    anew. Where its size cannot be told, any distance will do.
-    """
-
-    place: np.ndarray | None = None
-    sizes: deque[float] = field(default_factory=lambda: deque(maxlen=WAIT))
-    unseen: int = 0
-    others: int = 0
-
-    def find(self, people: list[np.ndarray]) -> np.ndarray | None:
-        """Give the entry that is the subject, (137, 3), if any, and remember where it was."""
-        self.unseen += 1
-        if self.others >= WAIT:
-            self.place, self.others = None, 0
-            self.sizes.clear()
-        ranks = [rank for n, person in enumerate(people) if (rank := self._rank(n, person))]
-        if not ranks:
-            self.others += bool(people)
-            return None
-        chosen = people[min(ranks)[-1]]
-        center, size = _middle(chosen, UPPER), _size(chosen)
-        self.others = 0
-        if center is not None:
-            self.place, self.unseen = center, 0
-        if size:
-            self.sizes.append(size)
-        return chosen
-
-    def _rank(self, number: int, person: np.ndarray) -> tuple[int, float, float, int] | None:
-        """Smaller for who is more likely the subject; None for somebody else."""
-        score = -float(person[BODY, 2].mean())
-        if self.place is None:
-            return 0, 0.0, score, number
-        center = _middle(person, UPPER)
-        place = _middle(person, BODY) if center is None else center
-        distance = np.inf if place is None else float(np.linalg.norm(place - self.place))
-        if place is not None and not np.isfinite(distance):
-            # a broken coordinate is the last choice, and told when the clip is checked
-            return 2, 0.0, score, number
-        reach = median(self.sizes or [np.inf]) * (REACH + SPEED * (self.unseen - 1))
-        return None if distance > reach else (int(center is None), distance, score, number)
-
-
-def _middle(person: np.ndarray, numbers: Sequence[int]) -> np.ndarray | None:
-    near = person[numbers]
-    found = near[:, 2] > 0
-    return near[found, :2].mean(axis=0, dtype=float) if found.any() else None
-
-
-def _size(person: np.ndarray) -> float:
-    """Shoulder width, or from neck to nose where that is more, as in a person seen from the side.
-
-    In pixels; 0 where neither was found.
-    """
-    size = 0.0
-    for a, b in (person[list(SHOULDERS)], person[[NECK, NOSE]]):
-        length = dist(a[:2], b[:2])
-        if min(a[2], b[2]) > 0 and np.isfinite(length):
-            size = max(size, length)
-    return size
-
-
-def read_people(path: Path) -> list[np.ndarray]:
+def read_people(path: Path, parts: Parts = PARTS) -> list[np.ndarray]:
     """Everybody in one frame file, each float32 (137, 3), in the order of the file.
 
     Raises
@@ -349,7 +317,7 @@ def read_people(path: Path) -> list[np.ndarray]:
         If the file is not JSON, or is not what OpenPose writes.
 
     """
-    content = read_bytes(path)
+    content = read_bytes(path, MOST_BYTES)
     try:
         frame = orjson.loads(content)
     except orjson.JSONDecodeError as error:
@@ -358,21 +326,41 @@ def read_people(path: Path) -> list[np.ndarray]:
             f"{path}: is not valid JSON: {error}{empty}; write the frame again with OpenPose"
         ) from error
     people = frame.get("people") if isinstance(frame, dict) else None
+    if people is None and isinstance(frame, dict) and "people" in frame:
+        people = []  # what some writers make of an empty list
     if not isinstance(people, list):
         raise InputError(
             f"{path}: has no list 'people', expected what OpenPose writes with --write_json"
         )
-    return [_person(f"{path}, person {number}", entry) for number, entry in enumerate(people)]
+    return [
+        _person(f"{path}, person {number}", entry, parts) for number, entry in enumerate(people)
+    ]
 
 
-def _person(place: str, entry: Any) -> np.ndarray:
+def unasked_parts(folder: Path) -> set[str]:
+    """Which of `PARTS` have an empty list in every entry of a recording that names them.
+
+    So OpenPose writes what it was not asked to look for; what it was asked for and did not find is
+    zeros. Files of other programs may lack the name, which says nothing. For a folder that
+    `read_recording` has read.
+    """
+    empty, written = set[str](), set[str]()
+    for path in frame_files(folder):
+        for entry in orjson.loads(read_bytes(path))["people"]:
+            for part in PARTS:
+                if (values := entry.get(part)) is not None:
+                    (written if values else empty).add(part)
+    return empty - written
+
+
+def _person(place: str, entry: Any, parts: Parts) -> np.ndarray:
     if not isinstance(entry, dict) or not any(part in entry for part in PARTS):
         found = ", ".join(list(entry)[:5]) if isinstance(entry, dict) else type(entry).__name__
         raise InputError(
             f"{place}: found {shown(found)}, expected an entry with {', '.join(PARTS)}"
         )
     points = np.zeros((OPENPOSE.count, 3), np.float32)
-    for part, sizes in PARTS.items():
+    for part, sizes in parts.items():
         values = entry.get(part)
         if values is None or values == []:
             continue
@@ -380,9 +368,10 @@ def _person(place: str, entry: Any) -> np.ndarray:
             found = f"{len(values)} numbers" if isinstance(values, list) else shown(values)
             expected = " or ".join(map(str, sizes))
             raise InputError(f"{place}: {part} holds {found}, expected {expected}, or none")
-        points[list(sizes[len(values)])] = _numbers(f"{place}, {part}", values).reshape(-1, 3)
-        if len(values) == len(COCO18) * 3:
-            fill_midpoint(points, MID_HIP, HIPS)
+        given = _numbers(f"{place}, {part}", values).reshape(-1, 3)
+        for number, point in zip(sizes[len(values)], given, strict=True):
+            if number is not None:
+                points[number] = point
     return points
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from microgesture.data.keypoint_formats import Numbers, resolve_points
 from microgesture.data.store import (
     INDEX_COLUMNS,
-    NUMBERS_PER_FRAME,
     POINTS,
     SCHEMA,
     SPLITS,
@@ -19,8 +19,12 @@ from microgesture.data.store import (
     iter_batches,
     open_parquet,
 )
-from microgesture.readers.labels import splits_by_subject
+from microgesture.readers.common import place_points
+from microgesture.readers.labels import NOBODY, splits_by_subject
 from microgesture.utils.errors import InputError
+from microgesture.utils.memory import bounded
+
+Batch = tuple[dict[str, list[Any]], list[np.ndarray]]
 
 
 def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
@@ -31,6 +35,8 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
     data
         ``path``, and optionally ``split``: ``{by: subject, val: [...], test: [...]}``, which sets
         the split by subject instead of the file's column; subjects that are not named are train.
+        ``points``: what the points of a frame are where they are not the 137, see
+        `microgesture.data.keypoint_formats.resolve_points`.
     class_names
         The names that the label column may hold; null and empty text are not known.
     workers
@@ -43,34 +49,51 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
 
     """
     path = str(data["path"])
-    assigned = data.get("split")
-    with open_parquet(path) as parquet:
+    assigned, numbers = data.get("split"), resolve_points(data.get("points"))
+    with bounded(path):
+        parquet = open_parquet(path)
+    with parquet:
         columns = _check_columns(path, parquet.schema_arrow, needs_split=assigned is None)
-        table = parquet.read(columns=[c for c in columns if c != "points"])
-        index = table.to_pandas(ignore_metadata=True)  # which may hold the index of the writer
-        _check_index(path, index)
-        splits = splits_by_subject(path, set(index.subject), assigned) if assigned else None
+        with bounded(path):
+            table = parquet.read(columns=[c for c in columns if c != "points"])
+            index = table.to_pandas(ignore_metadata=True)  # which may hold the index of the writer
+            _check_index(path, index)
+            splits = splits_by_subject(path, set(index.subject), assigned) if assigned else None
         names = set(class_names)
         row = 0
-        for batch, points in iter_batches(parquet, columns):
+        for batch, points in _bounded_batches(path, iter_batches(parquet, columns)):
             for i, flat in enumerate(points):
                 fields = {name: values[i] for name, values in batch.items()}
                 fields["label"] = fields["label"] or None
                 if splits is not None:
                     fields["split"] = splits.get(fields["subject"], "train")
                 row += 1
-                yield _clip(f"{path}, row {row}", fields, flat, names)
+                yield _clip(f"{path}, row {row}", fields, flat, names, numbers)
 
 
-def _clip(place: str, fields: dict[str, Any], flat: np.ndarray, names: set[str]) -> Clip | BadClip:
-    frames = fields.pop("num_frames")
-    if frames < 1 or len(flat) != frames * NUMBERS_PER_FRAME:
+def _bounded_batches(path: str, batches: Iterator[Batch]) -> Iterator[Batch]:
+    while True:
+        with bounded(path):
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch
+
+
+def _clip(
+    place: str, fields: dict[str, Any], flat: np.ndarray, names: set[str], numbers: Numbers | None
+) -> Clip | BadClip:
+    frames, count = fields.pop("num_frames"), len(numbers) if numbers else POINTS
+    if frames < 1 or len(flat) != frames * count * 3:
         reason = (
             f"num_frames is {frames} and points holds {len(flat)} numbers, "
-            f"expected num_frames >= 1 and num_frames x {POINTS} x 3 numbers"
+            f"expected num_frames >= 1 and num_frames x {count} x 3 numbers"
         )
         return BadClip(fields["clip_id"], fields["split"], place, reason)
-    return check_clip(Clip(**fields, points=flat.reshape(frames, POINTS, 3)), place, names)
+    points = flat.reshape(frames, count, 3)
+    if numbers:
+        points = place_points(points, numbers)
+    return check_clip(Clip(**fields, points=points), place, names)
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -115,12 +138,17 @@ def _check_index(path: str, index: pd.DataFrame) -> None:
     """Check what can be told from all columns but the points."""
 
     def fail(row: int, text: str) -> None:
-        raise InputError(f"{path}, row {row + 1}: clip {index.clip_id[row]}: {text}; mend the row")
+        name = str(index.clip_id[row])[:200]
+        raise InputError(f"{path}, row {row + 1}: clip {name}: {text}; mend the row")
 
     for name in (c for c in INDEX_COLUMNS if c in index and c != "label"):
         empty = index[name].isna() | (index[name].astype(str) == "")
         if empty.any():
             fail(int(empty.argmax()), f"{name} is empty, expected a value")
+    nobody = index.subject.isin(NOBODY)
+    if nobody.any():
+        row = int(nobody.argmax())
+        fail(row, f"subject is {index.subject[row]!r}, expected who is seen")
     twice = index.clip_id.duplicated()
     if twice.any():
         row = int(twice.argmax())

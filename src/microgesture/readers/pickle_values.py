@@ -27,8 +27,13 @@ class Made:
 
 
 def hashable(key: Any) -> Hashable:
-    """Plain keys only: the hash of nested tuples recurses without a limit."""
-    if not isinstance(key, PLAIN):
+    """Plain keys only: the hash of nested tuples recurses without a limit.
+
+    Nor what many different values of share a hash, which makes a dict of them take hours.
+    """
+    if type(key) is int and key.bit_length() > 64:
+        raise Refused("has a key or member of a set that is an int of more than 64 bits")
+    if not isinstance(key, PLAIN) or isinstance(key, np.complexfloating):
         raise Refused(f"has a key or member of a set that is a {type(key).__name__}, but {OTHERS}")
     return key
 
@@ -84,12 +89,25 @@ def array(shape: Any, dtype: Any, fortran: Any, raw: Any) -> np.ndarray:
     return flat.reshape(shape, order="F" if fortran else "C")
 
 
-def _from_buffer(raw: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
-    return array(shape, dtype, order == "F", raw)
+def _from_buffer(raw: Any, dtype: Any, shape: Any, order: Any, axes: Any = None) -> np.ndarray:
+    """An array as protocol 5 writes it.
+
+    numpy >= 2.3 gives with the order "K" which axes to exchange afterwards: the shape is that of
+    the memory, before they are.
+    """
+    if order != "K" or axes is None:
+        if order not in ("C", "F"):
+            raise ValueError("the order of an array is none of C, F and K")
+        return array(shape, dtype, order == "F", raw)
+    if type(axes) is not tuple or not all(type(n) is int for n in axes):
+        raise ValueError("the axes of an array are no tuple of whole numbers")
+    return array(shape, dtype, False, raw).transpose(axes)
 
 
 def _scalar(dtype: Any, raw: Any) -> Any:
-    return array((1,), dtype, False, raw)[0]
+    kind = _dtype_of(dtype)
+    # an empty text has no bytes, of which no array can be made
+    return array((1,), dtype, False, raw)[0] if kind.itemsize else kind.type()
 
 
 def _encode(text: Any, encoding: Any) -> bytes:

@@ -1,94 +1,158 @@
-"""Annotation pickles of PySKL and MMAction2: a list of clips, and which of them a split takes."""
+"""Annotations of PySKL and MMAction2: lists of clips, and which of them a split takes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from microgesture.data.keypoints import OPENPOSE
-from microgesture.data.store import SPLITS, BadClip, Clip, check_clip
-from microgesture.readers.common import (
-    COCO17,
-    COCO18,
-    HIPS,
-    MID_HIP,
-    NECK,
-    POINTS22,
-    SHOULDERS,
-    fill_midpoint,
-    place_points,
-    shown,
+from microgesture.data.keypoint_formats import BY_COUNT, Numbers, format_of_count, resolve_points
+from microgesture.data.keypoints import fill_midpoints
+from microgesture.data.store import BadClip, Clip, check_clip
+from microgesture.readers.annotations import (
+    SPLIT_NAMES,
+    Source,
+    decompress,
+    find_sources,
+    read_annotations,
 )
+from microgesture.readers.common import ordered_map, place_points, shown
 from microgesture.readers.labels import read_subjects, splits_by_subject, subject_of
 from microgesture.readers.release2023 import known_label
-from microgesture.readers.safe_pickle import load
+from microgesture.readers.tracker import follow_surest, sighting
 from microgesture.utils.errors import InputError
 
-# Which of the 137 points an array holds, by how many there are.
-NUMBERS: dict[int, tuple[int, ...]] = {
-    137: tuple(range(137)),
-    25: tuple(range(25)),
-    22: POINTS22,
-    18: COCO18,
-    17: COCO17,
-}
-SPLIT_NAMES = {**{name: name for name in SPLITS}, "valid": "val", "validation": "val"}
-KEYS = ("frame_dir", "label", "img_shape", "keypoint")
+# Pickles up to this size, as those of one clip or video, are read by several processes.
+SMALL = 1 << 22
+
+
+@dataclass(frozen=True)
+class _Outline:
+    """What a file names: its clips and, for each of its splits, which of them."""
+
+    source: Source
+    ids: list[str]
+    splits: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One file and what is known of its clips: split and subject of those that are wanted."""
+
+    source: Source
+    known: dict[str, tuple[str, str]]
+    data: Mapping[str, Any]
+    class_names: list[str]
 
 
 def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
-    """Yield the clips in the order of the file's annotations.
+    """Yield the clips in the order of the files and of their annotations.
 
     Parameters
     ----------
     data
-        ``path``: the pickle; ``fps``; optionally ``splits``: for names of the file's splits the
-        one of train, val and test that they are (the others are left out); ``split``:
-        ``{by: subject, val: [...], test: [...]}``, needed where the file has no splits;
-        ``subjects``: a CSV ``video,subject`` or None, the video of a clip being its ``frame_dir``
-        up to the last underscore; ``test_labels`` ("real", the default, or "placeholder": they are
-        not read); ``points``: for each of the file's points its number among the
-        137, needed where there are not 137, 25 (BODY_25), 22, 18 or 17 (COCO) of them.
+        ``path``: the pickle, a folder of pickles or a list of both; or ``paths``: the same for
+        train, val and test, which is then the split of the clips of files that name none; ``fps``;
+        optionally ``splits``: for names of the files' splits the one of train, val and test that
+        they are (the others are left out); ``split``: ``{by: subject, val: [...], test: [...]}``,
+        needed where there are no splits; ``subjects``: a CSV ``video,subject`` or None, the video
+        of a clip being its ``frame_dir`` up to the last underscore; ``test_labels`` ("real", the
+        default, or "placeholder": they are not read); ``height``, ``width``: where the annotations
+        have no ``img_shape``; ``points``: what the file's points are, see
+        `microgesture.data.keypoint_formats.resolve_points`; they are told by their number otherwise.
     class_names
         Names in id order: a label is a class id from 0, or a class name. That of a test clip may
         be missing, None or negative: it is not known.
     workers
-        Not used: the file is read at once.
+        Processes, where there are several small files; one larger file is in memory at a time.
 
     Raises
     ------
     InputError
-        If the file is no such pickle, or its splits are not known.
+        If a file is no such pickle, or the splits are not known.
 
     """
-    path = Path(data["path"])
-    annotations, splits = _parts(path, load(path))
-    numbers = _numbers(data.get("points"))
+    sources = find_sources(data)
+    numbers = resolve_points(data.get("points"))
     table = read_subjects(Path(data["subjects"])) if data.get("subjects") else None
-    subjects = [
-        subject_of(_video(annotation["frame_dir"]), table, data.get("subjects"))
-        for annotation in annotations
-    ]
-    if data.get("split"):
-        by_subject = splits_by_subject(str(path), set(subjects), data["split"])
-        ids = [annotation["frame_dir"] for annotation in annotations]
-        taken = {i: by_subject.get(s, "train") for i, s in zip(ids, subjects, strict=True)}
+    sized = _sized(data)
+    whole = read_annotations(sources[0], sized) if len(sources) == 1 else None
+    if whole:
+        outlines = [_outline(sources[0], *whole)]
     else:
-        taken = _taken(path, annotations, splits, data.get("splits"))
-    names = set(class_names)
-    for row, (annotation, subject) in enumerate(zip(annotations, subjects, strict=True)):
-        place, clip_id = f"{path}, annotation {row}", annotation["frame_dir"]
-        if clip_id not in taken and data.get("splits"):
+        jobs = [(source, sized) for source in sources]
+        small = all(source.path.stat().st_size <= SMALL for source in sources)
+        workers = workers if small else 1
+        outlines = list(ordered_map(_read_outline, jobs, workers))
+    _check_ids(outlines)
+    subjects = {
+        clip_id: subject_of(_video(clip_id), table, data.get("subjects"))
+        for outline in outlines
+        for clip_id in outline.ids
+    }
+    if data.get("split"):
+        place = str(sources[0].path)
+        by_subject = splits_by_subject(place, set(subjects.values()), data["split"])
+        taken = {clip_id: by_subject.get(who, "train") for clip_id, who in subjects.items()}
+    else:
+        taken = _taken(outlines, set(subjects), data.get("splits"))
+    # of splits that the config chooses, the clips of the others are left out
+    wanted = set(taken) if data.get("splits") else set(subjects)
+    tasks = [
+        _Task(
+            outline.source,
+            {i: (taken.get(i, "none"), subjects[i]) for i in outline.ids if i in wanted},
+            data,
+            class_names,
+        )
+        for outline in outlines
+    ]
+    if whole:
+        yield from _clips(tasks[0], whole[0], numbers)
+    elif workers > 1:
+        for clips in ordered_map(_read_clips, tasks, workers):
+            yield from clips
+    else:
+        for task in tasks:
+            yield from _clips(task, read_annotations(task.source, sized)[0], numbers)
+
+
+def _sized(data: Mapping[str, Any]) -> bool:
+    return bool(data.get("height") and data.get("width"))
+
+
+def _outline(source: Source, annotations: list[dict[str, Any]], splits: Any) -> _Outline:
+    return _Outline(source, [annotation["frame_dir"] for annotation in annotations], splits)
+
+
+def _read_outline(job: tuple[Source, bool]) -> _Outline:
+    return _outline(job[0], *read_annotations(*job))
+
+
+def _read_clips(task: _Task) -> list[Clip | BadClip]:
+    annotations, _ = read_annotations(task.source, _sized(task.data))
+    return list(_clips(task, annotations, resolve_points(task.data.get("points"))))
+
+
+def _clips(
+    task: _Task, annotations: list[dict[str, Any]], numbers: Numbers | None
+) -> Iterator[Clip | BadClip]:
+    data, names = task.data, set(task.class_names)
+    for row, annotation in enumerate(annotations):
+        place, clip_id = f"{task.source.path}, annotation {row}", annotation["frame_dir"]
+        if clip_id not in task.known:
             continue
-        split = taken.get(clip_id, "none")
+        split, subject = task.known[clip_id]
         try:
             if split == "none":
                 raise InputError("no split of the file names it")
             raw = annotation.get("label")
-            label = known_label(raw, class_names, split, data.get("test_labels"))
-            height, width = _size(annotation["img_shape"])
-            points = _points(annotation, numbers)
+            label = known_label(raw, task.class_names, split, data.get("test_labels"))
+            height, width = _size(
+                annotation.get("img_shape", (data.get("height"), data.get("width")))
+            )
+            points = _points(decompress(annotation), numbers)
         except InputError as error:
             yield BadClip(clip_id, split, place, str(error))
             continue
@@ -100,86 +164,82 @@ def _video(frame_dir: str) -> str:
     return frame_dir.rpartition("_")[0] or frame_dir
 
 
-def _parts(path: Path, content: Any) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
-    """The annotations, checked for what identifies them, and the splits where there are any."""
-    splits = None
-    annotations = content
-    if isinstance(content, dict):
-        annotations, splits = content.get("annotations"), content.get("split")
-    if not isinstance(annotations, list) or not (splits is None or isinstance(splits, dict)):
-        raise InputError(
-            f"{path}: holds a {type(content).__name__} without 'split' and 'annotations', "
-            "expected what PySKL reads: those two, or a list of annotations"
-        )
-    seen: dict[str, int] = {}
-    for row, annotation in enumerate(annotations):
-        place = f"{path}, annotation {row}"
-        if not isinstance(annotation, dict):
-            raise InputError(f"{place}: is a {type(annotation).__name__}, expected a dict")
-        missing = [key for key in KEYS if key not in annotation]
-        if missing and missing != ["label"]:  # which a test clip may be without
-            found = shown(", ".join(map(str, list(annotation)[:8])))
-            raise InputError(f"{place}: has no {', '.join(missing)}; it has {found}")
-        name = annotation["frame_dir"]
-        if not isinstance(name, str) or not name:
-            raise InputError(f"{place}: frame_dir is {shown(name)}, expected text")
-        if name in seen:
-            raise InputError(
-                f"{place}: frame_dir {shown(name)} is also that of annotation {seen[name]}; "
-                "give every clip its own"
-            )
-        seen[name] = row
-    return annotations, splits
+def _check_ids(outlines: list[_Outline]) -> None:
+    """Refuse two clips of one name, in one file or in two."""
+    seen: dict[str, tuple[Path, int]] = {}
+    for outline in outlines:
+        path = outline.source.path
+        for row, name in enumerate(outline.ids):
+            other, number = seen.setdefault(name, (path, row))
+            if (other, number) != (path, row):
+                of = f"annotation {number}" if other == path else f"{other}, annotation {number}"
+                raise InputError(
+                    f"{path}, annotation {row}: frame_dir {shown(name)} is also that of {of}; "
+                    "give every clip its own"
+                )
 
 
 def _taken(
-    path: Path,
-    annotations: Sequence[Mapping[str, Any]],
-    splits: Mapping[str, Any] | None,
-    wanted: Mapping[str, str] | None,
+    outlines: list[_Outline], ids: set[str], wanted: Mapping[str, str] | None
 ) -> dict[str, str]:
     """The split of every clip that one names."""
-    if splits is None:
-        raise InputError(
-            f"{path}: has no splits; give data.split {{by: subject, val: [...], test: [...]}}"
-        )
     known = wanted or SPLIT_NAMES
-    strange = [name for name in splits if name not in known] if not wanted else []
-    absent = [name for name in wanted or {} if name not in splits]
-    if strange or absent:
-        wrong = f"has a split {shown(strange[0])}" if strange else f"has no split {absent[0]!r}"
-        raise InputError(
-            f"{path}: {wrong}; it has {shown(', '.join(map(str, splits)))}: say in data.splits "
-            "which of them is train, val and test"
-        )
-    ids = {annotation["frame_dir"] for annotation in annotations}
+    named = {name: outline for outline in outlines for name in outline.splits or ()}
+    for name in wanted or ():
+        if name not in named:
+            raise _unknown_split(outlines[0], f"has no split {name!r}", named)
     taken: dict[str, str] = {}
-    for name in splits:
-        members = splits[name] if name in known else []
-        if not isinstance(members, list | tuple | np.ndarray):
-            raise InputError(f"{path}: split {shown(name)} is no list of clips")
-        for member in members:
-            if not isinstance(member, str) or member not in ids:
-                raise InputError(
-                    f"{path}: split {shown(name)} names {shown(member)}, which has no annotation"
-                )
-            if taken.setdefault(str(member), known[name]) != known[name]:
-                raise InputError(
-                    f"{path}: clip {shown(member)} is in {taken[member]} and in {known[name]}; "
-                    "leave one of the splits out with data.splits"
-                )
+    for outline in outlines:
+        given = outline.source.split
+        if outline.splits is not None:
+            for name, members in outline.splits.items():
+                if name in known:
+                    _take(taken, outline, name, known[name], members, ids)
+                elif not wanted:
+                    raise _unknown_split(outline, f"has a split {shown(name)}", outline.splits)
+        elif given:
+            _take(taken, outline, given, given, outline.ids, ids)
+        else:
+            raise InputError(
+                f"{outline.source.path}: has no splits; give data.split {{by: subject, val: [...], "
+                "test: [...]}, or data.paths {train: ..., val: ...} with the files of each"
+            )
+    for outline in outlines:
+        given = outline.source.split
+        strange = [i for i in outline.ids if given and taken.get(i, given) != given]
+        if strange:
+            raise InputError(
+                f"{outline.source.path}: clip {shown(strange[0])} is in split {taken[strange[0]]} "
+                f"of the file, but {given} by data.paths or the file's name; give data.path "
+                "instead of data.paths, or rename the file"
+            )
     return taken
 
 
-def _numbers(points: Sequence[int] | None) -> tuple[int, ...] | None:
-    if points is None:
-        return None
-    if len(set(points)) != len(points) or not all(0 <= n < OPENPOSE.count for n in points):
-        raise InputError(
-            f"data.points is {shown(list(points))}, expected different numbers from 0 to "
-            f"{OPENPOSE.count - 1}"
-        )
-    return tuple(points)
+def _unknown_split(outline: _Outline, wrong: str, named: Iterable[str]) -> InputError:
+    return InputError(
+        f"{outline.source.path}: {wrong}; it has {shown(', '.join(map(str, named)))}: say in "
+        "data.splits which of them is train, val and test"
+    )
+
+
+def _take(
+    taken: dict[str, str], outline: _Outline, name: str, split: str, members: Any, ids: set[str]
+) -> None:
+    """Add the members of one split of a file."""
+    path = outline.source.path
+    if not isinstance(members, list):
+        raise InputError(f"{path}: split {shown(name)} is no list of clips")
+    for member in members:
+        if not isinstance(member, str) or member not in ids:
+            raise InputError(
+                f"{path}: split {shown(name)} names {shown(member)}, which has no annotation"
+            )
+        if taken.setdefault(str(member), split) != split:
+            raise InputError(
+                f"{path}: clip {shown(member)} is in {taken[member]} and in {split}; "
+                "leave one of the splits out with data.splits"
+            )
 
 
 def _size(raw: Any) -> tuple[int, int]:
@@ -190,8 +250,11 @@ def _size(raw: Any) -> tuple[int, int]:
     return int(sides[0]), int(sides[1])
 
 
-def _points(annotation: Mapping[str, Any], numbers: tuple[int, ...] | None) -> np.ndarray:
-    """Points of the person with the highest mean score, float32 (T, 137, 3)."""
+def _points(annotation: Mapping[str, Any], numbers: Numbers | None) -> np.ndarray:
+    """Points of the person with the highest mean score, float32 (T, 137, 3).
+
+    A frame in which it is not found is all zero.
+    """
     keypoint = annotation["keypoint"]
     shape = np.shape(keypoint) if isinstance(keypoint, np.ndarray) else ()
     if len(shape) != 4 or shape[3] != 2 or keypoint.dtype.kind not in "fiu":
@@ -209,17 +272,53 @@ def _points(annotation: Mapping[str, Any], numbers: tuple[int, ...] | None) -> n
     elif not isinstance(score, np.ndarray) or score.shape != shape[:3] or score.dtype.kind != "f":
         found = f"shape {score.shape}" if isinstance(score, np.ndarray) else "no array"
         raise InputError(f"keypoint_score has {found}, expected float {shape[:3]}")
-    expected = numbers or NUMBERS.get(shape[2])
+    expected = numbers or format_of_count(shape[2])
     if expected is None or len(expected) != shape[2]:
+        known = ", ".join(map(str, sorted(BY_COUNT)))
         raise InputError(
             f"keypoint has {shape[2]} points, expected "
-            + (f"the {len(numbers)} of data.points" if numbers else "137, 25, 22, 18 or 17")
+            + (f"the {len(numbers)} of data.points" if numbers else f"137 or one of {known}")
             + "; say in data.points which of the 137 they are"
         )
-    person = int(score.mean(axis=(1, 2), dtype=float).argmax())
-    both = np.concatenate([keypoint[person], score[person][..., None]], axis=2, dtype=np.float64)
-    points = place_points(both, expected)
-    for target, pair in ((NECK, SHOULDERS), (MID_HIP, HIPS)):
-        if numbers is None and target not in expected and set(pair) <= set(expected):
-            fill_midpoint(points, target, pair)
-    return points
+
+    def placed(person: int) -> np.ndarray:
+        both = np.concatenate(
+            [keypoint[person], score[person][..., None]], axis=2, dtype=np.float64
+        )
+        return fill_midpoints(place_points(both, expected))
+
+    return _followed(placed, np.asarray(score).mean(axis=2, dtype=float), (score != 0).any(axis=2))
+
+
+def _followed(
+    placed: Callable[[int], np.ndarray], scores: np.ndarray, seen: np.ndarray
+) -> np.ndarray:
+    """Points of one person, wherever along the persons' axis it is in each frame.
+
+    Parameters
+    ----------
+    placed
+        Gives the points (T, 137, 3) of an entry of that axis.
+    scores
+        (M, T), mean scores.
+    seen
+        bool (M, T), where an entry is somebody.
+
+    """
+    surest = int(scores.mean(axis=1).argmax())  # one that is no number comes first, and is told
+    people = np.flatnonzero(seen.any(axis=1)).tolist()
+    if len(people) <= 1 or not np.isfinite(scores[surest]).all():
+        return placed(surest)
+    # summed up person by person: all of them, with 137 points each, might not fit
+    sightings = []
+    for person in people:
+        points = placed(person)
+        sightings.append(
+            [sighting(p) if there else None for p, there in zip(points, seen[person], strict=True)]
+        )
+    path = follow_surest(list(zip(*sightings, strict=True)), scores[people])
+    followed = np.zeros_like(points)
+    for entry in sorted({number for number in path if number is not None}):
+        frames = [t for t, number in enumerate(path) if number == entry]
+        followed[frames] = placed(people[entry])[frames]
+    return followed

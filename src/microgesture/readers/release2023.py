@@ -9,13 +9,15 @@ import numpy as np
 from numpy.lib import format as npy
 
 from microgesture.data.store import BadClip, Clip, check_clip
-from microgesture.readers.common import POINTS22, place_points, shown
+from microgesture.readers.common import POINTS22, place_points, plain_text, shown
 from microgesture.readers.labels import read_subjects, subject_of
 from microgesture.readers.safe_pickle import load
 from microgesture.utils.errors import InputError
 
 FILES = {"train": "train", "val": "valid", "test": "test"}
 CHANNELS = 3
+# Over an hour; the release has 90.
+MAX_FRAMES = 100_000
 
 
 def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
@@ -88,7 +90,7 @@ def read_names(path: Path) -> list[tuple[str, Any]]:
         raise InputError(
             f"{path}: holds a {type(content).__name__}, expected the pair (names, labels)"
         )
-    names, labels = content
+    names, labels = ([plain_text(value) for value in part] for part in content)
     if len(names) != len(labels):
         raise InputError(
             f"{path}: holds {len(names)} names and {len(labels)} labels, expected one label a name"
@@ -125,6 +127,9 @@ def known_label(
         If it is no class.
 
     """
+    if isinstance(raw, np.ndarray) and raw.ndim == 0:
+        raw = raw[()]
+    raw = plain_text(raw)
     whole = isinstance(raw, int | np.integer) and not isinstance(raw, bool)
     unknown = raw is None or (whole and raw < 0) or test_labels == "placeholder"
     if split == "test" and unknown:
@@ -166,6 +171,11 @@ def open_clips(path: Path) -> np.ndarray:
         raise InputError(
             f"{path}: holds a {dtype} array of shape {shown(shape)}, expected float32 "
             "(clips, 3, frames, 22, 1)"
+        )
+    if shape[2] > MAX_FRAMES:
+        raise InputError(
+            f"{path}: states clips of {shown(shape[2])} frames, expected at most {MAX_FRAMES:,}; "
+            "unpack the release again"
         )
     needed = prod(shape) * dtype.itemsize
     if min(shape) < 1 or needed != held - offset:

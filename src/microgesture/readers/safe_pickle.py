@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from microgesture.readers.pickle_values import (
     CALLS,
     NAMES,
@@ -25,6 +27,7 @@ from microgesture.readers.pickle_values import (
     with_byte_order,
 )
 from microgesture.utils.errors import InputError
+from microgesture.utils.memory import bounded
 
 _MARK = object()
 _OPERATIONS = {operation.code: operation for operation in pickletools.opcodes}
@@ -54,7 +57,8 @@ def load(path: str | Path) -> Any:
     ------
     InputError
         If the file cannot be read or is no complete pickle, asks for anything but numpy arrays and
-        plain containers (the message names it), or states sizes that its bytes do not hold.
+        plain containers (the message names it), states sizes that its bytes do not hold, or takes
+        more than its `microgesture.utils.memory.allowance`.
 
     """
     try:
@@ -63,7 +67,8 @@ def load(path: str | Path) -> Any:
         with open(path, "rb") as handle:
             size = handle.seek(0, io.SEEK_END)
             handle.seek(0)
-            return _Machine().run(_Bounded(handle, size))
+            with bounded(path):
+                return _Machine(size).run(_Bounded(handle, size))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
     except Refused as error:
@@ -110,9 +115,10 @@ def _python2_text(line: bytes) -> str:
 class _Machine:
     """The stack machine of a pickle, cut down to what builds data."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int) -> None:
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
+        self.left = 2 * size  # bytes that may yet be made of the file's own
 
     def run(self, file: Any) -> Any:
         place = 0
@@ -126,7 +132,7 @@ class _Machine:
                 self.step(name, argument)
         except Refused as error:
             raise Refused(f"byte {place}: {error}") from None
-        except (ValueError, TypeError, IndexError, KeyError, OverflowError, MemoryError) as error:
+        except (ValueError, TypeError, IndexError, KeyError, OverflowError) as error:
             text = " ".join(str(error).split())[:100]
             raise Refused(
                 f"byte {place}: is not a complete pickle ({text}); write the file again"
@@ -139,6 +145,11 @@ class _Machine:
             self.stack.append(argument)
         elif name in _HANDLERS:
             _HANDLERS[name](self, argument)
+        elif name == "NEXT_BUFFER":
+            raise Refused(
+                "holds the operation NEXT_BUFFER: the bytes of its arrays are kept outside of it "
+                "(out of band); write it again without buffer_callback"
+            )
         elif name not in ("PROTO", "FRAME"):
             raise Refused(f"holds the operation {name}, but {OTHERS}; nothing was run")
 
@@ -173,7 +184,9 @@ class _Machine:
         called = self.stack.pop()
         if type(arguments) is not tuple or not isinstance(called, _Global):
             raise ValueError("something is called that is no name")
-        self.stack.append(CALLS[called.name](*arguments))
+        made = CALLS[called.name](*arguments)
+        self.count(made)
+        self.stack.append(made)
 
     def build(self, _: Any) -> None:
         state = self.pop()
@@ -182,8 +195,19 @@ class _Machine:
             raise Refused(f"sets the inside of a {type(made).__name__}, but {OTHERS}")
         if made.kind == "array":
             made.value = array(*state[-4:])
+            self.count(made.value)
         else:
             made.value = with_byte_order(made.value, state)
+
+    def count(self, made: Any) -> None:
+        """Hold bytes and arrays against the file: text becomes bytes, and these an array."""
+        kind = type(made)
+        if kind is bytes or kind is bytearray:
+            self.left -= len(made)
+        elif kind is np.ndarray:
+            self.left -= made.nbytes
+        if self.left < 0:
+            raise Refused("makes more bytes than it holds; write the file again")
 
     def find(self, module: str, name: str) -> None:
         wanted = f"{module}.{name}"

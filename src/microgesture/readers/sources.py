@@ -19,7 +19,11 @@ SUFFIXES = {
 }
 # The format of a folder, by the path of a file in it and by what a person would look for.
 PATTERNS = {
-    "miga2025": (r"(.*/)?imigue_skeleton_\w+/[^/]+/[^/]+_openpose\.xlsx", "0001_openpose.xlsx"),
+    "miga2025": (
+        r"(.*/)?imigue_skeleton_\w+/[^/]+/[^/]+_(openpose\.xlsx|light(_hand)?\.csv)",
+        "0001_openpose.xlsx",
+    ),
+    "imigue2021": (r"(.*/)?mg_skeleton_only/[^/]+/[^/]+_2\.xlsx", "0001_2.xlsx"),
     "release2023": (r"(train|valid|test)_data\.npy", "train_data.npy"),
     "smg": (r"(.*/)?([^/]+)/\2_skeleton\.csv", "Sample0001/Sample0001_skeleton.csv"),
     "openpose_json": (
@@ -30,18 +34,30 @@ PATTERNS = {
 # What a reader reads below data.root.
 READ = {
     "miga2025": r"(.*/)?imigue_skeleton_(train|validate|test)/([^/._][^/]*)/"
-    r"\3_(openpose\.xlsx|label\.csv)",
+    r"\3_(openpose\.xlsx|light(_hand)?\.csv|label\.csv)",
+    "imigue2021": r"(.*/)?(mg_skeleton_only/([^/._][^/]*)/\3_2\.xlsx|labels_20200831\.csv)",
     "release2023": r"(train|valid|test)_(data\.npy|label\.pkl)",
     "smg": r"(.*/)?([^/]+)/\2_(skeleton|data|finelabels)\.csv",
 }
+FRAME = "_keypoints.json"
 LOCATIONS = {"parquet": "path", "csv": "path", "pyskl": "path"}
+# What a folder of the MiGA release may hold of its video, the fullest first.
+FULLEST = ("_openpose.xlsx", "_light_hand.csv", "_light.csv")
+PICKLE = re.compile(r"(.*/)?(?!\.)[^/]*\.(pkl|pickle)", re.IGNORECASE | re.DOTALL)
+DATA, LABELS = "_data.pkl", "_label.pkl"
 
 
 def _files(root: Path) -> Iterator[str]:
     """Relative paths of the files below a folder, a few levels deep."""
     for folder, names in _folders(root, LEVELS):
-        inside = folder.relative_to(root)
-        yield from ((inside / name).as_posix() for name in names)
+        prefix = _prefix(folder, root)
+        yield from (prefix + name for name in names)
+
+
+def _prefix(folder: Path, root: Path) -> str:
+    """What stands before a file's name in its path relative to ``root``."""
+    inside = folder.relative_to(root).as_posix()
+    return "" if inside == "." else f"{inside}/"
 
 
 def _folders(
@@ -91,12 +107,19 @@ def detect(path: str | Path) -> str:
     if not path.is_dir():
         raise InputError(f"{path}: there is no such file or folder; check data.root or data.path")
     found: dict[str, str] = {}
+    pickles = ""
     for name in _files(path):
+        pickles = pickles or (name if PICKLE.fullmatch(name) else "")
+        # frames are counted by the million, and one of them is enough
+        if "openpose_json" in found and name.endswith(FRAME):
+            continue
         for kind, (pattern, _) in PATTERNS.items():
             if kind not in found and re.fullmatch(pattern, name):
                 found[kind] = name
     if len(found) == 1:
         return next(iter(found))
+    if pickles and not found:  # the release of 2023 has its labels in pickles
+        return "pyskl"
     if found:
         seen = ", ".join(f"{kind} ({name})" for kind, name in found.items())
         raise InputError(f"{path}: holds several formats: {seen}; name one in data.format")
@@ -112,12 +135,62 @@ def with_format(config: Mapping[str, Any]) -> dict[str, Any]:
     data = config.get("data")
     if not isinstance(data, Mapping) or data.get("format") != "auto":
         return dict(config)
-    places = [data[key] for key in ("root", "path") if isinstance(data.get(key), str)]
-    if len(places) != 1:
+    several = [data[key] for key in ("path", "paths") if isinstance(data.get(key), list | dict)]
+    if len(several) == 1 and not any(isinstance(data.get(k), str) for k in ("root", "path")):
+        for place in places(several):
+            if detect(place) != "pyskl":
+                raise InputError(
+                    f"{place}: is one of several in data, which only pickles (pyskl) may be; give "
+                    "one data.path"
+                )
+        return {**config, "data": {**data, "format": "pyskl"}}
+    places_given = [data[key] for key in ("root", "path") if isinstance(data.get(key), str)]
+    if len(places_given) != 1:
         raise InputError("data.format is auto, which needs one of data.root and data.path")
-    kind = detect(places[0])
+    kind = detect(places_given[0])
     rest = {key: value for key, value in data.items() if key not in ("root", "path")}
-    return {**config, "data": {**rest, "format": kind, LOCATIONS.get(kind, "root"): places[0]}}
+    return {
+        **config,
+        "data": {**rest, "format": kind, LOCATIONS.get(kind, "root"): places_given[0]},
+    }
+
+
+def places(value: Any) -> list[str]:
+    """The paths that a key of the config names: one, a list, or one or a list for each split."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [path for one in value for path in places(one)]
+    return [] if value is None else [str(value)]
+
+
+def pickle_files(data: Mapping[str, Any]) -> list[tuple[str | None, Path]]:
+    """Pickles of annotations, each with the split that ``data.paths`` gives it.
+
+    A folder stands for the pickles in it, but for those that hold the labels of another.
+    """
+    given: Mapping[str | None, Any] = data.get("paths") or {None: data.get("path")}
+    found = []
+    for split, value in given.items():
+        for place in map(Path, places(value)):
+            names = _files(place) if place.is_dir() else ()
+            inside = [place / name for name in names if PICKLE.fullmatch(name)]
+            own = [path for path in inside if not _holds_labels(path)]
+            found += [(split, path) for path in (own if place.is_dir() else [place])]
+    return found
+
+
+def label_file(path: Path) -> Path | None:
+    """The pickle of the labels of another: ``train_label.pkl`` beside ``train_data.pkl``."""
+    beside = path.with_name(path.name.removesuffix(DATA) + LABELS)
+    return beside if path.name.endswith(DATA) and beside.is_file() else None
+
+
+def _holds_labels(path: Path) -> bool:
+    return (
+        path.name.endswith(LABELS)
+        and path.with_name(path.name.removesuffix(LABELS) + DATA).is_file()
+    )
 
 
 def raw_files(data: Mapping[str, Any]) -> list[str]:
@@ -126,37 +199,72 @@ def raw_files(data: Mapping[str, Any]) -> list[str]:
     Frames of OpenPose are too many to be listed; see `frames_digest`. A folder that is not there
     is listed itself: Snakemake then uses what was made from it before, as on another machine.
     """
-    tables = [data[key] for key in ("subjects", "labels") if data.get(key)]
+    tables = [data[key] for key in ("subjects", "labels", "video_splits") if data.get(key)]
+    if data["format"] == "pyskl":
+        pickles = [path for _, path in pickle_files(data)]
+        files = [file for path in pickles for file in (path, label_file(path)) if file]
+        return [*map(str, files), *tables]
     if "path" in data:
         return [data["path"], *tables]
     if not Path(data["root"]).is_dir():
         return [data["root"], *tables]
     pattern, root = READ.get(data["format"]), Path(data["root"])
     found = [root / name for name in _files(root) if re.fullmatch(pattern, name)] if pattern else []
+    if data["format"] == "miga2025":
+        found = _fullest(found)
     return sorted(map(str, found)) + tables
+
+
+def _fullest(files: list[Path]) -> list[Path]:
+    """Files of the MiGA release without the tables that a fuller one beside them replaces."""
+    there = set(map(str, files))
+
+    def needed(path: Path) -> bool:
+        place = next((n for n, end in enumerate(FULLEST) if path.name.endswith(end)), 0)
+        stem = str(path).removesuffix(FULLEST[place])
+        return not any(stem + fuller in there for fuller in FULLEST[:place])
+
+    return [path for path in files if needed(path)]
 
 
 def frames_digest(data: Mapping[str, Any]) -> str | None:
     """SHA-256 over the names and sizes of all frames of OpenPose; None for other formats.
 
-    Times are left out: those of a versioned data set differ on every machine.
+    A frame that was added, removed, renamed or changed in size changes it; one whose content
+    changed at the same size does not. Times are left out: those of a versioned data set differ on
+    every machine. Every frame is asked for its size: call it once a run, not in every job.
     """
+    if data["format"] == "imigue2021":
+        return _videos_digest(Path(data["root"]))
     if data["format"] != "openpose_json":
         return None
     digest = hashlib.sha256()
     root = Path(data["root"])
-    for path in frame_files(root):
-        line = f"{path.relative_to(root).as_posix()} {_size(path)}\n"
-        digest.update(line.encode("utf-8", "surrogateescape"))
+    for folder, names in _frames(root):
+        prefix, place = _prefix(folder, root), os.fspath(folder)
+        lines = [f"{prefix}{name} {_size(f'{place}/{name}')}\n" for name in names]
+        digest.update("".join(lines).encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 
-def _size(path: Path) -> int:
+def _videos_digest(root: Path) -> str:
+    """SHA-256 over where the videos of iMiGUE lie, which says the split of each."""
+    found = (name for name in _files(root) if re.search(r"(^|/)imigue_rgb_\w+/", name))
+    return hashlib.sha256("\n".join(found).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _size(path: str) -> int:
     """Size of a file, or of what a link leads to, if it is there."""
     try:
-        return path.stat().st_size
+        return os.stat(path).st_size  # noqa: PTH116
     except OSError:
-        return path.lstat().st_size
+        return os.lstat(path).st_size
+
+
+def _frames(root: Path, below: bool = True) -> Iterator[tuple[Path, list[str]]]:
+    """Folders in a fixed order, each with the names of the frames in it."""
+    for folder, names in _folders(root, math.inf if below else 0, stay=True):
+        yield folder, [n for n in names if n.endswith(FRAME) and not n.startswith("._")]
 
 
 def frame_files(root: Path, below: bool = True) -> Iterator[Path]:
@@ -164,6 +272,5 @@ def frame_files(root: Path, below: bool = True) -> Iterator[Path]:
 
     Links to folders are followed within ``root``, which the reader may not leave.
     """
-    for folder, names in _folders(root, math.inf if below else 0, stay=True):
-        frames = (name for name in names if name.endswith("_keypoints.json"))
-        yield from (folder / name for name in frames if not name.startswith("._"))
+    for folder, names in _frames(root, below):
+        yield from (folder / name for name in names)

@@ -4,6 +4,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 from typing import cast
 
@@ -14,6 +15,7 @@ from microgesture.data.store import NUMBERS_PER_FRAME, POINTS
 from microgesture.readers.common import shown
 from microgesture.readers.labels import is_number
 from microgesture.utils.errors import InputError
+from microgesture.utils.memory import LIMITED, in_child
 
 # Booleans and dates would turn into numbers silently; calamine gives "" for an empty cell.
 NUMBERS = frozenset((float, int))
@@ -22,6 +24,15 @@ NUMBERS = frozenset((float, int))
 FAR = re.compile(rb'r="(?:([A-Z]{3,})|[A-Z]*([0-9]{6,}))')
 FAR_QUOTED = re.compile(rb"""r=["'](?:([A-Z]{3,})|[A-Z]*([0-9]{6,}))""")
 CHUNK = 1 << 20
+# What reading a damaged archive raises.
+BROKEN = (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, EOFError)
+# Bytes that any file may unpack to, and how many more for each of its own; numbers that are mostly
+# zero unpack to fifty times their size.
+UNPACKED_FLOOR, UNPACKED_FACTOR = 1 << 26, 200
+
+
+class EmptySheet(InputError):
+    """A spreadsheet without a single row."""
 
 
 def read_sheet(path: Path) -> np.ndarray:
@@ -44,9 +55,22 @@ def read_sheet(path: Path) -> np.ndarray:
         first row counts the columns, as pandas writes it.
 
     """
+    _check_size(path)
+    if not LIMITED:
+        _check_extent(path)
+    try:
+        content = in_child(lambda: _values(path).data.cast("B"), path)
+    except InputError:
+        _check_extent(path)  # which tells better what is wrong
+        raise
+    return np.frombuffer(content, np.float32).reshape(-1, POINTS, 3)
+
+
+def _values(path: Path) -> np.ndarray:
+    """The numbers of the first sheet, float32 (T, 411)."""
     sheet = _open_sheet(path)
     if sheet.end is None:
-        raise InputError(f"{path}: its first sheet is empty, expected one row a frame")
+        raise EmptySheet(f"{path}: its first sheet is empty, expected one row a frame")
     columns = sheet.end[1] + 1
     if sheet.start != (0, 0) or columns != NUMBERS_PER_FRAME:
         raise InputError(_sheet_fault(path, sheet))
@@ -63,56 +87,78 @@ def read_sheet(path: Path) -> np.ndarray:
             f"{path}, row 1: found 0, 1, 2, ... {columns - 1}, which number the columns, expected "
             "the first frame; remove this header row"
         )
-    return values.reshape(-1, POINTS, 3)
+    return values
 
 
 def _open_sheet(path: Path) -> CalamineSheet:
     """The first sheet of a spreadsheet."""
     try:
-        _check_extent(path)
         with CalamineWorkbook.from_path(path) as book:
             return book.get_sheet_by_index(0)
-    except (
-        CalamineError,
-        OSError,
-        zipfile.BadZipFile,
-        zlib.error,
-        RuntimeError,
-        EOFError,
-    ) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: cannot be read as a spreadsheet: {reason}") from error
+    except (CalamineError, OSError) as error:
+        raise _no_sheet(path, error) from error
     except BaseException as error:
         # a fault within the parser, which is no Exception
         if type(error).__name__ != "PanicException":
             raise
-        raise InputError(f"{path}: cannot be read as a spreadsheet: {error}") from error
+        raise _no_sheet(path, error) from error
+
+
+def _no_sheet(path: Path, error: BaseException) -> InputError:
+    reason = " ".join(str(error).split())[:200]
+    return InputError(f"{path}: cannot be read as a spreadsheet: {reason}")
+
+
+def _check_size(path: Path) -> None:
+    """Refuse an archive that unpacks to far more than it holds."""
+    try:
+        size = path.stat().st_size
+        left = UNPACKED_FLOOR + UNPACKED_FACTOR * size
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                for chunk in _chunks(archive, member):
+                    left -= len(chunk)
+                    if left < 0:
+                        raise InputError(
+                            f"{path}: unpacks to more than {UNPACKED_FACTOR} times its {size:,} "
+                            "bytes; export the file again"
+                        )
+    except BROKEN as error:
+        raise _no_sheet(path, error) from error
 
 
 def _check_extent(path: Path) -> None:
     """Refuse a sheet with a cell far from the others.
 
     The parser sets aside a whole table up to the last row and column, so that a single stray cell
-    at the far end of a sheet takes 10 GB, and with them the process.
+    at the far end of a sheet takes 10 GB.
     """
-    with zipfile.ZipFile(path) as archive:
-        names = [n for n in archive.namelist() if re.fullmatch(r"xl/worksheets/[^/]*\.xml", n)]
-        for name in names:
-            last, tail = 0, b""
-            for chunk in _chunks(archive, name):
-                text = tail + chunk
-                for column, row in (FAR_QUOTED if b"'" in text else FAR).findall(text):
-                    if column:
-                        _refuse(path, f"column {column.decode()[:10]}")
-                    last = max(last, int(row[:18]))
-                tail = chunk[-32:]
-            # counted only now: recordings of so many frames are rare
-            if last and last > 2 * sum(chunk.count(b"<row") for chunk in _chunks(archive, name)):
-                _refuse(path, f"row {last}")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                last, rows, tail = 0, 0, b""
+                if not re.fullmatch(r"xl/worksheets/[^/]*\.xml", member.filename):
+                    continue
+                for chunk in _chunks(archive, member):
+                    text = tail + chunk
+                    for column, row in (FAR_QUOTED if b"'" in text else FAR).findall(text):
+                        if column:
+                            _refuse(path, f"column {column.decode()[:10]}")
+                        last = max(last, int(row[:18]))
+                    rows += chunk.count(b"<row")
+                    tail = chunk[-32:]
+                if last > 2 * rows:
+                    _refuse(path, f"row {last}")
+    except BROKEN as error:
+        raise _no_sheet(path, error) from error
 
 
-def _chunks(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
-    with archive.open(name) as handle:
+def _chunks(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    """All that a member unpacks to, whatever size and checksum the directory states."""
+    member = copy(member)
+    member.file_size = 1 << 62
+    del member.CRC
+    with archive.open(member) as handle:
         while chunk := handle.read(CHUNK):
             yield chunk
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from microgesture.evaluation.claims import Claim
+from microgesture.evaluation.claims import Claim, Comparison
 from microgesture.evaluation.metrics import METRICS
 from microgesture.evaluation.rows import HEADINGS, Evaluation, Row
 from microgesture.report.notes import SPLITS, claims_legend, notes, tail_legend
@@ -107,17 +107,22 @@ def csv_text(evaluation: Evaluation) -> str:
 def claims_csv(evaluation: Evaluation, claims: Sequence[Claim]) -> str:
     """One line a comparison and seed: interval and verdict, and what McNemar's test counted.
 
-    Points and p for all seeds stand in each of a comparison's lines; the verdict is the claim's.
+    What is not of a seed stands in each of a comparison's lines; the verdict is the claim's.
+    ``p_interval`` and ``p_holm`` belong to the interval, ``p`` and ``p_of_seed`` are McNemar's.
     """
-    head = ["claim", "better", "worse", "metric", "points", "low", "high", "p", "comparison"]
+    head = ["claim", "better", "worse", "metric", "points", "low", "high", "p_interval", "p_holm"]
+    head += ["lacking", "p", "comparison", "verdict", "seed", "only_better", "only_worse"]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*head, "verdict", "seed", "only_better", "only_worse", "p_of_seed"])
+    writer.writerow([*head, "p_of_seed"])
     for claim in claims:
         for one in claim.comparisons:
             points = [f"{value:.4f}" for value in (one.difference, one.low, one.high)]
-            p = "" if one.p is None else f"{one.p:.6g}"
-            about = [claim.text, one.better, one.worse, one.metric, *points, p, one.verdict]
+            p_values = [
+                "" if p is None else f"{p:.6g}" for p in (one.p_interval, one.p_holm, one.p)
+            ]
+            about = [claim.text, one.better, one.worse, one.metric, *points, *p_values[:2]]
+            about += [" and ".join(one.lacking), p_values[2], one.verdict]
             for place, seed in enumerate(evaluation.seeds):
                 tested = ["", "", ""]
                 if one.p_values:
@@ -173,15 +178,21 @@ def _score_columns(
         empty = bool(np.isnan(values).any())
         columns.append(["–" if empty else mean_and_spread(one, digits) for one in values])
         shown = [round(float(one.mean()), digits) for one in values]
-        best.append([not empty and len(every) > 1 and one == choose(shown) for one in shown])
+        best.append(_stand_out([not empty and one == choose(shown) for one in shown]))
     return columns, best
+
+
+def _stand_out(best: list[bool]) -> list[bool]:
+    """Which rows are best of a column; none where all are alike, or there is only one."""
+    return [one and not all(best) for one in best]
 
 
 @dataclass(frozen=True)
 class Columns:
     """A table of one line a row of the ablation: headings, cells and whether these are best.
 
-    ``cells`` and ``best`` are lists by column, then row; a single row is best of nothing.
+    ``cells`` and ``best`` are lists by column, then row; where all rows of a column are equal in
+    print, none is best.
     """
 
     head: list[str]
@@ -197,8 +208,9 @@ def score_table(evaluation: Evaluation) -> Columns:
     parameters = [row.parameters for row in evaluation.rows]
     seconds = [round(float(np.mean(row.seconds))) for row in evaluation.rows]
     for numbers, shorten in ((parameters, human_count), (seconds, human_time)):
-        columns.append([shorten(one) for one in numbers])
-        best.append([len(numbers) > 1 and one == min(numbers) for one in numbers])
+        shown = [shorten(one) for one in numbers]
+        columns.append(shown)
+        best.append(_stand_out([one == shown[int(np.argmin(numbers))] for one in shown]))
     return Columns([*(HEADINGS[name] for name in names), "Params", "Train time"], columns, best)
 
 
@@ -255,12 +267,19 @@ def _claims(evaluation: Evaluation, claims: Sequence[Claim]) -> str:
                     HEADINGS[one.metric],
                     signed(one.difference),
                     f"{signed(one.low)} to {signed(one.high)}",
+                    p_text(one.p_holm),
                     p_text(one.p),
                     "" if place else claim.verdict,
+                    needed(one),
                 ]
             )
-    head = ["Claim", "Compared", "Score", "Points", "95 % interval", "McNemar p", "Verdict"]
-    return markdown_table(head, lines, "lllrrrl")
+    head = ["Claim", "Compared", "Score", "Points", "95 % interval", "p (Holm)", "McNemar p"]
+    return markdown_table([*head, "Verdict", "Would need"], lines, "lllrrrrll")
+
+
+def needed(comparison: Comparison) -> str:
+    """Say what more there would have to be of to decide a comparison: "more seeds and people"."""
+    return f"more {' and '.join(comparison.lacking)}" if comparison.lacking else ""
 
 
 def _classes(evaluation: Evaluation) -> str:

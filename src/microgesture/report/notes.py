@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from microgesture.evaluation.calibration import BINS
-from microgesture.evaluation.claims import MIN_SUBJECTS, RESAMPLES, Claim, bootstrap_groups
+from microgesture.evaluation.claims import MIN_SUBJECTS, Claim, sampled_groups
 from microgesture.evaluation.metrics import HEAD_SHARE, TAIL_SHARE
+from microgesture.evaluation.paired import LEVEL
 from microgesture.evaluation.rows import FUSION, Evaluation
 from microgesture.utils.text import counted
 
 SPLITS = {"test": "test", "val": "validation", "train": "training"}
-_FEW_SUBJECTS = 20
 _APART = "Each person was predicted by models trained without that person."
 _BY_VIDEO = (
     "**Every video counts as a subject of its own, because the data do not say who is in "
@@ -24,42 +24,49 @@ _BY_VIDEO = (
 
 def claims_legend(evaluation: Evaluation, claims: Sequence[Claim]) -> str:
     """Say how intervals and p were made and what they leave out."""
-    _, by_subject = bootstrap_groups(evaluation.subjects)
+    _, by_subject = sampled_groups(evaluation.subjects)
     subjects, seeds = len(np.unique(evaluation.subjects)), len(evaluation.seeds)
-    split = SPLITS[evaluation.split]
-    drawn = f"{split} subjects with all their clips" if by_subject else f"{split} clips"
+    sample = f"{SPLITS[evaluation.split]} {'subjects' if by_subject else 'clips'}"
     comparisons = [one for claim in claims for one in claim.comparisons]
-    text = [
-        "Points: difference of the mean score over the same seeds. Interval: paired bootstrap, "
-        f"{RESAMPLES} resamples of {drawn}{' and of seeds' if seeds > 1 else ''}. Supported: "
-        "the interval lies wholly above 0; refuted: wholly below 0, so the reverse was measured; "
-        "else undecided.",
-    ]
+    text = ["Points: difference of the mean score over the same seeds."]
+    if seeds == 1:
+        text.append(
+            f"Interval: t interval of the mean paired difference over {sample}, of these trained "
+            "networks only. **With one seed every claim is undecided: a verdict is about the "
+            "methods, and how much these differ from seed to seed was not measured.**"
+        )
+    else:
+        text.append(
+            f"Interval: t interval of the mean paired difference over {sample} and seeds, both "
+            "random and crossed; few of either make it wide."
+        )
+    text.append(
+        "Supported: the difference is above 0 after Holm's correction (1979) for "
+        f"{_all_comparisons(len(comparisons))}, p (Holm) ≤ {LEVEL:g}; refuted: below 0, so the "
+        "reverse was measured; else undecided. The interval is not corrected. Would need: of what "
+        "more is needed to tell a difference of this size from 0."
+    )
     if len(comparisons) > len(claims):
         text.append("A claim over several rows must hold against each: its weakest line counts.")
-    if any(one.metric != "top1" for one in comparisons):
-        text.append("Scores by class are computed anew from each resample's clips.")
     if not by_subject:
         text.append(
-            f"With {counted(subjects, 'subject')} (fewer than {MIN_SUBJECTS}) clips were drawn one "
-            "by one: the intervals cover clips, not people, and how far a result carries over to "
+            f"With {counted(subjects, 'subject')} (fewer than {MIN_SUBJECTS}) the sample is single "
+            "clips: the intervals cover clips, not people, and how far a result carries over to "
             "other people was not measured."
         )
-    elif subjects < _FEW_SUBJECTS:
-        text.append(f"With only {subjects} subjects the intervals are rough, rather too narrow.")
-    if seeds == 1:
-        text.append("With one seed the spread between seeds could not be measured.")
-    else:
-        few = f"{seeds} seeds show the spread between seeds only roughly, and drawing"
+    if evaluation.folds:
         text.append(
-            f"{few if seeds < MIN_SUBJECTS else 'Drawing'} seeds besides errs towards wide "
-            "intervals."
+            "Folds: each subject counts with the networks that never saw it; the spread between "
+            "training sets is not covered, as it is not with one split."
         )
     if any(one.p_values for one in comparisons):
         text.append(_p_legend(seeds))
-    if len(claims) > 1:
-        text.append("No interval and no p is corrected for the number of claims.")
     return " ".join(text)
+
+
+def _all_comparisons(number: int) -> str:
+    """What the correction is for."""
+    return f"all {number} comparisons here" if number > 1 else "the one comparison here"
 
 
 def _p_legend(seeds: int) -> str:
@@ -70,8 +77,8 @@ def _p_legend(seeds: int) -> str:
     rule = "" if seeds == 1 else f"; shown is {several}, small only if most seeds' are"
     return (
         f"McNemar p: exact, two-sided, on the clips that only one of the two got right{rule}. It "
-        "takes clips for independent, which those of one person are not, so the verdict goes by "
-        "the interval."
+        "takes clips for independent, which those of one person are not, and says nothing about "
+        "other seeds, so the verdict does not go by it."
     )
 
 

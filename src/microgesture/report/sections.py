@@ -13,7 +13,7 @@ from microgesture.data.store import SPLITS as SPLIT_NAMES
 from microgesture.data.store import iter_store, read_metadata
 from microgesture.evaluation.calibration import BINS
 from microgesture.evaluation.rows import HEADINGS, Row
-from microgesture.report.ablation_table import Columns, score_table, tail_table
+from microgesture.report.ablation_table import Columns, needed, score_table, tail_table
 from microgesture.report.html import Section, bullets, paragraph, picture, table
 from microgesture.report.material import Material, data_warnings, layout_for, read_clips, recorded
 from microgesture.report.notes import SPLITS, claims_legend, notes, tail_legend
@@ -69,7 +69,8 @@ def claims_section(material: Material, folder: Path) -> Section | None:
             text = "" if place else f"<strong>{escape(claim.text)}</strong><br>"
             pill = "" if place else f'<span class="pill {claim.verdict}">{claim.verdict}</span>'
             cells = [HEADINGS[one.metric], signed(one.difference)]
-            cells += [f"{signed(one.low)} to {signed(one.high)}", p_text(one.p)]
+            cells += [f"{signed(one.low)} to {signed(one.high)}", p_text(one.p_holm), p_text(one.p)]
+            pill += f'<br><span class="soft">{escape(needed(one))}</span>' if one.lacking else ""
             rows.append(
                 [
                     f'<span class="claim">{text}<span class="soft">{escape(pair)}</span></span>',
@@ -80,15 +81,16 @@ def claims_section(material: Material, folder: Path) -> Section | None:
     path = folder / "claims.png"
     plots.plot_claims(evaluation, material.claims, path, material.generated)
     said = "; ".join(f"{claim.text}: {claim.verdict}" for claim in material.claims)
-    head = ["Claim", "Score", "Points", "95 % interval", "McNemar p", "Verdict"]
+    head = ["Claim", "Score", "Points", "95 % interval", "p (Holm)", "McNemar p", "Verdict"]
     body = [
         picture(
             path,
             f"Forest plot of the claims. {said}.",
-            "A claim is supported where all its intervals lie wholly right of 0, and refuted where "
-            "one lies wholly left of it; a line's colour and shape tell it of its own interval.",
+            "A line's colour and shape tell its own verdict, after Holm's correction for all "
+            "lines; the intervals are not corrected. The weakest of its lines is a claim's "
+            "verdict.",
         ),
-        table(head, rows, "llrrrl", "Claims"),
+        table(head, rows, "llrrrrl", "Claims"),
         paragraph(claims_legend(evaluation, material.claims), "note"),
     ]
     return Section("claims", "Claims", "".join(body))

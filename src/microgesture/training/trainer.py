@@ -104,8 +104,8 @@ def train(
     Raises
     ------
     InputError
-        Without training or validation clips, when the batch cannot be shared by the processes, and
-        when the loss is not finite.
+        Without training or validation clips, when the batch is larger than the training clips or
+        cannot be shared by the processes, and when the loss is not finite.
     Stopped
         On a signal, when the state is saved.
 
@@ -148,7 +148,12 @@ class _Trainer:
                 raise InputError(f"{source.records.path}: no labelled clip in the split {split!r}")
         if config["imbalance"] is not None:
             self.rows = long_tailed(self.rows, self.labels[self.rows], config["imbalance"])
-        self.size = min(self.recipe["batch"], len(self.rows))
+        self.size = self.recipe["batch"]
+        if self.size > len(self.rows):
+            raise InputError(
+                f"{config['variant']}: training.batch is {self.size}, but there are "
+                f"{len(self.rows)} clips to train on; lower it to at most that"
+            )
         self.share = processes.share(self.size, config["variant"])
         self.steps = len(self.rows) // self.size
         self.num_classes = model.cls_head.fc_cls.out_features

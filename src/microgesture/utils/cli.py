@@ -1,7 +1,10 @@
-"""Numbers of a script's command line, refused by argparse where they mean nothing."""
+"""Options of a script's command line: numbers that mean something, outputs that can be written."""
 
 import argparse
 import math
+from pathlib import Path
+
+from microgesture.utils.files import check_output
 
 
 def positive(text: str) -> float:
@@ -18,3 +21,16 @@ def count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"is {text}, expected at least 1")
     return number
+
+
+def output_file(text: str) -> Path:
+    """A file that a script writes, for ``type=``; refused at once where that cannot be."""
+    return check_output(Path(text))
+
+
+def output_folder(text: str) -> Path:
+    """A folder that a script writes into, for ``type=``; refused at once where that cannot be."""
+    return check_output(Path(text), folder=True)
+
+
+OUTPUTS = (output_file, output_folder)

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 
 AGAIN = "delete it and run snakemake with this file as its target"
-"""What to do about a damaged result; a missing one is not made anew while nothing needs it."""
+"""What to do about a damaged result; as a target, it alone is made anew if it is the same."""
 
 
 class InputError(Exception):

@@ -23,6 +23,11 @@ _REFUSED = {
     errno.EROFS: "the file system is read-only; choose another results folder",
     errno.EACCES: "it may not be written; check who owns the folder and its permissions",
     errno.EPERM: "it may not be written; check who owns the folder and its permissions",
+    errno.EISDIR: "it is a folder; give the name of a file",
+    errno.EEXIST: "a part of its path is a file; expected a folder there",
+    errno.ENOTDIR: "a part of its path is a file; expected a folder there",
+    errno.ENOENT: "its folder takes no files, or was removed; choose another",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
 }
 # libraries that report through an error of their own quote the number in words
 _QUOTED = re.compile(r"os error (\d+)|errno (\d+)", re.IGNORECASE)
@@ -42,7 +47,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem}.partial-{_node()}-{os.getpid()}{path.suffix}")
+    temporary = _temporary(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_stale(path)
@@ -58,6 +63,75 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         # a read-only file system refuses even to remove what is not there
         with suppress(OSError):
             temporary.unlink()
+
+
+@contextmanager
+def growing_path(path: str | Path) -> Iterator[Path]:
+    """Yield ``<stem>.unfinished<suffix>`` beside ``path``, which it replaces when the block ends.
+
+    For what is worth keeping in part: unlike that of `atomic_path`, the file stays under its own
+    name when the block raises or the process is killed.
+
+    Raises
+    ------
+    InputError
+        When it cannot be written.
+
+    """
+    path = Path(path)
+    unfinished = path.with_name(f"{path.stem}.unfinished{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield unfinished
+        with open(unfinished, "rb+") as handle:
+            os.fsync(handle.fileno())
+        unfinished.replace(path)
+    except OSError as error:
+        if why := _refusal(error, unfinished, path):
+            raise _not_written(path, why) from error
+        raise
+
+
+def check_output(path: Path, folder: bool = False) -> Path:
+    """Give back a path that can be written, by trying; nothing is left of the trial.
+
+    Parameters
+    ----------
+    path : Path
+        A file, or where ``folder`` is set a folder for files. It and the folders above it need not
+        be there.
+
+    Raises
+    ------
+    InputError
+        When it is a folder or no regular file, lies below a file, or its folder takes no files.
+
+    """
+    try:
+        if os.path.lexists(path) and not (path.is_dir() if folder else _replaceable(path)):
+            is_folder = "it is a folder; give the name of a file"
+            why = is_folder if path.is_dir() else "it is no folder" if folder else "it is no file"
+            raise InputError(f"{path}: cannot be written ({why})")
+        place = path if folder else path.parent
+        while not os.path.lexists(place):
+            place = place.parent
+        trial = _temporary(place / (path.name or "trial"))
+        trial.touch()
+        trial.unlink()
+    except (OSError, ValueError) as error:
+        number = getattr(error, "errno", None) or 0
+        why = _REFUSED.get(number) or str(getattr(error, "strerror", None) or error)
+        raise InputError(f"{path}: cannot be written ({why})") from None
+    return path
+
+
+def _replaceable(path: Path) -> bool:
+    """Whether a file may take the place of what is there: not of a device, pipe or folder."""
+    return path.is_file() or (path.is_symlink() and not path.exists())
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.stem}.partial-{_node()}-{os.getpid()}{path.suffix}")
 
 
 def _not_written(path: Path, why: str) -> InputError:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from microgesture.data.layouts import Layout, Stream, layout_points
 from microgesture.data.store import Clip, iter_store, read_index
-from microgesture.heatmaps.draw import clip_box, draw, to_grid
+from microgesture.heatmaps.draw import ShortLimbs, clip_box, draw, to_grid
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import atomic_path
 from microgesture.viz.skeletons import SIDES, SkeletonArt
@@ -57,6 +57,7 @@ def write_animation(
     size: int = 64,
     sigma: float = 0.6,
     padding: float = 0.25,
+    short_limbs: ShortLimbs = "min",
 ) -> int:
     """Write a clip as GIF or MP4 at its own speed.
 
@@ -76,6 +77,8 @@ def write_animation(
         Cells a side of the heatmaps, and the width of a point in cells.
     padding
         See `microgesture.heatmaps.draw.clip_box`.
+    short_limbs
+        See `microgesture.heatmaps.draw.ShortLimbs`.
 
     Returns
     -------
@@ -96,7 +99,7 @@ def write_animation(
     if ending == ".mp4" and not shutil.which("ffmpeg"):
         raise InputError(f"{path}: MP4 needs ffmpeg, which is not installed; write a .gif instead")
     with matplotlib.rc_context(STYLE):
-        scene = _Scene(clip, layout, stream, size, sigma, padding)
+        scene = _Scene(clip, layout, stream, size, sigma, padding, short_limbs)
         if ending == ".gif":
             return _write_gif(scene, path)
         return _write_mp4(scene, path)
@@ -106,11 +109,19 @@ class _Scene:
     """The figure, of which only what moves is changed from frame to frame."""
 
     def __init__(
-        self, clip: Clip, layout: Layout, stream: Stream, size: int, sigma: float, padding: float
+        self,
+        clip: Clip,
+        layout: Layout,
+        stream: Stream,
+        size: int,
+        sigma: float,
+        padding: float,
+        short_limbs: ShortLimbs,
     ) -> None:
         self.fps, self.frames = clip.fps, len(clip.points)
         self._points = layout_points(clip, layout)
         self._stream, self._edges, self._sigma = stream, layout.edges, sigma
+        self._short_limbs = short_limbs
         box = clip_box(self._points, padding)
         self._cells = to_grid(self._points, box, size)
         self._volume = np.zeros((1, layout.channels(stream), size, size), np.float32)
@@ -144,7 +155,7 @@ class _Scene:
         self._skeleton.show(self._points[frame])
         draw(
             self._cells[None, frame : frame + 1], self._stream, self._edges, self._sigma,
-            self._volume,
+            self._volume, None, self._short_limbs,
         )  # fmt: skip
         self._image.set_data(self._volume[0].max(axis=0))
         self._bar.set_width(frame + 1)

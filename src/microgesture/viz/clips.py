@@ -12,6 +12,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from microgesture.data.boxes import far_points
 from microgesture.data.keypoints import PointOrder
 from microgesture.data.layouts import Layout
 from microgesture.evaluation.occlusion import Occlusion
@@ -82,6 +83,7 @@ def plot_strip(points: np.ndarray, fps: float, layout: Layout, path: str | Path)
     """
     frames = strip_frames(len(points))
     left, top, side = steady_box(points)
+    points = np.where(far_points(points)[..., None], 0, points)  # they would cross other frames
     with open_figure(path, 1.15 * len(frames) + 0.1, 1.38) as figure:
         axes = figure.add_subplot()
         axes.set_axis_off()
@@ -206,7 +208,7 @@ def typical_pose(clips: Iterable[np.ndarray], order: PointOrder) -> np.ndarray:
         both = ~np.isnan(shoulders).any(axis=(1, 2))
         if both.any():
             ends = np.median(shoulders[both], axis=0)
-            width = max(float(np.linalg.norm(ends[0] - ends[1])), 1.0)
+            width = float(np.linalg.norm(ends[0] - ends[1])) or 1.0
             places.append((_median(place) - ends.mean(axis=0)) / width)
     pose = np.zeros((order.count, 3))
     pose[:, :2] = _median(np.array(places).reshape(-1, order.count, 2))

@@ -41,7 +41,7 @@ def plot_claims(
 ) -> None:
     """Draw a forest plot: one line a comparison, its interval, and beside each claim its verdict.
 
-    Colour and shape of a line tell where its own interval lies. Words stand above their line, not
+    Colour and shape of a line tell its own verdict. Words stand above their line, not
     beside it, so that the intervals have the whole width.
     """
     lines = [(claim, one) for claim in claims for one in claim.comparisons]
@@ -110,8 +110,8 @@ def plot_courses(
             _panel_title(axes, title)
             axes.grid(axis="y")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
-            if what == "top1":
-                axes.set_ylim(0, None)
+        if what == "top1":  # once all is drawn, since it ends the search for the highest value
+            panels[0].set_ylim(0, None)
         figure.supylabel(label, fontsize=9)
         handles = [
             Line2D([], [], color=MARKS[0][0], linewidth=1.0, alpha=0.6, label="training"),
@@ -238,7 +238,7 @@ def plot_robustness(
             axes.grid()
             highest = float(damaged.level.max())
             axes.set_xlim(-0.04 * highest, 1.04 * highest)  # room for the marks at both ends
-            axes.set_ylim(0, None)
+        panels[0].set_ylim(0, None)  # once all is drawn, since it ends the search for the highest
         panels[0].set_ylabel("Top-1 accuracy (%)")
         handles = [
             Line2D([], [], ms=5, linewidth=1.3, label=short(title), **series(place))

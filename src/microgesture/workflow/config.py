@@ -4,7 +4,9 @@ A step sees only its own slice, so editing one variant reruns one training job a
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,19 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
+from microgesture.data.keypoint_formats import resolve_points
 from microgesture.models.names import GRAPH_MODELS, GRAPH_STREAMS, HEATMAP_STREAMS
 from microgesture.preprocessing.temporal import timeline
+from microgesture.readers.sources import places
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
 
 Config = Mapping[str, Any]
 
+GRAPH_NETWORK = {"num_stages": 10, "inflate_stages": (5, 8), "down_stages": (5, 8)}
+"""What a graph network is where a config does not say it, as in the published ones."""
+STAGE_BLOCKS = (4, 6, 3)
+"""The same for PoseC3D."""
 PLAIN_TRAINING = {
     "sampling": "natural",
     "label_smoothing": 0.0,
@@ -42,32 +50,6 @@ NUMBERS = Draft202012Validator.TYPE_CHECKER.redefine_many(
 """Unlike JSON Schema's own, 1.0 is no whole number and infinity is none at all."""
 
 
-def check_keys(path: Path) -> None:
-    """Refuse a config file in which a key occurs twice: the first of them would be lost.
-
-    Raises
-    ------
-    InputError
-        Naming file, line and key.
-
-    """
-    waiting: list[Any] = [yaml.compose(path.read_text(encoding="utf-8"), yaml.SafeLoader)]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, yaml.SequenceNode):
-            waiting += node.value
-        elif isinstance(node, yaml.MappingNode):
-            seen: set[str] = set()
-            for key, value in node.value:
-                waiting.append(value)
-                if str(key.value) in seen:
-                    raise InputError(
-                        f"{path}, line {key.start_mark.line + 1}: {key.value} occurs twice, and "
-                        "the first would be lost; rename or remove one"
-                    )
-                seen.add(str(key.value))
-
-
 def check_files(config: Config, source: str) -> None:
     """Refuse a config that names a file or folder which is not there.
 
@@ -80,24 +62,23 @@ def check_files(config: Config, source: str) -> None:
 
     """
     for place, path, record, made_of in _named_files(config):
-        if "{" in path or "}" in path:
-            raise InputError(f"{source}: {place}: {path} holds a brace; rename the file or folder")
-        if not Path(path).exists() and _recorded(record) != made_of:
+        if not Path(path).exists() and recorded(record) != made_of:
             raise InputError(f"{source}: {place}: there is no {path}")
 
 
 def _named_files(config: Config) -> Iterator[tuple[str, str, Path, Any]]:
     """Place, path, record of the step that reads it and that step's config."""
     records = Path(config["results"], "provenance")
-    for key in ("root", "path", "labels", "subjects"):
-        if path := config["data"].get(key):
+    for key in ("root", "path", "paths", "labels", "subjects", "video_splits"):
+        for path in places(config["data"].get(key)):
             yield f"data.{key}", path, records / "skeletons.json", reader_slice(config)
     words = config["semantic"].get("path")
     if words and any(variant.get("semantic") for variant in config["variants"].values()):
         yield "semantic.path", words, records / "label_vectors.json", words_slice(config)
 
 
-def _recorded(record: Path) -> Any:
+def recorded(record: Path) -> Any:
+    """The config that a step's record states; None without a record."""
     try:
         return read_json(record)["config"]
     except (OSError, InputError, KeyError, TypeError):
@@ -113,15 +94,21 @@ def check_config(config: Config, schema: Path, source: str) -> None:
         Naming the config file, the entry, what was found and what was expected.
 
     """
-    for section in ("cleaning", "variants", "fusions"):
-        for name in config.get(section) or {}:
-            if not isinstance(name, str):
-                raise InputError(f"{source}: {section} has the name {name!r}; put it in quotes")
+    _check_names(source, config, "")
     rules = yaml.safe_load(schema.read_text(encoding="utf-8"))
-    validator = extend(Draft202012Validator, type_checker=NUMBERS)(rules)
+    validator = extend(Draft202012Validator, {"pattern": _whole}, type_checker=NUMBERS)(rules)
     errors = sorted(validator.iter_errors(config), key=lambda e: list(map(str, e.path)))
     if errors:
         raise InputError(f"{source}: {_explain(errors[0])}")
+    data = config["data"]
+    if data["format"] == "pyskl" and ("path" in data) == ("paths" in data):
+        raise InputError(
+            f"{source}: data: expected one of path and paths, which format pyskl reads"
+        )
+    try:
+        resolve_points(data.get("points"))
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from None
     for name, cleaning in config["cleaning"].items():
         smooth = cleaning.get("smooth") or {}
         if smooth.get("order", 0) >= smooth.get("frames", math.inf):
@@ -179,6 +166,36 @@ def check_config(config: Config, schema: Path, source: str) -> None:
         _check_variant(variant_config(config, name), config, f"{source}: {place}")
 
 
+def _check_names(source: str, entry: Any, place: str) -> None:
+    """Refuse a key that YAML takes for something else than text, such as 0010 for the number 8."""
+    if isinstance(entry, list):
+        for number, one in enumerate(entry):
+            _check_names(source, one, f"{place}[{number}]")
+    elif isinstance(entry, Mapping):
+        for name, one in entry.items():
+            if not isinstance(name, str):
+                raise InputError(
+                    f"{source}: {place or 'top level'} has the name {name!r}; put it in quotes"
+                    f"{_read(name)}"
+                )
+            _check_names(source, one, f"{place}.{name}".lstrip("."))
+
+
+def _read(value: Any) -> str:
+    """Why YAML gives this where text was written."""
+    if isinstance(value, bool):
+        return ", since YAML takes yes, no, on and off for true and false"
+    if isinstance(value, int):
+        return ", since YAML takes digits for a number, an octal one after a leading 0"
+    return ""
+
+
+def _whole(validator: Any, pattern: str, value: Any, schema: Any) -> Iterator[ValidationError]:
+    """The schema's `pattern` for all of a text; jsonschema's own lets a line break follow it."""
+    if isinstance(value, str) and not re.fullmatch(pattern, value):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
 def _check_variant(variant: Mapping[str, Any], config: Config, place: str) -> None:
     """Check one variant, its model's settings included, against the rest of the config."""
     streams = GRAPH_STREAMS if variant["model"] in GRAPH_MODELS else HEATMAP_STREAMS
@@ -188,9 +205,18 @@ def _check_variant(variant: Mapping[str, Any], config: Config, place: str) -> No
             f"{', '.join(streams)}"
         )
     network = variant["network"]
-    stages = len(network.get("stage_blocks", ()))
+    stages = len(network.get("stage_blocks", STAGE_BLOCKS))
+    if variant["model"] in GRAPH_MODELS:
+        whole: dict[str, Any] = {**GRAPH_NETWORK, **network}
+        for key in ("inflate_stages", "down_stages"):
+            if beyond := [stage for stage in whole[key] if stage > whole["num_stages"]]:
+                unless = "" if key in network else ", which it is unless given"
+                raise InputError(
+                    f"{place}: network.{key} is {list(whole[key])}{unless}, but there is no stage "
+                    f"{beyond[0]}; num_stages is {whole['num_stages']}"
+                )
     for key in ("inflate", "temporal_strides"):
-        if stages and key in network and len(network[key]) != stages:
+        if key in network and len(network[key]) != stages:
             raise InputError(
                 f"{place}: network.{key} has {len(network[key])} entries; expected {stages}, one "
                 "for each of stage_blocks"
@@ -231,7 +257,9 @@ def _explain(error: ValidationError) -> str:
             place = ".".join(map(str, first.absolute_path))
             return f"{place} is {first.instance!r}; expected one of {kinds}"
         chosen = [e for e in chosen if e.schema_path[0] not in wrong] or list(error.context)
-        return _explain(chosen[0])
+        # of a text or a list of texts, the one that is there
+        inner = [e for e in chosen if e.validator != "type" or e.relative_path]
+        return _explain((inner or chosen)[0])
     place = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in error.absolute_path)[1:]
     place = place or "top level"
     if error.validator == "additionalProperties":
@@ -244,10 +272,24 @@ def _explain(error: ValidationError) -> str:
         return f"{place} is {error.instance}; expected an odd number"
     if error.validator == "const":
         return f"{place} is {error.instance!r}; expected {error.validator_value!r}"
+    if _is_unquoted(error):
+        return f"{place} is {error.instance!s}; put it in quotes{_read(error.instance)}"
     hint = ""
     if error.validator == "type" and _is_power(error.instance):
         hint = "; YAML takes it for text: write it with a point, such as 1.0e-3"
     return f"{place}: {error.message}{hint}"
+
+
+def _is_unquoted(error: ValidationError) -> bool:
+    """Whether text is expected where YAML found a number, a truth value or a date."""
+    expected: Any = error.validator_value
+    if error.validator in ("enum", "const"):
+        choices = expected if isinstance(expected, list) else [expected]
+        wanted = all(isinstance(choice, str) for choice in choices)
+    else:
+        kinds = [expected] if isinstance(expected, str) else expected
+        wanted = error.validator == "type" and "string" in kinds
+    return wanted and isinstance(error.instance, bool | int | float | date)
 
 
 def _is_power(value: Any) -> bool:
@@ -295,7 +337,10 @@ def reader_slice(config: Config) -> dict[str, Any]:
     """What the reader depends on; generated data is read like any other release."""
     data = config["data"]
     if data["format"] != "synthetic":
-        return {key: value for key, value in data.items() if key != "name"}
+        own = {key: value for key, value in data.items() if key != "name"}
+        # the numbers themselves, so that a changed format file is noticed
+        points = {"points": list(resolve_points(own["points"]) or ())} if "points" in own else {}
+        return {**own, **points}
     release = f"{config['results']}/release"
     return {
         "format": "miga2025",
@@ -322,9 +367,10 @@ def words_slice(config: Config) -> dict[str, Any]:
     return {key: value for key, value in config["semantic"].items() if key != "weight"}
 
 
-def heatmap_slice(config: Config) -> dict[str, Any]:
-    """What drawn heatmaps depend on, besides their points."""
-    return {**config["heatmaps"], "padding": config["box"]["padding"]}
+def heatmap_slice(config: Config, stream: str) -> dict[str, Any]:
+    """What drawn heatmaps of a stream depend on, besides their points."""
+    own = {k: v for k, v in config["heatmaps"].items() if stream == "limb" or k != "short_limbs"}
+    return {**own, "padding": config["box"]["padding"]}
 
 
 def train_slice(config: Config, name: str) -> dict[str, Any]:
@@ -338,7 +384,7 @@ def train_slice(config: Config, name: str) -> dict[str, Any]:
     else:
         own = {key: variant[key] for key in ("source", "input_size")}
         if variant["source"] == "drawn":  # a cache says it of itself
-            own["heatmaps"] = heatmap_slice(config)
+            own["heatmaps"] = heatmap_slice(config, variant["stream"])
     if "pretrained" in variant:
         own["pretrained"] = variant["pretrained"]
     return {
@@ -367,7 +413,7 @@ def explain_slice(config: Config) -> dict[str, Any]:
 
 
 def table_slice(config: Config) -> dict[str, Any]:
-    """What tables and figures show of the config."""
+    """What the ablation table shows of the config."""
     titles = {}
     for name in config["variants"]:
         variant = variant_config(config, name)
@@ -382,7 +428,17 @@ def table_slice(config: Config) -> dict[str, Any]:
         "claims": config["claims"],
         "data_name": config["data"]["name"],
         "data_format": config["data"]["format"],
-        "submission": config["submission"],
-        "robustness": config["robustness"],
-        "explain": config["explain"],
     }
+
+
+def figures_slice(config: Config) -> dict[str, Any]:
+    """What the figures beside the table show of the config; one is of the submitted row."""
+    keys = ("seeds", "folds", "imbalance", "variants", "fusions", "data_format")
+    shown = table_slice(config)
+    return {**{key: shown[key] for key in keys}, "submission": config["submission"]}
+
+
+def page_slice(config: Config) -> dict[str, Any]:
+    """What the page of results shows of the config."""
+    more = ("submission", "robustness", "explain")
+    return {**table_slice(config), **{key: config[key] for key in more}}

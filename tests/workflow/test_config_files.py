@@ -1,0 +1,62 @@
+"""What a user's config file meets before anything runs, through Snakemake's own command line."""
+
+import pytest
+import yaml
+
+from microgesture.utils.files import read_json
+from tests.project import Project
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    return Project(tmp_path_factory.mktemp("config") / "my project")
+
+
+def write(project, name, **changes):
+    """A config file of that name, the project's own but for some top-level keys."""
+    path = project.folder / name
+    path.write_text(yaml.safe_dump(project.config | changes, sort_keys=False))
+    return path
+
+
+def test_a_file_that_is_not_yaml_is_told_in_one_line(project):
+    path = project.folder / "bad.yaml"
+    path.write_text("results: results/bad\ndata: {name: a\nseeds: [0]\n")
+    said = project.snakemake("-n", "--configfile", "bad.yaml")
+    assert said.returncode == 2
+    own = [line for line in said.stderr.splitlines() if not line.startswith("Using workflow")]
+    assert len(own) == 1
+    assert own[0].startswith("bad.yaml, line 3, column 6: is not YAML: expected ',' or '}'")
+
+
+def test_a_target_after_configfile_is_told_in_one_line(project):
+    said = project.snakemake("-n", "--configfile", "config/config.yaml", "results/none.md")
+    assert said.returncode == 2
+    assert "there is no results/none.md; if it is to be made, put it before" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+def test_unquoted_class_names_and_ids_are_told_at_the_dry_run(project):
+    (project.folder / "classes.yaml").write_text("classes: [yes, no]\n")
+    write(project, "words.yaml", classes="classes.yaml")
+    said = project.snakemake("-n", "--configfile", "words.yaml")
+    assert said.returncode == 1
+    assert "classes.yaml: class 0 is True, expected a name; put it in quotes" in said.stdout
+    assert "Traceback" not in said.stdout + said.stderr
+
+
+def test_results_may_lie_outside_the_checkout(project, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SCRATCH", str(tmp_path / "big disk"))
+    classes = tmp_path / "home/classes.yaml"
+    classes.parent.mkdir()
+    classes.write_text((project.folder / "config/classes/imigue.yaml").read_text())
+    write(project, "far.yaml", results="$SCRATCH/mine", classes="~/classes.yaml")
+    results = tmp_path / "big disk/mine"
+    command = [str(results / "labels/vectors.npz"), "--configfile", "far.yaml"]
+    made = project.snakemake(*command)
+    assert made.returncode == 0, made.stderr
+    record = read_json(results / "provenance/label_vectors.json")
+    assert list(record["outputs"]) == ["labels/vectors.npz"]
+    again = project.snakemake(*command)
+    assert "Nothing to be done" in again.stdout + again.stderr

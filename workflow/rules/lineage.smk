@@ -1,0 +1,156 @@
+# Needs the helpers of common.smk; gives all rules the parameter `made_from`: short digests of its code, its
+# config and its files, and of the same of all steps before it.
+#
+# Snakemake plans a step that is not the target only when something newer or a parameter asks for it. A failed
+# step leaves no outputs, but the new parameters in Snakemake's metadata, and older results after it that nothing
+# asks to be made again. So each step's parameter changes with anything above it, and while one of its own outputs
+# or of what it reads is missing.
+
+import ast
+import hashlib
+import re
+from functools import cache
+
+from snakemake.iocontainers import Wildcards
+from snakemake.logging import logger
+
+from microgesture.provenance.explain import changes
+from microgesture.utils.files import quick_hash, read_json
+from microgesture.provenance.code_hash import code_hash
+
+AGAIN = ", again"
+code_of = cache(code_hash)
+SAID = set()
+
+
+def told(value):
+    """A step's part of the config as JSON, for its command alone; `made_from` states its digest.
+
+    A parameter that takes `input` is not among those that Snakemake compares.
+    """
+    return lambda wildcards, input: as_json(
+        value(wildcards) if callable(value) else value
+    )
+
+
+def made_from(step):
+    """The parameter of a rule that says what its outputs are made from."""
+
+    def state(wildcards):
+        if not workflow.is_main_process:
+            return None  # a job on another node, which compares and records nothing
+        values = tuple(sorted(wildcards.items()))
+        now, before = lineage(step, values), recorded(step, values)
+        if before and now != before.removesuffix(AGAIN):
+            say_why(step, values, now, before)
+        missing = missing_files(step, values)
+        if before and missing:
+            say(
+                f"{missing[0]} is missing; as a target, it is made without what follows"
+            )
+        # other than what is recorded while a file is missing, and the same once it is there
+        again = before.endswith(AGAIN) != bool(missing)
+        return now + AGAIN * again
+
+    return state
+
+
+@cache
+def lineage(step, values):
+    """Digests of a step and of all before it; where its raw data are not, what was recorded."""
+    sources = [path for path in inputs_of(step, values) if not is_made(path)]
+    if not all(map(os.path.exists, sources)):
+        return recorded(step, values).removesuffix(AGAIN)
+    command = workflow.get_rule(step).shellcmd
+    parts = {
+        "code": [command, *map(code_of, re.findall(r"scripts/\w+\.py", command))],
+        "config": own_settings(step, values),
+        "files": quick_hash(sorted(sources)),
+        "before": sorted({lineage(*maker(path)) for path in made_inputs(step, values)}),
+    }
+    return ", ".join(f"{name} {short(part)}" for name, part in parts.items())
+
+
+def own_settings(step, values):
+    """A step's part of the config and its other parameters that do not come from files."""
+    params, wildcards = workflow.get_rule(step).params, Wildcards(fromdict=dict(values))
+    own = {}
+    for name, value in params._allitems():
+        if isinstance(value, (str, int, list, type(None))):
+            own[name] = value
+        elif name == "config":
+            own[name] = json.loads(value(wildcards, None))
+        elif name in ("frames", "seed"):
+            own[name] = value(wildcards)
+    return own
+
+
+def short(value):
+    return hashlib.sha256(as_json(value).encode()).hexdigest()[:8]
+
+
+def say_why(step, values, now, before):
+    """Say which key or file of a step is not what its last record states."""
+    parts = zip(now.split(", "), before.split(", "))
+    differs = {new.split()[0] for new, old in parts if new != old}
+    record = outputs_of(step, values).record
+    try:
+        lines = changes(
+            read_json(record), own_settings(step, values).get("config"), differs
+        )
+    except (OSError, InputError, KeyError, TypeError, AttributeError):
+        return  # a failed step has no record, and a damaged one says nothing
+    name = record.removeprefix(f"{RESULTS}/provenance/").removesuffix(".json")
+    for line in lines:
+        say(line, f"{name} is out of date: ")
+
+
+def say(line, start=""):
+    if line not in SAID:  # once for all steps that depend on it
+        SAID.add(line)
+        logger.info(f"{start}{line}")
+
+
+@cache
+def maker(path):
+    """The step that makes a result, and the values of its wildcards."""
+    makes = next(one for one in workflow.rules if one.is_producer(path))
+    return makes.name, tuple(sorted(makes.get_wildcards(path).items()))
+
+
+def is_made(path):
+    return path.startswith(f"{RESULTS}/")
+
+
+@cache
+def inputs_of(step, values):
+    return [*map(str, workflow.get_rule(step).expand_input(dict(values))[0])]
+
+
+def made_inputs(step, values):
+    return filter(is_made, inputs_of(step, values))
+
+
+@cache
+def outputs_of(step, values):
+    return workflow.get_rule(step).expand_output(dict(values))[0]
+
+
+def missing_files(step, values):
+    """Files that the step wrote, or reads from another step, and that are not there."""
+    files = [*outputs_of(step, values), *made_inputs(step, values)]
+    try:  # also files that no rule names one by one, such as those of a folder
+        record = read_json(outputs_of(step, values).record)
+        files += [f"{RESULTS}/{name}" for name in record["outputs"]]
+    except (OSError, InputError, KeyError, TypeError):
+        pass
+    return [str(file) for file in files if not os.path.exists(file)]
+
+
+def recorded(step, values):
+    """What Snakemake's metadata say that the outputs were made from."""
+    for file in outputs_of(step, values):
+        for text in workflow.persistence.params(file) or []:
+            if text.startswith("'code "):
+                return ast.literal_eval(text)
+    return ""

@@ -88,8 +88,8 @@ class Trained:
         The checkpoint's metadata: ``config`` (the slice it was trained with), ``classes`` (names in
         id order), ``layout``, ``preparation`` (what the file of clips stated: cleaning, timeline
         and, for a heatmap cache, stream, size, sigma and padding), ``profile`` (what the training
-        clips looked like, see `microgesture.preprocessing.profile`; may be missing) and more. A variant that
-        draws its own heatmaps has these in ``config``: ``stream`` and ``heatmaps``.
+        clips looked like, see `microgesture.preprocessing.profile`; may be missing) and more. A
+        variant that draws its own heatmaps has these in ``config``: ``stream`` and ``heatmaps``.
 
     """
 

@@ -94,8 +94,8 @@ def compare(
     profile : mapping
         See `microgesture.preprocessing.profile.summarise_profiles`.
     unasked : callable
-        Gives those of `microgesture.preprocessing.profile.PARTS` for which the recording's files say that
-        the detector was not asked for them.
+        Gives those of `microgesture.preprocessing.profile.PARTS` for which the recording's files
+        say that the detector was not asked for them.
 
     Returns
     -------

@@ -91,8 +91,8 @@ def training_profile(index: pd.DataFrame, layout: Layout) -> dict[str, Any] | No
     Parameters
     ----------
     index : DataFrame
-        Of a `microgesture.data.clip_file.Records`, after folds have given the splits. None comes back
-        where its clips carry no numbers, as in files that were not made by `build_stream`.
+        Of a `microgesture.data.clip_file.Records`, after folds have given the splits. None comes
+        back where its clips carry no numbers, as in files that were not made by `build_stream`.
 
     """
     stored = index.loc[index["split"] == "train", "profile"]

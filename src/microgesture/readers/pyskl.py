@@ -60,7 +60,8 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
         of a clip being its ``frame_dir`` up to the last underscore; ``test_labels`` ("real", the
         default, or "placeholder": they are not read); ``height``, ``width``: where the annotations
         have no ``img_shape``; ``points``: what the file's points are, see
-        `microgesture.data.keypoint_formats.resolve_points`; they are told by their number otherwise.
+        `microgesture.data.keypoint_formats.resolve_points`; they are told by their number
+        otherwise.
     class_names
         Names in id order: a label is a class id from 0, or a class name. That of a test clip may
         be missing, None or negative: it is not known.

@@ -14,15 +14,15 @@ from microgesture.plausibility import BODIES
 from microgesture.points import OPENPOSE
 from microgesture.store import Clip
 
-ANCHORS, NEIGHBOURS, AXES = 8, 8, 8
-"""Frames of a clip whose like is looked for, how many frames are looked at for each, and by how many
-principal components."""
+ANCHORS, NEIGHBOURS, AXES = 16, 8, 8
+"""Frames of a clip whose like is looked for, how many frames are looked at for each, and by how
+many principal components."""
 NEAR = 4.0
 """Frames are looked for within so many times the clip's trembling."""
 ALIKE = 0.75
 """Clips are the same when their frames differ by less than so many times the trembling."""
 OVERLAP, LEAST = 0.5, 10
-"""Share of the shorter clip, and number of frames, that must be in both."""
+"""Share of the shorter clip, and number of frames with all points, that must be in both."""
 RATES = (0.4, 2.5)
 """Least and most frames of one clip for each of the other."""
 FRAMES = 2_000_000
@@ -212,8 +212,10 @@ def _compare(
     for rate in (guess, 1.0):
         if not RATES[0] <= rate <= RATES[1]:
             continue
-        start = float(np.median(there - rate * at))
-        for shift in (round(start), start, *(start + np.linspace(-1, 1, 9))):
+        starts = there - rate * at
+        start = float(np.median(starts))
+        nearby = start + np.linspace(-1, 1, 9)
+        for shift in (round(start), *nearby, *np.unique(starts.round())[:ANCHORS]):
             found = _unlike(ours, theirs, rate, float(shift))
             if found and (best is None or found[1] < best[3]):
                 best = (found[0], round(float(shift)), rate, found[1])
@@ -233,7 +235,7 @@ def _unlike(
     off = np.linalg.norm(ours - between, axis=1)
     known = inside & np.isfinite(off)
     shorter = min(len(ours), len(theirs) / rate)
-    if known.sum() < max(LEAST, OVERLAP * shorter):
+    if known.sum() < LEAST or inside.sum() < OVERLAP * shorter:
         return None
     usual = _tremble(ours)
     if not usual > 0:  # nobody moves, which tells nothing

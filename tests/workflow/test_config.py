@@ -357,3 +357,30 @@ def slices(config):
 
 def differing(one, other):
     return {name for name in one if one[name] != other[name]}
+
+
+POINTS = {"name": "mine", "format": "pyskl", "path": "a.pkl", "fps": 25, "on_bad_clip": "stop"}
+
+
+@pytest.mark.parametrize("points", ["body25b", [0, None, 2, None], "mine.yaml"])
+def test_points_are_a_format_a_file_or_a_list_and_reach_the_reader_as_numbers(
+    config, tmp_path, monkeypatch, points
+):
+    if points == "mine.yaml":
+        (tmp_path / points).write_text("points: [3, null]\n")
+        points = str(tmp_path / points)
+    monkeypatch.chdir(REPOSITORY)
+    changed = {**config, "data": {**POINTS, "points": points}}
+    settings.check_config(changed, SCHEMA, "mine.yaml")
+    told = settings.reader_slice(changed)["points"]
+    assert told[:2] in ([0, 16], [0, None], [3, None])
+
+
+@pytest.mark.parametrize(
+    ("points", "said"),
+    [("body25c", "is no file and none of body18"), ([0, 0], "different numbers"), ([137], "137")],
+)
+def test_wrong_points_are_named_before_anything_is_read(config, monkeypatch, points, said):
+    monkeypatch.chdir(REPOSITORY)
+    with pytest.raises(InputError, match=f"mine.yaml: .*{said}"):
+        settings.check_config({**config, "data": {**POINTS, "points": points}}, SCHEMA, "mine.yaml")

@@ -371,7 +371,7 @@ def test_points_are_a_format_a_file_or_a_list_and_reach_the_reader_as_numbers(
         points = str(tmp_path / points)
     monkeypatch.chdir(REPOSITORY)
     changed = {**config, "data": {**POINTS, "points": points}}
-    settings.check_config(changed, SCHEMA, "mine.yaml")
+    check_config(changed, "mine.yaml")
     told = settings.reader_slice(changed)["points"]
     assert told[:2] in ([0, 16], [0, None], [3, None])
 
@@ -383,4 +383,4 @@ def test_points_are_a_format_a_file_or_a_list_and_reach_the_reader_as_numbers(
 def test_wrong_points_are_named_before_anything_is_read(config, monkeypatch, points, said):
     monkeypatch.chdir(REPOSITORY)
     with pytest.raises(InputError, match=f"mine.yaml: .*{said}"):
-        settings.check_config({**config, "data": {**POINTS, "points": points}}, SCHEMA, "mine.yaml")
+        check_config({**config, "data": {**POINTS, "points": points}}, "mine.yaml")

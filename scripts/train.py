@@ -11,12 +11,12 @@ import torch
 from microgesture.data.classes import load_classes
 from microgesture.data.folds import run_name, use_fold
 from microgesture.data.layouts import load_layout
+from microgesture.data.profiles import training_profile
 from microgesture.inference.build import choose_device, choose_precision, new_model, open_prepared
 from microgesture.inference.checkpoints import TRAINING_FILES, save_training
 from microgesture.models.build import count_parameters
 from microgesture.models.label_embeddings import read_vectors
 from microgesture.models.pretrained import load_pretrained
-from microgesture.preprocessing.profile import training_profile
 from microgesture.provenance.code_hash import made_by
 from microgesture.provenance.record import add_record_option, write_record
 from microgesture.training.distributed import join, last_bits, leave

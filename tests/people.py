@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 
 from microgesture.data.layouts import load_layout
+from microgesture.data.profiles import summarise_profiles
 from microgesture.data.store import Clip, clean_points
 from microgesture.inference.build import new_model
 from microgesture.inference.checkpoints import save_checkpoint
-from microgesture.preprocessing.profile import clip_profile, summarise_profiles
+from microgesture.preprocessing.profile import clip_profile
 from microgesture.synthetic.body import sample_person
 from microgesture.synthetic.gestures import CLASSES
 from microgesture.synthetic.recording import record

@@ -19,6 +19,7 @@ from microgesture.preprocessing.prepare import build_stream
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import write_json
 from microgesture.workflow import config as settings
+from microgesture.workflow.checks import check_config
 from tests.conftest import REPOSITORY, make_clip
 from tests.models.test_networks import slowonly_shapes, stgcn_shapes, tree_adjacency
 
@@ -333,9 +334,7 @@ def config(monkeypatch):
 
 
 def check(config):
-    settings.check_config(
-        config, REPOSITORY / "workflow/schemas/config.schema.yaml", "config/config.yaml"
-    )
+    check_config(config, "config/config.yaml")
 
 
 def test_the_config_names_a_checkpoint_for_one_variant(config):

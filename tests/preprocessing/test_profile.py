@@ -10,17 +10,16 @@ import numpy as np
 import pytest
 
 from microgesture.data.clip_file import Records
-from microgesture.heatmaps.cache import build_cache
-from microgesture.preprocessing.prepare import build_stream
-from microgesture.preprocessing.profile import (
+from microgesture.data.profiles import (
     QUANTILES,
     STATISTICS,
-    clip_profile,
-    combined,
     part_joints,
     summarise_profiles,
     training_profile,
 )
+from microgesture.heatmaps.cache import build_cache
+from microgesture.preprocessing.prepare import build_stream
+from microgesture.preprocessing.profile import clip_profile, combined
 from tests.conftest import make_clip
 from tests.people import CLEANING, film
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from microgesture.data.layouts import Layout
-from microgesture.preprocessing.profile import PARTS, STATISTICS, part_joints
+from microgesture.data.profiles import PARTS, STATISTICS, part_joints
 
 RARELY = 0.05
 """Share of training clips up to which a part that they never show counts as always shown."""
@@ -92,9 +92,9 @@ def compare(
     layout : Layout
         The model's.
     profile : mapping
-        See `microgesture.preprocessing.profile.summarise_profiles`.
+        See `microgesture.data.profiles.summarise_profiles`.
     unasked : callable
-        Gives those of `microgesture.preprocessing.profile.PARTS` for which the recording's files
+        Gives those of `microgesture.data.profiles.PARTS` for which the recording's files
         say that the detector was not asked for them.
 
     Returns

@@ -1,36 +1,21 @@
 """What training data looked like, in numbers that a new recording can be compared with.
 
 Every clip of a stream file carries its own numbers, measured on the points as they were read,
-before cleaning moves any; labels are not looked at. A checkpoint holds their quantiles over the
-training clips.
+before cleaning moves any; labels are not looked at. `microgesture.data.profiles` has what a
+checkpoint holds of them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from microgesture.data.keypoints import OPENPOSE, ORDERS, PointOrder
+from microgesture.data.keypoints import ORDERS, PointOrder
 from microgesture.data.layouts import Layout
+from microgesture.data.profiles import STATISTICS
 from microgesture.data.store import Clip
 from microgesture.preprocessing.cleaning import found
 
-STATISTICS = (
-    "fps",
-    "seconds",
-    "width",
-    "extent",
-    "height_share",
-    "spread",
-    "motion",
-    "tilt",
-    "score",
-    "joints",
-)
-QUANTILES = (0.01, 0.5, 0.99)
-PARTS = {"face": range(25, 95), "hands": range(95, 137)}
-"""Points of OpenPose that it looks for only when asked to."""
 TRIMMED = 0.05
 """Share of the fastest movements that `motion` leaves out: points that jump."""
 
@@ -85,65 +70,6 @@ def clip_profile(clip: Clip, layout: Layout, cleaning: Mapping[str, Any]) -> np.
     return np.array([*own, *shown.mean(axis=0)], np.float32)
 
 
-def training_profile(index: pd.DataFrame, layout: Layout) -> dict[str, Any] | None:
-    """What a checkpoint states of the clips of the split ``train``, see `summarise_profiles`.
-
-    Parameters
-    ----------
-    index : DataFrame
-        Of a `microgesture.data.clip_file.Records`, after folds have given the splits. None comes
-        back where its clips carry no numbers, as in files that were not made by `build_stream`.
-
-    """
-    stored = index.loc[index["split"] == "train", "profile"]
-    if stored.isna().any():
-        return None
-    return summarise_profiles([np.frombuffer(one, np.float32) for one in stored], layout)
-
-
-def summarise_profiles(profiles: Iterable[np.ndarray], layout: Layout) -> dict[str, Any] | None:
-    """Quantiles of clips' numbers, as a checkpoint states them; None without clips.
-
-    Parameters
-    ----------
-    profiles : iterable of ndarray
-        See `clip_profile`, of clips that were learned from.
-    layout : Layout
-
-    Returns
-    -------
-    dict
-        ``clips``: how many. ``statistics``: for each of `STATISTICS` its `QUANTILES` over the clips
-        in which it could be measured, or None. ``found``: for each joint the quantiles of the share
-        of frames that show it. ``never``: for each of `PARTS` of which the layout has joints, the
-        share of clips that never show any of them.
-
-    """
-    table = np.array(list(profiles), float)
-    if not len(table):
-        return None
-    own, shares = table[:, : len(STATISTICS)], table[:, len(STATISTICS) :]
-    columns = zip(STATISTICS, own.T, strict=True)
-    return {
-        "clips": len(table),
-        "statistics": {name: _quantiles(column[np.isfinite(column)]) for name, column in columns},
-        "found": [_quantiles(column) for column in shares.T],
-        "never": {
-            part: _short((shares[:, places] == 0).all(axis=1).mean())
-            for part, places in part_joints(layout).items()
-        },
-    }
-
-
-def part_joints(layout: Layout) -> dict[str, list[int]]:
-    """Joints of the layout in each of `PARTS`, of which it has any."""
-    if layout.source != OPENPOSE.name:
-        return {}
-    numbered = list(enumerate(layout.points.tolist()))
-    parts = {name: [v for v, point in numbered if point in PARTS[name]] for name in PARTS}
-    return {name: joints for name, joints in parts.items() if joints}
-
-
 def _shoulders(points: np.ndarray, seen: np.ndarray, order: PointOrder) -> tuple[np.ndarray, float]:
     """Middle of the shoulders (T, 2), NaN where one is missing, and their median distance."""
     left, right = (points[:, number, :2].astype(float) for number in order.shoulders)
@@ -188,15 +114,6 @@ def _tilt(points: np.ndarray, seen: np.ndarray, middle: np.ndarray, order: Point
 
 def _median(values: np.ndarray) -> float:
     return float(np.median(values)) if len(values) else np.nan
-
-
-def _quantiles(values: np.ndarray) -> list[float] | None:
-    return [_short(v) for v in np.quantile(values, QUANTILES)] if len(values) else None
-
-
-def _short(value: float) -> float:
-    """Four significant digits: what else differs between machines' arithmetic says nothing."""
-    return float(f"{value:.4g}")
 
 
 def combined(profiles: Sequence[np.ndarray]) -> np.ndarray:

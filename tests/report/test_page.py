@@ -56,12 +56,13 @@ class Page(HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.open, self.resources, self.sections, self.images, self.anchors = [], [], [], [], []
-        self.words = []
+        self.words, self.attributes = [], set()
         self.feed(text)
         self.close()
 
     def handle_starttag(self, tag, attrs):
         attributes = dict(attrs)
+        self.attributes |= set(attributes)
         if tag not in self.EMPTY:
             self.open.append(tag)
         self.resources += [attributes[key] for key in ("src", "srcset") if key in attributes]
@@ -165,6 +166,36 @@ def test_names_are_escaped(whole):
     assert " & " not in whole
     assert "&lt;i&gt;nod&lt;/i&gt; &amp; more" in whole
     assert "&lt;u&gt;ST-GCN&lt;/u&gt;" in whole
+
+
+CLASS = "<script>alert(1)</script>"
+TITLE = """ "ST-GCN" onload='alert(2)' & **bold** {{ 7 * 7 }}"""
+CLIP_ID = """"><img src=x onerror="alert('{split}&amp;{number}')">"""
+
+
+def test_names_that_look_like_html_are_shown_as_text(tmp_path):
+    config = make_config(("stgcn22", "joint41"), seeds=(0,))
+    config["variants"]["stgcn22"]["title"] = TITLE
+    config |= {"submission": "stgcn22", "data_name": CLASS, "explain": None}
+    config["claims"][0]["claim"] = CLASS
+    made = make_results(tmp_path, [CLASS, *SMALL[1:]], config, clips=(30, 30), people=4,
+                        clip_id=CLIP_ID)  # fmt: skip
+    material = read(made)
+    text = written(material, tmp_path)
+    page = Page(text)
+    assert page.open == []
+    assert all(one.startswith("data:image/png;base64,") for one in page.resources)
+    assert not [name for name in page.attributes if name.startswith("on")]
+    words = " ".join("".join(page.words).split())
+    for shown in (CLASS, TITLE.strip()):
+        assert shown in words
+        assert any(shown in one for one in page.images)
+    errors = errors_section(material, tmp_path / "figures").content["errors"]
+    assert errors
+    for one in errors:
+        assert one["clip"] in material.evaluation.clip_ids and "&amp;" in one["clip"]
+        assert f"clip {one['clip']}, subject" in words
+        assert any(one["clip"] in alt for alt in page.images)
 
 
 def test_the_script_writes_the_same_bytes(made, whole, folder, tmp_path):
@@ -411,6 +442,7 @@ def test_a_strip_is_drawn_where_nobody_is_found(tmp_path, layout22):
         ("**a** & **b**", "<strong>a</strong> &amp; <strong>b</strong>"),
         ("2 ** 3", "2 ** 3"),
         ("<i>", "&lt;i&gt;"),
+        ("**<i>** **", "<strong>&lt;i&gt;</strong> **"),
     ],
 )
 def test_marked(text, html):

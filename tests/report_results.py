@@ -58,7 +58,10 @@ def make_config(variants=tuple(VARIANTS), seeds=(0, 1, 2), folds=None):
     }
 
 
-def make_results(folder, classes=IMIGUE, config=None, clips=(200, 150), people=8):
+CLIP_ID = "{split}_{number:04d}"
+
+
+def make_results(folder, classes=IMIGUE, config=None, clips=(200, 150), people=8, clip_id=CLIP_ID):
     """Fill ``folder``; return the options of scripts/report.py."""
     config = config or make_config()
     rng = np.random.default_rng(0)
@@ -66,7 +69,7 @@ def make_results(folder, classes=IMIGUE, config=None, clips=(200, 150), people=8
     share = share[rng.permutation(len(classes))] / share.sum()
     counts = {"train": clips[0], "val": 40, "test": clips[1]}
     labels = {split: rng.choice(len(classes), n, p=share) for split, n in counts.items()}
-    write_clips(folder / "skeletons/clips.parquet", classes, labels, people)
+    write_clips(folder / "skeletons/clips.parquet", classes, labels, people, clip_id)
     index = read_index(folder / "skeletons/clips.parquet")
     for split in ("val", "test"):
         of = index[index.split == split]
@@ -118,7 +121,7 @@ def described(folder, classes, index):
     return summarise(index, Written(visible=1), list(classes))
 
 
-def write_clips(path, classes, labels, people):
+def write_clips(path, classes, labels, people, clip_id=CLIP_ID):
     """Cut clips out of a few generated recordings; only what is drawn of them matters here."""
     rng = np.random.default_rng(1)
     films = []
@@ -132,7 +135,8 @@ def write_clips(path, classes, labels, people):
             film, begin, end = spans[number % len(spans)]
             subject = f"s{place}{number % people}"
             items.append(
-                Clip(f"{split}_{number:04d}", classes[one], subject, split, 25.0, 720, 1280,
+                Clip(clip_id.format(split=split, number=number), classes[one], subject, split,
+                     25.0, 720, 1280,
                      film.points[begin : end + 1].astype(np.float32))
             )  # fmt: skip
             number += 1

@@ -103,6 +103,47 @@ def hash_of(folder, code):
     return code_hash(script)
 
 
+TEMPLATES = SOURCE / "report/templates"
+
+
+@pytest.mark.parametrize(
+    ("template", "steps"),
+    [
+        ("page.css", {"report.py"}),
+        ("page/claims.html", {"report.py"}),
+        ("notes/notes.md", {"report.py", "ablation.py"}),
+    ],
+)
+def test_a_changed_template_changes_only_the_steps_that_render_it(
+    tmp_path, monkeypatch, template, steps
+):
+    source = shutil.copytree(SOURCE, tmp_path / SOURCE.name)
+    monkeypatch.setattr(provenance, "SOURCE", source)
+    scripts = sorted((REPOSITORY / "scripts").glob("*.py"))
+    before = {script: code_hash(script) for script in scripts}
+    changed = source / "report/templates" / template
+    changed.write_text(changed.read_text() + "\n")
+    after = {script: code_hash(script) for script in scripts}
+    assert {script.name for script in scripts if after[script] != before[script]} == steps
+
+
+def test_a_new_template_counts(tmp_path, monkeypatch):
+    source = shutil.copytree(SOURCE, tmp_path / SOURCE.name)
+    monkeypatch.setattr(provenance, "SOURCE", source)
+    script = REPOSITORY / "scripts/report.py"
+    before = code_hash(script)
+    (source / "report/templates/page/new.html").write_text("")
+    assert code_hash(script) != before
+
+
+def test_every_template_belongs_to_a_module():
+    """Else no step would be rerun for it."""
+    templates = [path for path in TEMPLATES.rglob("*") if path.is_file()]
+    assert templates
+    modules = [path.relative_to(TEMPLATES).parts[0].split(".")[0] for path in templates]
+    assert {name for name in modules if not (SOURCE / f"report/{name}.py").is_file()} == set()
+
+
 def test_the_hash_of_the_code_does_not_say_where_it_lies(tmp_path, monkeypatch):
     hashes = set()
     for scripts, package in [("a", "m"), ("z", "n")]:  # before the package's folder, and after it

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from microgesture.provenance import code_hash as code_hash_module
 from microgesture.provenance import record as steps
 from microgesture.provenance.code_hash import code_hash
 from microgesture.provenance.raw_data import frame_folders
@@ -109,8 +110,21 @@ def test_the_checkout_is_asked_and_others_are_not(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:  # a module that nobody has committed yet
         patch.setattr(steps, "code_files", lambda script: [script, tmp_path / "untracked"])
         assert git_state(script) == {"commit": commit, "dirty": True}
+    package = tmp_path / "package"
+    (package / "templates").mkdir(parents=True)
+    (package / "page.py").write_text("")
+    (package / "templates/page.css").write_text("")
+    git("add", "package/page.py")
+    script.write_text("import microgesture.page\n")
+    git("commit", "-a", "-m", "second")
+    with monkeypatch.context() as patch:
+        patch.setattr(code_hash_module, "SOURCE", package)
+        assert git_state(script)["dirty"] is True  # a template that nobody has committed yet
+        git("add", "package/templates")
+        git("commit", "-m", "third")
+        assert git_state(script)["dirty"] is False
     script.write_text("2\n")
-    assert git_state(script) == {"commit": commit, "dirty": True}
+    assert git_state(script) == {"commit": git("rev-parse", "HEAD"), "dirty": True}
 
 
 def test_the_code_is_that_of_the_start(tmp_path, monkeypatch):

@@ -166,6 +166,9 @@ def test_weights_from_elsewhere_are_told(results):
     text = page(results, CONFIG | {"variants": CONFIG["variants"] | {"weak": weak}})
     assert f"{told}: {weak['title']}." in text
     assert told not in page(results)
+    torn = weak | {"title": "Weak\n\nmodel"}  # an empty line ends no note
+    text = page(results, CONFIG | {"variants": CONFIG["variants"] | {"weak": torn}})
+    assert f"{told}: Weak model.\n" in text
 
 
 def test_shared_subjects_are_named(results):

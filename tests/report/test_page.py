@@ -16,14 +16,14 @@ from microgesture.data.layouts import load_layout
 from microgesture.evaluation.claims import Claim, Comparison
 from microgesture.evaluation.occlusion import mean_occlusion
 from microgesture.evaluation.rows import Row
-from microgesture.report.html import marked
 from microgesture.report.material import load_material, read_robustness
 from microgesture.report.page import headline, write_page
+from microgesture.report.render import marked, render
 from microgesture.report.sections import (
     claims_section,
     classes_section,
     data_section,
-    mistakes_section,
+    errors_section,
     repeat_section,
 )
 from microgesture.utils.errors import InputError
@@ -31,11 +31,11 @@ from microgesture.utils.files import read_json, write_json, write_text
 from microgesture.viz.clips import (
     FRAMES,
     layout_of,
+    most_confident_errors,
     plot_occlusion,
     plot_strip,
     steady_box,
     strip_frames,
-    surest_mistakes,
     typical_pose,
 )
 from microgesture.viz.comparisons import VERDICTS
@@ -44,7 +44,7 @@ from tests.conftest import REPOSITORY
 from tests.report_results import make_config, make_results
 
 SECTIONS = ["table", "claims", "training", "classes", "confusion", "calibration", "robustness",
-            "mistakes", "occlusion", "cost", "data", "repeat"]  # fmt: skip
+            "errors", "occlusion", "cost", "data", "repeat"]  # fmt: skip
 SMALL = [f"<i>{name}</i> & more" for name in ("nod", "wave", "shrug", "rest", "lean", "turn")]
 
 
@@ -56,12 +56,13 @@ class Page(HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.open, self.resources, self.sections, self.images, self.anchors = [], [], [], [], []
-        self.words = []
+        self.words, self.attributes = [], set()
         self.feed(text)
         self.close()
 
     def handle_starttag(self, tag, attrs):
         attributes = dict(attrs)
+        self.attributes |= set(attributes)
         if tag not in self.EMPTY:
             self.open.append(tag)
         self.resources += [attributes[key] for key in ("src", "srcset") if key in attributes]
@@ -98,6 +99,15 @@ def written(material, folder):
     """Write the page; return its text."""
     write_page(material, folder / "report.html", folder / "figures")
     return (folder / "report.html").read_text()
+
+
+def html_of(section):
+    """A part of the page, all white space single."""
+    return " ".join(render(f"page/{section.anchor}.html", content=section.content).split())
+
+
+def headline_of(material):
+    return " ".join(render("page/headline.html", headline=headline(material)).split())
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +150,7 @@ def test_every_section_is_there_and_in_the_contents(whole):
 
 
 def test_the_headline(whole):
-    words = " ".join(Page(whole).words)
+    words = " ".join(" ".join(Page(whole).words).split())
     assert "Generated data: says nothing about iMiGUE." in words
     assert "Made-up clips" in words
     assert re.search(r"recognises \d+\.\d ± \d+\.\d % of 40 test clips of 6 subjects", words)
@@ -148,7 +158,7 @@ def test_the_headline(whole):
 
 
 def test_real_data_have_no_banner(made):
-    assert "says nothing" not in headline(read(made, data_format="miga"))
+    assert "says nothing" not in headline_of(read(made, data_format="miga"))
 
 
 def test_names_are_escaped(whole):
@@ -156,6 +166,36 @@ def test_names_are_escaped(whole):
     assert " & " not in whole
     assert "&lt;i&gt;nod&lt;/i&gt; &amp; more" in whole
     assert "&lt;u&gt;ST-GCN&lt;/u&gt;" in whole
+
+
+CLASS = "<script>alert(1)</script>"
+TITLE = """ "ST-GCN" onload='alert(2)' & **bold** {{ 7 * 7 }}"""
+CLIP_ID = """"><img src=x onerror="alert('{split}&amp;{number}')">"""
+
+
+def test_names_that_look_like_html_are_shown_as_text(tmp_path):
+    config = make_config(("stgcn22", "joint41"), seeds=(0,))
+    config["variants"]["stgcn22"]["title"] = TITLE
+    config |= {"submission": "stgcn22", "data_name": CLASS, "explain": None}
+    config["claims"][0]["claim"] = CLASS
+    made = make_results(tmp_path, [CLASS, *SMALL[1:]], config, clips=(30, 30), people=4,
+                        clip_id=CLIP_ID)  # fmt: skip
+    material = read(made)
+    text = written(material, tmp_path)
+    page = Page(text)
+    assert page.open == []
+    assert all(one.startswith("data:image/png;base64,") for one in page.resources)
+    assert not [name for name in page.attributes if name.startswith("on")]
+    words = " ".join("".join(page.words).split())
+    for shown in (CLASS, TITLE.strip()):
+        assert shown in words
+        assert any(shown in one for one in page.images)
+    errors = errors_section(material, tmp_path / "figures").content["errors"]
+    assert errors
+    for one in errors:
+        assert one["clip"] in material.evaluation.clip_ids and "&amp;" in one["clip"]
+        assert f"clip {one['clip']}, subject" in words
+        assert any(one["clip"] in alt for alt in page.images)
 
 
 def test_the_script_writes_the_same_bytes(made, whole, folder, tmp_path):
@@ -185,12 +225,12 @@ def test_a_part_without_input_is_left_out(tmp_path, num_classes):
     assert page.anchors == [f"#{one}" for one in left]
 
 
-def test_a_faultless_row_has_no_mistakes(material, tmp_path):
+def test_a_faultless_row_has_no_errors(material, tmp_path):
     row = material.shown
     sure = np.broadcast_to(np.eye(6, dtype=np.float32)[row.labels], row.probabilities.shape)
     rows = (replace(row, probabilities=sure),)
     evaluation = replace(material.evaluation, rows=rows)
-    assert mistakes_section(replace(material, evaluation=evaluation), tmp_path) is None
+    assert errors_section(replace(material, evaluation=evaluation), tmp_path) is None
 
 
 def test_what_is_asked_for_and_missing_is_named(made):
@@ -199,21 +239,21 @@ def test_what_is_asked_for_and_missing_is_named(made):
 
 
 def test_records_and_data_report_are_shown_where_they_are(material, tmp_path):
-    assert "Commit" not in repeat_section(material, tmp_path).body
-    assert "Warnings" not in data_section(material, tmp_path).body
+    assert "Commit" not in html_of(repeat_section(material, tmp_path))
+    assert "Warnings" not in html_of(data_section(material, tmp_path))
     record = {"git": {"commit": "abc123", "dirty": True}, "packages": {"scipy": "1.18.0"}}
     write_json(tmp_path / "provenance/train/stgcn22/seed0.json", record)
     write_text(tmp_path / "data_report.md", "# X\n\n## Warnings\n\n- **7 clips** odd\n\n## Y\n")
     here = replace(material, results=tmp_path)
-    body = repeat_section(here, tmp_path).body
+    body = html_of(repeat_section(here, tmp_path))
     assert "abc123 with changes that were not committed" in body
     assert "snakemake --cores all --configfile &lt;config file&gt;" in body
     assert "scipy 1.18.0" in body
-    assert "<strong>7 clips</strong> odd" in data_section(here, tmp_path).body
+    assert "<strong>7 clips</strong> odd" in html_of(data_section(here, tmp_path))
 
 
 def test_recall_of_every_class_is_there_as_text(material, tmp_path):
-    body = classes_section(material, tmp_path).body
+    body = html_of(classes_section(material, tmp_path))
     shown, counts = material.shown, material.evaluation.counts
     rows = re.findall(r"<tr><td class=\"l\">(.*?)</td>.*?>([\d.]+|no clip)</td></tr>", body)
     expected = [
@@ -240,7 +280,9 @@ def mixed_claim(verdicts):
 def test_a_claim_over_several_rows_has_one_verdict(
     material, tmp_path, annotated, first, second, verdict
 ):
-    body = claims_section(replace(material, claims=[mixed_claim((first, second))]), tmp_path).body
+    body = html_of(
+        claims_section(replace(material, claims=[mixed_claim((first, second))]), tmp_path)
+    )
     assert re.findall(r'<span class="pill (\w+)">(\w+)</span>', body) == [(verdict, verdict)]
     pill, second_pair = body.index("pill"), body.index("PoseC3D joint, 41 points, align</span>")
     assert body.index("<strong>Fused beats either</strong>") < pill < second_pair
@@ -251,19 +293,19 @@ def test_an_undecided_line_says_what_it_would_need(material, tmp_path):
     line = Comparison(
         "fused", "stgcn22", 2.0, 0.5, 3.5, p_interval=0.03, p_holm=0.09, lacking=("seeds", "people")
     )
-    body = claims_section(replace(material, claims=[Claim("c", (line,))]), tmp_path).body
+    body = html_of(claims_section(replace(material, claims=[Claim("c", (line,))]), tmp_path))
     assert "more seeds and people" in body and "<td>0.090" in body.replace(' class="r"', "")
     assert 'class="pill undecided"' in body
-    assert "after Holm&#x27;s correction" in body
+    assert "after Holm&#39;s correction" in body
     decided = replace(line, p_holm=0.04, lacking=())
-    body = claims_section(replace(material, claims=[Claim("c", (decided,))]), tmp_path).body
+    body = html_of(claims_section(replace(material, claims=[Claim("c", (decided,))]), tmp_path))
     assert "more seeds" not in body and 'class="pill supported"' in body
 
 
 def test_shared_subjects_are_not_called_new(material):
-    assert "trained on other subjects only" in headline(material)
+    assert "trained on other subjects only" in headline_of(material)
     for shared in ({"subject_overlap": {"train+test": ["s20"]}}, {"subject_is_video": True}):
-        text = headline(replace(material, summary=material.summary | shared))
+        text = headline_of(replace(material, summary=material.summary | shared))
         assert "may have been trained on" in text
         assert "trained on other subjects only" not in text
 
@@ -271,16 +313,16 @@ def test_shared_subjects_are_not_called_new(material):
 def test_folds_are_said_and_all_their_runs_read(tmp_path):
     config = make_config(("stgcn22",), seeds=(0, 1), folds=3)
     material = read(make_results(tmp_path, SMALL, config, clips=(30, 30), people=4))
-    assert "every clip predicted once, in 3 folds by subject" in headline(material)
+    assert "every clip predicted once, in 3 folds by subject" in headline_of(material)
     runs = [f"seed{seed}-fold{fold}" for seed in (0, 1) for fold in range(3)]
     assert list(material.runs["stgcn22"]) == runs
     assert sorted(material.robustness.run.unique()) == runs
     assert material.occlusion["stgcn22"].runs == 3  # of the first seed
-    assert "3, by subject" in repeat_section(material, tmp_path).body
-    body = classes_section(material, tmp_path).body
+    assert "3, by subject" in html_of(repeat_section(material, tmp_path))
+    body = html_of(classes_section(material, tmp_path))
     assert "Clips of all folds" in body and "measured on and of all folds" in body
     assert "trained on" not in body and "training clips" not in body
-    body = classes_section(material, tmp_path).body
+    body = html_of(classes_section(material, tmp_path))
     assert "Clips of all folds" in body and "measured on and of all folds" in body
     assert "trained on" not in body and "training clips" not in body
 
@@ -290,16 +332,16 @@ def row_of(labels, probabilities):
     return Row("r", "Row", "stgcn", np.array(labels), shares, 1, (1.0,) * len(shares))
 
 
-def test_surest_mistakes_by_hand():
+def test_most_confident_errors_by_hand():
     # clip 0 right; 1 and 3 are 1 taken for 0, 3 the surer; 2 is 2 taken for 0
     first = [[0.9, 0.1, 0.0], [0.7, 0.3, 0.0], [0.5, 0.3, 0.2], [0.9, 0.1, 0.0]]
     second = [[0.7, 0.3, 0.0], [0.7, 0.3, 0.0], [0.7, 0.1, 0.2], [0.7, 0.2, 0.1]]
-    found = surest_mistakes(row_of([0, 1, 2, 1], [first, second]), 5)
+    found = most_confident_errors(row_of([0, 1, 2, 1], [first, second]), 5)
     assert [(one.row, one.true, one.taken) for one in found] == [(3, 1, 0), (2, 2, 0)]
     assert found[0].confidence == pytest.approx(0.8)
     assert found[0].of_true == pytest.approx(0.15)
-    assert len(surest_mistakes(row_of([0, 1, 2, 1], [first, second]), 1)) == 1
-    assert surest_mistakes(row_of([0], [[[1.0, 0.0]]]), 5) == []
+    assert len(most_confident_errors(row_of([0, 1, 2, 1], [first, second]), 1)) == 1
+    assert most_confident_errors(row_of([0], [[[1.0, 0.0]]]), 5) == []
 
 
 @pytest.mark.parametrize("total", [1, 2, 7, 8, 9, 400])
@@ -400,6 +442,7 @@ def test_a_strip_is_drawn_where_nobody_is_found(tmp_path, layout22):
         ("**a** & **b**", "<strong>a</strong> &amp; <strong>b</strong>"),
         ("2 ** 3", "2 ** 3"),
         ("<i>", "&lt;i&gt;"),
+        ("**<i>** **", "<strong>&lt;i&gt;</strong> **"),
     ],
 )
 def test_marked(text, html):

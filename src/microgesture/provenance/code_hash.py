@@ -17,16 +17,18 @@ PACKAGES = ("numba", "numpy", "pyarrow", "torch")
 
 @dataclass(frozen=True)
 class Module:
-    """A file of code: what it imports of this package, and a hash of what it does."""
+    """A file of code or a template: what it imports of this package, and a hash of what it does."""
 
     imports: tuple[Path, ...]
     digest: str
 
 
 def code_files(script: str | Path) -> list[Path]:
-    """The script and every module of this package that it imports, directly or through others.
+    """The script, every module that it imports, directly or through others, and their templates.
 
-    Found by reading the import statements, so a list kept by hand can never be out of date.
+    Found by reading the import statements, so a list kept by hand can never be out of date. In the
+    folder ``templates`` of a package, ``<module>.*`` and all below ``<module>/`` are those of the
+    module of that name.
     """
     waiting, found = [Path(script)], dict[Path, None]()
     while waiting:
@@ -34,7 +36,7 @@ def code_files(script: str | Path) -> list[Path]:
         if path in found:
             continue
         found[path] = None
-        waiting.extend(_module(path).imports)
+        waiting.extend([*_module(path).imports, *_templates(path)])
     return sorted(found)
 
 
@@ -45,7 +47,10 @@ def _module(path: Path) -> Module:
 @cache
 def _parsed(path: Path, source: Path, changed: int) -> Module:
     """What is read of a file once, though many steps use it: parsing costs milliseconds."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".py":
+        return Module((), hashlib.sha256(text.encode()).hexdigest())
+    tree = ast.parse(text)
     return Module(tuple(_imported(tree)), hashlib.sha256(_as_text(tree).encode()).hexdigest())
 
 
@@ -70,10 +75,20 @@ def _files(name: str) -> list[Path]:
     ]
 
 
+def _templates(path: Path) -> list[Path]:
+    """Templates that a module of the package renders, see `code_files`."""
+    folder = path.parent / "templates"
+    if path.suffix != ".py" or not path.is_relative_to(SOURCE) or not folder.is_dir():
+        return []
+    own = [*folder.glob(f"{path.stem}.*"), *(folder / path.stem).rglob("*")]
+    return [file for file in own if file.is_file()]
+
+
 def code_hash(script: str | Path) -> str:
     """SHA-256 over the names and parsed code of `code_files`, the same wherever they lie.
 
-    Comments, docstrings and layout do not count, since they change no result.
+    Comments, docstrings and layout do not count, since they change no result. Of a template every
+    character does.
     """
     named = {_name(path): path for path in code_files(script)}
     digest = hashlib.sha256()

@@ -8,15 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from microgesture.evaluation.claims import Claim, Comparison
+from microgesture.evaluation.claims import Claim
 from microgesture.evaluation.metrics import METRICS
 from microgesture.evaluation.rows import HEADINGS, Evaluation, Row
 from microgesture.report.notes import SPLITS, claims_legend, notes, tail_legend
+from microgesture.report.render import render
 from microgesture.utils.text import (
-    counted,
     human_count,
     human_time,
-    markdown_table,
     mean_and_spread,
     p_text,
     signed,
@@ -31,11 +30,6 @@ FIGURES = (
 _LEAST_BEST = ("ece", "nll")
 _DIGITS = {"nll": 2}
 _TAIL_COLUMNS = ("head", "middle", "tail", "ece", "nll")
-_FUSIONS_LEGEND = (
-    "Found on the labelled validation clips of each run (seed and fold) by the likelihood of the "
-    "true classes, temperatures first; a weight marked as given stands in the config. Mean ± "
-    "sample standard deviation over the runs. Weights are shares of 1."
-)
 
 
 def markdown(
@@ -58,28 +52,20 @@ def markdown(
         subjects (a pair not named shares none), and ``subject_is_video``.
 
     """
-    parts = ["# Ablation table"]
-    if config.get("data_format") == "synthetic":
-        parts.append("**Generated data: says nothing about iMiGUE.**")
-    parts += [
-        header(evaluation, config),
-        _rows_table(evaluation, score_table(evaluation)),
-        "Bold: best of its column (highest score, fewest parameters, shortest training).",
-    ]
-    if claims:
-        parts += ["## Claims", _claims(evaluation, claims), claims_legend(evaluation, claims)]
-    parts += [
-        "## Long tail and calibration",
-        _rows_table(evaluation, tail_table(evaluation)),
-        tail_legend(evaluation),
-    ]
-    if any(row.members for row in evaluation.rows):
-        parts += ["## Fusion weights", _fusions(evaluation), _FUSIONS_LEGEND]
-    listed = "\n".join(f"- {note}" for note in notes(evaluation, config, summary))
-    parts += ["## Notes", listed, "## Figures"]
-    parts += [f"![{caption}](figures/{name})" for name, caption in FIGURES]
-    parts += ["## Classes", _classes(evaluation)]
-    return "\n\n".join(parts) + "\n"
+    return render(
+        "ablation_table.md",
+        generated=config.get("data_format") == "synthetic",
+        measured=_measured_on(evaluation, config),
+        scores=_rows_table(evaluation, score_table(evaluation)),
+        claims=_claims(evaluation, claims),
+        claims_legend=claims_legend(evaluation, claims) if claims else "",
+        tail=_rows_table(evaluation, tail_table(evaluation)),
+        tail_legend=tail_legend(evaluation),
+        fusions=_fusions(evaluation),
+        notes=notes(evaluation, config, summary),
+        figures=FIGURES,
+        classes=_classes(evaluation),
+    )
 
 
 def csv_text(evaluation: Evaluation) -> str:
@@ -139,23 +125,19 @@ def _mean_std(values: np.ndarray, digits: int) -> list[str]:
     return [f"{values.mean():.{digits}f}", spread]
 
 
-def header(evaluation: Evaluation, config: Mapping[str, Any]) -> str:
-    """Say in one line what was measured on."""
-    name = config.get("data_name") or config.get("data_format") or "Data"
-    seeds = ", ".join(map(str, evaluation.seeds))
-    present = int((evaluation.counts > 0).sum())
-    total = len(evaluation.classes)
-    classes = counted(total, "class") + (f" ({present} of them present)" if present < total else "")
-    facts = [
-        name,
-        counted(len(evaluation.labels), f"{SPLITS[evaluation.split]} clip"),
-        classes,
-        counted(len(np.unique(evaluation.subjects)), "subject"),
-        *([f"{evaluation.folds} folds by subject"] if evaluation.folds else []),
-        f"{'seed' if len(evaluation.seeds) == 1 else 'seeds'} {seeds}",
-        f"chance {evaluation.chance:.1f} % (always the most frequent class)",
-    ]
-    return " · ".join(facts)
+def _measured_on(evaluation: Evaluation, config: Mapping[str, Any]) -> dict[str, Any]:
+    """What the line on the data states."""
+    return {
+        "name": config.get("data_name") or config.get("data_format") or "Data",
+        "clips": len(evaluation.labels),
+        "split": SPLITS[evaluation.split],
+        "classes": len(evaluation.classes),
+        "present": int((evaluation.counts > 0).sum()),
+        "subjects": len(np.unique(evaluation.subjects)),
+        "folds": evaluation.folds,
+        "seeds": evaluation.seeds,
+        "chance": f"{evaluation.chance:.1f}",
+    }
 
 
 def _values(evaluation: Evaluation, row: Row) -> dict[str, np.ndarray]:
@@ -220,8 +202,44 @@ def tail_table(evaluation: Evaluation) -> Columns:
     return Columns([HEADINGS[name] for name in names], *_score_columns(evaluation, names))
 
 
-def _rows_table(evaluation: Evaluation, table: Columns) -> str:
-    """Draw one line a row of the ablation, the best in bold."""
+@dataclass(frozen=True)
+class ClaimLine:
+    """A comparison in words; ``first`` of its claim, whose text and verdict it bears."""
+
+    first: bool
+    text: str
+    verdict: str
+    pair: str
+    score: str
+    points: str
+    interval: str
+    p_holm: str
+    p: str
+    needed: str
+
+
+def claim_lines(evaluation: Evaluation, claims: Sequence[Claim]) -> list[ClaimLine]:
+    """One line a comparison, those of a claim together."""
+    return [
+        ClaimLine(
+            first=not place,
+            text=claim.text,
+            verdict=claim.verdict,
+            pair=f"{evaluation.row(one.better).title} − {evaluation.row(one.worse).title}",
+            score=HEADINGS[one.metric],
+            points=signed(one.difference),
+            interval=f"{signed(one.low)} to {signed(one.high)}",
+            p_holm=p_text(one.p_holm),
+            p=p_text(one.p),
+            needed=f"more {' and '.join(one.lacking)}" if one.lacking else "",
+        )
+        for claim in claims
+        for place, one in enumerate(claim.comparisons)
+    ]
+
+
+def _rows_table(evaluation: Evaluation, table: Columns) -> dict[str, Any]:
+    """Headings, and one line a row of the ablation, the best in bold."""
     lines = [
         [
             row.title,
@@ -232,62 +250,42 @@ def _rows_table(evaluation: Evaluation, table: Columns) -> str:
         ]
         for place, row in enumerate(evaluation.rows)
     ]
-    return markdown_table(["Variant", *table.head], lines, "l" + "r" * len(table.head))
+    return {"head": ["Variant", *table.head], "lines": lines, "align": "l" + "r" * len(table.head)}
 
 
-def _fusions(evaluation: Evaluation) -> str:
-    """Draw weights and temperatures of each fusion that found any of them on validation."""
-    lines = []
-    for row in evaluation.rows:
-        for place, one in enumerate(row.members):
-            soft = one.temperatures
-            lines.append(
-                [
-                    "" if place else row.title,
-                    evaluation.row(one.name).title,
-                    f"{one.weights[0]:.2f} (given)"
-                    if one.given
-                    else mean_and_spread(one.weights, 2),
-                    "–" if soft is None else mean_and_spread(soft, 2),
-                ]
-            )
-    return markdown_table(["Fusion", "Member", "Weight", "Temperature"], lines, "llrr")
-
-
-def _claims(evaluation: Evaluation, claims: Sequence[Claim]) -> str:
-    """Draw one line a comparison; the claim and its verdict stand in the first of its lines."""
-    lines = []
-    for claim in claims:
-        for place, one in enumerate(claim.comparisons):
-            better, worse = evaluation.row(one.better).title, evaluation.row(one.worse).title
-            lines.append(
-                [
-                    "" if place else claim.text,
-                    f"{better} − {worse}",
-                    HEADINGS[one.metric],
-                    signed(one.difference),
-                    f"{signed(one.low)} to {signed(one.high)}",
-                    p_text(one.p_holm),
-                    p_text(one.p),
-                    "" if place else claim.verdict,
-                    needed(one),
-                ]
-            )
-    head = ["Claim", "Compared", "Score", "Points", "95 % interval", "p (Holm)", "McNemar p"]
-    return markdown_table([*head, "Verdict", "Would need"], lines, "lllrrrrll")
-
-
-def needed(comparison: Comparison) -> str:
-    """Say what more there would have to be of to decide a comparison: "more seeds and people"."""
-    return f"more {' and '.join(comparison.lacking)}" if comparison.lacking else ""
-
-
-def _classes(evaluation: Evaluation) -> str:
-    """Draw the list of classes with their clips."""
-    lines = [
-        [str(number), name, f"{count:,}"]
-        for number, (name, count) in enumerate(
-            zip(evaluation.classes, evaluation.counts, strict=True)
-        )
+def _claims(evaluation: Evaluation, claims: Sequence[Claim]) -> list[list[str]]:
+    """Cells of every comparison; its claim and verdict stand in the first line of several."""
+    return [
+        [
+            one.text if one.first else "",
+            one.pair,
+            one.score,
+            one.points,
+            one.interval,
+            one.p_holm,
+            one.p,
+            one.verdict if one.first else "",
+            one.needed,
+        ]
+        for one in claim_lines(evaluation, claims)
     ]
-    return markdown_table(["Id", "Class", "Clips"], lines, "rlr")
+
+
+def _fusions(evaluation: Evaluation) -> list[list[str]]:
+    """Cells of each fusion that found weights or temperatures on validation, a line a member."""
+    return [
+        [
+            "" if place else row.title,
+            evaluation.row(one.name).title,
+            f"{one.weights[0]:.2f} (given)" if one.given else mean_and_spread(one.weights, 2),
+            "–" if one.temperatures is None else mean_and_spread(one.temperatures, 2),
+        ]
+        for row in evaluation.rows
+        for place, one in enumerate(row.members)
+    ]
+
+
+def _classes(evaluation: Evaluation) -> list[list[str]]:
+    """Number, name and clips of each class."""
+    named = zip(evaluation.classes, evaluation.counts, strict=True)
+    return [[str(number), name, f"{count:,}"] for number, (name, count) in enumerate(named)]

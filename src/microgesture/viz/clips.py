@@ -29,7 +29,7 @@ _PADDING = 0.15
 
 
 @dataclass(frozen=True)
-class Mistake:
+class ConfidentError:
     """A clip taken for another class: class ids, and the probabilities given to the two.
 
     ``row`` is its place among the evaluated clips.
@@ -42,7 +42,7 @@ class Mistake:
     of_true: float
 
 
-def surest_mistakes(row: Row, count: int) -> list[Mistake]:
+def most_confident_errors(row: Row, count: int) -> list[ConfidentError]:
     """The most confident errors of a row's mean over seeds, one of each pair of classes.
 
     One of each pair, or a single confusion could fill the whole list.
@@ -51,11 +51,11 @@ def surest_mistakes(row: Row, count: int) -> list[Mistake]:
     taken, clips = mean.argmax(axis=1), np.arange(len(mean))
     sure = mean[clips, taken]
     wrong = np.flatnonzero(taken != row.labels)
-    chosen: dict[tuple[int, int], Mistake] = {}
+    chosen: dict[tuple[int, int], ConfidentError] = {}
     for one in wrong[np.argsort(-sure[wrong], kind="stable")].tolist():
         true, said = int(row.labels[one]), int(taken[one])
-        mistake = Mistake(one, true, said, float(sure[one]), float(mean[one, true]))
-        chosen.setdefault((true, said), mistake)
+        error = ConfidentError(one, true, said, float(sure[one]), float(mean[one, true]))
+        chosen.setdefault((true, said), error)
         if len(chosen) == count:
             break
     return list(chosen.values())

@@ -144,7 +144,7 @@ def test_all_figures_of_the_data_report(saved, tmp_path, layout41, wild):
         for clip in clips:
             clip.points[:, 4] = (1e9, 300, 0.9)
     report(tmp_path, clips, layout41)
-    assert set(saved) == {"classes", "lengths", "missing", "skeletons-1"}
+    assert set(saved) == {"classes", "lengths", "missing", "skeletons-1", "strangest"}
     assert {name: cut for name, cut in saved.items() if cut} == {}
 
 

@@ -21,6 +21,7 @@ from microgesture.readers.labels import (
     csv_encoding_fault,
     splits_by_subject,
 )
+from microgesture.utils.content import check_file, check_start
 from microgesture.utils.errors import InputError
 
 # What a row says of its clip, and of one point in one frame.
@@ -112,6 +113,7 @@ def _batches(path: str, columns: dict[str, pa.DataType]) -> Iterator[pa.RecordBa
     follow are read as decimal numbers and turned into whole ones.
     """
     if not Path(path).is_file():
+        check_file(path)
         raise InputError(f"{path}: is not a file; check data.path")
     reading = _reading(path)
     done = 0
@@ -153,6 +155,7 @@ def _reading(path: str) -> dict[str, Any]:
     """How the file is written, by its first lines: what separates fields, and decimal commas."""
     with open(path, "rb") as file:
         start = file.read(1 << 16)
+    check_start(path, start)
     lines = start.rpartition(b"\n")[0] or start
     if fault := csv_encoding_fault(lines):
         raise InputError(f"{path}: cannot be read as a CSV file: {fault}")

@@ -26,6 +26,7 @@ from microgesture.readers.pickle_values import (
     make_set,
     with_byte_order,
 )
+from microgesture.utils.content import check_file
 from microgesture.utils.errors import InputError
 from microgesture.utils.memory import bounded
 
@@ -62,8 +63,11 @@ def load(path: str | Path) -> Any:
 
     """
     try:
+        check_file(path)
         if not Path(path).is_file():
             raise Refused("is not a file; check the path")
+        if not Path(path).stat().st_size:
+            raise Refused("is empty, expected a pickle; copy or write it again")
         with open(path, "rb") as handle:
             size = handle.seek(0, io.SEEK_END)
             handle.seek(0)

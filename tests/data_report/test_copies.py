@@ -11,9 +11,9 @@ from microgesture.data.store import Clip
 from microgesture.data_report import copies as datacopies
 from microgesture.data_report.copies import ALIKE, Paths, near_copies
 from tests.conftest import REPOSITORY
+from tests.data.test_plausibility import figure
 from tests.data_report.test_checks import findings
-from tests.unit.test_datareport import report
-from tests.unit.test_plausibility import figure
+from tests.data_report.test_report_page import report
 
 NAMES = ["wave", "nod"]
 REAL = REPOSITORY.parent / "shared/data"

@@ -15,9 +15,9 @@ from microgesture.data_report.outliers import (
 )
 from microgesture.data_report.scan import scan
 from tests.conftest import REPOSITORY
+from tests.data.test_plausibility import figure
 from tests.data_report.test_checks import findings
-from tests.unit.test_datareport import links, report
-from tests.unit.test_plausibility import figure
+from tests.data_report.test_report_page import links, report
 
 NAMES = ["wave", "nod"]
 SPLITS = ("train", "train", "train", "train", "val", "test")

@@ -9,7 +9,7 @@ from torch.nn import functional
 from microgesture.heatmaps.draw import draw
 from microgesture.models.build import build_model
 from microgesture.models.cpu.batch_norm import BatchNorm
-from tests.unit.test_kernels import plain
+from tests.heatmaps.test_kernels import plain
 
 LAST = torch.channels_last_3d
 DEFAULT = {"name": "posec3d", "base_channels": 16, "stage_blocks": [1, 1, 1], "stem_kernel": 5,

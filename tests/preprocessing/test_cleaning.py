@@ -21,7 +21,7 @@ from microgesture.preprocessing.prepare import build_stream, warnings
 from microgesture.preprocessing.smoothing import one_euro, savgol
 from microgesture.utils.errors import InputError
 from tests.conftest import make_clip
-from tests.unit.test_datareport import report
+from tests.data_report.test_report_page import report
 
 CONFIG = {"min_score": 0.1, "max_jump": 1.5}
 

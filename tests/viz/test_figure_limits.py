@@ -20,9 +20,9 @@ from microgesture.viz.comparisons import plot_courses, plot_robustness
 from microgesture.viz.curves import plot_curve
 from microgesture.viz.style import open_figure
 from tests.data_report.test_checks import correct, person
+from tests.data_report.test_report_page import report
 from tests.report_results import make_config, make_results
-from tests.unit.test_datareport import report
-from tests.unit.test_figures import made_up
+from tests.viz.test_figures import made_up
 
 
 def drawn_in(axes):

@@ -11,9 +11,11 @@ from microgesture.models.stgcn import build_stgcn
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import write_json
 from microgesture.workflow import config as settings
+from microgesture.workflow import schema
+from microgesture.workflow.checks import check_config
+from microgesture.workflow.reference import editor_schema, reference
 from tests.conftest import REPOSITORY
 
-SCHEMA = REPOSITORY / "workflow/schemas/config.schema.yaml"
 CONFIGS = sorted((REPOSITORY / "config").glob("*.yaml"))
 
 
@@ -25,7 +27,7 @@ def config():
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_config_that_comes_with_the_project_is_valid(path, monkeypatch):
     monkeypatch.chdir(REPOSITORY)
-    settings.check_config(yaml.safe_load(path.read_text()), SCHEMA, str(path))
+    check_config(yaml.safe_load(path.read_text()), str(path))
 
 
 @pytest.mark.parametrize(
@@ -74,29 +76,49 @@ def edited(config, place, value):
     ("place", "value", "said"),
     [
         (["sigma"], 1, "top level: unknown key 'sigma'; known keys: results"),
-        (["heatmaps", "sgima"], 1, "heatmaps: unknown key 'sgima'; known keys: size, sigma"),
-        (["heatmaps", "short_limbs"], "max", "heatmaps.short_limbs: 'max' is not one of"),
-        (["heatmaps", "sigma"], "wide", "heatmaps.sigma: 'wide' is not of type 'number'"),
-        (["seeds"], [], "seeds:"),
-        (["seeds"], [0.0, 1], r"seeds\[0\]: 0.0 is not of type 'integer'"),
-        (["testing", "views"], True, "testing.views: True is not of type 'integer'"),
-        (["heatmaps", "sigma"], float("inf"), "heatmaps.sigma: inf is not of type 'number'"),
-        (["heatmaps", "sigma"], "1e-1", "is not of type 'number'; YAML takes it for text: write"),
+        (
+            ["heatmaps", "sgima"],
+            1,
+            "heatmaps: unknown key 'sgima'; did you mean 'sigma'\\? known keys: size, sigma",
+        ),
+        (
+            ["heatmaps", "short_limbs"],
+            "max",
+            "heatmaps.short_limbs is 'max'; expected one of min or start",
+        ),
+        (["heatmaps", "sigma"], "wide", "heatmaps.sigma is 'wide'; expected a number"),
+        (["seeds"], [], r"seeds is \[\]; expected at least 1 in it"),
+        (["seeds"], [0.0, 1], r"seeds\[0\] is 0.0; expected a whole number"),
+        (["testing", "views"], True, "testing.views is True; expected a whole number"),
+        (["heatmaps", "sigma"], float("inf"), "heatmaps.sigma is inf; expected a finite number"),
+        (
+            ["heatmaps", "sigma"],
+            "1e-1",
+            "expected a number; YAML takes it for text: write it with a point",
+        ),
         (["variants", 2024], {}, "variants has the name 2024; put it in quotes"),
-        (["claims", 0, "claim"], "", r"claims\[0\].claim: '' "),
+        (["claims", 0, "claim"], "", r"claims\[0\].claim is ''; expected some text"),
         (["claims", 0, "worse"], ["stgcn22_align"], "stgcn22_align with itself"),
         (["models", "posec3d", "input_size"], 64, "input_size 64 is larger than heatmaps.size"),
-        (["seeds"], [0, -1], r"seeds\[1\]: -1 is less than the minimum"),
+        (["seeds"], [0, -1], r"seeds\[1\] is -1; expected at least 0"),
         (["data", "formt"], "x", "data: unknown key 'formt'"),
         (["data", "format"], "numpy", "data"),
-        (["data", "generate", "clips", "test"], 0, "data.generate.clips.test: 0 is less than"),
+        (
+            ["data", "generate", "clips", "test"],
+            0,
+            "data.generate.clips.test is 0; expected at least 1",
+        ),
         (["variants", "joint22_align", "lr"], 1, "variants.joint22_align: unknown key 'lr'"),
         (
             ["variants", "joint22_align", "training"],
             {"lr": 1},
             "unknown key 'lr'; known keys: epochs",
         ),
-        (["variants", "joint22_align", "temporal"], "pad", "'pad' is not one of"),
+        (
+            ["variants", "joint22_align", "temporal"],
+            "pad",
+            "temporal is 'pad'; expected one of align, crop_pad or segment_sample",
+        ),
         (["variants", "joint22_align", "layout"], "openpose23", "openpose23.yaml"),
         (
             ["variants", "joint22_align"],
@@ -115,15 +137,19 @@ def edited(config, place, value):
             {"method": "savgol", "frames": 4, "order": 2},
             "cleaning.standard.smooth.frames is 4; expected an odd number",
         ),
-        (["cleaning", "standard", "smooth"], {"frames": 5, "order": 2}, "'method' is a required"),
-        (["data"], {"name": "n", "path": "clips.csv"}, "data: 'format' is a required property"),
+        (
+            ["cleaning", "standard", "smooth"],
+            {"frames": 5, "order": 2},
+            "cleaning.standard.smooth: 'method' is missing",
+        ),
+        (["data"], {"name": "n", "path": "clips.csv"}, "data: 'format' is missing"),
         (
             ["data"],
             {"name": "n", "format": "csv", "path": "clips.csv", "on_bad_clip": "stop"}
             | {"split": {"by": "video", "val": ["a"], "test": []}},
-            "data.split.by is 'video'; expected 'subject'",
+            "data.split.by is 'video'; expected subject",
         ),
-        (["fusions", "fused_fitted", "weights"], "equal", "is 'equal'; expected 'validation'"),
+        (["fusions", "fused_fitted", "weights"], "equal", "is 'equal'; expected validation"),
         (["folds"], 5, "set one of both to null"),
         (["augment", "crop_area"], [1, 0.56], r"crop_area is \[1, 0.56\]; expected the smaller"),
         (
@@ -132,7 +158,11 @@ def edited(config, place, value):
             "stgcn22_align and fused have the same title",
         ),
         (["variants", "joint22_align", "cleaning"], "none", "expected one of standard"),
-        (["variants", "stgcn22_align", "stream"], "limb", "'limb' is not one of"),
+        (
+            ["variants", "stgcn22_align", "stream"],
+            "limb",
+            "stream is 'limb'; expected one of joint, bone",
+        ),
         (["fusions", "fused", "weights"], "validation", "give every member a weight, or list"),
         (["models", "posec3d", "network", "stem_kernel"], 4, "stem_kernel"),
         (
@@ -143,10 +173,14 @@ def edited(config, place, value):
         (["claims", 0, "better"], "nobody", r"claims\[0\] names 'nobody'; expected one of"),
         (["submission"], "nobody", "submission names 'nobody'"),
         (["semantic", "source"], "bert", "semantic"),
-        (["variants", "joint22_align", "layout"], "openpose22\n", "does not match"),
-        (["variants", "joint22\n"], {}, "does not match"),
-        (["fusions", "fused\n"], {}, "does not match"),
-        (["cleaning", "smooth\n"], {}, "does not match"),
+        (
+            ["variants", "joint22_align", "layout"],
+            "openpose22\n",
+            "expected letters, digits and _ alone",
+        ),
+        (["variants", "joint22\n"], {}, "expected letters, digits and _ alone"),
+        (["fusions", "fused\n"], {}, "expected letters, digits and _ alone"),
+        (["cleaning", "smooth\n"], {}, "expected letters, digits and _ alone"),
         (
             ["models", "stgcn", "network", "inflate_stages"],
             [3, 7],
@@ -170,7 +204,7 @@ def edited(config, place, value):
 def test_a_wrong_entry_is_named_with_its_file(config, place, value, said, monkeypatch):
     monkeypatch.chdir(REPOSITORY)
     with pytest.raises(InputError, match=said) as caught:
-        settings.check_config(edited(config, place, value), SCHEMA, "config/mine.yaml")
+        check_config(edited(config, place, value), "config/mine.yaml")
     assert str(caught.value).startswith("config/mine.yaml: ")
     assert "\n" not in str(caught.value)
 
@@ -184,7 +218,7 @@ CSV = "data: {name: n, format: csv, path: clips.csv, on_bad_clip: stop, split: {
     [
         (f"{CSV} val: [0002], test: []}}}}", f"data.split.val[0] is 2; {QUOTED}"),
         (f"{CSV} val: [], test: ['1', 0010]}}}}", f"data.split.test[1] is 8; {QUOTED}"),
-        (f"{CSV} val: 0010, test: []}}}}", "data.split.val: 8 is not of type 'array'"),
+        (f"{CSV} val: 0010, test: []}}}}", "data.split.val is 8; expected a list"),
         (
             "data: {name: 2023, format: csv, path: a, on_bad_clip: stop}",
             f"data.name is 2023; {QUOTED}",
@@ -215,16 +249,42 @@ CSV = "data: {name: n, format: csv, path: clips.csv, on_bad_clip: stop, split: {
 )
 def test_text_that_yaml_takes_for_something_else_is_to_be_quoted(config, text, said):
     with pytest.raises(InputError, match=re.escape(said)) as caught:
-        settings.check_config({**config, **yaml.safe_load(text)}, SCHEMA, "mine.yaml")
+        check_config({**config, **yaml.safe_load(text)}, "mine.yaml")
     assert "\n" not in str(caught.value)
 
 
-def test_the_networks_defaults_are_those_that_the_check_knows():
-    for build in (build_stgcn, build_agcn):
-        defaults = {name: p.default for name, p in inspect.signature(build).parameters.items()}
-        assert defaults | settings.GRAPH_NETWORK == defaults
-    given = inspect.signature(build_posec3d).parameters
-    assert given["stage_blocks"].default == settings.STAGE_BLOCKS
+def test_the_networks_defaults_are_those_that_the_config_states():
+    networks = {
+        build_stgcn: schema.GraphNetwork,
+        build_agcn: schema.GraphNetwork,
+        build_posec3d: schema.HeatmapNetwork,
+    }
+    for build, model in networks.items():
+        given = inspect.signature(build).parameters
+        stated = model().model_dump()
+        for name, value in stated.items():
+            default = given[name].default
+            assert (list(default) if isinstance(default, tuple) else default) == value, name
+        keywords = {n for n, p in given.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
+        assert set(stated) <= keywords
+
+
+def test_the_reference_and_the_schema_for_editors_are_those_of_the_models():
+    remedy = "run: python scripts/config_reference.py"
+    assert (REPOSITORY / "docs/config.md").read_text() == reference(), remedy
+    assert (REPOSITORY / "config/schema.json").read_text() == editor_schema(), remedy
+
+
+def test_every_config_key_is_in_the_reference():
+    page = reference()
+    models = [
+        model
+        for model in vars(schema).values()
+        if isinstance(model, type) and issubclass(model, schema.Entry) and model.model_fields
+    ]
+    assert len(models) > 30
+    for model in models:
+        assert all(f"| `{key}`" in page for key in model.model_fields)
 
 
 def test_a_stream_is_for_posec3d_only(config, monkeypatch):
@@ -232,7 +292,7 @@ def test_a_stream_is_for_posec3d_only(config, monkeypatch):
     without = copy.deepcopy(config)
     del without["variants"]["joint22_align"]["stream"]
     with pytest.raises(InputError, match=r"variants\.joint22_align"):
-        settings.check_config(without, SCHEMA, "c")
+        check_config(without, "c")
 
 
 def test_a_variants_own_settings_win(config):
@@ -277,7 +337,7 @@ def test_test_labels_reach_the_reader(config, data, monkeypatch):
     monkeypatch.chdir(REPOSITORY)
     data = {**data, "name": "x", "fps": 25, "on_bad_clip": "stop", "test_labels": "placeholder"}
     changed = {**config, "data": data}
-    settings.check_config(changed, SCHEMA, "c.yaml")
+    check_config(changed, "c.yaml")
     assert settings.reader_slice(changed)["test_labels"] == "placeholder"
 
 
@@ -297,3 +357,30 @@ def slices(config):
 
 def differing(one, other):
     return {name for name in one if one[name] != other[name]}
+
+
+POINTS = {"name": "mine", "format": "pyskl", "path": "a.pkl", "fps": 25, "on_bad_clip": "stop"}
+
+
+@pytest.mark.parametrize("points", ["body25b", [0, None, 2, None], "mine.yaml"])
+def test_points_are_a_format_a_file_or_a_list_and_reach_the_reader_as_numbers(
+    config, tmp_path, monkeypatch, points
+):
+    if points == "mine.yaml":
+        (tmp_path / points).write_text("points: [3, null]\n")
+        points = str(tmp_path / points)
+    monkeypatch.chdir(REPOSITORY)
+    changed = {**config, "data": {**POINTS, "points": points}}
+    check_config(changed, "mine.yaml")
+    told = settings.reader_slice(changed)["points"]
+    assert told[:2] in ([0, 16], [0, None], [3, None])
+
+
+@pytest.mark.parametrize(
+    ("points", "said"),
+    [("body25c", "is no file and none of body18"), ([0, 0], "different numbers"), ([137], "137")],
+)
+def test_wrong_points_are_named_before_anything_is_read(config, monkeypatch, points, said):
+    monkeypatch.chdir(REPOSITORY)
+    with pytest.raises(InputError, match=f"mine.yaml: .*{said}"):
+        check_config({**config, "data": {**POINTS, "points": points}}, "mine.yaml")

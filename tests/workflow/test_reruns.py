@@ -232,6 +232,7 @@ def test_where_the_raw_data_are_not_there_what_was_made_from_them_is_used(finish
     generated = config["data"].pop("generate")
     about = {key: generated[key] for key in ("fps", "height", "width")}
     about |= {"format": "miga2025", "root": "raw", "subjects": "raw/subjects.csv"}
+    about["test_labels"] = "real"
     config["data"] |= about
     finished.write(config)
     target = "results/streams/openpose41-standard-align8.json"

@@ -14,6 +14,7 @@ sys.path.insert(0, f"{workflow.basedir}/src")
 
 from microgesture.workflow import config as settings
 from microgesture.workflow import preflight
+from microgesture.workflow.checks import check_config
 from microgesture.readers import sources as rawdata
 from microgesture.workflow import runlock
 from microgesture.utils.errors import InputError
@@ -29,13 +30,12 @@ def checked(config):
     source = ", ".join(os.path.relpath(path) for path in workflow.configfiles)
     if workflow.config_settings.config:
         source += " with --config"
-    schema = Path(workflow.basedir, "workflow/schemas/config.schema.yaml")
     try:
         preflight.check_checkout(workflow.basedir)
         for path in workflow.configfiles:
             preflight.check_syntax(Path(path))
         config = rawdata.with_format(preflight.with_paths(config, source))
-        settings.check_config(config, schema, source)
+        check_config(config, source)
         settings.check_files(config, source)
         preflight.check_contents(config, source)
     except InputError as error:

@@ -14,14 +14,15 @@ from microgesture.data.keypoints import OPENPOSE
 from microgesture.data.plausibility import BODIES
 from microgesture.data.store import Clip
 
-ANCHORS, NEIGHBOURS = 8, 3
-"""Frames of a clip whose like is looked for, and how many frames are looked at for each."""
+ANCHORS, NEIGHBOURS, AXES = 16, 8, 8
+"""Frames of a clip whose like is looked for, how many frames are looked at for each, and by how
+many principal components."""
 NEAR = 4.0
 """Frames are looked for within so many times the clip's trembling."""
 ALIKE = 0.75
 """Clips are the same when their frames differ by less than so many times the trembling."""
 OVERLAP, LEAST = 0.5, 10
-"""Share of the shorter clip, and number of frames, that must be in both."""
+"""Share of the shorter clip, and number of frames with all points, that must be in both."""
 RATES = (0.4, 2.5)
 """Least and most frames of one clip for each of the other."""
 FRAMES = 2_000_000
@@ -96,8 +97,9 @@ def near_copies(paths: Paths) -> list[NearCopy]:
     """Pairs of clips of two splits that show the same frames, those that share most first.
 
     Frames are compared by their shape, whatever its place and size in the picture. Of each clip a
-    few frames are looked up in a tree of all frames of the other split, so that time grows with the
-    number of clips and not with its square, and each pair that was hit twice is compared in full.
+    few frames are looked up in a tree of all frames of the other split, by their first `AXES`
+    principal components, in which a tree is fast: time grows hardly faster than the number of
+    clips. Pairs of clips that were hit twice are compared frame by frame.
     """
     if not paths.places:
         return []
@@ -106,6 +108,9 @@ def near_copies(paths: Paths) -> list[NearCopy]:
     if often.sum() < FEWEST:
         return []
     shapes = [_shapes(one[:, often]) for one in paths.places]
+    axes = _principal(np.concatenate(shapes))
+    if axes is None:
+        return []
     rows: dict[str, list[int]] = {}
     for row, split in enumerate(paths.splits):
         rows.setdefault(split, []).append(row)
@@ -114,7 +119,7 @@ def near_copies(paths: Paths) -> list[NearCopy]:
     for number, first in enumerate(names):
         for second in names[number + 1 :]:
             asked, held = sorted((rows[first], rows[second]), key=len)
-            found += _between(paths, shapes, asked, held)
+            found += _between(paths, shapes, axes, asked, held)
     return sorted(found, key=lambda one: (-one.frames, one.first, one.second))
 
 
@@ -126,8 +131,21 @@ def _shapes(places: np.ndarray) -> np.ndarray:
         return (centred / spread).reshape(len(places), -1)
 
 
+def _principal(shapes: np.ndarray) -> np.ndarray | None:
+    """The first principal components (D, `AXES`) of the shapes (N, D); None without any."""
+    whole = shapes[np.isfinite(shapes).all(axis=1)]
+    if not len(whole):
+        return None
+    _, axes = np.linalg.eigh(np.cov(whole, rowvar=False, bias=True))
+    return axes[:, -AXES:].astype(np.float32)
+
+
 def _between(
-    paths: Paths, shapes: Sequence[np.ndarray], asked: Sequence[int], held: Sequence[int]
+    paths: Paths,
+    shapes: Sequence[np.ndarray],
+    axes: np.ndarray,
+    asked: Sequence[int],
+    held: Sequence[int],
 ) -> list[NearCopy]:
     """Near copies of the clips ``asked`` among those ``held``."""
     owner = np.concatenate([np.full(len(shapes[row]), row) for row in held])
@@ -136,18 +154,20 @@ def _between(
     whole = np.isfinite(stored).all(axis=1)
     if not whole.any():
         return []
-    owner, place = owner[whole], place[whole]
-    tree = cKDTree(stored[whole])
+    owner, place, stored = owner[whole], place[whole], stored[whole]
+    tree = cKDTree(stored @ axes)
     found = []
     for row in asked:
         frames = np.flatnonzero(np.isfinite(shapes[row]).all(axis=1))
         if len(frames) < LEAST:
             continue
         anchors = frames[np.linspace(0, len(frames) - 1, ANCHORS).round().astype(int)]
-        near = _tremble(shapes[row])
-        _, hits = tree.query(shapes[row][anchors], NEIGHBOURS, distance_upper_bound=NEAR * near)
+        asking, reach = shapes[row][anchors], NEAR * _tremble(shapes[row])
+        _, hits = tree.query(asking @ axes, NEIGHBOURS, distance_upper_bound=reach)
         far = hits == len(owner)
-        owners = np.where(far, -1, owner[np.where(far, 0, hits)])
+        hits[far] = 0
+        far |= np.linalg.norm(stored[hits] - asking[:, None], axis=2) > reach
+        owners = np.where(far, -1, owner[hits])
         for other in np.unique(owners[~far]).tolist():
             of = owners == other
             at = of.any(axis=1)
@@ -192,8 +212,10 @@ def _compare(
     for rate in (guess, 1.0):
         if not RATES[0] <= rate <= RATES[1]:
             continue
-        start = float(np.median(there - rate * at))
-        for shift in (round(start), start, *(start + np.linspace(-1, 1, 9))):
+        starts = there - rate * at
+        start = float(np.median(starts))
+        nearby = start + np.linspace(-1, 1, 9)
+        for shift in (round(start), *nearby, *np.unique(starts.round())[:ANCHORS]):
             found = _unlike(ours, theirs, rate, float(shift))
             if found and (best is None or found[1] < best[3]):
                 best = (found[0], round(float(shift)), rate, found[1])
@@ -213,7 +235,7 @@ def _unlike(
     off = np.linalg.norm(ours - between, axis=1)
     known = inside & np.isfinite(off)
     shorter = min(len(ours), len(theirs) / rate)
-    if known.sum() < max(LEAST, OVERLAP * shorter):
+    if known.sum() < LEAST or inside.sum() < OVERLAP * shorter:
         return None
     usual = _tremble(ours)
     if not usual > 0:  # nobody moves, which tells nothing

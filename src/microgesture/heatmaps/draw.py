@@ -32,8 +32,9 @@ def clip_box(points: np.ndarray, padding: float) -> tuple[float, float, float]:
     """Square around the visible points of a clip; some square where none is visible.
 
     Points that can be no part of the figure have no say, see
-    `microgesture.data.boxes.far_points`. The square grows and shrinks with the figure: what is drawn is the same at every scale. A figure
-    without any extent is in the middle of a square of side 1.
+    `microgesture.data.boxes.far_points`. The square grows and shrinks with the figure: what is
+    drawn is the same at every scale. A figure without any extent is in the middle of a square of
+    side 1.
 
     Parameters
     ----------

@@ -36,10 +36,10 @@ def clean(
     """Take out what was not found or is wrong; on request fill short gaps and smooth.
 
     First go points that can be no part of the figure, see `microgesture.data.boxes.far_points`:
-    one of them would make everything else a dot. The steps follow each other as their keys are listed, so
-    that nothing wrong is ever filled towards, and only what is kept is smoothed. Each of the last
-    three is left out unless its key is given. Where no frame shows both shoulders there is no
-    measure of length: outliers and smoothing by One Euro, like the search for other people, then
+    one of them would make everything else a dot. The steps follow each other as their keys are
+    listed, so that nothing wrong is ever filled towards, and only what is kept is smoothed. Each of
+    the last three is left out unless its key is given. Where no frame shows both shoulders there is
+    no measure of length: outliers and smoothing by One Euro, like the search for other people, then
     change nothing.
 
     Parameters

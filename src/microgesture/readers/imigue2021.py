@@ -1,7 +1,8 @@
 """iMiGUE as it is given out under licence since 2021: a spreadsheet a video, one table of clips.
 
 The spreadsheets and the classes are those of the release of 2025
-(`microgesture.readers.miga2025`), but the table says who is seen, and which split a video is of is told by the folders of the videos.
+(`microgesture.readers.miga2025`), but the table says who is seen, and which split a video is of is
+told by the folders of the videos.
 """
 
 import sys

@@ -59,18 +59,24 @@ def read_sheet(path: Path) -> np.ndarray:
     if not LIMITED:
         _check_extent(path)
     try:
-        content = in_child(lambda: _values(path).data.cast("B"), path)
+        content = in_child(lambda: _bytes(_values(path)), path)
     except InputError:
         _check_extent(path)  # which tells better what is wrong
         raise
+    if not content:
+        raise EmptySheet(f"{path}: its first sheet is empty, expected one row a frame")
     return np.frombuffer(content, np.float32).reshape(-1, POINTS, 3)
 
 
+def _bytes(values: np.ndarray) -> bytes | memoryview:
+    return values.data.cast("B") if values.size else b""
+
+
 def _values(path: Path) -> np.ndarray:
-    """The numbers of the first sheet, float32 (T, 411)."""
+    """The numbers of the first sheet, float32 (T, 411); none of one without a cell."""
     sheet = _open_sheet(path)
     if sheet.end is None:
-        raise EmptySheet(f"{path}: its first sheet is empty, expected one row a frame")
+        return np.empty((0, NUMBERS_PER_FRAME), np.float32)
     columns = sheet.end[1] + 1
     if sheet.start != (0, 0) or columns != NUMBERS_PER_FRAME:
         raise InputError(_sheet_fault(path, sheet))

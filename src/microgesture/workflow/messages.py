@@ -25,8 +25,8 @@ EXPECTED = {
     "string_pattern_mismatch": "letters, digits and _ alone",
     "string_too_short": "some text",
     "string_type": "text",
-    "too_long": "at most {max_length} entries",
-    "too_short": "at least {min_length} entries",
+    "too_long": "at most {max_length} in it",
+    "too_short": "at least {min_length} in it",
 }
 """What was expected, by pydantic's name of the error."""
 
@@ -61,7 +61,10 @@ def _line(error: Mapping[str, Any], config: Any) -> str:
         return f"{place} is {value!s}; put it in quotes{why_unquoted(value)}"
     if kind in EXPECTED:
         quoted = {k: v.replace("'", "") if isinstance(v, str) else v for k, v in context.items()}
-        return f"{place} is {value!r}; expected {EXPECTED[kind].format(**quoted)}{_hint(value)}"
+        expected = EXPECTED[kind].format(**quoted)
+        if kind == "literal_error" and not {",", " "} & set(quoted["expected"]):
+            expected = quoted["expected"]  # the only choice
+        return f"{place} is {value!r}; expected {expected}{_hint(value)}"
     return f"{place} is {value!r}; {error['msg']}"
 
 

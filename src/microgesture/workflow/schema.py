@@ -59,6 +59,23 @@ Texts = Annotated[
 ]
 """A list of texts, or one text for a list of one."""
 
+Number = Annotated[int, Field(ge=0, le=136)]
+
+
+def _how_named(points: Any) -> str:
+    return "list" if isinstance(points, list) else "name"
+
+
+Points = (
+    Annotated[
+        Annotated[str, Tag("name")]
+        | Annotated[list[Number | None], Field(min_length=1), Tag("list")],
+        Discriminator(_how_named),
+    ]
+    | None
+)
+"""A keypoint format: its name, its file, or for each point its number among the 137, or null."""
+
 
 class Entry(BaseModel):
     """A part of a config; numbers are not taken for text, nor text for numbers."""
@@ -100,6 +117,14 @@ class Entry(BaseModel):
                 {"key": missing[0], "says": fields[missing[0]].description or ""},
             )
         return given
+
+
+class Paths(Entry):
+    """The files, or folders of files, of each split."""
+
+    train: Texts | None = None
+    val: Texts | None = None
+    test: Texts | None = None
 
 
 class PerSplit(Entry):
@@ -175,6 +200,19 @@ class Miga2025(_Filmed):
     """Whether the labels of the test clips mean anything."""
 
 
+class Imigue2021(_Filmed):
+    """iMiGUE as it is given out under licence since 2021."""
+
+    format: Literal["imigue2021"]
+    root: str
+    """The folder that holds ``mg_skeleton_only`` and ``Label``."""
+    video_splits: str | None = None
+    """A CSV with the header ``video,split``, instead of the folders of the videos."""
+    split: Split | None = None
+    test_labels: Literal["real", "placeholder"] = "real"
+    """Whether the labels of the test clips mean anything."""
+
+
 class OpenPoseJson(_Filmed):
     """What OpenPose writes: a folder of JSON files a recording."""
 
@@ -183,6 +221,8 @@ class OpenPoseJson(_Filmed):
     """The folder below which all recordings lie."""
     labels: str
     """The table of clips."""
+    points: Points = None
+    """The keypoint format of the bodies."""
 
 
 class Release2023(_Filmed):
@@ -203,8 +243,13 @@ class PySkl(_Data):
     format: Literal["pyskl"]
     fps: Positive
     """Frames a second."""
-    path: str
-    """The pickle."""
+    path: Texts | None = None
+    """The pickle, a folder of pickles, or a list of both; or ``paths`` instead."""
+    paths: Paths | None = None
+    height: Count | None = None
+    """Of the picture, where the annotations have no ``img_shape``."""
+    width: Count | None = None
+    """Of the picture, where the annotations have no ``img_shape``."""
     subjects: str | None = None
     """A CSV with the header ``video,subject``."""
     test_labels: Literal["real", "placeholder"] = "real"
@@ -212,8 +257,8 @@ class PySkl(_Data):
     splits: Annotated[dict[str, SplitName], Field(min_length=1)] | None = None
     """The file's splits to use, and what each is here."""
     split: Split | None = None
-    points: list[Annotated[int, Field(ge=0, le=136)]] | None = None
-    """For each point of the file, its number among the 137."""
+    points: Points = None
+    """The keypoint format; it is told by the number of points otherwise."""
 
 
 class Smg(_Sized):
@@ -233,6 +278,8 @@ class Parquet(_Data):
     format: Literal["parquet"]
     path: str
     """The file."""
+    points: Points = None
+    """The keypoint format; the 137 of OpenPose otherwise."""
     split: Split | None = None
 
 
@@ -242,11 +289,13 @@ class Csv(_Data):
     format: Literal["csv"]
     path: str
     """The file."""
+    points: Points = None
+    """The keypoint format; the 137 of OpenPose otherwise."""
     split: Split | None = None
 
 
 Data = Annotated[
-    Synthetic | Miga2025 | OpenPoseJson | Release2023 | PySkl | Smg | Parquet | Csv,
+    Synthetic | Miga2025 | Imigue2021 | OpenPoseJson | Release2023 | PySkl | Smg | Parquet | Csv,
     Field(discriminator="format"),
 ]
 
@@ -315,6 +364,9 @@ class Heatmaps(Entry):
     """Heatmap resolution: height and width in cells."""
     sigma: Positive
     """Of the Gaussians, in cells."""
+    short_limbs: Literal["min", "start"] = "min"
+    """Score of a limb shorter than a cell: the smaller one of its ends, as of longer limbs, or the
+    start's, as in PySKL."""
 
 
 class Augment(Entry):

@@ -1,5 +1,6 @@
 """The plain form as CSV, one row a point, for data that no program here wrote."""
 
+import csv as csv_module
 import re
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
@@ -115,7 +116,7 @@ def _batches(path: str, columns: dict[str, pa.DataType]) -> Iterator[pa.RecordBa
     if not Path(path).is_file():
         check_file(path)
         raise InputError(f"{path}: is not a file; check data.path")
-    reading = _reading(path)
+    reading = _reading(path, list(columns))
     done = 0
     try:
         for batch in _blocks(path, columns, reading):
@@ -151,8 +152,15 @@ def _decimal_blocks(
         yield rest.cast(pa.schema(list(columns.items())))
 
 
-def _reading(path: str) -> dict[str, Any]:
-    """How the file is written, by its first lines: what separates fields, and decimal commas."""
+def _reading(path: str, columns: list[str]) -> dict[str, Any]:
+    """How the file is written, by its first lines: what separates fields, and decimal commas.
+
+    Raises
+    ------
+    InputError
+        If they are not UTF-8, or the header row lacks one of ``columns`` or has it twice.
+
+    """
     with open(path, "rb") as file:
         start = file.read(1 << 16)
     check_start(path, start)
@@ -161,6 +169,14 @@ def _reading(path: str) -> dict[str, Any]:
         raise InputError(f"{path}: cannot be read as a CSV file: {fault}")
     text = lines.decode("utf-8-sig")
     stated, delimiter = csv_dialect(text)
+    rows = csv_module.reader(text.splitlines()[int(stated) :], delimiter=delimiter)
+    header = next(rows, [])
+    if header and [header.count(name) for name in columns] != [1] * len(columns):
+        raise InputError(
+            f"{path}, row {1 + stated}: found {shown(','.join(header))}, expected a header row "
+            f"with the columns {','.join([*CLIP_COLUMNS, *POINT_COLUMNS])}, each "
+            "once and without blanks"
+        )
     comma = delimiter != "," and re.search(rf"{delimiter}[+-]?[0-9]+,[0-9]+[{delimiter}\s]", text)
     return {
         "parse_options": csv.ParseOptions(delimiter=delimiter),

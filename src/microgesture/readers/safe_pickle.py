@@ -66,8 +66,6 @@ def load(path: str | Path) -> Any:
         check_file(path)
         if not Path(path).is_file():
             raise Refused("is not a file; check the path")
-        if not Path(path).stat().st_size:
-            raise Refused("is empty, expected a pickle; copy or write it again")
         with open(path, "rb") as handle:
             size = handle.seek(0, io.SEEK_END)
             handle.seek(0)

@@ -54,6 +54,8 @@ def check_file(path: str | Path, own: bytes = b"-") -> None:
     A missing file that DVC versions is told as that.
     """
     check_fetched(path)
+    if not Path(path).is_file():  # a pipe would be waited for
+        return
     try:
         with open(path, "rb") as file:
             start = file.read(32)

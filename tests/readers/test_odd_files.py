@@ -11,7 +11,9 @@ import pytest
 import xlsxwriter
 
 from microgesture.data.store import BadClip
+from microgesture.readers.formats import read_clips
 from microgesture.readers.openpose_json import read_people, unasked_parts
+from microgesture.utils.errors import InputError
 from tests import formats
 from tests.formats import annotations, dump_pickle, some_clips
 from tests.refusals import NAMES, bad, check, fails, read
@@ -80,9 +82,6 @@ def test_a_frame_or_spreadsheet_that_is_a_pointer(tmp_path, clips):
 
 
 def miga_fails(data, *words):
-    from microgesture.readers.formats import read_clips
-    from microgesture.utils.errors import InputError
-
     with pytest.raises(InputError) as caught:
         list(read_clips(data, [f"class {n}" for n in range(32)]))
     check(str(caught.value), words)
@@ -190,7 +189,7 @@ def test_score_inside_the_points_and_axes_that_lack_are_told_with_the_remedy(
         (np.concatenate([points, score[..., None]], axis=3), "give it as keypoint_score"),
         (points[0], "put the axis of persons in front"),
         (points.tolist(), "write numpy arrays"),
-        (points > 0, "type bool; expected"[:9]),
+        (points > 0, "type bool, expected"),
     ):
         first["keypoint"] = wrong
         bad(pyskl(tmp_path, clips, entries), "keypoint has", words)
@@ -248,8 +247,18 @@ def test_two_clips_of_one_name_are_told_with_their_files(tmp_path, clips):
 
 def test_validation_clips_under_another_name_are_not_left_out(tmp_path, clips):
     data = formats.write_release2023(tmp_path, clips, NAMES)
-    (tmp_path / "valid_data.npy").rename(tmp_path / "val_data.npy")
+    for end in ("data.npy", "label.pkl"):
+        (tmp_path / f"valid_{end}").rename(tmp_path / f"val_{end}")
     fails(data, tmp_path / "val_data.npy", "valid_data.npy")
+
+
+def test_labels_without_their_points_are_not_left_out(tmp_path, clips):
+    data = formats.write_release2023(tmp_path, clips, NAMES)
+    (tmp_path / "test_data.npy").unlink()
+    fails(data, "test_label.pkl without test_data.npy")
+    data = formats.write_smg(tmp_path, clips, NAMES)
+    (tmp_path / "smg_skeleton_test/0002/0002_skeleton.csv").unlink()
+    fails(data, "0002_skeleton.csv: does not exist", "complete or remove the folder")
 
 
 def test_a_header_above_the_numbers_of_a_sample_is_skipped(tmp_path, clips):

@@ -12,7 +12,7 @@ from microgesture.data.store import BadClip, Clip, check_clip
 from microgesture.readers.common import POINTS22, place_points, plain_text, shown
 from microgesture.readers.labels import read_subjects, subject_of
 from microgesture.readers.safe_pickle import load
-from microgesture.utils.content import check_file
+from microgesture.utils.content import check_fetched, check_file
 from microgesture.utils.errors import InputError
 
 FILES = {"train": "train", "val": "valid", "test": "test"}
@@ -47,6 +47,13 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
     root = Path(data["root"])
     subjects = read_subjects(Path(data["subjects"])) if data.get("subjects") else None
     found = {s: name for s, name in FILES.items() if (root / f"{name}_data.npy").is_file()}
+    for name in set(FILES.values()) - set(found.values()):
+        check_fetched(root / f"{name}_data.npy")
+        if found and (root / f"{name}_label.pkl").is_file():
+            raise InputError(
+                f"{root}: holds {name}_label.pkl without {name}_data.npy; unpack the release "
+                "again, or remove the labels"
+            )
     if "val" not in found and (other := next(root.glob("val*_data.npy"), None)):
         raise InputError(
             f"{other}: is not read, expected the validation clips in valid_data.npy and "

@@ -24,6 +24,7 @@ from microgesture.readers.labels import (
     subject_of,
     tell_overlaps,
 )
+from microgesture.utils.content import check_fetched
 from microgesture.utils.errors import InputError
 
 FOLDERS = {
@@ -134,7 +135,11 @@ def _sample_folders(root: Path) -> dict[str, Path]:
         level = []
         for path in below:
             name = path.name
-            if not (path / f"{name}_skeleton.csv").is_file():
+            skeleton = path / f"{name}_skeleton.csv"
+            if not skeleton.is_file():
+                check_fetched(skeleton)
+                if (path / f"{name}_finelabels.csv").is_file():
+                    raise InputError(f"{skeleton}: does not exist; complete or remove the folder")
                 level.append(path)
             elif name in found:
                 raise InputError(f"{path}: sample {name} is also in {found[name]}; remove one")

@@ -273,7 +273,7 @@ def test_columns_of_the_plain_forms_that_occur_twice_are_told(tmp_path, clips):
     path = tmp_path / "points.csv"
     lines = path.read_text().splitlines()
     path.write_text("\n".join(f"{line},{'0' if n else 'x'}" for n, line in enumerate(lines)))
-    fails(data, path, "row 1", "each once")
+    fails(data, path, "row 1: x are missing or there twice", "each once")
     path.write_text("\n".join(lines).replace(",", ", "))
     fails(data, path, "row 1", "without blanks")
     data = formats.write_parquet(tmp_path, clips)

@@ -171,11 +171,12 @@ def _reading(path: str, columns: list[str]) -> dict[str, Any]:
     stated, delimiter = csv_dialect(text)
     rows = csv_module.reader(text.splitlines()[int(stated) :], delimiter=delimiter)
     header = next(rows, [])
-    if header and [header.count(name) for name in columns] != [1] * len(columns):
+    wrong = [name for name in columns if header.count(name) != 1]
+    if header and wrong:
         raise InputError(
-            f"{path}, row {1 + stated}: found {shown(','.join(header))}, expected a header row "
-            f"with the columns {','.join([*CLIP_COLUMNS, *POINT_COLUMNS])}, each "
-            "once and without blanks"
+            f"{path}, row {1 + stated}: {', '.join(wrong)} are missing or there twice in "
+            f"{shown(','.join(header))}, expected a header row with the columns "
+            f"{','.join([*CLIP_COLUMNS, *POINT_COLUMNS])}, each once and without blanks"
         )
     comma = delimiter != "," and re.search(rf"{delimiter}[+-]?[0-9]+,[0-9]+[{delimiter}\s]", text)
     return {

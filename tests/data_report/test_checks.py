@@ -109,7 +109,17 @@ def move_down(points):
     points[..., :2] += (points[..., 2:] > 0) * np.array([-300, 600], np.float32)
 
 
+def centre(points):
+    points[..., :2] -= (points[..., 2:] > 0) * np.array([640, 300], np.float32)
+
+
+def repeat(points):
+    points[1::2] = points[::2]
+
+
 FAULTS = {
+    "negative": lambda clips: change(clips, centre),
+    "repeated_frames": lambda clips: change(clips, repeat),
     "exchanged_hands": lambda clips: change(clips, exchange_hands),
     "size": lambda clips: [replace(clip, height=1280, width=620) for clip in clips],
     "normalised": lambda clips: change(clips, divide, lambda clip: clip.split == "val"),

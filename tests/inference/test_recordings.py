@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from microgesture.data.store import iter_store, write_store
 from microgesture.evaluation.predictions import read_predictions
 from microgesture.heatmaps.cache import build_cache
-from microgesture.inference.build import is_cached, load_trained
+from microgesture.inference.build import choose_device, is_cached, load_trained
 from microgesture.inference.checkpoints import load_checkpoint, save_checkpoint
 from microgesture.inference.recordings import (
     Window,
@@ -398,6 +398,38 @@ def test_a_folder_that_may_not_be_read_is_named_and_not_passed_over(tmp_path, mo
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(InputError, match=r"closed: cannot be read \(Permission denied\)"):
         find_recordings(tmp_path)
+
+
+def test_linked_recordings_are_found_and_hidden_folders_passed_over(tmp_path):
+    frame = "talk_000000000000_keypoints.json"
+    for name in ("in/a", "elsewhere", "in/.ipynb_checkpoints", "in/__MACOSX/a"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / frame).write_text("{}")
+    (tmp_path / "in" / "b").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "in" / "a" / "loop").symlink_to(tmp_path / "in")
+    assert list(find_recordings(tmp_path / "in")) == ["a", "b"]
+    (tmp_path / "in" / "c").symlink_to("/nowhere")
+    with pytest.raises(InputError, match=r"in/c: is a link to what is not there"):
+        find_recordings(tmp_path / "in")
+
+
+def test_a_model_that_is_missing_a_folder_or_a_pointer_is_told(tmp_path):
+    with pytest.raises(InputError, match=r"is a folder, expected a file such as model.safetens"):
+        load_trained(tmp_path)
+    path = tmp_path / "model.safetensors"
+    with pytest.raises(InputError, match=r"does not exist; give a file"):
+        load_trained(path)
+    (tmp_path / "model.safetensors.dvc").touch()
+    with pytest.raises(InputError, match=r"model.safetensors.dvc does; run dvc pull"):
+        load_trained(path)
+    path.write_text("version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(InputError, match=r"run git lfs pull"):
+        load_trained(path)
+
+
+def test_more_threads_than_torch_can_start_are_refused():
+    with pytest.raises(InputError, match=r"--threads is 100000, expected at most 1024"):
+        choose_device("cpu", 100_000)
 
 
 def test_a_missing_folder_is_named(tmp_path):

@@ -49,7 +49,7 @@ VALID = entry()
         ('{"people": {}}', ["has no list 'people'"]),
         ('{"version": 1.3}', ["has no list 'people'"]),
         ('{"people": [7]}', ["person 0", "found 'int'", "pose_keypoints_2d"]),
-        ('{"people": [{"pose_keypoints": [1, 2, 3]}]}', ["person 0", "'pose_keypoints'"]),
+        ('{"people": [{"keypoints": [1, 2, 3]}]}', ["person 0", "'keypoints'"]),
         (
             entry(pose_keypoints_2d=[1.0] * 74),
             ["pose_keypoints_2d holds 74 numbers, expected 75 or"],

@@ -6,9 +6,9 @@ import pickle
 import numpy as np
 import pytest
 
+from microgesture.data.keypoint_formats import named_format
 from microgesture.data.store import Clip
 from microgesture.readers import openpose_json
-from microgesture.readers.common import COCO17
 from microgesture.readers.formats import read_clips
 from tests import formats
 
@@ -68,8 +68,9 @@ def test_persons_who_change_places_in_the_file_are_followed(tmp_path, seed, coun
 
 def test_coco_points_are_followed_by_the_neck_between_their_shoulders(tmp_path):
     people = [someone(walk(200), 0.6), someone(walk(700), 0.9)]
-    got = read(tmp_path, exchanged(people), COCO17)
-    np.testing.assert_array_equal(got[:, COCO17], people[1][:, COCO17])
+    coco = named_format("coco17")
+    got = read(tmp_path, exchanged(people), coco)
+    np.testing.assert_array_equal(got[:, coco], people[1][:, coco])
     assert (got[:, 1, 0] == 700).all()
 
 

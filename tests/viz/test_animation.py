@@ -165,3 +165,11 @@ def test_the_script(tmp_path):
     said = run("0001_3")
     assert said.returncode == 0 and said.stdout == "a.gif: 3 frames\n", said.stderr
     assert len(frames_of(tmp_path / "a.gif")) == 3
+
+
+@pytest.mark.parametrize(("size", "sigma"), [(100_000, 0.6), (64, 1e-9), (64, 1e9)])
+def test_a_heatmap_that_takes_all_memory_or_shows_nothing_is_refused(
+    tmp_path, layout22, size, sigma
+):
+    with pytest.raises(InputError, match=r"is not drawn; expected at most 1024 cells"):
+        write_animation(person("a", frames=2), layout22, tmp_path / "a.gif", "joint", size, sigma)

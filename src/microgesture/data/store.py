@@ -25,6 +25,7 @@ from microgesture.utils.checksums import (
     readable,
     seal_footer,
 )
+from microgesture.utils.content import check_file
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import atomic_path
 
@@ -104,7 +105,8 @@ class BadClip:
     def message(self) -> str:
         """What the person at the keyboard is told."""
         name = self.clip_id if len(self.clip_id) <= 200 else f"{self.clip_id[:200]}..."
-        return f"{self.place}: clip {name}: {self.reason}; mend it, or set on_bad_clip: skip"
+        text = f"{self.place}: clip {name}: {self.reason}; mend it, or set on_bad_clip: skip"
+        return " ".join(text.splitlines())
 
 
 def clean_points(points: np.ndarray) -> np.ndarray:
@@ -319,6 +321,9 @@ def open_parquet(path: str | Path) -> pq.ParquetFile:
         If the file is missing or is not Parquet.
 
     """
+    if Path(path).is_dir():
+        raise InputError(f"{path}: is a folder, expected one Parquet file; name the file")
+    check_file(path, PARQUET)
     with readable(path):
         return pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False, **READING)
 

@@ -22,6 +22,10 @@ EXCHANGED_SHARE, EXCHANGED_FRAMES = 0.5, 30
 # MediaPipe places hands below the picture, 12 % of all points in one set, so points outside count
 # only where exchanging height and width would bring most of them inside.
 SWAPPED_HELPS = 0.25
+# Detectors place up to 12 % of all points outside of the picture, most of them below it.
+NEGATIVE_SHARE = 0.25
+# No recorded frame had exactly the points of the one before.
+REPEATED_SHARE = 0.1
 # At most 0.4 % of the frames were empty.
 EMPTY_SHARE = 0.05
 # Hands and lips are hidden often, but not nearly always.
@@ -84,12 +88,14 @@ def find_faults(
         *_bodies(found),
         *_hands(found),
         *_sizes(found),
+        *_negative(found),
         *_normalised(found),
         *_scores(found, layout),
         *_padding(found),
         *_missing(found),
         *_dead(found, layout),
         *_flips(found),
+        *_repeated(found),
         *_emptied(found),
         *_outliers(found, layout),
         *_same(index, found),
@@ -148,6 +154,33 @@ def _sizes(found: Scan) -> Iterable[Finding]:
             f"width {width} in {_clips(size.clips)}",
             tuple(size.first),
             _capital(helps),
+        )
+
+
+def _negative(found: Scan) -> Iterable[Finding]:
+    for size in found.sizes.values():
+        share = size.negative / max(size.visible, 1)
+        if share > NEGATIVE_SHARE and not found.normalised.clips:
+            yield Finding(
+                "negative",
+                f"{share:.0%} of the points lie left of the picture or above it (x or y below 0) "
+                f"in {_clips(size.clips)}",
+                tuple(size.first),
+                "Coordinates count from the upper left corner, in pixels: shift them back where "
+                "they were centred on a joint",
+            )
+
+
+def _repeated(found: Scan) -> Iterable[Finding]:
+    frames, repeated = sum(found.frames.values()), found.repeated
+    if repeated.count > REPEATED_SHARE * frames:
+        yield Finding(
+            "repeated_frames",
+            f"{repeated.count / frames:.0%} of the frames, in {_clips(repeated.clips)}, have "
+            "exactly the points of the frame before",
+            tuple(repeated.first),
+            "The frame rate was raised by repeating frames, or clips are padded with their last "
+            "one: leave the repeated frames out and state the frame rate that remains",
         )
 
 

@@ -49,8 +49,8 @@ class SizeCount:
     """Points of all clips of one height, width and fps.
 
     ``visible``; of them ``full`` with a score of 1, ``right`` of the frame (x > width), ``outside``
-    of the frame on its right or below it, and ``outside_swapped``: the same if height and width
-    were exchanged.
+    of the frame on its right or below it, ``outside_swapped``: the same if height and width were
+    exchanged, and ``negative``: x or y below 0.
     """
 
     clips: int = 0
@@ -59,6 +59,7 @@ class SizeCount:
     right: int = 0
     outside: int = 0
     outside_swapped: int = 0
+    negative: int = 0
     first: list[str] = field(default_factory=list)
 
 
@@ -91,6 +92,8 @@ class Scan:
         Clips that end in `TRAILING_FRAMES` or more empty frames; counts those frames.
     flips
         Single frames in which left and right shoulder change places.
+    repeated
+        Frames with exactly the points of the one before; empty ones do not count.
     normalised
         Clips whose coordinates all lie within `NORMALISED_LIMIT` pixels.
     copies
@@ -114,6 +117,7 @@ class Scan:
     led_in: Tally = field(default_factory=Tally)
     padded: Tally = field(default_factory=Tally)
     flips: Tally = field(default_factory=Tally)
+    repeated: Tally = field(default_factory=Tally)
     normalised: Tally = field(default_factory=Tally)
     copies: list[list[tuple[str, str]]] = field(default_factory=list)
     near_copies: list[NearCopy] = field(default_factory=list)
@@ -159,6 +163,8 @@ def scan(
         found.frames[clip.split] += len(points)
         found.missing[clip.split] += (~seen).sum(axis=0)
         _count_empty(found, clip.clip_id, np.any(seen, axis=1))
+        same = (points[1:] == points[:-1]).all(axis=(1, 2)) & seen[1:].any(axis=1)
+        found.repeated.add(clip.clip_id, int(same.sum()))
         _count_size(found, clip)
         paths.add(clip)
         for name, cleaning in (cleanings or {}).items():
@@ -280,6 +286,7 @@ def _count_size(found: Scan, clip: Clip) -> None:
     size.right += int(np.count_nonzero(x > clip.width))
     size.outside += int(np.count_nonzero((x > clip.width) | (y > clip.height)))
     size.outside_swapped += int(np.count_nonzero((x > clip.height) | (y > clip.width)))
+    size.negative += int(np.count_nonzero((x < 0) | (y < 0)))
     if len(size.first) < _FIRST:
         size.first.append(clip.clip_id)
     if len(x):

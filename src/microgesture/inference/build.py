@@ -16,6 +16,8 @@ from microgesture.models.build import build_model
 from microgesture.models.names import GRAPH_MODELS
 from microgesture.utils.errors import InputError
 
+MOST_THREADS = 1024
+
 
 def open_input(config: Mapping[str, Any], layout: Layout, path: Path) -> Input:
     """The variant's input: a stream file of points, to be drawn or not, or a heatmap cache.
@@ -134,6 +136,8 @@ def choose_device(name: str, threads: int) -> torch.device:
         ``auto`` takes a GPU when there is one.
 
     """
+    if threads > MOST_THREADS:  # torch ends the process where it gets none
+        raise InputError(f"--threads is {threads}, expected at most {MOST_THREADS}")
     torch.set_num_threads(threads)
     # what CUDA's matrix products need to repeat themselves; read when the GPU is first used
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

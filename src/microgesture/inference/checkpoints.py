@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from microgesture.utils.content import check_file
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import atomic_path, write_json
 
@@ -51,6 +52,10 @@ def load_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
         When the file is damaged or was not written by this package.
 
     """
+    check_file(path)
+    if not Path(path).is_file():
+        what = "is a folder, expected" if Path(path).is_dir() else "does not exist; give"
+        raise InputError(f"{path}: {what} a file such as model.safetensors")
     try:
         with safe_open(path, framework="pt") as file:
             stated = file.metadata() or {}

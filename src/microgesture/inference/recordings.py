@@ -5,7 +5,6 @@ variant that reads one, its heatmap cache, into a temporary folder, so that noth
 """
 
 import csv
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,11 +23,11 @@ from microgesture.inference.predict import predict
 from microgesture.inputs.inputs import Input
 from microgesture.preprocessing.prepare import build_stream
 from microgesture.readers.common import unreadable
+from microgesture.readers.sources import FRAME, folders_below
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import growing_path, unwritable
 
 TOP = 5
-FRAMES = "*_keypoints.json"
 
 
 @dataclass(frozen=True)
@@ -74,27 +73,29 @@ class Written(NamedTuple):
 def find_recordings(folder: Path) -> dict[str, Path]:
     """Recordings by id: the folder itself where it holds frame files, or else folders below it.
 
-    Symbolic links to folders below are not followed, so that a loop cannot trap the search.
+    Links to folders are followed, but for those to a folder that they lie in; hidden folders are
+    passed over.
 
     Raises
     ------
     InputError
-        When there is no folder, no frame file in it, frame files both in it and below, or a folder
-        that may not be read.
+        When there is no folder, no frame file in it, frame files both in it and below, a folder
+        that may not be read, or a link that leads to nothing.
 
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: there is no such folder; give one with OpenPose JSON files")
     found = {}
-    for place, below, _ in os.walk(folder, onerror=_unreadable):
-        below.sort()
-        here = Path(place)
-        if any(here.glob(FRAMES)):
+    for here, names in folders_below(folder, onerror=_unreadable, visible=True):
+        others = [name for name in names if not name.endswith(FRAME) and name[0] != "."]
+        if lost := next((here / n for n in others if not (here / n).exists()), None):
+            raise InputError(f"{lost}: is a link to what is not there; mend or remove it")
+        if any(name.endswith(FRAME) and name[0] != "." for name in names):
             inside = here.relative_to(folder).as_posix()
             found[folder.resolve().name if inside == "." else inside] = here
     if not found:
         raise InputError(
-            f"{folder}: no file {FRAMES} in it or below; expected those that OpenPose writes with "
+            f"{folder}: no file *{FRAME} in it or below; expected those that OpenPose writes with "
             "--write_json, one a frame"
         )
     if len(found) > 1 and folder in found.values():

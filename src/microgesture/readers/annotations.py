@@ -201,6 +201,7 @@ def decompress(annotation: Mapping[str, Any]) -> Mapping[str, Any]:
         )
     if frames.shape != shape[:1] or frames.dtype.kind not in "iu":
         raise InputError(f"frame_inds has shape {frames.shape}, expected {shape[:1]} whole numbers")
+    frames = frames.astype(np.int64)  # small types have no room for what is computed below
     if annotation.get("anno_inds") is not None:
         points, frames = _counted(annotation["anno_inds"], points, frames)
     total = annotation.get("total_frames", int(frames.max(initial=-1)) + 1)

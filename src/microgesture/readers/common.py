@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from microgesture.data.keypoints import OPENPOSE
+from microgesture.utils.content import check_fetched, check_start
 from microgesture.utils.errors import InputError
 from microgesture.utils.process_pool import process_pool
 
@@ -88,11 +89,13 @@ def read_bytes(path: Path, most: int | None = None) -> bytes:
     Raises
     ------
     InputError
-        If it is not there (any more), is not a regular file, is too large or may not be read.
+        If it is not there (any more), is not a regular file, is too large, may not be read or is
+        no text but an archive or a pointer.
 
     """
     try:
         if not path.is_file():
+            check_fetched(path)
             missing = not os.path.lexists(path)
             what = "does not exist" if missing else "is not a regular file"
             raise InputError(f"{path}: {what}; check the path")
@@ -101,9 +104,11 @@ def read_bytes(path: Path, most: int | None = None) -> bytes:
                 f"{path}: has more than {most / 1e6:.0f} MB, which no such file needs; check that "
                 "it is the right one"
             )
-        return path.read_bytes()
+        content = path.read_bytes()
     except (OSError, ValueError) as error:
         raise InputError(unreadable(path, error)) from error
+    check_start(path, content[:32])
+    return content
 
 
 def unreadable(path: object, error: Exception) -> str:
@@ -115,7 +120,30 @@ def unreadable(path: object, error: Exception) -> str:
         if getattr(error, "errno", None)
         else "the file is damaged: copy or write it again"
     )
-    return f"{path}: cannot be read ({reason}); {advice}"
+    name = str(path) if len(str(path)) <= 1000 else f"{str(path)[:1000]}..."
+    return f"{name}: cannot be read ({reason}); {advice}"
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Folders in a folder, sorted, links to folders included.
+
+    Raises
+    ------
+    InputError
+        If a link leads to nothing, as to a disk that is not mounted: what it stands for would be
+        left out unseen.
+
+    """
+    found = []
+    for path in sorted(folder.iterdir()):
+        if path.is_symlink() and not path.exists() and path.name[0] not in "._":
+            raise InputError(
+                f"{path}: is a link to {os.readlink(path)}, which is not there; mount or copy it, "  # noqa: PTH115
+                "or remove the link"
+            )
+        if path.is_dir():
+            found.append(path)
+    return found
 
 
 def inside(root: Path, name: str, place: str) -> Path:

@@ -1,5 +1,6 @@
 """The plain form as CSV, one row a point, for data that no program here wrote."""
 
+import csv as csv_module
 import re
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
@@ -21,6 +22,7 @@ from microgesture.readers.labels import (
     csv_encoding_fault,
     splits_by_subject,
 )
+from microgesture.utils.content import check_file, check_start
 from microgesture.utils.errors import InputError
 
 # What a row says of its clip, and of one point in one frame.
@@ -112,8 +114,9 @@ def _batches(path: str, columns: dict[str, pa.DataType]) -> Iterator[pa.RecordBa
     follow are read as decimal numbers and turned into whole ones.
     """
     if not Path(path).is_file():
+        check_file(path)
         raise InputError(f"{path}: is not a file; check data.path")
-    reading = _reading(path)
+    reading = _reading(path, list(columns))
     done = 0
     try:
         for batch in _blocks(path, columns, reading):
@@ -149,15 +152,32 @@ def _decimal_blocks(
         yield rest.cast(pa.schema(list(columns.items())))
 
 
-def _reading(path: str) -> dict[str, Any]:
-    """How the file is written, by its first lines: what separates fields, and decimal commas."""
+def _reading(path: str, columns: list[str]) -> dict[str, Any]:
+    """How the file is written, by its first lines: what separates fields, and decimal commas.
+
+    Raises
+    ------
+    InputError
+        If they are not UTF-8, or the header row lacks one of ``columns`` or has it twice.
+
+    """
     with open(path, "rb") as file:
         start = file.read(1 << 16)
+    check_start(path, start)
     lines = start.rpartition(b"\n")[0] or start
     if fault := csv_encoding_fault(lines):
         raise InputError(f"{path}: cannot be read as a CSV file: {fault}")
     text = lines.decode("utf-8-sig")
     stated, delimiter = csv_dialect(text)
+    rows = csv_module.reader(text.splitlines()[int(stated) :], delimiter=delimiter)
+    header = next(rows, [])
+    wrong = [name for name in columns if header.count(name) != 1]
+    if header and wrong:
+        raise InputError(
+            f"{path}, row {1 + stated}: {', '.join(wrong)} are missing or there twice in "
+            f"{shown(','.join(header))}, expected a header row with the columns "
+            f"{','.join([*CLIP_COLUMNS, *POINT_COLUMNS])}, each once and without blanks"
+        )
     comma = delimiter != "," and re.search(rf"{delimiter}[+-]?[0-9]+,[0-9]+[{delimiter}\s]", text)
     return {
         "parse_options": csv.ParseOptions(delimiter=delimiter),

@@ -5,6 +5,7 @@ import csv
 import io
 import re
 import sys
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,6 +142,7 @@ def mangled(text: str, names: Iterable[str] = ()) -> str:
     """
     if re.fullmatch(r"[+-]?[0-9](\.[0-9]+)?E[+-]?[0-9]+", text, re.IGNORECASE):
         return "; a spreadsheet program shortened the number: format the column as text"
+    names = list(names)
     if text.isascii() and text.isdigit():
         for name in names:
             if name != text and name.lstrip("0") == text.lstrip("0"):
@@ -148,7 +150,16 @@ def mangled(text: str, names: Iterable[str] = ()) -> str:
                     f"; {name} is there: a spreadsheet program took its zeros away: format the "
                     "column as text"
                 )
+    alike = _folded(text)
+    for name in names:
+        if name != text and _folded(name) == alike:
+            return f"; {name!a} is there, not {text!a}: write it in the same letters"
     return ""
+
+
+def _folded(text: str) -> str:
+    """A text without what the eye may miss: case, and how letters with accents are written."""
+    return unicodedata.normalize("NFKC", text).casefold()
 
 
 def whole_number(text: str) -> int | None:

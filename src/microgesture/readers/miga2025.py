@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from microgesture.data.store import BadClip, Clip, check_clip
-from microgesture.readers.common import ordered_map
+from microgesture.readers.common import ordered_map, subfolders
 from microgesture.readers.labels import (
     LabelRow,
     RawClasses,
@@ -134,7 +134,7 @@ def scan(data: Mapping[str, Any], class_names: list[str]) -> list[Video]:
     seen: dict[str, Path] = {}
     for split, folder in _split_folders(root).items():
         hide_label = split == "test" and data.get("test_labels", "placeholder") == "placeholder"
-        names = sorted(p for p in folder.iterdir() if p.is_dir() and p.name[0] not in "._")
+        names = [path for path in subfolders(folder) if path.name[0] not in "._"]
         if not names:
             raise InputError(f"{folder}: holds no video folder, expected folders such as 0001")
         for path in names:

@@ -4,6 +4,7 @@ A table names the clips. The files that are there are the frames, in the order o
 number that is missing in the sequence is no frame, and no gap is left for it.
 """
 
+import codecs
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -164,10 +165,13 @@ def _table_row(
         return BadClip(clip_id, cell["split"], place, reason)
 
     if cell["label"] and cell["label"] not in names:
-        return bad(f"its label {shown(cell['label'])} is not in the classes file")
+        hint = mangled(cell["label"], names)
+        return bad(f"its label {shown(cell['label'])} is not in the classes file{hint}")
     if not folder.is_dir():
         beside = (path.name for path in folder.parent.iterdir()) if folder.parent.is_dir() else ()
         hint = mangled(folder.name, beside)
+        if "\\" in cell["folder"]:
+            hint = "; write / between folders"
         return bad(f"{folder} is not a folder, expected one with frame files{hint}")
     first, last = whole_number(start), whole_number(end)
     if start or end:
@@ -268,8 +272,8 @@ def frame_names(folder: Path) -> list[str]:
         stem = name.removesuffix(SUFFIX)
         of_recording = stem.rstrip("0123456789")
         digits = stem[len(of_recording) :]
-        # not the files ._* that macOS puts beside others on foreign disks and into archives
-        if stem == name or not digits or name.startswith("._"):
+        # not hidden files, as the ._* that macOS puts beside others on foreign disks
+        if stem == name or not digits or name.startswith("."):
             continue
         recordings.setdefault(of_recording.removesuffix("_"), name)
         if len(recordings) > 1:
@@ -317,7 +321,15 @@ def read_people(path: Path, parts: Parts = PARTS) -> list[np.ndarray]:
         If the file is not JSON, or is not what OpenPose writes.
 
     """
-    content = read_bytes(path, MOST_BYTES)
+    return [
+        _person(f"{path}, person {number}", entry, parts)
+        for number, entry in enumerate(_entries(path))
+    ]
+
+
+def _entries(path: Path) -> list[Any]:
+    """What a frame file holds of everybody."""
+    content = read_bytes(path, MOST_BYTES).removeprefix(codecs.BOM_UTF8)
     try:
         frame = orjson.loads(content)
     except orjson.JSONDecodeError as error:
@@ -332,9 +344,13 @@ def read_people(path: Path, parts: Parts = PARTS) -> list[np.ndarray]:
         raise InputError(
             f"{path}: has no list 'people', expected what OpenPose writes with --write_json"
         )
-    return [
-        _person(f"{path}, person {number}", entry, parts) for number, entry in enumerate(people)
-    ]
+    return [_with_new_names(entry) if isinstance(entry, dict) else entry for entry in people]
+
+
+def _with_new_names(entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry by the names of today: OpenPose 1.0 wrote ``pose_keypoints`` and the like."""
+    old = {part.removesuffix("_2d"): part for part in PARTS}
+    return {old.get(name, name): value for name, value in entry.items()}
 
 
 def unasked_parts(folder: Path) -> set[str]:
@@ -346,7 +362,7 @@ def unasked_parts(folder: Path) -> set[str]:
     """
     empty, written = set[str](), set[str]()
     for path in frame_files(folder):
-        for entry in orjson.loads(read_bytes(path))["people"]:
+        for entry in _entries(path):
             for part in PARTS:
                 if (values := entry.get(part)) is not None:
                     (written if values else empty).add(part)
@@ -358,6 +374,11 @@ def _person(place: str, entry: Any, parts: Parts) -> np.ndarray:
         found = ", ".join(list(entry)[:5]) if isinstance(entry, dict) else type(entry).__name__
         raise InputError(
             f"{place}: found {shown(found)}, expected an entry with {', '.join(PARTS)}"
+        )
+    if entry.get("pose_keypoints_3d") and not any(entry.get(part) for part in PARTS):
+        raise InputError(
+            f"{place}: holds pose_keypoints_3d alone, expected {', '.join(PARTS)}; write the 2-D "
+            "points"
         )
     points = np.zeros((OPENPOSE.count, 3), np.float32)
     for part, sizes in parts.items():

@@ -117,6 +117,8 @@ def _check_columns(path: str, schema: pa.Schema, needs_split: bool) -> list[str]
     """Check what columns there are, and return those to read."""
     accepts = {"string": _is_text, "float": _is_number, "int32": pa.types.is_integer}
     columns = [name for name in SCHEMA.names if needs_split or name != "split"]
+    if twice := [name for name in columns if schema.names.count(name) > 1]:
+        raise InputError(f"{path}: has several columns {', '.join(twice)}; keep one of each")
     missing = [name for name in columns if name not in schema.names]
     if missing:
         raise InputError(

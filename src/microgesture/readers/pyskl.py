@@ -20,11 +20,14 @@ from microgesture.readers.annotations import (
 from microgesture.readers.common import ordered_map, place_points, shown
 from microgesture.readers.labels import read_subjects, splits_by_subject, subject_of
 from microgesture.readers.release2023 import known_label
+from microgesture.readers.sources import DATA, LABELS
 from microgesture.readers.tracker import follow_surest, sighting
 from microgesture.utils.errors import InputError
 
 # Pickles up to this size, as those of one clip or video, are read by several processes.
 SMALL = 1 << 22
+# More persons than this, and than four times the frames, are taken for frames.
+MOST_PERSONS = 20
 
 
 @dataclass(frozen=True)
@@ -167,9 +170,13 @@ def _video(frame_dir: str) -> str:
 
 def _check_ids(outlines: list[_Outline]) -> None:
     """Refuse two clips of one name, in one file or in two."""
+    files: set[Path] = set()
     seen: dict[str, tuple[Path, int]] = {}
     for outline in outlines:
         path = outline.source.path
+        if path in files:
+            raise InputError(f"{path}: is named twice in data.path or data.paths; name it once")
+        files.add(path)
         for row, name in enumerate(outline.ids):
             other, number = seen.setdefault(name, (path, row))
             if (other, number) != (path, row):
@@ -201,9 +208,12 @@ def _taken(
         elif given:
             _take(taken, outline, given, given, outline.ids, ids)
         else:
+            path = outline.source.path
+            labels = path.name.replace(DATA, LABELS)
+            beside = f", or put its labels in {labels} beside it" if labels != path.name else ""
             raise InputError(
-                f"{outline.source.path}: has no splits; give data.split {{by: subject, val: [...], "
-                "test: [...]}, or data.paths {train: ..., val: ...} with the files of each"
+                f"{path}: has no splits; give data.split {{by: subject, val: [...], test: [...]}}, "
+                f"or data.paths {{train: ..., val: ...}} with the files of each{beside}"
             )
     for outline in outlines:
         given = outline.source.split
@@ -259,20 +269,26 @@ def _points(annotation: Mapping[str, Any], numbers: Numbers | None) -> np.ndarra
     keypoint = annotation["keypoint"]
     shape = np.shape(keypoint) if isinstance(keypoint, np.ndarray) else ()
     if len(shape) != 4 or shape[3] != 2 or keypoint.dtype.kind not in "fiu":
-        found = f"shape {shape}" if shape else f"type {type(keypoint).__name__}"
-        raise InputError(f"keypoint has {found}, expected an array (persons, frames, points, 2)")
+        raise InputError(_wrong_array(keypoint, shape))
     if 0 in shape[:3]:
         raise InputError(f"keypoint has shape {shape}, expected at least one person and frame")
     frames = annotation.get("total_frames", shape[1])
     if not isinstance(frames, int | np.integer) or frames != shape[1]:
         raise InputError(f"total_frames is {shown(frames)}, but keypoint has {shape[1]} frames")
+    if shape[0] > max(MOST_PERSONS, 4 * shape[1]) and "frame_inds" not in annotation:
+        raise InputError(
+            f"keypoint has {shape[0]} persons in {shape[1]} frames, expected (persons, frames, "
+            "points, 2); exchange the first two axes of keypoint and keypoint_score"
+        )
     score = annotation.get("keypoint_score")
     if score is None:
         # without scores, (0, 0) says that a point was not found
         score = (keypoint != 0).any(axis=3)
-    elif not isinstance(score, np.ndarray) or score.shape != shape[:3] or score.dtype.kind != "f":
+    elif not isinstance(score, np.ndarray) or score.shape != shape[:3]:
         found = f"shape {score.shape}" if isinstance(score, np.ndarray) else "no array"
         raise InputError(f"keypoint_score has {found}, expected float {shape[:3]}")
+    elif score.dtype.kind not in "fiub":  # flags say what is visible
+        raise InputError(f"keypoint_score has the type {score.dtype}, expected float")
     expected = numbers or format_of_count(shape[2])
     if expected is None or len(expected) != shape[2]:
         known = ", ".join(map(str, sorted(BY_COUNT)))
@@ -289,6 +305,23 @@ def _points(annotation: Mapping[str, Any], numbers: Numbers | None) -> np.ndarra
         return fill_midpoints(place_points(both, expected))
 
     return _followed(placed, np.asarray(score).mean(axis=2, dtype=float), (score != 0).any(axis=2))
+
+
+def _wrong_array(keypoint: Any, shape: tuple[int, ...]) -> str:
+    found = f"shape {shape}" if shape else f"type {type(keypoint).__name__}"
+    hint = ""
+    if shape and keypoint.dtype.kind not in "fiu":
+        found, hint = f"{found} and type {keypoint.dtype}", "; write it as float32"
+    elif isinstance(keypoint, list):
+        hint = "; write numpy arrays"
+    elif len(shape) == 4 and shape[3] == 3:
+        hint = (
+            "; where the third number is the score, give it as keypoint_score, and where it is a "
+            "depth, leave it out"
+        )
+    elif len(shape) == 3 and shape[2] in (2, 3):
+        hint = "; put the axis of persons in front, of length 1 where there is one"
+    return f"keypoint has {found}, expected an array (persons, frames, points, 2){hint}"
 
 
 def _followed(

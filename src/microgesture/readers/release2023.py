@@ -12,6 +12,7 @@ from microgesture.data.store import BadClip, Clip, check_clip
 from microgesture.readers.common import POINTS22, place_points, plain_text, shown
 from microgesture.readers.labels import read_subjects, subject_of
 from microgesture.readers.safe_pickle import load
+from microgesture.utils.content import check_fetched, check_file
 from microgesture.utils.errors import InputError
 
 FILES = {"train": "train", "val": "valid", "test": "test"}
@@ -46,12 +47,25 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
     root = Path(data["root"])
     subjects = read_subjects(Path(data["subjects"])) if data.get("subjects") else None
     found = {s: name for s, name in FILES.items() if (root / f"{name}_data.npy").is_file()}
+    for name in set(FILES.values()) - set(found.values()):
+        check_fetched(root / f"{name}_data.npy")
+        if found and (root / f"{name}_label.pkl").is_file():
+            raise InputError(
+                f"{root}: holds {name}_label.pkl without {name}_data.npy; unpack the release "
+                "again, or remove the labels"
+            )
+    if "val" not in found and (other := next(root.glob("val*_data.npy"), None)):
+        raise InputError(
+            f"{other}: is not read, expected the validation clips in valid_data.npy and "
+            "valid_label.pkl; rename both files"
+        )
     if not found:
         names = ", ".join(f"{name}_data.npy" for name in FILES.values())
         raise InputError(f"{root}: holds none of {names}; set data.root to the folder that does")
     size = (float(data["fps"]), int(data["height"]), int(data["width"]))
     # label files are small: what is wrong in them is told before the clips are read
     labels = {split: read_names(root / f"{name}_label.pkl") for split, name in found.items()}
+    _check_names({root / f"{found[split]}_label.pkl": names for split, names in labels.items()})
     for split, name in found.items():
         path = root / f"{name}_data.npy"
         clips = open_clips(path)
@@ -99,6 +113,19 @@ def read_names(path: Path) -> list[tuple[str, Any]]:
         if not isinstance(name, str) or not name:
             raise InputError(f"{path}: name {row} is {shown(name)}, expected text")
     return [(str(name), label) for name, label in zip(names, labels, strict=True)]
+
+
+def _check_names(files: Mapping[Path, list[tuple[str, Any]]]) -> None:
+    """Refuse two clips of one name, in one file or in two."""
+    seen: dict[str, str] = {}
+    for path, names in files.items():
+        for row, (name, _) in enumerate(names):
+            place = f"{path}, name {row}"
+            if name in seen:
+                raise InputError(
+                    f"{place}: {shown(name)} is also {seen[name]}; give every clip its own"
+                )
+            seen[name] = place
 
 
 def _is_list(value: Any) -> bool:
@@ -151,6 +178,7 @@ def open_clips(path: Path) -> np.ndarray:
         If it is no such array, or states more than the file holds.
 
     """
+    check_file(path, b"\x93NUMPY")
     try:
         with open(path, "rb") as handle:
             version = npy.read_magic(handle)
@@ -177,6 +205,8 @@ def open_clips(path: Path) -> np.ndarray:
             f"{path}: states clips of {shown(shape[2])} frames, expected at most {MAX_FRAMES:,}; "
             "unpack the release again"
         )
+    if not shape[0]:
+        raise InputError(f"{path}: holds no clip; unpack the release again, or remove the file")
     needed = prod(shape) * dtype.itemsize
     if min(shape) < 1 or needed != held - offset:
         raise InputError(

@@ -26,6 +26,7 @@ from microgesture.readers.pickle_values import (
     make_set,
     with_byte_order,
 )
+from microgesture.utils.content import check_file
 from microgesture.utils.errors import InputError
 from microgesture.utils.memory import bounded
 
@@ -62,6 +63,7 @@ def load(path: str | Path) -> Any:
 
     """
     try:
+        check_file(path)
         if not Path(path).is_file():
             raise Refused("is not a file; check the path")
         with open(path, "rb") as handle:

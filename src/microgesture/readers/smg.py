@@ -12,17 +12,19 @@ from pyarrow import csv
 
 from microgesture.data.keypoints import KINECT
 from microgesture.data.store import BadClip, Clip, check_clip
-from microgesture.readers.common import ordered_map, read_bytes, shown
+from microgesture.readers.common import ordered_map, read_bytes, shown, subfolders
 from microgesture.readers.labels import (
     LabelRow,
     RawClasses,
     csv_rows,
+    is_number,
     read_labels,
     read_subjects,
     splits_by_subject,
     subject_of,
     tell_overlaps,
 )
+from microgesture.utils.content import check_fetched
 from microgesture.utils.errors import InputError
 
 FOLDERS = {
@@ -129,11 +131,15 @@ def _sample_folders(root: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     level = [root]
     for _ in range(LEVELS + 1):
-        below = sorted(p for folder in level for p in folder.iterdir() if p.is_dir())
+        below = sorted(p for folder in level for p in subfolders(folder))
         level = []
         for path in below:
             name = path.name
-            if not (path / f"{name}_skeleton.csv").is_file():
+            skeleton = path / f"{name}_skeleton.csv"
+            if not skeleton.is_file():
+                check_fetched(skeleton)
+                if (path / f"{name}_finelabels.csv").is_file():
+                    raise InputError(f"{skeleton}: does not exist; complete or remove the folder")
                 level.append(path)
             elif name in found:
                 raise InputError(f"{path}: sample {name} is also in {found[name]}; remove one")
@@ -150,6 +156,8 @@ def _sample_folders(root: Path) -> dict[str, Path]:
 def read_fps(path: Path) -> float:
     """Frames a second, from the row ``numFrames,fps,maxDepth`` of a sample."""
     rows = csv_rows(path)
+    if len(rows) > 1 and not any(map(is_number, rows[0][1])):
+        rows = rows[1:]  # a header
     try:
         fps = float(rows[0][1][1])
     except (IndexError, ValueError):

@@ -4,7 +4,7 @@ import hashlib
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ PATTERNS = {
     "release2023": (r"(train|valid|test)_data\.npy", "train_data.npy"),
     "smg": (r"(.*/)?([^/]+)/\2_skeleton\.csv", "Sample0001/Sample0001_skeleton.csv"),
     "openpose_json": (
-        r"(.*/)?(?!\._)[^/]*[0-9]_keypoints\.json",
+        r"(.*/)?(?!\.)[^/]*[0-9]_keypoints\.json",
         "clip_000000000000_keypoints.json",
     ),
 }
@@ -43,13 +43,14 @@ FRAME = "_keypoints.json"
 LOCATIONS = {"parquet": "path", "csv": "path", "pyskl": "path"}
 # What a folder of the MiGA release may hold of its video, the fullest first.
 FULLEST = ("_openpose.xlsx", "_light_hand.csv", "_light.csv")
-PICKLE = re.compile(r"(.*/)?(?!\.)[^/]*\.(pkl|pickle)", re.IGNORECASE | re.DOTALL)
+# not hidden, nor in a hidden folder, where Jupyter and trash cans keep copies
+PICKLE = re.compile(r"((?!\.)[^/]*/)*(?!\.)[^/]*\.(pkl|pickle)", re.IGNORECASE | re.DOTALL)
 DATA, LABELS = "_data.pkl", "_label.pkl"
 
 
 def _files(root: Path) -> Iterator[str]:
     """Relative paths of the files below a folder, a few levels deep."""
-    for folder, names in _folders(root, LEVELS):
+    for folder, names in folders_below(root, LEVELS):
         prefix = _prefix(folder, root)
         yield from (prefix + name for name in names)
 
@@ -60,16 +61,23 @@ def _prefix(folder: Path, root: Path) -> str:
     return "" if inside == "." else f"{inside}/"
 
 
-def _folders(
-    root: Path, levels: float = math.inf, stay: bool = False
+def folders_below(
+    root: Path,
+    levels: float = math.inf,
+    stay: bool = False,
+    onerror: Callable[[OSError], None] | None = None,
+    visible: bool = False,
 ) -> Iterator[tuple[Path, list[str]]]:
     """A folder and those below it, in a fixed order, each with the names of its files.
 
     Links are followed, as by the readers, but none to a folder that it lies in, and if ``stay``
-    none that leads out of ``root``.
+    none that leads out of ``root``. If ``visible``, no hidden folder, and none that macOS puts into
+    archives. ``onerror`` is told of folders that may not be read.
     """
-    for place, below, names in os.walk(root, followlinks=True):
+    for place, below, names in os.walk(root, onerror=onerror, followlinks=True):
         folder = Path(place)
+        if visible:
+            below[:] = [name for name in below if name[0] != "." and name != "__MACOSX"]
         yield folder, sorted(names)
         if len(folder.relative_to(root).parts) >= levels:
             below.clear()
@@ -263,8 +271,8 @@ def _size(path: str) -> int:
 
 def _frames(root: Path, below: bool = True) -> Iterator[tuple[Path, list[str]]]:
     """Folders in a fixed order, each with the names of the frames in it."""
-    for folder, names in _folders(root, math.inf if below else 0, stay=True):
-        yield folder, [n for n in names if n.endswith(FRAME) and not n.startswith("._")]
+    for folder, names in folders_below(root, math.inf if below else 0, stay=True):
+        yield folder, [n for n in names if n.endswith(FRAME) and not n.startswith(".")]
 
 
 def frame_files(root: Path, below: bool = True) -> Iterator[Path]:

@@ -14,6 +14,7 @@ from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 from microgesture.data.store import NUMBERS_PER_FRAME, POINTS
 from microgesture.readers.common import shown
 from microgesture.readers.labels import is_number
+from microgesture.utils.content import check_file
 from microgesture.utils.errors import InputError
 from microgesture.utils.memory import LIMITED, in_child
 
@@ -55,6 +56,7 @@ def read_sheet(path: Path) -> np.ndarray:
         first row counts the columns, as pandas writes it.
 
     """
+    check_file(path, b"PK\x03\x04")
     _check_size(path)
     if not LIMITED:
         _check_extent(path)
@@ -100,6 +102,15 @@ def _open_sheet(path: Path) -> CalamineSheet:
     """The first sheet of a spreadsheet."""
     try:
         with CalamineWorkbook.from_path(path) as book:
+            first, *others = book.sheet_names
+            for name in others:
+                end = book.get_sheet_by_name(name).end
+                if end and end[1] + 1 == NUMBERS_PER_FRAME:
+                    raise InputError(
+                        f"{path}: its sheet {shown(name)} has {NUMBERS_PER_FRAME} columns, but "
+                        f"only the first, {shown(first)}, is read; leave the one with the "
+                        "points alone"
+                    )
             return book.get_sheet_by_index(0)
     except (CalamineError, OSError) as error:
         raise _no_sheet(path, error) from error
@@ -112,7 +123,10 @@ def _open_sheet(path: Path) -> CalamineSheet:
 
 def _no_sheet(path: Path, error: BaseException) -> InputError:
     reason = " ".join(str(error).split())[:200]
-    return InputError(f"{path}: cannot be read as a spreadsheet: {reason}")
+    return InputError(
+        f"{path}: cannot be read as a spreadsheet: {reason}; expected an Excel workbook (.xlsx): "
+        "save it as that, or copy it again"
+    )
 
 
 def _check_size(path: Path) -> None:

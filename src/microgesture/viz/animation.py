@@ -23,6 +23,8 @@ from microgesture.utils.files import atomic_path
 from microgesture.viz.skeletons import SIDES, SkeletonArt
 from microgesture.viz.style import FAINT, SOFT, STYLE
 
+# Cells a side, beyond which memory is not for a picture to take, and sigma, below which none shows.
+LARGEST, LEAST_SIGMA = 1024, 0.1
 ENDINGS = (".gif", ".mp4")
 # GIF counts time in hundredths of a second, and viewers slow down what is shown for only one.
 _GIF_TICK, _LEAST_TICKS = 100, 2
@@ -98,6 +100,11 @@ def write_animation(
         raise InputError(f"{path}: ends in {ending!r}, expected {' or '.join(ENDINGS)}")
     if ending == ".mp4" and not shutil.which("ffmpeg"):
         raise InputError(f"{path}: MP4 needs ffmpeg, which is not installed; write a .gif instead")
+    if size > LARGEST or not LEAST_SIGMA <= sigma <= size:
+        raise InputError(
+            f"a heatmap of {size} cells a side with a sigma of {sigma:g} cells is not drawn; "
+            f"expected at most {LARGEST} cells and a sigma from {LEAST_SIGMA:g} to the size"
+        )
     with matplotlib.rc_context(STYLE):
         scene = _Scene(clip, layout, stream, size, sigma, padding, short_limbs)
         if ending == ".gif":

@@ -27,6 +27,21 @@ def test_a_checkout_whose_path_holds_a_brace_is_refused(tmp_path, monkeypatch):
         preflight.check_checkout("/home/me")
 
 
+def test_another_working_folder_than_the_checkout_is_refused(tmp_path, monkeypatch):
+    checkout, link = tmp_path / "my checkout", tmp_path / "link"
+    checkout.mkdir()
+    link.symlink_to(checkout)
+    monkeypatch.chdir(link)
+    preflight.check_working_folder(str(checkout))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError) as caught:
+        preflight.check_working_folder(str(checkout))
+    assert str(caught.value) == (
+        f"{tmp_path}: the workflow runs in its checkout alone; cd '{checkout}', "
+        f"or give --directory '{checkout}'"
+    )
+
+
 def test_a_key_that_occurs_twice_is_named_with_its_line(tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text("a: {b: 1}\nc:\n  - b: 2\n  - d: 3\n    e: 4\n    d: 5\n")

@@ -47,10 +47,9 @@ def made_from(step):
         if before and now != before.removesuffix(AGAIN):
             say_why(step, values, now, before)
         missing = missing_files(step, values)
-        if before and missing:
-            say(
-                f"{missing[0]} is missing; as a target, it is made without what follows"
-            )
+        lost = [path for path in missing if before and was_made(path)]
+        if lost:
+            say(f"{lost[0]} is missing; as a target, it is made without what follows")
         # other than what is recorded while a file is missing, and the same once it is there
         again = before.endswith(AGAIN) != bool(missing)
         return now + AGAIN * again
@@ -98,9 +97,7 @@ def say_why(step, values, now, before):
     differs = {new.split()[0] for new, old in parts if new != old}
     record = outputs_of(step, values).record
     try:
-        lines = changes(
-            read_json(record), stated_settings(step, values), differs
-        )
+        lines = changes(read_json(record), stated_settings(step, values), differs)
     except UNREADABLE:
         return  # a failed step has no record, and a damaged one says nothing
     for line in lines:
@@ -146,6 +143,11 @@ def maker(path):
     """The step that makes a result, and the values of its wildcards."""
     makes = next(one for one in workflow.rules if one.is_producer(path))
     return makes.name, tuple(sorted(makes.get_wildcards(path).items()))
+
+
+def was_made(path):
+    """Whether a missing file was there once: what a new row or seed needs is not lost."""
+    return bool(recorded(*maker(path)))
 
 
 def is_made(path):

@@ -45,7 +45,7 @@ def _module(path: Path) -> Module:
 @cache
 def _parsed(path: Path, source: Path, changed: int) -> Module:
     """What is read of a file once, though many steps use it: parsing costs milliseconds."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
     return Module(tuple(_imported(tree)), hashlib.sha256(_as_text(tree).encode()).hexdigest())
 
 

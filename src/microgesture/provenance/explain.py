@@ -10,7 +10,7 @@ from microgesture.provenance.record import Upstream, outside_name
 from microgesture.utils.files import sha256
 
 SMALL = 1 << 20
-"""Larger files are told apart by their size, as `microgesture.utils.files.quick_hash` does."""
+"""Larger files are told apart by their size alone: hashing them takes longer than a plan may."""
 ADDED = ("variant", "layout", "stream")
 """Keys that some steps add to their config in the record."""
 LONGEST = 60
@@ -40,7 +40,7 @@ def changes(record: Mapping[str, Any], config: Any, differs: set[str]) -> list[s
     if "files" in differs:
         stated = {**record.get("files", {}), **record.get("raw", {}).get("files", {})}
         names = [name for name, about in stated.items() if _is_other(Path(name), about)]
-        lines += [f"{name} was changed" for name in names]
+        lines += [f"{name} was changed" for name in names] or ["a large file was changed"]
     return lines
 
 

@@ -8,6 +8,7 @@ import argparse
 import copy
 import os
 import re
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -63,6 +64,16 @@ def check_checkout(folder: str) -> None:
                 f"{path}: the path of this checkout holds a brace, which Snakemake takes for a "
                 "wildcard; rename the folder or move the checkout"
             )
+
+
+def check_working_folder(checkout: str) -> None:
+    """Refuse to run anywhere but in the checkout, in which scripts and configs are looked for."""
+    if Path.cwd().resolve() != Path(checkout).resolve():
+        place = shlex.quote(checkout)
+        raise InputError(
+            f"{Path.cwd()}: the workflow runs in its checkout alone; cd {place}, "
+            f"or give --directory {place}"
+        )
 
 
 def check_syntax(path: Path) -> None:

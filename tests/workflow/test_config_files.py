@@ -75,6 +75,6 @@ def test_from_another_folder_the_checkout_is_asked_for(project, tmp_path):
         )
 
     said = dry_run()
-    assert said.returncode == 1 and "Traceback" not in said.stderr
-    assert f"{tmp_path}: the workflow runs in its checkout alone; cd '" in said.stderr
+    assert said.returncode == 1 and "Traceback" not in said.stdout + said.stderr
+    assert f"{tmp_path}: the workflow runs in its checkout alone; cd '" in said.stdout
     assert dry_run("--directory", str(project.folder)).returncode == 0

@@ -1,4 +1,5 @@
 import copy
+import os
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,31 @@ def test_a_target_that_configfile_swallowed_is_told(tmp_path, capsys, option):
     preflight.check_command_line(["-n", str(target), f"{option}={config}"])
     preflight.check_command_line(["-n", str(target)])
     preflight.check_command_line(["--mode", "remote", "--configfiles", str(target)])
+
+
+def test_a_pipe_as_config_file_is_refused(tmp_path, capsys):
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(SystemExit) as ended:
+            preflight.check_command_line(["-n", "--configfile", str(place)])
+        assert ended.value.code == 2
+        said = capsys.readouterr().err
+        assert f"{place} is no file, and a pipe can be read only once" in said
+
+
+@pytest.mark.parametrize("place", ["results", "results/mine"])
+def test_results_that_are_no_folder_are_told(config, tmp_path, place):
+    config["results"] = str(tmp_path / place)
+    (tmp_path / "results").write_text("")
+    said = r"mine.yaml: results is .*, but .*/results is no folder"
+    with pytest.raises(InputError, match=said):
+        preflight.check_contents(config, "mine.yaml")
+    (tmp_path / "results").unlink()
+    (tmp_path / "results").symlink_to("nowhere")
+    with pytest.raises(InputError, match=said):
+        preflight.check_contents(config, "mine.yaml")
+    (tmp_path / "nowhere").mkdir()
+    preflight.check_contents(config, "mine.yaml")
 
 
 def test_home_and_variables_are_filled_in_wherever_a_path_stands(config, monkeypatch):

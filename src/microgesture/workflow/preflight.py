@@ -48,8 +48,12 @@ def check_command_line(arguments: Sequence[str]) -> None:
         try:
             if not path.exists():
                 raise InputError(f"--configfile: there is no {path}")
-            if path.is_file():  # a pipe can be read only once
-                check_syntax(path)
+            if not path.is_file():
+                raise InputError(
+                    f"--configfile: {path} is no file, and a pipe can be read only once; "
+                    "write the config into a file"
+                )
+            check_syntax(path)
         except InputError as error:
             told = "" if path.suffix in CONFIG_SUFFIXES else TARGET_FIRST
             print(f"{error}{told}", file=sys.stderr)
@@ -193,6 +197,13 @@ def check_contents(config: Config, source: str) -> None:
     InputError
 
     """
+    results = Path(config["results"])
+    for place in (results, *results.parents):
+        if os.path.lexists(place) and not place.is_dir():
+            raise InputError(
+                f"{source}: results is {results}, but {place} is no folder, or a link that leads "
+                "nowhere; remove it or name another"
+            )
     load_classes(config["classes"])
     for layout in sorted({variant["layout"] for variant in config["variants"].values()}):
         load_layout(layout_file(layout))

@@ -6,7 +6,7 @@ import pytest
 
 from microgesture.provenance.explain import changed_keys, changes, misfits
 from microgesture.provenance.raw_data import frame_folders
-from microgesture.provenance.record import write_record
+from microgesture.provenance.record import SMALL, Upstream, write_record
 from microgesture.utils.files import read_json, sha256
 from tests.conftest import REPOSITORY
 
@@ -96,3 +96,23 @@ def test_a_changed_file_does_not_fit_though_its_size_is_the_same(recorded, name)
     told = "raw" if name.startswith("raw/") else name
     (line,) = misfits_of(recorded)
     assert line.endswith(f"{told} was changed")
+
+
+def test_what_is_not_as_recorded_is_not_whole(recorded):
+    results = recorded / "results"
+    path, large = results / "out.json", results / "large.bin"
+    large.write_bytes(bytes(SMALL + 1))
+    write_record(results / "provenance/other.json", SCRIPT, config=None, inputs=[], outputs=[large])
+    assert Upstream(results).is_whole("out.json", path)
+    os.utime(path, (1, 1))
+    path.write_text(path.read_text().swapcase())
+    assert not Upstream(results).is_whole("out.json", path)
+    large.write_bytes(b"1" * (SMALL + 1))
+    assert Upstream(results).is_whole("large.bin", large)
+    large.write_bytes(bytes(SMALL))
+    assert not Upstream(results).is_whole("large.bin", large)
+    large.unlink()
+    assert not Upstream(results).is_whole("large.bin", large)
+    assert Upstream(results).is_whole("in.json", results / "in.json")  # nobody states it
+    (results / "provenance/step.json").write_text('{"outputs": ["out.json"]}')
+    assert Upstream(results).is_whole("out.json", path)

@@ -153,6 +153,30 @@ def test_home_and_variables_are_filled_in_wherever_a_path_stands(config, monkeyp
     assert found["variants"] == before["variants"]
 
 
+def test_paths_in_lists_and_for_each_split_are_filled_in(config, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    config["data"] = {"paths": {"train": ["~/a.pkl", "b.pkl"], "val": "~/c.pkl"}, "path": ["~/d"]}
+    config["data"]["video_splits"] = "~/splits.csv"
+    assert preflight.with_paths(config, "mine.yaml")["data"] == {
+        "paths": {"train": ["/home/me/a.pkl", "b.pkl"], "val": "/home/me/c.pkl"},
+        "path": ["/home/me/d"],
+        "video_splits": "/home/me/splits.csv",
+    }
+    config["data"]["paths"]["val"] = "~no_such_user/c.pkl"
+    with pytest.raises(InputError, match=r"data.paths.val is .*no such home"):
+        preflight.with_paths(config, "mine.yaml")
+
+
+def test_data_among_the_results_are_refused(config, tmp_path):
+    config["results"] = str(tmp_path / "results")
+    config["data"] = {"name": "a", "format": "pyskl", "paths": {"train": str(tmp_path / "a.pkl")}}
+    preflight.check_contents(config, "mine.yaml")
+    config["data"]["paths"]["val"] = [str(tmp_path / "results/b.pkl")]
+    said = r"mine.yaml: data.paths: .*/results/b.pkl lies in the results folder"
+    with pytest.raises(InputError, match=said):
+        preflight.check_contents(config, "mine.yaml")
+
+
 @pytest.mark.parametrize(
     ("place", "value", "said"),
     [

@@ -191,6 +191,27 @@ def test_a_missing_result_is_planned_though_all_after_it_is_newer(finished, miss
     assert finished.planned(TABLE) == planned
 
 
+@pytest.mark.parametrize("how", ["changed", "cut short"])
+def test_a_damaged_result_is_made_again_before_it_is_read(finished, how):
+    path = finished.folder / f"results/predict/{VARIANT}/seed3/test.parquet"
+    content = path.read_bytes()
+    path.write_bytes(content[:-9] if how == "cut short" else content[:500] + b"?" + content[501:])
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    assert finished.planned(TABLE) == {"predict": 1, "fuse": 1, **SHOWN}
+    said = finished.snakemake(TABLE, "--dry-run")
+    assert "test.parquet is not as it was made; as a target" in said.stdout
+    assert finished.snakemake(TABLE).returncode == 0
+    assert path.read_bytes() == content
+    assert finished.planned(TABLE) == {}
+
+
+def test_a_new_seeds_files_are_not_called_missing(finished):
+    edit(finished, ("seeds",), [3, 4])
+    said = finished.snakemake("--dry-run")
+    assert said.returncode == 0 and "is missing" not in said.stdout + said.stderr
+    assert "submission is out of date: config.seeds: [3] -> [3, 4]" in said.stdout + said.stderr
+
+
 def test_a_missing_file_that_no_rule_names_is_planned(finished):
     (finished.folder / "results/release/subjects.csv").unlink()
     assert finished.planned("results/skeletons/clips.parquet") == {"synthesize": 1, "skeletons": 1}

@@ -4,7 +4,7 @@
 # Snakemake plans a step that is not the target only when something newer or a parameter asks for it. A failed
 # step leaves no outputs, but the new parameters in Snakemake's metadata, and older results after it that nothing
 # asks to be made again. So each step's parameter changes with anything above it, and while one of its own outputs
-# or of what it reads is missing. Where there are no metadata, as of results that were copied, it compares no
+# or of what it reads is missing or damaged. Where there are no metadata, as of results that were copied, it compares no
 # parameters at all; results that do not fit their record then count as unfinished.
 
 import ast
@@ -17,12 +17,14 @@ from snakemake.logging import logger
 from snakemake.persistence import PersistenceBase
 
 from microgesture.provenance.explain import changes, misfits
+from microgesture.provenance.record import Upstream
 from microgesture.utils.files import quick_hash, read_json
 from microgesture.provenance.code_hash import code_hash
 
 AGAIN = ", again"
 code_of = cache(code_hash)
 SAID = set()
+MADE = Upstream(Path(RESULTS))
 UNREADABLE = (OSError, InputError, KeyError, TypeError, AttributeError)
 
 
@@ -49,7 +51,8 @@ def made_from(step):
         missing = missing_files(step, values)
         lost = [path for path in missing if before and was_made(path)]
         if lost:
-            say(f"{lost[0]} is missing; as a target, it is made without what follows")
+            how = "not as it was made" if os.path.exists(lost[0]) else "missing"
+            say(f"{lost[0]} is {how}; as a target, it is made without what follows")
         # other than what is recorded while a file is missing, and the same once it is there
         again = before.endswith(AGAIN) != bool(missing)
         return now + AGAIN * again
@@ -169,14 +172,19 @@ def outputs_of(step, values):
 
 
 def missing_files(step, values):
-    """Files that the step wrote, or reads from another step, and that are not there."""
+    """Files that the step wrote, or reads from another step, and that are not there or damaged."""
     files = [*outputs_of(step, values), *made_inputs(step, values)]
     try:  # also files that no rule names one by one, such as those of a folder
         record = read_json(outputs_of(step, values).record)
         files += [f"{RESULTS}/{name}" for name in record["outputs"]]
     except (OSError, InputError, KeyError, TypeError):
         pass
-    return [str(file) for file in files if not os.path.exists(file)]
+    return [str(file) for file in files if not is_whole(str(file))]
+
+
+@cache
+def is_whole(path):
+    return MADE.is_whole(path.removeprefix(f"{RESULTS}/"), Path(path))
 
 
 def recorded(step, values):

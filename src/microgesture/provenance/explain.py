@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from microgesture.provenance.raw_data import frame_folders
-from microgesture.provenance.record import Upstream, outside_name
+from microgesture.provenance.record import SMALL, Upstream, outside_name
 from microgesture.utils.files import sha256
 
-SMALL = 1 << 20
-"""Larger files are told apart by their size alone: hashing them takes longer than a plan may."""
 ADDED = ("variant", "layout", "stream")
 """Keys that some steps add to their config in the record."""
 LONGEST = 60

@@ -49,7 +49,8 @@ def made_from(step):
         if before and now != before.removesuffix(AGAIN):
             say_why(step, values, now, before)
         missing = missing_files(step, values)
-        lost = [path for path in missing if before and was_made(path)]
+        # a new row or seed has files that were never there
+        lost = [path for path in missing if before and MADE.states(result_name(path))]
         if lost:
             how = "not as it was made" if os.path.exists(lost[0]) else "missing"
             say(f"{lost[0]} is {how}; as a target, it is made without what follows")
@@ -148,12 +149,6 @@ def maker(path):
     return makes.name, tuple(sorted(makes.get_wildcards(path).items()))
 
 
-def was_made(path):
-    """Whether a missing file was there once: what a new row or seed needs is not lost."""
-    named = any(one.is_producer(path) for one in workflow.rules)
-    return not named or bool(recorded(*maker(path)))
-
-
 def is_made(path):
     return path.startswith(f"{RESULTS}/")
 
@@ -185,7 +180,11 @@ def missing_files(step, values):
 
 @cache
 def is_whole(path):
-    return MADE.is_whole(path.removeprefix(f"{RESULTS}/"), Path(path))
+    return MADE.is_whole(result_name(path), Path(path))
+
+
+def result_name(path):
+    return path.removeprefix(f"{RESULTS}/")
 
 
 def recorded(step, values):

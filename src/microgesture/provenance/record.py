@@ -217,6 +217,10 @@ class Upstream:
             return stated
         return entry(path)
 
+    def states(self, name: str) -> bool:
+        """Whether a record says that its step wrote the artifact."""
+        return bool(self._of(name)[0])
+
     def is_whole(self, name: str, path: Path) -> bool:
         """Whether an artifact is there and has the stated size and, where it is small, content."""
         if not path.is_file():

@@ -115,5 +115,6 @@ def test_what_is_not_as_recorded_is_not_whole(recorded):
     large.unlink()
     assert not Upstream(results).is_whole("large.bin", large)
     assert Upstream(results).is_whole("in.json", results / "in.json")  # nobody states it
-    (results / "provenance/step.json").write_text('{"outputs": ["out.json"]}')
-    assert Upstream(results).is_whole("out.json", path)
+    for damaged in ('["out.json"]', '{"out.json": 3}'):
+        (results / "provenance/step.json").write_text(f'{{"outputs": {damaged}}}')
+        assert Upstream(results).is_whole("out.json", path)

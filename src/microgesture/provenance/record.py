@@ -242,8 +242,8 @@ class Upstream:
                 outputs, written = read_json(path)["outputs"], path.stat().st_mtime_ns
             except (FileNotFoundError, InputError, KeyError, TypeError):
                 continue  # being replaced, or damaged: its outputs are hashed anew
-            if isinstance(outputs, dict):
-                yield from ((name, (stated, written)) for name, stated in outputs.items())
+            stated = outputs.items() if isinstance(outputs, dict) else ()
+            yield from ((name, (one, written)) for name, one in stated if isinstance(one, dict))
 
 
 def parallel(function: Any, items: Iterable[Any], workers: int | None = None) -> Iterator[Any]:

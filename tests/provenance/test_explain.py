@@ -51,6 +51,12 @@ SCRIPT = REPOSITORY / "scripts/pool.py"
 CONFIG = {"length": 8, "root": "raw"}
 
 
+def test_a_change_that_no_small_file_shows_is_told_as_such():
+    record = {"config": None, "files": {}}
+    said = ["other files are read, or a large one was changed"]
+    assert changes(record, None, {"files"}) == said
+
+
 @pytest.fixture
 def recorded(tmp_path, monkeypatch):
     """A step that read a raw file, a folder of frames and a result, and wrote another result."""

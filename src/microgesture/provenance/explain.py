@@ -38,7 +38,8 @@ def changes(record: Mapping[str, Any], config: Any, differs: set[str]) -> list[s
     if "files" in differs:
         stated = {**record.get("files", {}), **record.get("raw", {}).get("files", {})}
         names = [name for name, about in stated.items() if _is_other(Path(name), about)]
-        lines += [f"{name} was changed" for name in names] or ["a large file was changed"]
+        other = "other files are read, or a large one was changed"
+        lines += [f"{name} was changed" for name in names] or [other]
     return lines
 
 

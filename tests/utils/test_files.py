@@ -24,22 +24,24 @@ def test_json_is_the_same_bytes_for_the_same_content(tmp_path):
     assert read_json(tmp_path / "a.json") == {"a": "é", "b": 1}
 
 
-def test_the_quick_hash_sees_small_contents_and_large_sizes(tmp_path):
+def test_the_quick_hash_sees_small_contents_and_a_part_of_large_ones(tmp_path):
     small, large, none = (tmp_path / name for name in ("small", "large", "none"))
     small.write_text("abc")
-    large.write_bytes(b"0" * 100)
+    large.write_bytes(b"0" * 1000)
     seen = [quick_hash([small, large, none], 50)]
-    large.write_bytes(b"1" * 100)
-    assert quick_hash([small, large, none], 50) == seen[0]
     for change in (
-        lambda: large.write_bytes(b"1" * 101),
+        lambda: large.write_bytes(b"1" * 1000),
+        lambda: large.write_bytes(b"1" * 999 + b"2"),
+        lambda: large.write_bytes(b"2" + b"1" * 999),
+        lambda: large.write_bytes(b"1" * 1001),
         lambda: small.write_text("abd"),
         lambda: none.write_text("x"),
     ):
         change()
         seen.append(quick_hash([small, large, none], 50))
-    assert len(set(seen)) == 4
+    assert len(set(seen)) == 7
     assert quick_hash([small, large]) != quick_hash([large, small])
+    assert quick_hash([small, large, none], 50) == seen[-1]
 
 
 def test_the_hash_is_sha256(tmp_path):

@@ -1,5 +1,7 @@
 """What a user's config file meets before anything runs, through Snakemake's own command line."""
 
+import subprocess
+
 import pytest
 import yaml
 
@@ -60,3 +62,19 @@ def test_results_may_lie_outside_the_checkout(project, tmp_path, monkeypatch):
     assert list(record["outputs"]) == ["labels/vectors.npz"]
     again = project.snakemake(*command)
     assert "Nothing to be done" in again.stdout + again.stderr
+
+
+def test_from_another_folder_the_checkout_is_asked_for(project, tmp_path):
+    environment = {key: one for key, one in project.environment.items() if key != "PYTHONPATH"}
+    snakefile = str(project.folder / "Snakefile")
+
+    def dry_run(*options):
+        command = ["snakemake", "-n", "--cores", "2", "--snakefile", snakefile, *options]
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+
+    said = dry_run()
+    assert said.returncode == 1 and "Traceback" not in said.stdout + said.stderr
+    assert f"{tmp_path}: the workflow runs in its checkout alone; cd '" in said.stdout
+    assert dry_run("--directory", str(project.folder)).returncode == 0

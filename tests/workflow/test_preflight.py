@@ -1,4 +1,5 @@
 import copy
+import os
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,21 @@ def test_a_checkout_whose_path_holds_a_brace_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "a}")
     with pytest.raises(InputError, match=r"a\}: the path of this checkout holds a brace"):
         preflight.check_checkout("/home/me")
+
+
+def test_another_working_folder_than_the_checkout_is_refused(tmp_path, monkeypatch):
+    checkout, link = tmp_path / "my checkout", tmp_path / "link"
+    checkout.mkdir()
+    link.symlink_to(checkout)
+    monkeypatch.chdir(link)
+    preflight.check_working_folder(str(checkout))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError) as caught:
+        preflight.check_working_folder(str(checkout))
+    assert str(caught.value) == (
+        f"{tmp_path}: the workflow runs in its checkout alone; cd '{checkout}', "
+        f"or give --directory '{checkout}'"
+    )
 
 
 def test_a_key_that_occurs_twice_is_named_with_its_line(tmp_path):
@@ -85,6 +101,31 @@ def test_a_target_that_configfile_swallowed_is_told(tmp_path, capsys, option):
     preflight.check_command_line(["--mode", "remote", "--configfiles", str(target)])
 
 
+def test_a_pipe_as_config_file_is_refused(tmp_path, capsys):
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(SystemExit) as ended:
+            preflight.check_command_line(["-n", "--configfile", str(place)])
+        assert ended.value.code == 2
+        said = capsys.readouterr().err
+        assert f"{place} is no file, and a pipe can be read only once" in said
+
+
+@pytest.mark.parametrize("place", ["results", "results/mine"])
+def test_results_that_are_no_folder_are_told(config, tmp_path, place):
+    config["results"] = str(tmp_path / place)
+    (tmp_path / "results").write_text("")
+    said = r"mine.yaml: results is .*, but .*/results is no folder"
+    with pytest.raises(InputError, match=said):
+        preflight.check_contents(config, "mine.yaml")
+    (tmp_path / "results").unlink()
+    (tmp_path / "results").symlink_to("nowhere")
+    with pytest.raises(InputError, match=said):
+        preflight.check_contents(config, "mine.yaml")
+    (tmp_path / "nowhere").mkdir()
+    preflight.check_contents(config, "mine.yaml")
+
+
 def test_home_and_variables_are_filled_in_wherever_a_path_stands(config, monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
     monkeypatch.setenv("SETS", "/big/sets")
@@ -110,6 +151,30 @@ def test_home_and_variables_are_filled_in_wherever_a_path_stands(config, monkeyp
     del before["variants"]["joint22_align"]["pretrained"]
     del found["variants"]["joint22_align"]["pretrained"]
     assert found["variants"] == before["variants"]
+
+
+def test_paths_in_lists_and_for_each_split_are_filled_in(config, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    config["data"] = {"paths": {"train": ["~/a.pkl", "b.pkl"], "val": "~/c.pkl"}, "path": ["~/d"]}
+    config["data"]["video_splits"] = "~/splits.csv"
+    assert preflight.with_paths(config, "mine.yaml")["data"] == {
+        "paths": {"train": ["/home/me/a.pkl", "b.pkl"], "val": "/home/me/c.pkl"},
+        "path": ["/home/me/d"],
+        "video_splits": "/home/me/splits.csv",
+    }
+    config["data"]["paths"]["val"] = "~no_such_user/c.pkl"
+    with pytest.raises(InputError, match=r"data.paths.val is .*no such home"):
+        preflight.with_paths(config, "mine.yaml")
+
+
+def test_data_among_the_results_are_refused(config, tmp_path):
+    config["results"] = str(tmp_path / "results")
+    config["data"] = {"name": "a", "format": "pyskl", "paths": {"train": str(tmp_path / "a.pkl")}}
+    preflight.check_contents(config, "mine.yaml")
+    config["data"]["paths"]["val"] = [str(tmp_path / "results/b.pkl")]
+    said = r"mine.yaml: data.paths: .*/results/b.pkl lies in the results folder"
+    with pytest.raises(InputError, match=said):
+        preflight.check_contents(config, "mine.yaml")
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.slow
 
 TABLE = "results/ablation_table.md"
 VARIANT = "stgcn41_align"
+MODEL = f"results/train/{VARIANT}/seed3/model.safetensors"
 
 PYTHON = """#!/bin/bash
 # stands in for python: one step fails, or waits to be stopped before it has done anything
@@ -162,7 +163,7 @@ def test_a_full_disk_leaves_what_to_do_planned(finished):
 
 
 def test_a_missing_model_is_planned_for_the_default_target_too(finished):
-    (finished.folder / f"results/train/{VARIANT}/seed3/model.safetensors").unlink()
+    (finished.folder / MODEL).unlink()
     planned = finished.planned()
     assert planned["train"] == 1 and {"ablation_table", "report_page"} <= planned.keys()
 
@@ -188,6 +189,27 @@ def test_a_missing_result_is_planned_though_all_after_it_is_newer(finished, miss
     for path in (path for name in missing for path in (finished.folder / "results").glob(name)):
         path.unlink()
     assert finished.planned(TABLE) == planned
+
+
+@pytest.mark.parametrize("how", ["changed", "cut short"])
+def test_a_damaged_result_is_made_again_before_it_is_read(finished, how):
+    path = finished.folder / f"results/predict/{VARIANT}/seed3/test.parquet"
+    content = path.read_bytes()
+    path.write_bytes(content[:-9] if how == "cut short" else content[:500] + b"?" + content[501:])
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    assert finished.planned(TABLE) == {"predict": 1, "fuse": 1, **SHOWN}
+    said = finished.snakemake(TABLE, "--dry-run")
+    assert "test.parquet is not as it was made; as a target" in said.stdout
+    assert finished.snakemake(TABLE).returncode == 0
+    assert path.read_bytes() == content
+    assert finished.planned(TABLE) == {}
+
+
+def test_a_new_seeds_files_are_not_called_missing(finished):
+    edit(finished, ("seeds",), [3, 4])
+    said = finished.snakemake("--dry-run")
+    assert said.returncode == 0 and "is missing" not in said.stdout + said.stderr
+    assert "submission is out of date: config.seeds: [3] -> [3, 4]" in said.stdout + said.stderr
 
 
 def test_a_missing_file_that_no_rule_names_is_planned(finished):
@@ -216,13 +238,26 @@ def test_a_large_file_that_is_missing_is_made_again_before_an_edit_needs_it(fini
 
 def test_results_of_another_config_are_noticed_whatever_the_files_times(finished):
     edit(finished, TRAINING, 0.01)
-    model = f"results/train/{VARIANT}/seed3/model.safetensors"
-    assert finished.snakemake(model).returncode == 0
+    assert finished.snakemake(MODEL).returncode == 0
     for path in (finished.folder / "results").rglob("*"):
         if path.is_file():
             os.utime(path, (1_700_000_000, 1_700_000_000))
     planned = finished.planned(TABLE)
     assert "train" not in planned and planned["predict"] == 1 and planned["ablation_table"] == 1
+
+
+@pytest.mark.parametrize("lost", ["*", urlsafe_b64encode(MODEL.encode()).decode()])
+def test_without_metadata_an_edit_is_noticed_by_the_records(finished, lost):
+    for path in (finished.folder / ".snakemake/metadata").glob(lost):
+        path.unlink()
+    assert finished.planned() == {}
+    before = finished.config
+    edit(finished, TRAINING, 0.01)
+    trained = {"train": 1, "predict": 1, "curves": 1, "fuse": 1, **SHOWN}
+    assert finished.planned(TABLE) == trained
+    finished.write(before)
+    (finished.folder / MODEL).write_bytes(b"another")
+    assert finished.planned(TABLE) == trained
 
 
 def test_where_the_raw_data_are_not_there_what_was_made_from_them_is_used(finished):

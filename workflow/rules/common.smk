@@ -20,6 +20,12 @@ from microgesture.workflow import runlock
 from microgesture.utils.errors import InputError
 from microgesture.utils.file_times import refuse_future_times
 
+try:  # before any file is looked for in it
+    preflight.check_checkout(workflow.basedir)
+    preflight.check_working_folder(workflow.basedir)
+except InputError as error:
+    raise WorkflowError(str(error))
+
 # a config given on the command line replaces the default one; merging two would mix their variants
 if not workflow.configfiles:
 
@@ -31,7 +37,6 @@ def checked(config):
     if workflow.config_settings.config:
         source += " with --config"
     try:
-        preflight.check_checkout(workflow.basedir)
         for path in workflow.configfiles:
             preflight.check_syntax(Path(path))
         config = rawdata.with_format(preflight.with_paths(config, source))

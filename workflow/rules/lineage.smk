@@ -4,7 +4,8 @@
 # Snakemake plans a step that is not the target only when something newer or a parameter asks for it. A failed
 # step leaves no outputs, but the new parameters in Snakemake's metadata, and older results after it that nothing
 # asks to be made again. So each step's parameter changes with anything above it, and while one of its own outputs
-# or of what it reads is missing.
+# or of what it reads is missing or damaged. Where there are no metadata, as of results that were copied, it compares no
+# parameters at all; results that do not fit their record then count as unfinished.
 
 import ast
 import hashlib
@@ -13,14 +14,18 @@ from functools import cache
 
 from snakemake.iocontainers import Wildcards
 from snakemake.logging import logger
+from snakemake.persistence import PersistenceBase
 
-from microgesture.provenance.explain import changes
+from microgesture.provenance.explain import changes, misfits
+from microgesture.provenance.record import Upstream
 from microgesture.utils.files import quick_hash, read_json
 from microgesture.provenance.code_hash import code_hash
 
 AGAIN = ", again"
 code_of = cache(code_hash)
 SAID = set()
+MADE = Upstream(Path(RESULTS))
+UNREADABLE = (OSError, InputError, KeyError, TypeError, AttributeError)
 
 
 def told(value):
@@ -44,10 +49,11 @@ def made_from(step):
         if before and now != before.removesuffix(AGAIN):
             say_why(step, values, now, before)
         missing = missing_files(step, values)
-        if before and missing:
-            say(
-                f"{missing[0]} is missing; as a target, it is made without what follows"
-            )
+        # a new row or seed has files that were never there
+        lost = [path for path in missing if before and MADE.states(result_name(path))]
+        if lost:
+            how = "not as it was made" if os.path.exists(lost[0]) else "missing"
+            say(f"{lost[0]} is {how}; as a target, it is made without what follows")
         # other than what is recorded while a file is missing, and the same once it is there
         again = before.endswith(AGAIN) != bool(missing)
         return now + AGAIN * again
@@ -95,14 +101,39 @@ def say_why(step, values, now, before):
     differs = {new.split()[0] for new, old in parts if new != old}
     record = outputs_of(step, values).record
     try:
-        lines = changes(
-            read_json(record), own_settings(step, values).get("config"), differs
-        )
-    except (OSError, InputError, KeyError, TypeError, AttributeError):
+        lines = changes(read_json(record), stated_settings(step, values), differs)
+    except UNREADABLE:
         return  # a failed step has no record, and a damaged one says nothing
-    name = record.removeprefix(f"{RESULTS}/provenance/").removesuffix(".json")
     for line in lines:
-        say(line, f"{name} is out of date: ")
+        say(line, f"{name_of(record)} is out of date: ")
+
+
+def stated_settings(step, values):
+    """A step's part of the config as its record states it: None where it has none."""
+    own = own_settings(step, values)
+    own.pop("made_from", None)
+    return own.get("config", own or None)
+
+
+def name_of(record):
+    return record.removeprefix(f"{RESULTS}/provenance/").removesuffix(".json")
+
+
+def is_unfit(step, values):
+    """Whether results of which Snakemake knows nothing are others than their record says."""
+    path = outputs_of(step, values).record
+    try:
+        record = read_json(path)
+        sources = [path for path in inputs_of(step, values) if not is_made(path)]
+        code = code_of(f"scripts/{record['script']}")
+        lines = misfits(
+            record, stated_settings(step, values), code, sources, Path(RESULTS)
+        )
+    except UNREADABLE:
+        lines = ["it has no readable record"]
+    for line in lines:
+        say(line, f"{name_of(path)} is made again, without metadata of Snakemake: ")
+    return bool(lines)
 
 
 def say(line, start=""):
@@ -137,14 +168,23 @@ def outputs_of(step, values):
 
 
 def missing_files(step, values):
-    """Files that the step wrote, or reads from another step, and that are not there."""
+    """Files that the step wrote, or reads from another step, and that are not there or damaged."""
     files = [*outputs_of(step, values), *made_inputs(step, values)]
     try:  # also files that no rule names one by one, such as those of a folder
         record = read_json(outputs_of(step, values).record)
         files += [f"{RESULTS}/{name}" for name in record["outputs"]]
     except (OSError, InputError, KeyError, TypeError):
         pass
-    return [str(file) for file in files if not os.path.exists(file)]
+    return [str(file) for file in files if not is_whole(str(file))]
+
+
+@cache
+def is_whole(path):
+    return MADE.is_whole(result_name(path), Path(path))
+
+
+def result_name(path):
+    return path.removeprefix(f"{RESULTS}/")
 
 
 def recorded(step, values):
@@ -154,3 +194,21 @@ def recorded(step, values):
             if text.startswith("'code "):
                 return ast.literal_eval(text)
     return ""
+
+
+def take_unknown_for_unfinished(incomplete):
+    """Snakemake's list of a job's unfinished outputs, and also those that nobody can vouch for."""
+
+    async def unfinished(persistence, job):
+        marked = await incomplete(persistence, job)
+        if marked or persistence.has_metadata(job):
+            return marked
+        there = [file for file in job.output if await file.exists()]
+        values = tuple(sorted(job.wildcards_dict.items()))
+        return there if there and is_unfit(job.rule.name, values) else []
+
+    return unfinished
+
+
+if workflow.is_main_process:
+    PersistenceBase.incomplete = take_unknown_for_unfinished(PersistenceBase.incomplete)

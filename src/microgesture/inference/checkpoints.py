@@ -61,16 +61,22 @@ def load_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
             stated = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        raise InputError(f"{path}: not a readable checkpoint ({error}); train it again") from None
+        raise InputError(
+            f"{path}: not a readable checkpoint ({error}); delete it and train it again"
+        ) from None
     if METADATA_KEY not in stated:
         raise InputError(f"{path}: a checkpoint of another program; it says nothing of its classes")
     try:
         whole = json.loads(stated[METADATA_KEY])
         about, digest = whole["about"], whole["sha256"]
     except (ValueError, KeyError, TypeError):
-        raise InputError(f"{path}: its metadata is unreadable; train it again") from None
+        raise InputError(
+            f"{path}: its metadata is unreadable; delete it and train it again"
+        ) from None
     if digest != checksum(state, about):
-        raise InputError(f"{path}: damaged, it does not fit its checksum; train it again")
+        raise InputError(
+            f"{path}: damaged, it does not fit its checksum; delete it and train it again"
+        )
     return state, about
 
 

@@ -50,7 +50,7 @@ def _parsed(path: Path, source: Path, changed: int) -> Module:
     text = path.read_text(encoding="utf-8")
     if path.suffix != ".py":
         return Module((), hashlib.sha256(text.encode()).hexdigest())
-    tree = ast.parse(text)
+    tree = ast.parse(text, str(path))
     return Module(tuple(_imported(tree)), hashlib.sha256(_as_text(tree).encode()).hexdigest())
 
 

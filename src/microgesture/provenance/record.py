@@ -43,6 +43,8 @@ PACKAGES = (
     "wordllama",
 )
 Stated = dict[str, Any]
+SMALL = 1 << 20
+"""Larger files are told apart by their size alone where hashing takes longer than a plan may."""
 
 
 def add_record_option(parser: argparse.ArgumentParser, script: str | Path) -> None:
@@ -208,14 +210,31 @@ class Upstream:
 
     def entry(self, name: str, path: Path) -> Stated:
         """Size and hash of an artifact; hashed anew only where no record can be relied on."""
-        if self._stated is None:
-            self._stated = dict(self._read())
-        stated, written = self._stated.get(name, ({}, 0))
+        stated, written = self._of(name)
         status = path.stat()
         # a record is written after its outputs: a file that is newer is not the one it states
         if stated.get("bytes") == status.st_size and status.st_mtime_ns <= written:
             return stated
         return entry(path)
+
+    def states(self, name: str) -> bool:
+        """Whether a record says that its step wrote the artifact."""
+        return bool(self._of(name)[0])
+
+    def is_whole(self, name: str, path: Path) -> bool:
+        """Whether an artifact is there and has the stated size and, where it is small, content."""
+        if not path.is_file():
+            return path.exists()
+        stated, _ = self._of(name)
+        size = path.stat().st_size
+        if size != stated.get("bytes", size):
+            return False
+        return size > SMALL or "sha256" not in stated or sha256(path) == stated["sha256"]
+
+    def _of(self, name: str) -> tuple[Stated, int]:
+        if self._stated is None:
+            self._stated = dict(self._read())
+        return self._stated.get(name, ({}, 0))
 
     def _read(self) -> Iterator[tuple[str, tuple[Stated, int]]]:
         for path in sorted(self._folder.rglob("*.json")):
@@ -223,8 +242,8 @@ class Upstream:
                 outputs, written = read_json(path)["outputs"], path.stat().st_mtime_ns
             except (FileNotFoundError, InputError, KeyError, TypeError):
                 continue  # being replaced, or damaged: its outputs are hashed anew
-            for name, stated in outputs.items():
-                yield name, (stated, written)
+            stated = outputs.items() if isinstance(outputs, dict) else ()
+            yield from ((name, (one, written)) for name, one in stated if isinstance(one, dict))
 
 
 def parallel(function: Any, items: Iterable[Any], workers: int | None = None) -> Iterator[Any]:

@@ -8,8 +8,9 @@ import argparse
 import copy
 import os
 import re
+import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import yaml
 from microgesture.data.classes import load_classes
 from microgesture.data.layouts import load_layout
 from microgesture.data.long_tail import long_tailed_counts
+from microgesture.readers.sources import places
 from microgesture.synthetic.release import class_counts
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
@@ -27,10 +29,10 @@ from microgesture.workflow.config import Config, layout_file, reader_slice, reco
 PATHS = (
     ("results",),
     ("classes",),
-    *(("data", key) for key in ("root", "path", "labels", "subjects")),
+    *(("data", key) for key in ("root", "path", "paths", "labels", "subjects", "video_splits")),
     ("semantic", "path"),
 )
-"""Places of a config that hold a path; a variant's ``pretrained`` is another one."""
+"""Places of a config that hold paths; a variant's ``pretrained`` is another one."""
 
 CONFIG_SUFFIXES = (".yaml", ".yml", ".json")
 TARGET_FIRST = "; if it is to be made, put it before --configfile, which takes all words after it"
@@ -47,8 +49,12 @@ def check_command_line(arguments: Sequence[str]) -> None:
         try:
             if not path.exists():
                 raise InputError(f"--configfile: there is no {path}")
-            if path.is_file():  # a pipe can be read only once
-                check_syntax(path)
+            if not path.is_file():
+                raise InputError(
+                    f"--configfile: {path} is no file, and a pipe can be read only once; "
+                    "write the config into a file"
+                )
+            check_syntax(path)
         except InputError as error:
             told = "" if path.suffix in CONFIG_SUFFIXES else TARGET_FIRST
             print(f"{error}{told}", file=sys.stderr)
@@ -63,6 +69,16 @@ def check_checkout(folder: str) -> None:
                 f"{path}: the path of this checkout holds a brace, which Snakemake takes for a "
                 "wildcard; rename the folder or move the checkout"
             )
+
+
+def check_working_folder(checkout: str) -> None:
+    """Refuse to run anywhere but in the checkout, in which scripts and configs are looked for."""
+    if Path.cwd().resolve() != Path(checkout).resolve():
+        place = shlex.quote(checkout)
+        raise InputError(
+            f"{Path.cwd()}: the workflow runs in its checkout alone; cd {place}, "
+            f"or give --directory {place}"
+        )
 
 
 def check_syntax(path: Path) -> None:
@@ -127,18 +143,32 @@ def with_paths(config: Mapping[str, Any], source: str) -> dict[str, Any]:
 
     """
     filled = copy.deepcopy(dict(config))
-    variants = filled.get("variants")
-    names = list(variants) if isinstance(variants, Mapping) else []
-    for *above, key in [*PATHS, *(("variants", name, "pretrained") for name in names)]:
-        here: Any = filled
-        for one in above:
-            here = here.get(one) if isinstance(here, Mapping) else None
-        if isinstance(here, dict) and isinstance(here.get(key), str):
-            place = ".".join(map(str, [*above, key]))
-            here[key] = _filled_in(here[key], f"{source}: {place}")
+    for place, above, key in _paths(filled):
+        above[key] = _each(above[key], f"{source}: {place}")
     if isinstance(filled.get("results"), str):
         filled["results"] = _results(filled["results"], f"{source}: results")
     return filled
+
+
+def _paths(config: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Each place that holds paths: its name, the section that it is in, and its key there."""
+    variants = config.get("variants")
+    names = list(variants) if isinstance(variants, Mapping) else []
+    for *above, key in [*PATHS, *(("variants", name, "pretrained") for name in names)]:
+        here: Any = config
+        for one in above:
+            here = here.get(one) if isinstance(here, Mapping) else None
+        if isinstance(here, dict) and key in here:
+            yield ".".join(map(str, [*above, key])), here, key
+
+
+def _each(value: Any, place: str) -> Any:
+    """Every path of a place filled in: one, a list, or one or a list for each split."""
+    if isinstance(value, list):
+        return [_each(one, place) for one in value]
+    if isinstance(value, dict):
+        return {key: _each(one, f"{place}.{key}") for key, one in value.items()}
+    return _filled_in(value, place) if isinstance(value, str) else value
 
 
 def _filled_in(path: str, place: str) -> str:
@@ -182,6 +212,20 @@ def check_contents(config: Config, source: str) -> None:
     InputError
 
     """
+    results = Path(config["results"])
+    for place in (results, *results.parents):
+        if os.path.lexists(place) and not place.is_dir():
+            raise InputError(
+                f"{source}: results is {results}, but {place} is no folder, or a link that leads "
+                "nowhere; remove it or name another"
+            )
+    for key, above, last in _paths(config):
+        for path in places(above[last]) if key != "results" else ():
+            if Path(path).resolve().is_relative_to(results.resolve()):
+                raise InputError(
+                    f"{source}: {key}: {path} lies in the results folder {results}, where only "
+                    "what the workflow makes belongs; move it elsewhere"
+                )
     load_classes(config["classes"])
     for layout in sorted({variant["layout"] for variant in config["variants"].values()}):
         load_layout(layout_file(layout))

@@ -27,7 +27,7 @@ from microgesture.heatmaps.draw import clip_box, draw, draw_reference, draw_torc
 from microgesture.inference.build import choose_precision
 from microgesture.inputs.inputs import DrawnInput, HeatmapInput, random_geometry
 from microgesture.models.posec3d import build_posec3d
-from microgesture.preprocessing.prepare import build_stream
+from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.readers import parquet as plain
 from microgesture.synthetic.body import sample_person
 from microgesture.synthetic.gestures import CLASSES
@@ -76,9 +76,9 @@ def generated(count, frames):
 
 
 def stream_file(folder, name, clips, layout):
-    """A stream file of clips without labels."""
+    """A clip file of clips without labels."""
     path = Path(folder, f"{name}.arrow")
-    build_stream(clips, layout, [], STREAM, path)
+    prepare_clips(clips, layout, [], STREAM, path)
     return path
 
 

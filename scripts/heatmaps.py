@@ -1,4 +1,4 @@
-"""Draw a stream file's clips into a heatmap cache."""
+"""Draw a clip file's clips into a heatmap cache."""
 
 import argparse
 import json
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from microgesture.data.layouts import load_layout
 from microgesture.heatmaps.cache import build_cache
-from microgesture.provenance.code_hash import made_by
+from microgesture.provenance.code_hash import code_version
 from microgesture.provenance.record import add_record_option, write_record
 from microgesture.utils.cli import count, output_file
 from microgesture.utils.errors import run
@@ -17,7 +17,7 @@ from microgesture.utils.progress import progress
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=json.loads, required=True, help="config slice, as JSON")
-    parser.add_argument("--points", type=Path, required=True, help="stream file")
+    parser.add_argument("--points", type=Path, required=True, help="clip file")
     parser.add_argument("--stream", choices=["joint", "limb", "joint_motion"], required=True)
     parser.add_argument("--layout", type=Path, required=True, help="layout file")
     parser.add_argument("--out", type=output_file, required=True, help="heatmap cache to write")
@@ -35,7 +35,7 @@ def main() -> None:
         args.threads,
         lambda rows: progress(rows, "clips"),
     )
-    about = {"points": sha256(args.points), "made_by": made_by(__file__)}
+    about = {"points": sha256(args.points), "code_version": code_version(__file__)}
     write_json(args.manifest, {**manifest, **about})
     write_record(
         args.record,

@@ -8,7 +8,7 @@ from microgesture.data.folds import check_fold, use_fold
 from microgesture.evaluation.predictions import write_predictions
 from microgesture.inference.build import choose_device, load_trained, open_prepared
 from microgesture.inference.predict import predict
-from microgesture.provenance.code_hash import made_by
+from microgesture.provenance.code_hash import code_version
 from microgesture.provenance.record import add_record_option, write_record
 from microgesture.utils.cli import count, output_folder
 from microgesture.utils.errors import InputError, run
@@ -31,24 +31,24 @@ def main() -> None:
     args = parser.parse_args()
 
     trained = load_trained(args.model)
-    config = trained.about["config"]
+    config = trained.metadata["config"]
     device = choose_device(args.device, args.threads)
     source = open_prepared(config, trained.layout, args.input)
-    if (made := source.records.metadata) != (expected := trained.about["preparation"]):
+    if (made := source.records.metadata) != (expected := trained.metadata["preparation"]):
         raise InputError(
             f"--input {args.input}: its clips were prepared with {made}, those that {args.model} "
             f"learned from with {expected}; give what was made with the same settings"
         )
-    check_fold(args.model, trained.about, use_fold(source.records.index, args.folds, args.fold))
+    check_fold(args.model, trained.metadata, use_fold(source.records.index, args.folds, args.fold))
     model = trained.model.to(device)
-    about = trained.about | {
+    about = trained.metadata | {
         "testing": args.config,
         "model": sha256(args.model),
-        "predicted_by": made_by(__file__),
+        "predicted_by": code_version(__file__),
     }
     for split in ("val", "test"):
         chosen = source.records.index.query("split == @split")
-        shares = predict(
+        probabilities = predict(
             model,
             source,
             chosen.index.to_numpy(),
@@ -65,7 +65,7 @@ def main() -> None:
             chosen["clip_id"].tolist(),
             labels,
             chosen["subject"].tolist(),
-            shares,
+            probabilities,
             about | {"split": split},
         )
     folds = [args.folds] if args.folds else []

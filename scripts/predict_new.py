@@ -87,7 +87,7 @@ def main() -> None:
         skip=args.on_bad == "skip",
         progress=lambda names: progress(names, "recordings", len(recordings)),
     )
-    done = write_table(args.out, windows, models[0].about["classes"], fps)
+    done = write_table(args.out, windows, models[0].metadata["classes"], fps)
     note = f"; {done.empty} of them empty, since no point was found there" if done.empty else ""
     print(f"{args.out}: {done.rows} rows{note}", file=sys.stderr)
     if bad := done.refused:

@@ -10,10 +10,10 @@ from microgesture.data.classes import load_classes
 from microgesture.data.keypoint_formats import resolve_points
 from microgesture.data.store import read_index, write_store
 from microgesture.data.summary import summarise, warnings
-from microgesture.provenance.code_hash import made_by
+from microgesture.provenance.code_hash import code_version
 from microgesture.provenance.raw_data import raw_inputs
 from microgesture.provenance.record import add_record_option, write_record
-from microgesture.readers.formats import by_video, point_order, read_clips
+from microgesture.readers.formats import by_video, keypoint_format, read_clips
 from microgesture.utils.cli import count, output_file
 from microgesture.utils.errors import run
 from microgesture.utils.files import sha256, write_json
@@ -33,10 +33,14 @@ def main() -> None:
     names = load_classes(args.classes)
     clips = progress(read_clips(args.data, names, args.workers), "clips")
     on_bad_clip = args.data.get("on_bad_clip", "stop")
-    order, source = point_order(args.data), args.data["format"]
+    order, source = keypoint_format(args.data), args.data["format"]
     checks = BodyChecks(order, resolve_points(args.data.get("points")))
     written = write_store(args.out, watched(clips, checks), names, source, on_bad_clip, order=order)
-    about = {"config": args.data, "sha256": sha256(args.out), "made_by": made_by(__file__)}
+    about = {
+        "config": args.data,
+        "sha256": sha256(args.out),
+        "code_version": code_version(__file__),
+    }
     counted = summarise(read_index(args.out), written, names, by_video(args.data))
     summary = {**counted, **about}
     write_json(args.summary, summary)

@@ -15,11 +15,11 @@ from microgesture.data.profiles import training_profile
 from microgesture.inference.build import choose_device, choose_precision, new_model, open_prepared
 from microgesture.inference.checkpoints import TRAINING_FILES, save_training
 from microgesture.models.build import count_parameters
-from microgesture.models.label_embeddings import read_vectors
+from microgesture.models.label_embeddings import read_label_embeddings
 from microgesture.models.pretrained import load_pretrained
-from microgesture.provenance.code_hash import made_by
+from microgesture.provenance.code_hash import code_version
 from microgesture.provenance.record import add_record_option, write_record
-from microgesture.training.distributed import join, last_bits, leave
+from microgesture.training.distributed import init_distributed, last_bits, leave_distributed
 from microgesture.training.resume import Keeper, Stopped, resume_key, to_stderr
 from microgesture.training.schedule import epoch_line
 from microgesture.training.trainer import train
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--input", type=Path, required=True, help="manifest of stream or cache")
     parser.add_argument("--layout", type=Path, required=True, help="layout file")
     parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
-    parser.add_argument("--vectors", type=Path, help="label vectors, for the semantic loss")
+    parser.add_argument("--embeddings", type=Path, help="label embeddings, for the semantic loss")
     parser.add_argument("--folds", type=Path, help="file of folds, for cross-validation")
     parser.add_argument("--fold", type=int, help="the fold to leave for testing")
     parser.add_argument("--out", type=output_folder, required=True, help="folder to write")
@@ -49,35 +49,40 @@ def main() -> None:
     args = parser.parse_args()
 
     config, layout, names = args.config, load_layout(args.layout), load_classes(args.classes)
-    processes, device = join(choose_device(args.device, args.threads))
+    processes, device = init_distributed(choose_device(args.device, args.threads))
     say = to_stderr if processes.rank == 0 else lambda line: None
     source = open_prepared(config, layout, args.input)
     fold = use_fold(source.records.index, args.folds, args.fold)
-    vectors = read_vectors(args.vectors, len(names)) if args.vectors else None
+    embeddings = read_label_embeddings(args.embeddings, len(names)) if args.embeddings else None
     torch.manual_seed(args.seed)
-    size = None if vectors is None else vectors.shape[1]
+    size = None if embeddings is None else embeddings.shape[1]
     model = new_model(config, layout, len(names), size).to(device)
     if pretrained := config.get("pretrained"):
         load_pretrained(model, Path(pretrained), say)
     parameters = count_parameters(model)
     dtype = choose_precision(config["training"]["precision"], device)
-    about = {
+    metadata = {
         "config": config,
         "seed": args.seed,
         **fold,
         "precision": str(dtype).removeprefix("torch."),
         "classes": names,
-        "vector_size": size,
+        "embedding_size": size,
         "data": read_json(args.input)["sha256"],
         "pretrained": sha256(pretrained) if pretrained else None,
-        "made_by": made_by(__file__),
+        "code_version": code_version(__file__),
     }
-    made_of: dict[str, Any] = {"layout": layout.as_dict(), "preparation": source.records.metadata}
-    name = run_name(about)
+    input_spec: dict[str, Any] = {
+        "layout": layout.as_dict(),
+        "preparation": source.records.metadata,
+    }
+    name = run_name(metadata)
     keeper = None
     if args.resume_dir:
-        hashed = {"vectors": sha256(args.vectors) if args.vectors else None}
-        key = resume_key(**about, **made_of, **hashed, **last_bits(device, processes, args.threads))
+        hashed = {"embeddings": sha256(args.embeddings) if args.embeddings else None}
+        key = resume_key(
+            **metadata, **input_spec, **hashed, **last_bits(device, processes, args.threads)
+        )
         keeper = Keeper(args.resume_dir, config["variant"], name, key, args.resume_every, say)
     with keeper or nullcontext():
         try:
@@ -86,7 +91,7 @@ def main() -> None:
                 source,
                 config,
                 seed=args.seed,
-                vectors=vectors,
+                embeddings=embeddings,
                 dtype=dtype,
                 workers=args.threads if device.type == "cuda" else 0,
                 keeper=keeper,
@@ -97,25 +102,25 @@ def main() -> None:
             say(str(stopped))
             raise SystemExit(stopped.status) from None
         if processes.rank == 0:
-            told = {
+            environment = {
                 "device": str(device),
                 "processes": processes.count,
                 "threads": args.threads,
             }
-            made_of["profile"] = training_profile(source.records.index, layout)
-            save_training(args.out, state, history, about, made_of, parameters, told)
+            input_spec["profile"] = training_profile(source.records.index, layout)
+            save_training(args.out, state, history, metadata, input_spec, parameters, environment)
             read = [args.input, args.input.with_suffix(".arrow"), args.layout, args.classes]
             write_record(
                 args.record,
                 __file__,
                 config=config,
                 seed=args.seed,
-                inputs=[*read, *filter(None, [args.vectors, pretrained, args.folds])],
+                inputs=[*read, *filter(None, [args.embeddings, pretrained, args.folds])],
                 outputs=[args.out / f for f in TRAINING_FILES],
             )
             if keeper:
                 keeper.remove()
-    leave()
+    leave_distributed()
 
 
 if __name__ == "__main__":

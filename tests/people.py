@@ -53,7 +53,7 @@ def save_model(path, clips, **changes):
     about = {
         "config": CONFIG,
         "classes": ["a", "b", "c"],
-        "vector_size": None,
+        "embedding_size": None,
         "layout": layout.as_dict(),
         "preparation": {"layout": layout.name, "joints": 41, **made},
         "profile": profile_of(clips, layout),

@@ -17,7 +17,7 @@ PARTS = ["Snakefile", "workflow", "scripts", "config", "profiles", "src"]
 
 COMPARED = [
     "skeletons/*.parquet",
-    "streams/*",
+    "prepared/*",
     "heatmaps/*",
     "predict/**/*.parquet",
     "train/**/model.safetensors",

@@ -172,7 +172,7 @@ def write_run(folder, name, number, run_name):
         for e, t, v in zip(epochs, train.tolist(), val.tolist(), strict=True)
     ]  # fmt: skip
     best = int(np.argmax(val)) + 1
-    about = {"made_by": MADE_BY, "precision": "float32", "data": "da7a", "variant": name}
+    about = {"code_version": MADE_BY, "precision": "float32", "data": "da7a", "variant": name}
     about |= {"seed": seed, "parameters": 80_000 * 3**number, "best_epoch": best, "epochs": lines}
     run = folder / f"train/{name}/{run_name}"
     write_json(run / "metrics.json", about)

@@ -1,6 +1,6 @@
 """A training that takes a second: its data, config, and a process that trains or is killed.
 
-Run by torchrun it trains in several processes: ``tests/small_training.py STREAM_FILE JOBS``, where
+Run by torchrun it trains in several processes: ``tests/small_training.py CLIP_FILE JOBS``, where
 the jobs are JSON: the options of `fit` by name.
 """
 
@@ -18,8 +18,8 @@ from microgesture.data.layouts import load_layout
 from microgesture.inference.build import new_model
 from microgesture.inference.checkpoints import save_checkpoint
 from microgesture.inputs.inputs import PointInput
-from microgesture.preprocessing.prepare import build_stream
-from microgesture.training.distributed import ALONE, join, leave
+from microgesture.preprocessing.prepare import prepare_clips
+from microgesture.training.distributed import ALONE, init_distributed, leave_distributed
 from microgesture.training.resume import Keeper, Stopped
 from microgesture.training.trainer import train
 from tests.conftest import REPOSITORY, make_clip
@@ -60,14 +60,14 @@ CONFIG = {
 
 
 def write_source(folder, layout, train=64, length=8):
-    """Write a stream file of two classes; return its manifest and path."""
+    """Write a clip file of two classes; return its manifest and path."""
     splits = ["train"] * train + ["val"] * 8 + ["test"] * 8
     clips = [
         make_clip(f"c{i}", 5 + i % 9, CLASSES[i % 2], split, seed=i, subject=f"s{i % 5}")
         for i, split in enumerate(splits)
     ]
     path = folder / "stream.arrow"
-    return build_stream(clips, layout, CLASSES, {**STREAM, "length": length}, path), path
+    return prepare_clips(clips, layout, CLASSES, {**STREAM, "length": length}, path), path
 
 
 def config_with(training=None, **changes):
@@ -94,7 +94,7 @@ def fit(
     path,
     config,
     name,
-    vectors=None,
+    embeddings=None,
     at=0,
     number=0,
     validating=False,
@@ -103,7 +103,7 @@ def fit(
     processes=ALONE,
     torn=False,
 ):
-    """Train from a stream file and write the result beside it; a state after every step."""
+    """Train from a clip file and write the result beside it; a state after every step."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     log = path.with_name(f"{name}.log")
@@ -116,7 +116,7 @@ def fit(
     if torn:  # killed when the state is written, but not yet under its name
         os.fsync = lambda handle: os.kill(os.getpid(), signal.SIGKILL)
     source = Disturbed(path, at, number, validating)
-    size = None if vectors is None else vectors.shape[1]
+    size = None if embeddings is None else embeddings.shape[1]
     model = new_model(config, load_layout(LAYOUT), 2, size)
     with keeper:
         try:
@@ -125,7 +125,7 @@ def fit(
                 source,
                 config,
                 seed=0,
-                vectors=vectors,
+                embeddings=embeddings,
                 workers=workers,
                 keeper=keeper,
                 processes=processes,
@@ -146,14 +146,14 @@ def child(*arguments, **options):
 
 def main():
     path, jobs = Path(sys.argv[1]), json.loads(sys.argv[2])
-    processes, _ = join(torch.device("cpu"))
+    processes, _ = init_distributed(torch.device("cpu"))
     for name, options in jobs.items():
         if options.pop("only_rank", processes.rank) != processes.rank:
             options["at"] = 0
-        if "vectors" in options:
-            options["vectors"] = np.array(options["vectors"], np.float32)
+        if "embeddings" in options:
+            options["embeddings"] = np.array(options["embeddings"], np.float32)
         fit(path, name=name, processes=processes, **options)
-    leave()
+    leave_distributed()
 
 
 if __name__ == "__main__":

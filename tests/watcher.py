@@ -88,7 +88,7 @@ def save_untrained(path, layout):
     about = {
         "config": config,
         "classes": CLASSES,
-        "vector_size": None,
+        "embedding_size": None,
         "layout": layout.as_dict(),
         "preparation": preparation,
     }

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from microgesture.data.boxes import far_points
-from microgesture.data.clip_file import Records, stream_points
+from microgesture.data.clip_file import Records, prepared_points
 from microgesture.heatmaps.cache import build_cache
 from microgesture.heatmaps.draw import clip_box
 from microgesture.inputs.inputs import DrawnInput, HeatmapInput, PointInput, whole
-from microgesture.preprocessing.prepare import build_stream, warnings
+from microgesture.preprocessing.prepare import prepare_clips, warnings
 from tests.data_report.test_checks import BODY, NAMES, person
 
 CONFIG = {"cleaning": {"min_score": 0.05, "max_jump": 1.5}, "length": None, "on_bad_clip": "stop"}
@@ -23,12 +23,12 @@ WILD = [(1e9, 300), (-1e9, -1e9), (600, 1e5), (12_000, 300), (np.nan, 300), (600
 
 def stream(clips, layout, folder, **config):
     path = folder / "s.arrow"
-    return build_stream(clips, layout, NAMES, CONFIG | config, path), path
+    return prepare_clips(clips, layout, NAMES, CONFIG | config, path), path
 
 
 def points_of(path):
     records = Records(path)
-    return [stream_points(records, row) for row in range(len(records))]
+    return [prepared_points(records, row) for row in range(len(records))]
 
 
 @pytest.mark.parametrize("place", WILD)

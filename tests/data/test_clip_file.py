@@ -3,10 +3,10 @@ import pickle
 import numpy as np
 import pytest
 
-from microgesture.data.clip_file import Records, stream_points, write_records
+from microgesture.data.clip_file import Records, prepared_points, write_records
 from microgesture.heatmaps.cache import build_cache, cached_frames
 from microgesture.heatmaps.draw import clip_box, draw_reference, to_grid
-from microgesture.preprocessing.prepare import build_stream
+from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.utils.errors import InputError
 from tests.conftest import make_clip
 
@@ -59,7 +59,7 @@ def test_a_truncated_file_is_refused(tmp_path):
 def stream(tmp_path, layout, clips, length=None):
     config = {"cleaning": CLEANING, "length": length, "max_gap": 3, "on_bad_clip": "stop"}
     path = tmp_path / "s.arrow"
-    manifest = build_stream(clips, layout, ["left", "right"], config, path)
+    manifest = prepare_clips(clips, layout, ["left", "right"], config, path)
     return path, manifest
 
 
@@ -70,13 +70,13 @@ def test_a_native_stream_holds_the_layouts_points(tmp_path, layout22):
     assert (manifest["clips"], manifest["frames"]) == (2, 13)
     assert records.index["label"].tolist() == [0, 1]
     for number, clip in enumerate(clips):
-        assert np.array_equal(stream_points(records, number), clip.points[:, layout22.points])
+        assert np.array_equal(prepared_points(records, number), clip.points[:, layout22.points])
 
 
 def test_an_aligned_stream_has_the_target_length(tmp_path, layout22):
     path, _ = stream(tmp_path, layout22, [make_clip("a", 5), make_clip("b", 40)], length=12)
     records = Records(path)
-    assert [stream_points(records, i).shape for i in (0, 1)] == [(12, 22, 3)] * 2
+    assert [prepared_points(records, i).shape for i in (0, 1)] == [(12, 22, 3)] * 2
 
 
 def test_a_clip_with_no_visible_point_of_the_layout_is_named(tmp_path, layout22):
@@ -92,7 +92,7 @@ def test_a_clip_with_no_visible_point_is_kept_empty_where_bad_clips_are_skipped(
     clip.points[:] = 0
     config = {"cleaning": CLEANING, "length": None, "max_gap": 3, "on_bad_clip": "skip"}
     clips = [clip, make_clip("0007_4")]
-    manifest = build_stream(clips, layout22, ["left", "right"], config, tmp_path / "s.arrow")
+    manifest = prepare_clips(clips, layout22, ["left", "right"], config, tmp_path / "s.arrow")
     assert manifest["empty"] == ["0007_3"] and manifest["clips"] == 2
     build_cache(tmp_path / "s.arrow", layout22, "joint", HEATMAPS, tmp_path / "h.arrow")
     cache = Records(tmp_path / "h.arrow")
@@ -104,7 +104,7 @@ def test_a_clip_with_no_visible_point_is_kept_empty_where_bad_clips_are_skipped(
 def test_the_cache_holds_what_the_reference_draws(tmp_path, layout22, kind):
     path, _ = stream(tmp_path, layout22, [make_clip("a", 5), make_clip("b", 8, "right")])
     manifest = build_cache(path, layout22, kind, HEATMAPS, tmp_path / "h.arrow")
-    cache, points = Records(tmp_path / "h.arrow"), stream_points(Records(path), 1)
+    cache, points = Records(tmp_path / "h.arrow"), prepared_points(Records(path), 1)
     grid = to_grid(points, clip_box(points, 0.25), 20)[None]
     expected = draw_reference(grid, kind, layout22.edges, 0.6, (20, 20)).swapaxes(0, 1)
     volume = cached_frames(cache, 1, np.arange(8))

@@ -14,9 +14,9 @@ from microgesture.heatmaps.cache import build_cache
 from microgesture.heatmaps.codec import draw_sparse
 from microgesture.heatmaps.draw import clip_box, draw, draw_reference, draw_torch, strokes, to_grid
 from microgesture.inference.build import Trained, new_model
-from microgesture.inference.recordings import stream_shares
+from microgesture.inference.recordings import prepared_probabilities
 from microgesture.inputs.inputs import DrawnInput, Geometry, HeatmapInput, whole
-from microgesture.preprocessing.prepare import build_stream
+from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.viz.animation import write_animation
 from tests.data_report.test_checks import NAMES, person
 
@@ -104,7 +104,7 @@ def stored(tmp_path_factory, layout41):
     clip = person("a", frames=4)
     clip.points[..., 2] = np.random.default_rng(0).uniform(0.1, 1, clip.points.shape[:2])
     path = tmp_path_factory.mktemp("stored") / "s.arrow"
-    build_stream([clip], layout41, NAMES, STREAM, path)
+    prepare_clips([clip], layout41, NAMES, STREAM, path)
     return path
 
 
@@ -160,7 +160,7 @@ def test_a_checkpoint_remembers_the_rule(stored, layout41, tmp_path, source):
         torch.nn.init.normal_(model.cls_head.fc_cls.weight, std=5.0)
         about = json.loads(json.dumps({"config": config, "preparation": made}))
         trained = Trained(tmp_path, model, layout41, about)
-        said[rule] = stream_shares(trained, stored, {"views": 1, "flip": False})
+        said[rule] = prepared_probabilities(trained, stored, {"views": 1, "flip": False})
     assert np.array_equal(said[None], said["min"])
     assert np.abs(said["start"] - said["min"]).max() > 1e-4
 

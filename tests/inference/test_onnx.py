@@ -14,7 +14,7 @@ from microgesture.data.clip_file import Records
 from microgesture.inference import onnx as export
 from microgesture.inference.build import Trained, new_model
 from microgesture.inference.onnx import Difference, export_onnx
-from microgesture.preprocessing.prepare import build_stream
+from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import write_json
 from tests.conftest import make_clip
@@ -77,7 +77,7 @@ def test_the_logits_are_torchs_for_any_batch_size(exported):
 def test_the_file_says_what_it_means(exported, layout22):
     _, one, path, _ = exported
     stated = {entry.key: json.loads(entry.value) for entry in onnx.load(path).metadata_props}
-    assert stated == {key: one.about[key] for key in export.STATED}
+    assert stated == {key: one.metadata[key] for key in export.STATED}
     assert stated["classes"] == CLASSES
     assert [name for name, _ in stated["layout"]["joints"]] == list(layout22.joints)
 
@@ -142,15 +142,15 @@ def test_prepared_clips_are_what_is_compared_where_they_are_given(tmp_path, layo
     one = trained("stgcn", layout22)
     clips = [make_clip(f"c{n}", 9, None, split, seed=n) for n, split in enumerate(["val", "test"])]
     settings = {"cleaning": CLEANING, "length": None, "on_bad_clip": "stop"}
-    manifest = build_stream(clips, layout22, CLASSES, settings, tmp_path / "s.arrow")
+    manifest = prepare_clips(clips, layout22, CLASSES, settings, tmp_path / "s.arrow")
     write_json(tmp_path / "s.json", manifest)
-    one.about["preparation"] = Records(tmp_path / "s.arrow").metadata
+    one.metadata["preparation"] = Records(tmp_path / "s.arrow").metadata
     given = export.prepared(one, tmp_path / "s.json")
     assert given.shape == (2, *SHAPES["stgcn"])
     assert torch.equal(given[:1], export.prepared(one, tmp_path / "s.json")[:1])
     monkeypatch.setattr(export, "drawn", None)
     assert export_onnx(one, tmp_path / "model.onnx", tmp_path / "s.json").small
-    one.about["preparation"] = {**one.about["preparation"], "length": 8}
+    one.metadata["preparation"] = {**one.metadata["preparation"], "length": 8}
     with pytest.raises(InputError, match=r"s.json: its clips were prepared otherwise"):
         export.prepared(one, tmp_path / "s.json")
 

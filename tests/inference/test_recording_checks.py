@@ -82,7 +82,7 @@ def test_a_bad_frame_costs_the_rows_of_its_own_recording_alone(predict, clip, tm
 
 
 def test_on_bad_stop_says_so_before_anything_is_predicted(predict, clip, tmp_path, monkeypatch):
-    monkeypatch.setattr("microgesture.inference.recordings.clip_shares", None)
+    monkeypatch.setattr("microgesture.inference.recordings.clip_probabilities", None)
     for name in "ab":
         write_frames(tmp_path / "in" / name, clip.points)
     last = truncate_last_frame(tmp_path / "in" / "b")
@@ -215,7 +215,7 @@ def test_a_model_that_says_nothing_of_its_training_data_is_told_once(
 def test_the_first_model_that_knows_gives_the_frame_rate():
     def model(fps):
         profile = None if fps is None else {"statistics": {"fps": [fps, fps, fps]}}
-        return SimpleNamespace(path="m", about={"profile": profile})
+        return SimpleNamespace(path="m", metadata={"profile": profile})
 
     assert choose_fps(None, [model(None), model(30.0), model(50.0)])[0] == 30
     assert choose_fps(12.0, [model(30.0)]) == (12.0, [])

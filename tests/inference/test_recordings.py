@@ -21,14 +21,14 @@ from microgesture.inference.build import choose_device, is_cached, load_trained
 from microgesture.inference.checkpoints import load_checkpoint, save_checkpoint
 from microgesture.inference.recordings import (
     Window,
-    clip_shares,
+    clip_probabilities,
     cut,
     find_recordings,
     in_frames,
     predict_recordings,
     write_table,
 )
-from microgesture.preprocessing.prepare import build_stream
+from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import write_json
 from tests.conftest import REPOSITORY, make_clip
@@ -104,7 +104,7 @@ def project(tmp_path_factory, layout22):
         aligned = {"length": 8, "max_gap": 3} if variant["temporal"] == "align" else {}
         settings = {"cleaning": CLEANING, "length": None, "on_bad_clip": "stop", **aligned}
         points = folder / f"{name}-points.arrow"
-        manifest = build_stream(
+        manifest = prepare_clips(
             iter_store(folder / "clips.parquet"), layout22, CLASSES, settings, points
         )
         write_json(points.with_suffix(".json"), manifest)
@@ -163,7 +163,7 @@ def test_a_new_recording_gets_the_probabilities_that_the_workflow_gives(project,
     expected = read_predictions(project[0] / name / "test.parquet")
     windows = predicted([trained(project, name)], raw_tests(project))
     assert [one.recording for one in windows] == expected.clip_ids
-    found = np.stack([one.shares for one in windows])
+    found = np.stack([one.probabilities for one in windows])
     assert np.abs(found - expected.probabilities).max() < 1e-5
     assert np.ptp(found[:, 0]) > 0.02  # they do depend on the clip
 
@@ -173,7 +173,9 @@ def test_several_models_are_averaged(project):
     alone = [predicted([trained(project, name)], arrays) for name in ("joint", "limb")]
     both = predicted([trained(project, name) for name in ("joint", "limb")], arrays)
     for one, other, mean in zip(*alone, both, strict=True):
-        assert np.allclose(mean.shares, (one.shares + other.shares) / 2, atol=1e-6)
+        assert np.allclose(
+            mean.probabilities, (one.probabilities + other.probabilities) / 2, atol=1e-6
+        )
 
 
 def test_a_window_is_predicted_as_a_clip_of_its_own(project):
@@ -185,14 +187,14 @@ def test_a_window_is_predicted_as_a_clip_of_its_own(project):
     assert windows[-1].end == len(long) - 1
     parts = {f"{n}": long[one.start : one.end + 1] for n, one in enumerate(windows)}
     for window, part in zip(windows, predicted([model], parts), strict=True):
-        assert np.allclose(window.shares, part.shares, atol=1e-6)
+        assert np.allclose(window.probabilities, part.probabilities, atol=1e-6)
 
 
 def test_a_window_without_anybody_stays_empty(project):
     points = np.concatenate([raw_tests(project)["c32"], np.zeros((10, 137, 3), np.float32)])
     model = trained(project, "stgcn_align")
     windows = predicted([model], {"left": points}, window=0.2, stride=0.2)
-    empty = [one.shares is None for one in windows]
+    empty = [one.probabilities is None for one in windows]
     assert empty == [not points[w.start : w.end + 1, :, 2].any() for w in windows]
     assert any(empty) and not all(empty)
 
@@ -211,12 +213,12 @@ def test_the_checkpoint_alone_says_how_clips_are_prepared(project, layout22):
 def test_a_variant_that_draws_predicts_new_recordings_without_a_cache(project, monkeypatch):
     monkeypatch.setattr("microgesture.inference.recordings.build_cache", None)
     (window,) = predicted([trained(project, "drawn_motion")], {"a": raw_tests(project)["c32"]})
-    assert window.shares is not None
+    assert window.probabilities is not None
 
 
 def test_nothing_stays_in_the_temporary_folder(project, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    clip_shares(trained(project, "joint"), [make_clip()], TESTING)
+    clip_probabilities(trained(project, "joint"), [make_clip()], TESTING)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -449,7 +451,7 @@ def test_a_missing_folder_is_named(tmp_path):
 )
 def test_models_of_other_classes_are_not_averaged(project, classes, message):
     one, other = trained(project, "joint"), trained(project, "limb")
-    other.about["classes"] = classes
+    other.metadata["classes"] = classes
     with pytest.raises(InputError, match=message):
         predicted([one, other], raw_tests(project))
 

@@ -14,11 +14,11 @@ from microgesture.inputs.inputs import (
     Geometry,
     HeatmapInput,
     PointInput,
+    full_frame,
     random_geometry,
     resampling,
-    whole,
 )
-from microgesture.preprocessing.prepare import build_stream
+from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.utils.errors import InputError
 from tests.conftest import make_clip
 
@@ -31,7 +31,7 @@ HEATMAPS = {"size": 24, "sigma": 1.5, "padding": 0.25}
 def files(tmp_path, layout22):
     clips = [make_clip("a", 6), make_clip("b", 6, "right", seed=1)]
     clips[0].points[2:4, 4] = 0
-    build_stream(clips, layout22, ["left", "right"], CONFIG, tmp_path / "s.arrow")
+    prepare_clips(clips, layout22, ["left", "right"], CONFIG, tmp_path / "s.arrow")
     build_cache(tmp_path / "s.arrow", layout22, "joint", HEATMAPS, tmp_path / "h.arrow")
     return tmp_path / "s.arrow", tmp_path / "h.arrow", clips
 
@@ -42,7 +42,7 @@ def batch(source, indices):
 
 def test_points_are_placed_within_the_box(files, layout22):
     source = PointInput(files[0], layout22, 0.25)
-    inputs = source.assemble(batch(source, np.array([0, 5, -1])), whole(2), training=True)
+    inputs = source.assemble(batch(source, np.array([0, 5, -1])), full_frame(2), training=True)
     assert inputs.shape == (2, 1, 3, 22, 3)
     assert inputs[..., :2].abs().max() <= 1 / 1.25 + 1e-6  # the padding stays free
     assert inputs[:, 0, 2].abs().max() == 0  # an empty frame
@@ -63,8 +63,8 @@ def test_a_point_that_was_not_found_stays_in_the_middle(files, layout22):
 def test_mirroring_points_swaps_sides(files, layout22):
     source = PointInput(files[0], layout22, 0.25)
     samples = batch(source, np.arange(6))
-    plain = source.assemble(samples, whole(2), training=False)
-    mirrored = source.assemble(samples, whole(2, mirrored=True), training=False)
+    plain = source.assemble(samples, full_frame(2), training=False)
+    mirrored = source.assemble(samples, full_frame(2, mirrored=True), training=False)
     turned = plain[:, :, :, layout22.flip] * torch.tensor([-1.0, 1.0, 1.0])
     assert torch.allclose(mirrored, turned)
 
@@ -79,9 +79,9 @@ def test_in_testing_a_cached_volume_is_fed_as_drawn(files, layout22):
     source = HeatmapInput(files[1], layout22, 20)
     indices = np.array([0, 3, -1, 5])
     samples, volumes = batch(source, indices), cached(source, indices)
-    inputs = source.assemble(samples, whole(2), training=False)
+    inputs = source.assemble(samples, full_frame(2), training=False)
     assert torch.allclose(inputs, volumes, atol=1e-6) and inputs[:, :, 2].max() == 0
-    mirrored = source.assemble(samples, whole(2, mirrored=True), training=False)
+    mirrored = source.assemble(samples, full_frame(2, mirrored=True), training=False)
     assert torch.allclose(mirrored, inputs[:, layout22.flip].flip(-1), atol=1e-6)
 
 
@@ -103,12 +103,12 @@ def test_a_cache_is_resampled_alike_on_every_device(files, layout22, tmp_path, s
 
 def test_a_clip_of_several_pieces_is_read_in_any_order(tmp_path, layout22):
     clip = make_clip("a", 70)
-    build_stream([clip], layout22, ["left", "right"], CONFIG, tmp_path / "s.arrow")
+    prepare_clips([clip], layout22, ["left", "right"], CONFIG, tmp_path / "s.arrow")
     build_cache(tmp_path / "s.arrow", layout22, "joint", HEATMAPS, tmp_path / "h.arrow")
     source = HeatmapInput(tmp_path / "h.arrow", layout22, 24)
     indices = np.array([69, 0, 31, -1, 32, 33, 0])
     samples = torch.from_numpy(source.sample(0, indices)[None])
-    inputs = source.assemble(samples, whole(1), training=False)[0].numpy()
+    inputs = source.assemble(samples, full_frame(1), training=False)[0].numpy()
     points = clip.points[:, layout22.points]
     grid = to_grid(points, clip_box(points, 0.25), 24)[None]
     drawn = draw_reference(grid, "joint", layout22.edges, 1.5, (24, 24)).swapaxes(0, 1)
@@ -158,7 +158,7 @@ def test_a_whole_box_drawn_in_the_batch_is_what_the_cache_holds(files, layout22,
     from_cache = HeatmapInput(tmp_path / "c.arrow", layout22, 20)
     drawn = DrawnInput(files[0], layout22, stream, HEATMAPS, 20)
     inputs = [
-        source.assemble(batch(source, np.array([2, 5, -1])), whole(2), training=False)
+        source.assemble(batch(source, np.array([2, 5, -1])), full_frame(2), training=False)
         for source in (from_cache, drawn)
     ]
     assert inputs[0].shape == inputs[1].shape == (2, layout22.channels(stream), 3, 24, 24)
@@ -169,8 +169,8 @@ def test_a_whole_box_drawn_in_the_batch_is_what_the_cache_holds(files, layout22,
 def test_a_mirrored_input_is_the_mirror_image_with_channels_swapped(files, layout22, stream):
     source = DrawnInput(files[0], layout22, stream, HEATMAPS, 20)
     samples = batch(source, np.arange(6))
-    plain = source.assemble(samples, whole(2), training=False)
-    mirrored = source.assemble(samples, whole(2, mirrored=True), training=False)
+    plain = source.assemble(samples, full_frame(2), training=False)
+    mirrored = source.assemble(samples, full_frame(2, mirrored=True), training=False)
     turned = plain[:, layout22.channel_flip(stream)].flip(-1)
     # windows are cut to whole cells from one side, and short limbs are drawn at one end
     assert (mirrored - turned).abs().max() < np.exp(-4.5) + 1e-6 or stream == "limb"
@@ -182,7 +182,7 @@ def test_a_point_outside_the_window_is_drawn_as_far_as_it_reaches_in(tmp_path, l
     clip = make_clip("a", 1)
     clip.points[:] = 0
     clip.points[0, layout22.points[:3]] = [(100, 100, 1), (200, 200, 1), (200, 100, 1)]
-    build_stream([clip], layout22, ["left", "right"], CONFIG, tmp_path / "s.arrow")
+    prepare_clips([clip], layout22, ["left", "right"], CONFIG, tmp_path / "s.arrow")
     settings = {"size": 20, "sigma": 1.0, "padding": 0.0}
     source = DrawnInput(tmp_path / "s.arrow", layout22, "joint", settings, 20)
     # the window begins a tenth of the box, 2.22 cells, right of the first point
@@ -206,9 +206,9 @@ def test_torch_draws_the_same_batch(files, layout22):
 def test_every_batch_has_its_own_memory(files, layout22):
     source = DrawnInput(files[0], layout22, "joint", HEATMAPS, 20)
     samples = batch(source, np.arange(6))
-    first = source.assemble(samples, whole(2), training=True)
+    first = source.assemble(samples, full_frame(2), training=True)
     kept = first.clone()
-    source.assemble(samples, whole(2, mirrored=True), training=True)
+    source.assemble(samples, full_frame(2, mirrored=True), training=True)
     assert torch.equal(first, kept)
 
 
@@ -216,13 +216,13 @@ def test_every_batch_has_its_own_memory(files, layout22):
 
 
 def points_file(folder, layout, frames):
-    """A stream file of one clip whose points are empty but for those given, {joint: (x, y, s)}."""
+    """A clip file of one clip whose points are empty but for those given, {joint: (x, y, s)}."""
     clip = make_clip("a", len(frames))
     clip.points[:] = 0
     for t, frame in enumerate(frames):
         for joint, place in frame.items():
             clip.points[t, layout.points[layout.joints.index(joint)]] = place
-    build_stream([clip], layout, ["left", "right"], CONFIG, folder / "p.arrow")
+    prepare_clips([clip], layout, ["left", "right"], CONFIG, folder / "p.arrow")
     return folder / "p.arrow"
 
 
@@ -237,7 +237,7 @@ FRAMES = [
 def fed(path, layout, stream, indices, geometry=None):
     source = PointInput(path, layout, 0.0, stream)
     samples = torch.from_numpy(source.sample(0, np.array(indices))[None])
-    inputs = source.assemble(samples, geometry or whole(1), training=True)
+    inputs = source.assemble(samples, geometry or full_frame(1), training=True)
     assert inputs.shape == (1, 1, len(indices), 22, 3) and inputs.dtype == torch.float32
     return {name: inputs[0, 0, :, v].numpy() for v, name in enumerate(layout.joints)}
 
@@ -266,7 +266,7 @@ def test_motion_by_hand(tmp_path, layout22):
 def test_vectors_are_stretched_and_mirrored_but_not_shifted(files, layout22, stream):
     source = PointInput(files[0], layout22, 0.25, stream)
     samples = batch(source, np.arange(6))
-    plain = source.assemble(samples, whole(2), training=True)
+    plain = source.assemble(samples, full_frame(2), training=True)
     window = Geometry(np.array([[0.3, 0.2, 0.5, 0.8]] * 2), np.array([True, True]))
     found = source.assemble(samples, window, training=True)
     expected = plain[:, :, :, layout22.flip] * torch.tensor([-1 / 0.5, 1 / 0.8, 1])

@@ -16,8 +16,8 @@ from microgesture.inputs.loader import (
     TrainingClips,
     ViewClips,
     epoch_order,
+    rng_for,
     seed_torch,
-    stream,
 )
 from microgesture.preprocessing.temporal import inference_views, segment_sample
 
@@ -27,7 +27,7 @@ LABELS = LABELS[np.random.default_rng(0).permutation(200)]
 
 
 def test_naturally_every_clip_comes_once():
-    order = epoch_order(ROWS, LABELS, "natural", stream(0, 1))
+    order = epoch_order(ROWS, LABELS, "natural", rng_for(0, 1))
     assert sorted(order) == ROWS.tolist()
     assert not (order == ROWS).all()
 
@@ -35,7 +35,7 @@ def test_naturally_every_clip_comes_once():
 def test_balanced_classes_are_equally_likely_and_so_are_the_clips_of_one():
     """Over 500 epochs; five standard deviations of the binomial counts are allowed."""
     drawn = np.concatenate(
-        [epoch_order(ROWS, LABELS, "class_balanced", stream(0, e)) for e in range(500)]
+        [epoch_order(ROWS, LABELS, "class_balanced", rng_for(0, e)) for e in range(500)]
     )
     assert len(drawn) == 500 * 200
     counts = np.bincount(drawn, minlength=300)[100:]
@@ -47,7 +47,7 @@ def test_balanced_classes_are_equally_likely_and_so_are_the_clips_of_one():
 
 
 def test_balanced_order_has_as_many_clips_as_there_are_and_repeats_itself():
-    orders = [epoch_order(ROWS, LABELS, "class_balanced", stream(0, e)) for e in (1, 1, 2)]
+    orders = [epoch_order(ROWS, LABELS, "class_balanced", rng_for(0, e)) for e in (1, 1, 2)]
     assert all(len(order) == 200 for order in orders)
     assert (orders[0] == orders[1]).all()
     assert (orders[0] != orders[2]).any()
@@ -55,16 +55,16 @@ def test_balanced_order_has_as_many_clips_as_there_are_and_repeats_itself():
 
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 def test_only_the_given_rows_are_drawn(sampling):
-    order = epoch_order(ROWS[:7], LABELS[:7], sampling, stream(0, 1))
+    order = epoch_order(ROWS[:7], LABELS[:7], sampling, rng_for(0, 1))
     assert len(order) == 7
     assert set(order) <= set(ROWS[:7])
 
 
 def test_random_numbers_depend_on_purpose_and_place():
     places = [(FRAMES, 0, 1, 2), (GEOMETRY, 0, 1, 2), (FRAMES, 1, 1, 2), (FRAMES, 0, 2, 1)]
-    first = {place: stream(*place).random() for place in places}
+    first = {place: rng_for(*place).random() for place in places}
     assert len(set(first.values())) == 4
-    assert first == {place: stream(*place).random() for place in reversed(places)}
+    assert first == {place: rng_for(*place).random() for place in reversed(places)}
 
 
 def test_every_seed_epoch_and_place_draws_its_own_frames():
@@ -86,7 +86,7 @@ def test_frames_are_drawn_from_their_own_stream():
     source = SimpleNamespace(records=records, sample=lambda row, frames: frames + 10_000 * row)
     for seed, row, epoch, place in ((0, 1, 2, 3), (2, 0, 1, 4)):
         samples, of = TrainingClips(source, "segment_sample", 8, seed)[row, epoch, place]
-        rng = stream(FRAMES, seed, epoch, place)
+        rng = rng_for(FRAMES, seed, epoch, place)
         expected = segment_sample([30, 1000][row], 8, rng) + 10_000 * row
         assert (samples.tolist(), of) == (expected.tolist(), row)
 

@@ -1,4 +1,4 @@
-"""Label vectors: words, sources, scale, and what a broken word-vector file says."""
+"""Label embeddings: words, sources, scale, and what a broken word-vector file says."""
 
 import json
 import socket
@@ -12,7 +12,7 @@ import pytest
 from microgesture.models.label_embeddings import (
     MEAN_SQUARE,
     glove_vectors,
-    label_vectors,
+    label_embeddings,
     label_words,
     wordllama_vectors,
 )
@@ -23,7 +23,7 @@ hat 1 0 2
 jaw 0 1 -2
 touching 2 2 0
 """
-SCRIPT = Path(__file__).parents[2] / "scripts" / "label_vectors.py"
+SCRIPT = Path(__file__).parents[2] / "scripts" / "label_embeddings.py"
 WORDLLAMA = {"source": "wordllama"}
 
 
@@ -59,7 +59,7 @@ def test_names_are_cut_into_words(name, words):
 
 def test_a_label_is_the_mean_of_its_known_words(glove):
     config = {"source": "glove", "path": str(glove(GLOVE))}
-    found = label_vectors(["touching hat", "touching the jaw", "hat unheard"], config)
+    found = label_embeddings(["touching hat", "touching the jaw", "hat unheard"], config)
     expected = np.array([[1.5, 1, 1], [1, 1.5, -1], [1, 0, 2]])
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=1e-6)
@@ -68,7 +68,7 @@ def test_a_label_is_the_mean_of_its_known_words(glove):
 def test_wordllamas_means_are_brought_to_the_scale_of_gloves():
     words = wordllama_vectors({"touching", "hat", "jaw"})
     means = np.array([(words["touching"] + words[other]) / 2 for other in ("hat", "jaw")])
-    found = label_vectors(["touching hat", "touching jaw"], WORDLLAMA)
+    found = label_embeddings(["touching hat", "touching jaw"], WORDLLAMA)
     assert np.mean(found**2) == pytest.approx(MEAN_SQUARE, rel=1e-5)
     np.testing.assert_allclose(found, means * (found[0, 0] / means[0, 0]), rtol=1e-4)
 
@@ -134,7 +134,7 @@ def test_wordllama_needs_no_network_and_averages_subwords(monkeypatch):
 
 def test_labels_that_share_words_are_close():
     names = ["touching hat", "touching jaw", "arms akimbo"]
-    hat, jaw, akimbo = (v / np.linalg.norm(v) for v in label_vectors(names, WORDLLAMA))
+    hat, jaw, akimbo = (v / np.linalg.norm(v) for v in label_embeddings(names, WORDLLAMA))
     assert hat @ jaw > hat @ akimbo + 0.1
 
 
@@ -150,15 +150,15 @@ def test_labels_that_share_words_are_close():
 )
 def test_config_mistakes_are_named(config, message):
     with pytest.raises(InputError, match=message):
-        label_vectors(["touching hat"], config)
+        label_embeddings(["touching hat"], config)
 
 
 def test_a_label_without_any_known_word_is_an_error(glove):
     config = {"source": "glove", "path": str(glove(GLOVE))}
     with pytest.raises(InputError, match=r"'arms akimbo': none of its words \(arms, akimbo\)"):
-        label_vectors(["touching hat", "arms akimbo"], config)
+        label_embeddings(["touching hat", "arms akimbo"], config)
     with pytest.raises(InputError, match=r"'12': none of its words .it has none.*wordllama"):
-        label_vectors(["12"], WORDLLAMA)
+        label_embeddings(["12"], WORDLLAMA)
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".json"])
@@ -168,10 +168,12 @@ def test_script_writes_vectors_without_pickle(tmp_path, suffix):
     command = [sys.executable, str(SCRIPT), "--classes", classes]
     subprocess.run([*command, "--config", json.dumps(WORDLLAMA), "--out", out], check=True)
     if suffix == ".npz":
-        found = np.load(out, allow_pickle=False)["vectors"]
+        found = np.load(out, allow_pickle=False)["embeddings"]
     else:
-        found = np.array(json.loads(out.read_text())["vectors"], np.float32)
-    np.testing.assert_array_equal(found, label_vectors(["touching hat", "touching jaw"], WORDLLAMA))
+        found = np.array(json.loads(out.read_text())["embeddings"], np.float32)
+    np.testing.assert_array_equal(
+        found, label_embeddings(["touching hat", "touching jaw"], WORDLLAMA)
+    )
     failed = subprocess.run(
         [*command, "--config", "{", "--out", out], capture_output=True, text=True, check=False
     )

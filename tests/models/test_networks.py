@@ -55,7 +55,7 @@ def small(name, **extra):
         layout_channels=5,
         num_classes=6,
         adjacency=None if name == "posec3d" else tree_adjacency(5),
-        vector_size=7,
+        embedding_size=7,
     )
     for key, value in model.state_dict().items():
         if key.endswith("running_var"):
@@ -154,7 +154,9 @@ def test_dropout_is_that_of_the_published_networks_unless_told_otherwise(name, h
 
 
 def test_initial_weights_are_pyskls_choice():
-    posec3d = build_model({"name": "posec3d"}, layout_channels=17, num_classes=60, vector_size=256)
+    posec3d = build_model(
+        {"name": "posec3d"}, layout_channels=17, num_classes=60, embedding_size=256
+    )
     for name, module in posec3d.named_modules():
         if isinstance(module, torch.nn.Conv3d):
             fan_out = module.out_channels * np.prod(module.kernel_size)
@@ -174,7 +176,7 @@ def test_a_new_agcn_has_the_authors_initial_weights():
     """As model/agcn.py of 2s-AGCN sets them, all but the semantic head, which it has not."""
     config = SMALL_AGCN | {"base_channels": 32}
     model = build_model(
-        config, layout_channels=5, num_classes=32, adjacency=tree_adjacency(5), vector_size=7
+        config, layout_channels=5, num_classes=32, adjacency=tree_adjacency(5), embedding_size=7
     )
     for name, module in model.named_modules():
         if isinstance(module, torch.nn.BatchNorm2d):
@@ -421,7 +423,7 @@ def test_features_are_pooled_and_seen_before_dropout(name):
     torch.testing.assert_close(model(x), model.cls_head.fc_cls(features))
     model.cls_head.train()
     torch.testing.assert_close(model.features(x), features)
-    logits, vectors = model.forward_with_vectors(x)
+    logits, vectors = model.forward_with_embeddings(x)
     assert not torch.allclose(logits, model.cls_head.fc_cls(features))
     torch.testing.assert_close(vectors, model.semantic_head.fc(features))
 
@@ -431,7 +433,7 @@ def test_the_heads_share_one_pass_of_the_backbone(name):
     model, x = small(name), batch(name)
     passes = []
     model.backbone.register_forward_hook(lambda *_: passes.append(1))
-    logits, vectors = model.forward_with_vectors(x)
+    logits, vectors = model.forward_with_embeddings(x)
     assert (len(passes), logits.shape, vectors.shape) == (1, (3, 6), (3, 7))
     torch.testing.assert_close(logits, model(x))
 
@@ -439,7 +441,7 @@ def test_the_heads_share_one_pass_of_the_backbone(name):
 @networks
 def test_gradients_reach_every_parameter(name):
     model, x = small(name).train(), batch(name)
-    logits, vectors = model.forward_with_vectors(x)
+    logits, vectors = model.forward_with_embeddings(x)
     loss = F.cross_entropy(logits, torch.tensor([0, 1, 5])) + F.mse_loss(vectors, torch.ones(3, 7))
     loss.backward()
     # A shift before a batch norm is undone by it: those biases get no gradient beyond rounding.
@@ -456,7 +458,7 @@ def test_gradients_reach_every_parameter(name):
 @networks
 def test_semantic_loss_trains_the_backbone_and_its_own_head_only(name):
     model, x = small(name).train(), batch(name)
-    F.mse_loss(model.forward_with_vectors(x)[1], torch.ones(3, 7)).backward()
+    F.mse_loss(model.forward_with_embeddings(x)[1], torch.ones(3, 7)).backward()
     assert model.semantic_head.fc.weight.grad.any()
     assert model.cls_head.fc_cls.weight.grad is None
     block = model.backbone.conv1 if name == "posec3d" else model.backbone.gcn[0].gcn
@@ -464,11 +466,11 @@ def test_semantic_loss_trains_the_backbone_and_its_own_head_only(name):
     assert first.weight.grad.any()
 
 
-def test_without_vector_size_there_is_no_semantic_head():
+def test_without_embedding_size_there_is_no_semantic_head():
     model = build_model(SMALL_POSEC3D, layout_channels=5, num_classes=6)
     assert not [key for key in model.state_dict() if key.startswith("semantic_head")]
-    with pytest.raises(RuntimeError, match="vector_size"):
-        model.forward_with_vectors(batch("posec3d"))
+    with pytest.raises(RuntimeError, match="embedding_size"):
+        model.forward_with_embeddings(batch("posec3d"))
 
 
 def test_block_dropout_leaves_the_first_block_alone():

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from microgesture.inference.checkpoints import load_checkpoint
 from microgesture.models.build import build_model
 from microgesture.models.pretrained import STEM, adapt_stem, load_pretrained
-from microgesture.preprocessing.prepare import build_stream
+from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import write_json
 from microgesture.workflow import config as settings
@@ -47,7 +47,10 @@ def shapes_of(model):
 
 def posec3d(channels=3, classes=4, **extra):
     return build_model(
-        SMALL, layout_channels=channels, num_classes=classes, vector_size=extra.get("vector_size")
+        SMALL,
+        layout_channels=channels,
+        num_classes=classes,
+        embedding_size=extra.get("embedding_size"),
     ).eval()
 
 
@@ -212,10 +215,10 @@ def test_graph_and_input_norm_are_fresh_for_another_number_of_joints(tmp_path):
 
 
 def test_the_semantic_head_is_fresh_or_left_out(tmp_path):
-    with_head, without = posec3d(vector_size=3), posec3d()
+    with_head, without = posec3d(embedding_size=3), posec3d()
     torch.save(without.state_dict(), tmp_path / "without.pth")
     torch.save(with_head.state_dict(), tmp_path / "with.pth")
-    assert loaded(posec3d(vector_size=3), tmp_path / "without.pth")[0] == (
+    assert loaded(posec3d(embedding_size=3), tmp_path / "without.pth")[0] == (
         "the semantic head is fresh"
     )
     assert loaded(posec3d(), tmp_path / "with.pth")[0] == "its semantic head is left out"
@@ -354,7 +357,7 @@ def test_training_starts_from_the_checkpoint_and_says_so(tmp_path, layout22, cap
     clips = [make_clip(f"c{n}", 8, "left", "train" if n < 4 else "val", n) for n in range(6)]
     cleaning = {"min_score": 0.05, "max_jump": 1.5}
     stream = {"cleaning": cleaning, "length": 8, "max_gap": 3, "on_bad_clip": "stop"}
-    manifest = build_stream(clips, layout22, ["left", "right"], stream, tmp_path / "s.arrow")
+    manifest = prepare_clips(clips, layout22, ["left", "right"], stream, tmp_path / "s.arrow")
     write_json(tmp_path / "s.json", manifest)
     (tmp_path / "classes.yaml").write_text("classes: [left, right]\n")
     network = {key: value for key, value in SMALL_STGCN.items() if key != "name"}

@@ -6,10 +6,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from microgesture.data.keypoints import KINECT, OPENPOSE, ORDERS
+from microgesture.data.keypoints import KEYPOINT_FORMATS, KINECT, OPENPOSE
 from microgesture.data.store import Clip
 from microgesture.preprocessing.cleaning import shoulder_width
-from microgesture.probing.corruption import KINDS, perturb
+from microgesture.probing.corruption import KINDS, corrupt
 from microgesture.utils.errors import InputError
 from tests.conftest import make_clip
 
@@ -24,11 +24,11 @@ def clip_of(order, clip_id="a", num_frames=40, seed=0):
     return Clip(clip_id, "left", "s", "test", 25.0, 480, 640, points)
 
 
-@pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
+@pytest.mark.parametrize("order", KEYPOINT_FORMATS.values(), ids=KEYPOINT_FORMATS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_changes_clips_of_every_order(order, kind):
     clip = clip_of(order)
-    changed = perturb(clip, kind, 0.3, 0, order)
+    changed = corrupt(clip, kind, 0.3, 0, order)
     assert changed.points.dtype == np.float32 and changed.points.shape == clip.points.shape
     assert not np.array_equal(changed.points, clip.points)
     assert np.array_equal(clip.points, clip_of(order).points)  # the clip itself is as it was
@@ -38,7 +38,7 @@ def test_every_kind_changes_clips_of_every_order(order, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_clip_always_gets_the_same(kind):
     def points(clip_id="a", seed=0):
-        return perturb(clip_of(OPENPOSE, clip_id), kind, 0.3, seed, OPENPOSE).points
+        return corrupt(clip_of(OPENPOSE, clip_id), kind, 0.3, seed, OPENPOSE).points
 
     assert np.array_equal(points(), points())
     assert not np.array_equal(points(), points(seed=1))
@@ -48,13 +48,13 @@ def test_the_same_clip_always_gets_the_same(kind):
 def test_the_share_of_dropped_points_is_the_level():
     clip = make_clip(num_frames=200)
     for level in (0.1, 0.5):
-        lost = perturb(clip, "drop", level, 0, OPENPOSE).points
+        lost = corrupt(clip, "drop", level, 0, OPENPOSE).points
         gone = lost[..., 2] == 0
         # 27,400 draws: four standard deviations are at most 0.012
         assert abs(gone.mean() - level) < 0.012
         assert (lost[gone] == 0).all()
         assert np.array_equal(lost[~gone], clip.points[~gone])
-    assert not perturb(clip, "drop", 1, 0, OPENPOSE).points.any()
+    assert not corrupt(clip, "drop", 1, 0, OPENPOSE).points.any()
 
 
 @pytest.mark.parametrize("kind", ["drop", "occlude"])
@@ -62,7 +62,7 @@ def test_what_is_lost_at_a_level_is_lost_at_every_higher_one(kind):
     for number in range(20):
         clip = clip_of(OPENPOSE, f"{number}")
         lost = [
-            perturb(clip, kind, level, 0, OPENPOSE).points[..., 2] == 0
+            corrupt(clip, kind, level, 0, OPENPOSE).points[..., 2] == 0
             for level in (0.1, 0.2, 0.5, 1)
         ]
         for less, more in pairwise(lost):
@@ -73,7 +73,7 @@ def test_what_is_lost_at_a_level_is_lost_at_every_higher_one(kind):
 def test_jitter_is_in_shoulder_widths(order):
     clip = clip_of(order, num_frames=400)
     assert shoulder_width(clip.points, order) == 100
-    moved = perturb(clip, "jitter", 0.03, 0, order).points
+    moved = corrupt(clip, "jitter", 0.03, 0, order).points
     found = clip.points[..., 2] > 0
     step = (moved - clip.points)[found]
     assert (step[:, 2] == 0).all()
@@ -81,25 +81,25 @@ def test_jitter_is_in_shoulder_widths(order):
         assert abs(step[:, c].mean()) < 0.2 and abs(step[:, c].std() - 3) < 0.1
     assert abs(np.corrcoef(step[:, 0], step[:, 1])[0, 1]) < 0.05
     large = replace(clip, points=clip.points * np.array([2, 2, 1], np.float32))
-    twice = perturb(large, "jitter", 0.03, 0, order).points - large.points
+    twice = corrupt(large, "jitter", 0.03, 0, order).points - large.points
     assert np.allclose(twice[found], 2 * step, atol=1e-3)
-    double = perturb(clip, "jitter", 0.06, 0, order).points - clip.points
+    double = corrupt(clip, "jitter", 0.06, 0, order).points - clip.points
     assert np.allclose(double[found], 2 * step, atol=1e-3)
 
 
 def test_without_shoulders_jitter_has_no_measure():
     clip = clip_of(OPENPOSE)
     clip.points[:, 2] = 0
-    assert np.array_equal(perturb(clip, "jitter", 0.1, 0, OPENPOSE).points, clip.points)
+    assert np.array_equal(corrupt(clip, "jitter", 0.1, 0, OPENPOSE).points, clip.points)
 
 
-@pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
+@pytest.mark.parametrize("order", KEYPOINT_FORMATS.values(), ids=KEYPOINT_FORMATS)
 def test_occlusion_hides_one_region_for_one_stretch(order):
     hidden_regions = set()
     starts = set()
     for number in range(60):
         clip = clip_of(order, f"{number}")
-        hidden = perturb(clip, "occlude", 0.25, 0, order).points
+        hidden = corrupt(clip, "occlude", 0.25, 0, order).points
         changed = (hidden != clip.points).any(axis=2)
         frames = np.flatnonzero(changed.any(axis=1))
         assert len(frames) == 10 and np.ptp(frames) == 9  # a quarter of 40, without a break
@@ -120,7 +120,7 @@ def test_occlusion_lies_anywhere_and_hides_at_least_a_frame(level, hidden):
     clips = [clip_of(OPENPOSE, f"{number}", num_frames=4) for number in range(60)]
     starts = set()
     for clip in clips:
-        changed = perturb(clip, "occlude", level, 0, OPENPOSE).points != clip.points
+        changed = corrupt(clip, "occlude", level, 0, OPENPOSE).points != clip.points
         frames = np.flatnonzero(changed.any(axis=(1, 2)))
         assert len(frames) == hidden
         starts.add(int(frames[0]))
@@ -132,14 +132,14 @@ def test_only_a_region_that_is_seen_is_hidden():
         clip = clip_of(OPENPOSE, f"{number}")
         clip.points[:, list(OPENPOSE.regions["head"])] = 0
         clip.points[:, list(OPENPOSE.regions["left_arm"])] = 0
-        hidden = perturb(clip, "occlude", 0.5, 0, OPENPOSE).points
+        hidden = corrupt(clip, "occlude", 0.5, 0, OPENPOSE).points
         assert not np.array_equal(hidden, clip.points)
     clip.points[...] = 0
-    assert not perturb(clip, "occlude", 0.5, 0, OPENPOSE).points.any()
+    assert not corrupt(clip, "occlude", 0.5, 0, OPENPOSE).points.any()
 
 
 def test_regions_are_points_of_their_order_and_mirror_each_other():
-    for order in ORDERS.values():
+    for order in KEYPOINT_FORMATS.values():
         for name, region in order.regions.items():
             assert len(set(region)) == len(region) > 0
             assert all(0 <= point < order.count for point in region)
@@ -187,6 +187,6 @@ def test_regions_are_the_joints_that_layouts_call_so(layout41):
 def test_levels_that_mean_nothing_are_refused(kind, level):
     expected = "a finite number above 0" if kind == "jitter" else "above 0 and at most 1"
     with pytest.raises(InputError, match=f"{kind}: level {level:g}; expected {expected}$"):
-        perturb(make_clip(), kind, level, 0, OPENPOSE)
+        corrupt(make_clip(), kind, level, 0, OPENPOSE)
     with pytest.raises(InputError, match=f"{kind}: level nan"):
-        perturb(make_clip(), kind, np.nan, 0, OPENPOSE)
+        corrupt(make_clip(), kind, np.nan, 0, OPENPOSE)

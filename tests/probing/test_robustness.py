@@ -11,7 +11,7 @@ from microgesture.data.keypoints import KINECT, OPENPOSE
 from microgesture.data.layouts import load_layout
 from microgesture.data.store import write_store
 from microgesture.inference.checkpoints import load_checkpoint, save_checkpoint
-from microgesture.probing.corruption import KINDS, perturb
+from microgesture.probing.corruption import KINDS, corrupt
 from microgesture.probing.robustness import accuracies, measure, write_measured
 from microgesture.probing.test_clips import labelled_tests
 from microgesture.utils.errors import InputError
@@ -57,7 +57,7 @@ def test_each_level_is_what_perturbing_and_looking_gives(stored, layout22):
     assert (rows[0].top1, rows[0].mean_class) == (1, 1)
     right = []
     for clip in stored[1]:
-        points = perturb(clip, "drop", 0.3, 0, OPENPOSE).points
+        points = corrupt(clip, "drop", 0.3, 0, OPENPOSE).points
         seen = (points[:, 4, 2] > 0).mean()
         right.append((seen >= 0.5) == (clip.label == "left"))  # of equal ones the lowest id
     assert 0.5 < np.mean(right) < 1
@@ -94,7 +94,9 @@ def write_folds(path, **fold_of):
 def test_folds_choose_the_test_clips(stored, layout22, tmp_path):
     model, path = watcher(layout22, JOINT), tmp_path / "folds.json"
     about = write_folds(path, s0=0, s1=1, s2=0)
-    trained = [replace(model, about={**model.about, **about, "fold": fold}) for fold in range(3)]
+    trained = [
+        replace(model, metadata={**model.metadata, **about, "fold": fold}) for fold in range(3)
+    ]
     chosen = labelled_tests(stored[0], trained[1], path, 1)
     assert chosen["clip_id"].tolist() == [c.clip_id for c in stored[1] if c.subject == "s1"] + ["a"]
     with pytest.raises(InputError, match="no labelled clip in fold 2 of"):
@@ -132,7 +134,7 @@ def test_a_store_of_kinect_points_is_measured(layout22, tmp_path):
     rows = measured((tmp_path / "k.parquet",), model, {**CONFIG, "occlude": [1]})
     assert rows[0].top1 == 1 and rows[2].top1 == 0
     right = [
-        (perturb(clip, "occlude", 1, 0, KINECT).points[:, 10, 2].mean() >= 0.5)
+        (corrupt(clip, "occlude", 1, 0, KINECT).points[:, 10, 2].mean() >= 0.5)
         == (clip.label == "left")
         for clip in clips
     ]

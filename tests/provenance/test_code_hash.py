@@ -5,13 +5,13 @@ import sys
 import pytest
 
 from microgesture.provenance import code_hash as provenance
-from microgesture.provenance.code_hash import SOURCE, code_files, code_hash, made_by
+from microgesture.provenance.code_hash import SOURCE, code_files, code_hash, code_version
 from tests.conftest import REPOSITORY
 
 
 def test_a_steps_code_is_what_python_loads_for_it(monkeypatch):
     """Static reading of imports must find every module that really gets imported."""
-    script = REPOSITORY / "scripts/streams.py"
+    script = REPOSITORY / "scripts/prepare.py"
     found = {path.resolve() for path in code_files(script)}
     before = dict(sys.modules)
     for name in [name for name in sys.modules if name.startswith("microgesture")]:
@@ -28,7 +28,7 @@ def test_a_steps_code_is_what_python_loads_for_it(monkeypatch):
 
 
 def test_a_step_does_not_depend_on_modules_that_it_does_not_use():
-    files = code_files(REPOSITORY / "scripts/streams.py")
+    files = code_files(REPOSITORY / "scripts/prepare.py")
     names = {path.relative_to(SOURCE).as_posix() for path in files if path.is_relative_to(SOURCE)}
     assert "preprocessing/temporal.py" in names
     assert not names & {"models/posec3d.py", "heatmaps/draw.py"}
@@ -37,9 +37,9 @@ def test_a_step_does_not_depend_on_modules_that_it_does_not_use():
 def test_what_an_artifact_says_changes_with_the_code(tmp_path):
     script = tmp_path / "step.py"
     script.write_text("import microgesture.preprocessing.temporal\n")
-    first = made_by(script)
+    first = code_version(script)
     script.write_text("import microgesture.preprocessing.temporal\nEDITED = 1\n")
-    assert made_by(script)["code"] != first["code"]
+    assert code_version(script)["code"] != first["code"]
     assert first["torch"].startswith("2.")
 
 
@@ -152,5 +152,5 @@ def test_the_hash_of_the_code_does_not_say_where_it_lies(tmp_path, monkeypatch):
         (tmp_path / scripts).mkdir()
         script = tmp_path / scripts / "heatmaps.py"  # called like a module that it imports
         shutil.copy(REPOSITORY / "scripts/heatmaps.py", script)
-        hashes.add(made_by(script)["code"])
+        hashes.add(code_version(script)["code"])
     assert len(hashes) == 1

@@ -10,10 +10,10 @@ from microgesture.data.classes import load_classes
 from microgesture.data.keypoint_formats import named_format
 from microgesture.data.layouts import load_layout
 from microgesture.data.store import Clip, iter_store, read_metadata, write_store
-from microgesture.preprocessing.prepare import build_stream
+from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.readers import openpose_json
 from microgesture.readers.common import COCO18, POINTS22
-from microgesture.readers.formats import point_order, read_clips
+from microgesture.readers.formats import keypoint_format, read_clips
 from microgesture.readers.sources import with_format
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import sha256
@@ -199,7 +199,7 @@ def test_a_store_of_kinects_points_takes_a_layout_made_for_them(tmp_path, layout
     clips = formats.some_clips(SMG_NAMES)
     data = formats.write_smg(tmp_path, clips, SMG_NAMES)
     store, out = tmp_path / "clips.parquet", tmp_path / "s.arrow"
-    write_store(store, read(data, SMG_NAMES), SMG_NAMES, "smg", order=point_order(data))
+    write_store(store, read(data, SMG_NAMES), SMG_NAMES, "smg", order=keypoint_format(data))
     order = read_metadata(store)["points"]
     assert order == "kinect25-v1"
     config = {
@@ -208,12 +208,12 @@ def test_a_store_of_kinects_points_takes_a_layout_made_for_them(tmp_path, layout
         "on_bad_clip": "skip",
     }
     layout = load_layout(REPOSITORY / "config/layouts/kinect25.yaml")
-    manifest = build_stream(iter_store(store), layout, SMG_NAMES, config, out, order)
+    manifest = prepare_clips(iter_store(store), layout, SMG_NAMES, config, out, order)
     assert (manifest["joints"], manifest["clips"]) == (25, 3)
     with pytest.raises(InputError, match=r"openpose22 numbers .* holds kinect25-v1"):
-        build_stream(iter_store(store), layout22, SMG_NAMES, config, out, order)
+        prepare_clips(iter_store(store), layout22, SMG_NAMES, config, out, order)
     with pytest.raises(InputError, match="kinect25 numbers"):
-        build_stream(iter_store(store), layout, SMG_NAMES, config, out)
+        prepare_clips(iter_store(store), layout, SMG_NAMES, config, out)
 
 
 def test_csv_by_subject(tmp_path):

@@ -34,9 +34,9 @@ STAGES = [
     *[
         "synthesize",
         "skeletons",
-        "streams",
+        "prepare",
         "heatmaps",
-        "label_vectors",
+        "label_embeddings",
         "train",
         "predict",
         "fuse",

@@ -13,8 +13,8 @@ from microgesture.data.store import iter_store, read_index, read_metadata, write
 from microgesture.evaluation.predictions import read_predictions, write_predictions
 from microgesture.heatmaps.cache import build_cache, cached_frames
 from microgesture.inference.checkpoints import load_checkpoint, save_checkpoint
-from microgesture.models.label_embeddings import read_vectors
-from microgesture.preprocessing.prepare import build_stream
+from microgesture.models.label_embeddings import read_label_embeddings
+from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.utils.errors import InputError
 from tests.conftest import make_clip
 
@@ -52,7 +52,7 @@ def checkpoint(path):
 
 
 def vectors(path):
-    return read_vectors(path, 5).tolist()
+    return read_label_embeddings(path, 5).tolist()
 
 
 READERS = {
@@ -70,7 +70,7 @@ def written(tmp_path_factory, layout22):
     folder = tmp_path_factory.mktemp("whole")
     clips = [make_clip(f"c{i}", 2, ["left", "right"][i % 2], seed=i) for i in range(4)]
     write_store(folder / "c.parquet", clips, ["left", "right"], "made")
-    build_stream(clips, layout22, ["left", "right"], STREAM, folder / "s.arrow")
+    prepare_clips(clips, layout22, ["left", "right"], STREAM, folder / "s.arrow")
     heatmaps = {"size": 8, "sigma": 0.6, "padding": 0.25}
     build_cache(folder / "s.arrow", layout22, "joint", heatmaps, folder / "h.arrow")
     shares = np.random.default_rng(0).dirichlet(np.ones(5), 7)
@@ -78,7 +78,7 @@ def written(tmp_path_factory, layout22):
     write_predictions(folder / "p.parquet", names, labels, ["s"] * 7, shares, {"seed": 1})
     state = {"w": torch.arange(12.0).reshape(3, 4), "n": torch.tensor(3), "h": torch.ones(2).half()}
     save_checkpoint(folder / "m.safetensors", state, {"classes": ["a", "b"]})
-    np.savez(folder / "v.npz", vectors=shares[:5].astype(np.float32))
+    np.savez(folder / "v.npz", embeddings=shares[:5].astype(np.float32))
     return folder
 
 

@@ -9,7 +9,7 @@ from microgesture.evaluation.metrics import summarise
 from microgesture.evaluation.predictions import read_predictions, write_predictions
 from microgesture.inference.build import new_model, open_input
 from microgesture.inference.predict import predict
-from microgesture.preprocessing.prepare import build_stream
+from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.training.trainer import train
 from tests.conftest import make_clip
 from tests.small_training import CLASSES, STREAM, config_with
@@ -40,7 +40,7 @@ def test_accuracy_on_test_clips_falls_to_chance_with_shuffled_labels(
         for i, (label, split) in enumerate(zip(shown, splits, strict=True))
     ]
     path = tmp_path / "stream.arrow"
-    build_stream(clips, layout22, CLASSES, STREAM, path)
+    prepare_clips(clips, layout22, CLASSES, STREAM, path)
     source = open_input(config, layout22, path)
     labels = source.records.index["label"].to_numpy(copy=True)
     if shuffled:

@@ -95,7 +95,7 @@ def artifacts(project):
     return {
         name: path
         for name, path in named.items()
-        if name.split("/")[0] in {"release", "skeletons", "streams", "heatmaps", "predict"}
+        if name.split("/")[0] in {"release", "skeletons", "prepared", "heatmaps", "predict"}
         or name.endswith((".safetensors", "metrics.json", "submission/kaggle2025.csv"))
     }
 

@@ -14,7 +14,7 @@ from microgesture.data.store import iter_store, write_store
 from microgesture.evaluation.predictions import write_predictions
 from microgesture.heatmaps.cache import build_cache
 from microgesture.inference.checkpoints import save_checkpoint
-from microgesture.preprocessing.prepare import build_stream
+from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.provenance.raw_data import raw_inputs
 from microgesture.provenance.record import sealed, write_record
 from microgesture.provenance.verify import verify
@@ -41,7 +41,7 @@ def build(folder, layout, kind="csv"):
     shutil.copy(REPOSITORY / "config/layouts/openpose22.yaml", layout_file)
     places = {
         name: results / name
-        for name in ("skeletons/clips.parquet", "streams/s.arrow", "heatmaps/h.arrow")
+        for name in ("skeletons/clips.parquet", "prepared/s.arrow", "heatmaps/h.arrow")
     }
     store, stream, cache = places.values()
 
@@ -57,10 +57,10 @@ def build(folder, layout, kind="csv"):
         outputs=[store],
         raw=raw_inputs(results / "provenance/skeletons.json", data)[1],
     )
-    manifest = build_stream(iter_store(store), layout, NAMES, STREAM, stream)
+    manifest = prepare_clips(iter_store(store), layout, NAMES, STREAM, stream)
     record(
-        "streams/s",
-        "streams",
+        "prepared/s",
+        "prepare",
         config={"layout": "openpose22", **STREAM},
         inputs=[store, layout_file],
         outputs=[stream],
@@ -184,30 +184,30 @@ def test_a_raw_file_is_hashed_only_when_asked(chain):
 
 def test_a_missing_file_and_a_missing_record_are_named(chain, tmp_path):
     results = chain["csv"]
-    for name, kind in [("streams/s.arrow", "output"), ("provenance/streams/s.json", "input")]:
+    for name, kind in [("prepared/s.arrow", "output"), ("provenance/prepared/s.json", "input")]:
         path, kept = results / name, tmp_path / "kept"
         shutil.move(path, kept)
         first = found(results)[0]
         shutil.move(kept, path)
-        assert first.file == "streams/s.arrow" and first.kind == kind
+        assert first.file == "prepared/s.arrow" and first.kind == kind
 
 
 def test_a_step_that_ran_again_after_its_files_were_read_is_told(chain):
-    path = chain["csv"] / "provenance/streams/s.json"
+    path = chain["csv"] / "provenance/prepared/s.json"
     before = path.read_bytes()
     record = json.loads(before)
-    record["outputs"]["streams/s.arrow"]["sha256"] = "0" * 64
+    record["outputs"]["prepared/s.arrow"]["sha256"] = "0" * 64
     path.write_text(sealed(record))
     kinds = [(one.kind, one.record) for one in found(chain["csv"])]
     path.write_bytes(before)
-    assert kinds == [("output", "streams/s.json"), ("input", "heatmaps/h.json")]
+    assert kinds == [("output", "prepared/s.json"), ("input", "heatmaps/h.json")]
 
 
 @pytest.mark.parametrize(
     ("name", "key", "value", "says"),
     [
         ("heatmaps/h", "stream", "limb", "found 'joint', expected stream 'limb', as in"),
-        ("streams/s", "length", 7, "found 6, expected length 7, as in streams/s.json"),
+        ("prepared/s", "length", 7, "found 6, expected length 7, as in prepared/s.json"),
         ("predict/a/seed0", "variant", "b", "found 'b', expected variant 'a'"),
         ("train/a/seed0", "padding", 9, "m.json: config does not match"),
         ("ablation_table", "seeds", [0, 1], "found none, expected a training of a with seed 1"),
@@ -228,9 +228,9 @@ def test_config_slices_that_do_not_fit_together_are_told(chain, name, key, value
 def test_other_code_is_a_finding_of_its_own_kind(chain, tmp_path):
     scripts = tmp_path / "scripts"
     shutil.copytree(SCRIPTS, scripts)
-    (scripts / "streams.py").write_text("import microgesture.preprocessing.prepare\n")
+    (scripts / "prepare.py").write_text("import microgesture.preprocessing.prepare\n")
     findings = verify(chain["csv"], scripts).findings
-    assert [(one.kind, one.file) for one in findings] == [("code", "scripts/streams.py")]
+    assert [(one.kind, one.file) for one in findings] == [("code", "scripts/prepare.py")]
 
 
 def test_records_of_dropped_variants_are_left_aside(chain):
@@ -253,7 +253,7 @@ def test_records_of_an_earlier_config_are_left_aside(chain):
     other = json.loads(predicted.read_bytes())
     other["outputs"]["predict/a/seed0/val.parquet"]["sha256"] = "0" * 64
     stale = {"pool/a/seed0.json": other}
-    for name in ("submission.json", "folds.json", "label_vectors.json"):
+    for name in ("submission.json", "folds.json", "label_embeddings.json"):
         gone = {"predict/a/seed0/test.parquet": {"bytes": 1, "sha256": "0" * 64}}
         stale[name] = {**other, "artifacts": gone, "outputs": {}}
     for name, record in stale.items():
@@ -289,10 +289,10 @@ def test_the_script_says_it_in_one_line(chain):
     whole = run()
     assert whole.returncode == 0, whole.stderr
     assert "7 records, 8 artifacts and 2 other inputs match" in whole.stdout
-    for _ in flips(results / "streams/s.arrow"):
+    for _ in flips(results / "prepared/s.arrow"):
         damaged = run()
         assert damaged.returncode == 1 and "Traceback" not in damaged.stderr
-        assert "streams/s.arrow: output does not match" in damaged.stderr
+        assert "prepared/s.arrow: output does not match" in damaged.stderr
         break
     empty = run("--results", str(results / "figures"))
     assert empty.returncode == 2 and "holds no records; run the workflow first" in empty.stderr
@@ -316,12 +316,12 @@ def test_an_input_is_hashed_once_by_who_wrote_it(chain, monkeypatch):
 
     hashed = []
     monkeypatch.setattr(steps, "sha256", lambda path: hashed.append(path) or "0" * 64)
-    stream = chain["csv"] / "streams/s.arrow"
-    os.utime(chain["csv"] / "provenance/streams/s.json")
+    stream = chain["csv"] / "prepared/s.arrow"
+    os.utime(chain["csv"] / "provenance/prepared/s.json")
     upstream = steps.Upstream(chain["csv"])
-    record = read_json(chain["csv"] / "provenance/streams/s.json")
-    assert upstream.entry("streams/s.arrow", stream) == record["outputs"]["streams/s.arrow"]
+    record = read_json(chain["csv"] / "provenance/prepared/s.json")
+    assert upstream.entry("prepared/s.arrow", stream) == record["outputs"]["prepared/s.arrow"]
     assert hashed == []
     later = stream.stat().st_mtime + 10
     os.utime(stream, (later, later))  # newer than its record: it may be another
-    assert upstream.entry("streams/s.arrow", stream)["sha256"] == "0" * 64
+    assert upstream.entry("prepared/s.arrow", stream)["sha256"] == "0" * 64

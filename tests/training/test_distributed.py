@@ -47,7 +47,7 @@ def path(tmp_path_factory, layout22):
 @pytest.fixture(scope="module")
 def stopped(path):
     """Trainings of two processes, the last of which gets a signal, in the second process alone."""
-    jobs = {name: {"config": config, "vectors": VECTORS} for name, config in EQUAL.items()}
+    jobs = {name: {"config": config, "embeddings": VECTORS} for name, config in EQUAL.items()}
     jobs["whole"] = {"config": DROPOUT}
     jobs["stopped"] = {"config": DROPOUT, "at": 6, "number": int(signal.SIGTERM), "only_rank": 1}
     return run_two(path, jobs)
@@ -61,7 +61,7 @@ def result(path, name):
 @pytest.mark.parametrize(("name", "tolerance"), [("step", 1e-5), ("epochs", 1e-3)])
 def test_two_processes_are_equal_to_one(path, stopped, name, tolerance):
     """Weights within 1e-5 after one step, within 1e-3 after five epochs (float32, no dropout)."""
-    fit(path, EQUAL[name], f"one-{name}", vectors=np.array(VECTORS, np.float32))
+    fit(path, EQUAL[name], f"one-{name}", embeddings=np.array(VECTORS, np.float32))
     (one, first), (two, second) = result(path, f"one-{name}"), result(path, name)
     assert first["best_epoch"] == second["best_epoch"]
     assert list(one) == list(two)

@@ -12,7 +12,7 @@ LABELS = np.array([0, 0, 0, 0, 0, 0, 1, 1, 1, 2])  # priors 0.6, 0.3, 0.1
 
 
 def given(**changes):
-    options = {"smoothing": 0.0, "tau": 0.0, "vectors": None, "weight": 0}
+    options = {"smoothing": 0.0, "tau": 0.0, "embeddings": None, "weight": 0}
     return objective(LABELS, 3, **{**options, **changes}, device=torch.device("cpu"))
 
 
@@ -24,11 +24,11 @@ def test_the_plain_loss_is_cross_entropy():
 
 def test_an_objective_is_plain_unless_told_otherwise():
     plain, embedded = given().loss(LOGITS, None, TRUTH), torch.ones(2, 2)
-    vectors = torch.zeros(3, 2)
+    embeddings = torch.zeros(3, 2)
     assert torch.equal(Objective().loss(LOGITS, None, TRUTH), plain)
     assert torch.equal(Objective().loss(LOGITS, embedded, TRUTH), plain)
-    assert torch.equal(Objective(vectors=vectors).loss(LOGITS, embedded, TRUTH), plain)
-    assert torch.equal(Objective(vectors=vectors, weight=3).loss(LOGITS, None, TRUTH), plain)
+    assert torch.equal(Objective(embeddings=embeddings).loss(LOGITS, embedded, TRUTH), plain)
+    assert torch.equal(Objective(embeddings=embeddings, weight=3).loss(LOGITS, None, TRUTH), plain)
 
 
 def test_smoothing_spreads_a_share_of_the_target_evenly():
@@ -71,10 +71,10 @@ def test_a_class_without_clips_leaves_everything_finite():
     assert torch.isfinite(goal.loss(torch.zeros(1, 4), None, torch.tensor([0])))
 
 
-def test_label_vectors_add_their_weighted_squared_error():
+def test_label_embeddings_add_their_weighted_squared_error():
     """By hand: (1 + 4) / 2 numbers for the first clip, 0 for the second, so 1.25 on average."""
-    vectors = np.array([[1, 0], [0, 2], [5, 5]], np.float32)
+    embeddings = np.array([[1, 0], [0, 2], [5, 5]], np.float32)
     embedded = torch.tensor([[1.0, 0], [1, 0]])
     plain = given().loss(LOGITS, None, TRUTH)
-    loss = given(vectors=vectors, weight=20).loss(LOGITS, embedded, TRUTH)
+    loss = given(embeddings=embeddings, weight=20).loss(LOGITS, embedded, TRUTH)
     assert float(loss - plain) == pytest.approx(20 * 1.25, rel=1e-6)

@@ -152,7 +152,7 @@ def test_the_state_of_other_settings_is_never_used(processes, path, undisturbed)
 
 
 def test_every_difference_changes_the_key():
-    parts = {"config": CONFIG, "seed": 0, "fold": None, "data": "a", "vectors": None}
+    parts = {"config": CONFIG, "seed": 0, "fold": None, "data": "a", "embeddings": None}
     keys = {resume_key(**{**parts, name: "x"}) for name in parts} | {resume_key(**parts)}
     assert len(keys) == 6
     assert resume_key(**dict(reversed(parts.items()))) == resume_key(**parts)

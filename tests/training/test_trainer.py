@@ -10,9 +10,9 @@ from torch.nn import functional
 from microgesture.inference.build import new_model
 from microgesture.inference.checkpoints import load_checkpoint, save_checkpoint
 from microgesture.inference.predict import predict
-from microgesture.inputs.inputs import PointInput, random_geometry, whole
-from microgesture.inputs.loader import ORDER, epoch_order, stream
-from microgesture.preprocessing.prepare import build_stream
+from microgesture.inputs.inputs import PointInput, full_frame, random_geometry
+from microgesture.inputs.loader import ORDER, epoch_order, rng_for
+from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.training.schedule import Phase, phases
 from microgesture.training.trainer import train
 from microgesture.training.validate import validate
@@ -27,12 +27,12 @@ def source(tmp_path_factory, layout22):
     return PointInput(path, layout22, 0.25)
 
 
-def fit(source, layout, seed=0, vectors=None, workers=0, **changes):
+def fit(source, layout, seed=0, embeddings=None, workers=0, **changes):
     config = {**CONFIG, **changes}
     torch.manual_seed(seed)
-    size = None if vectors is None else vectors.shape[1]
+    size = None if embeddings is None else embeddings.shape[1]
     model = new_model(config, layout, 2, size)
-    state, history = train(model, source, config, seed=seed, vectors=vectors, workers=workers)
+    state, history = train(model, source, config, seed=seed, embeddings=embeddings, workers=workers)
     history.pop("spent")
     model.load_state_dict(state)
     return model, history
@@ -91,7 +91,7 @@ def test_three_steps_are_those_of_the_formulas(source, layout22, monkeypatch):
     recipe = {"epochs": 3, "batch": 64, "learning_rate": 0.5, "momentum": 0.9}
     config = config_with({**recipe, "weight_decay": 0.01, "max_gradient_norm": 0.02})
     monkeypatch.setattr(
-        "microgesture.training.trainer.random_geometry", lambda count, *_: whole(count)
+        "microgesture.training.trainer.random_geometry", lambda count, *_: full_frame(count)
     )
     torch.manual_seed(0)
     model = new_model(config, layout22, 2, None)
@@ -99,7 +99,7 @@ def test_three_steps_are_those_of_the_formulas(source, layout22, monkeypatch):
     _, history = train(model, source, config, seed=0)
     index = source.records.index[source.records.index["split"] == "train"]
     samples = torch.from_numpy(np.stack([source.sample(row, np.arange(8)) for row in index.index]))
-    inputs = source.assemble(samples, whole(64), training=True)
+    inputs = source.assemble(samples, full_frame(64), training=True)
     truth = torch.from_numpy(index["label"].to_numpy(np.int64))
     weights = list(replayed.parameters())
     pushes = [torch.zeros_like(weight) for weight in weights]
@@ -122,15 +122,15 @@ def test_three_steps_are_those_of_the_formulas(source, layout22, monkeypatch):
 
 
 def test_the_semantic_loss_pulls_towards_the_labels_vectors(source, layout22):
-    vectors = np.array([[1, 0, 0], [0, 0.5, 1]], np.float32)
-    model, _ = fit(source, layout22, vectors=vectors, semantic_weight=1)
+    embeddings = np.array([[1, 0, 0], [0, 0.5, 1]], np.float32)
+    model, _ = fit(source, layout22, embeddings=embeddings, semantic_weight=1)
     rows = np.flatnonzero(source.records.index["split"] == "test")
     samples = torch.from_numpy(np.stack([source.sample(row, np.arange(8)) for row in rows]))
     with torch.inference_mode():
-        _, embedded = model.eval().forward_with_vectors(
-            source.assemble(samples, whole(len(rows)), training=False)
+        _, embedded = model.eval().forward_with_embeddings(
+            source.assemble(samples, full_frame(len(rows)), training=False)
         )
-    distance = np.linalg.norm(embedded.numpy()[:, None] - vectors, axis=2)
+    distance = np.linalg.norm(embedded.numpy()[:, None] - embeddings, axis=2)
     assert (distance.argmin(axis=1) == [0, 1] * 4).all()
 
 
@@ -166,7 +166,7 @@ def test_every_epoch_sees_all_clips_in_an_order_of_its_own(source, layout22):
     assert np.array_equal(first, again)
     rows = np.sort(other[0])
     for epoch, found in enumerate(other, start=1):
-        drawn = epoch_order(rows, rows, "natural", stream(ORDER, 1, epoch))
+        drawn = epoch_order(rows, rows, "natural", rng_for(ORDER, 1, epoch))
         assert np.array_equal(found, drawn)
 
 
@@ -193,13 +193,13 @@ def test_the_sampling_that_is_configured_is_used_and_the_head_is_balanced(source
         assert second_class_share(source, rows) == pytest.approx(0.5, abs=allowed)
 
 
-def test_neither_label_vectors_nor_logit_adjustment_reach_the_balanced_head(source, layout22):
+def test_neither_label_embeddings_nor_logit_adjustment_reach_the_balanced_head(source, layout22):
     """At a learning rate near zero its fresh weights say nothing, so its loss is that of chance."""
     recipe = {"epochs": 1, "balanced_head_epochs": 1, "learning_rate": 1e-12, "batch": 34}
     _, history = fit(
         source,
         layout22,
-        vectors=np.array([[9, 0, 0], [0, 9, 9]], np.float32),
+        embeddings=np.array([[9, 0, 0], [0, 9, 9]], np.float32),
         semantic_weight=5,
         imbalance=16.0,
         training=config_with({**recipe, "logit_adjustment": 2.0})["training"],
@@ -338,7 +338,7 @@ def test_a_learning_rate_that_explodes_is_named(source, layout22):
 
 def test_training_without_validation_clips_is_refused(tmp_path, layout22):
     clips = [make_clip(f"c{i}", 8, CLASSES[i % 2]) for i in range(4)]
-    build_stream(clips, layout22, CLASSES, STREAM, tmp_path / "s.arrow")
+    prepare_clips(clips, layout22, CLASSES, STREAM, tmp_path / "s.arrow")
     with pytest.raises(InputError, match=r"s.arrow: no labelled clip in the split 'val'"):
         fit(PointInput(tmp_path / "s.arrow", layout22, 0.25), layout22)
 

@@ -50,7 +50,7 @@ def test_a_missing_file_is_refused_unless_the_results_are_its_own(
         settings.check_files(config, "mine.yaml")
     records = tmp_path / "results/provenance"
     write_json(records / "skeletons.json", {"config": settings.reader_slice(config)})
-    write_json(records / "label_vectors.json", {"config": settings.words_slice(config)})
+    write_json(records / "label_embeddings.json", {"config": settings.words_slice(config)})
     settings.check_files(config, "mine.yaml")
     config[section]["more"] = 1
     with pytest.raises(InputError, match=said):
@@ -314,7 +314,7 @@ def test_a_step_depends_on_its_own_slice_only(config):
         ("variants", "joint22_align", "title"): {"table", "figures", "page"},
         ("heatmaps", "sigma"): {"heatmaps", "limb heatmaps", *drawn},
         ("heatmaps", "short_limbs"): {"limb heatmaps", *limbs},
-        ("cleaning", "standard", "min_score"): {"streams"},
+        ("cleaning", "standard", "min_score"): {"prepare"},
         ("data", "name"): {"table", "page"},
         ("robustness", "drop"): {"page"},
         ("explain", "clips"): {"page"},
@@ -345,7 +345,7 @@ def slices(config):
     trains = {f"train {name}": settings.train_slice(config, name) for name in config["variants"]}
     return {
         "reader": settings.reader_slice(config),
-        "streams": settings.stream_slice(config, "standard", "align16"),
+        "prepare": settings.preparation_slice(config, "standard", "align16"),
         "heatmaps": settings.heatmap_slice(config, "joint"),
         "limb heatmaps": settings.heatmap_slice(config, "limb"),
         "table": settings.table_slice(config),

@@ -55,11 +55,11 @@ def test_results_may_lie_outside_the_checkout(project, tmp_path, monkeypatch):
     classes.write_text((project.folder / "config/classes/imigue.yaml").read_text())
     write(project, "far.yaml", results="$SCRATCH/mine", classes="~/classes.yaml")
     results = tmp_path / "big disk/mine"
-    command = [str(results / "labels/vectors.npz"), "--configfile", "far.yaml"]
+    command = [str(results / "labels/embeddings.npz"), "--configfile", "far.yaml"]
     made = project.snakemake(*command)
     assert made.returncode == 0, made.stderr
-    record = read_json(results / "provenance/label_vectors.json")
-    assert list(record["outputs"]) == ["labels/vectors.npz"]
+    record = read_json(results / "provenance/label_embeddings.json")
+    assert list(record["outputs"]) == ["labels/embeddings.npz"]
     again = project.snakemake(*command)
     assert "Nothing to be done" in again.stdout + again.stderr
 

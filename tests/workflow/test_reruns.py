@@ -93,7 +93,7 @@ TRAINING = ("variants", VARIANT, "training", "learning_rate")
 STAGES = {
     "synthesize": (("data", "generate", "mean_seconds"), 0.7),
     "skeletons": (("data", "generate", "height"), 700),
-    "streams": (("align", "max_gap"), 2),
+    "prepare": (("align", "max_gap"), 2),
     "heatmaps": (("heatmaps", "sigma"), 0.7),
     "train": (TRAINING, 0.01),
     "predict": (("testing", "views"), 1),
@@ -220,12 +220,12 @@ def test_a_missing_file_that_no_rule_names_is_planned(finished):
 def test_a_large_file_that_is_missing_is_made_again_before_an_edit_needs_it(finished):
     results = finished.folder / "results"
     hashes, before = finished.hashes(), finished.config
-    missing = [*results.glob("streams/*.arrow"), *results.glob("heatmaps/*.arrow")]
+    missing = [*results.glob("prepared/*.arrow"), *results.glob("heatmaps/*.arrow")]
     for path in missing:
         path.unlink()
     edit(finished, TRAINING, 0.01)
     planned = finished.planned(TABLE)
-    assert (planned["streams"], planned["heatmaps"], planned["train"]) == (2, 1, 4)
+    assert (planned["prepare"], planned["heatmaps"], planned["train"]) == (2, 1, 4)
     finished.write(before)
     said = finished.snakemake(TABLE, "--dry-run")
     assert ".arrow is missing; as a target, it is made without what follows" in said.stdout
@@ -270,13 +270,13 @@ def test_where_the_raw_data_are_not_there_what_was_made_from_them_is_used(finish
     about["test_labels"] = "real"
     config["data"] |= about
     finished.write(config)
-    target = "results/streams/openpose41-standard-align8.json"
+    target = "results/prepared/openpose41-standard-align8.json"
     done = finished.snakemake(target)
     assert done.returncode == 0, done.stderr
     raw.rename(finished.folder / "elsewhere")
     assert finished.planned(target) == {}
     edit(finished, ("align", "max_gap"), 2)
-    assert finished.planned(target) == {"streams": 1}
+    assert finished.planned(target) == {"prepare": 1}
 
 
 def test_the_reason_of_a_rerun_is_short_and_names_the_key(finished):

@@ -38,8 +38,8 @@ def test_a_second_run_has_nothing_to_do(finished):
 @pytest.mark.parametrize(
     "name",
     [
-        "streams/openpose41-standard-align8.arrow",
-        "provenance/streams/openpose41-standard-align8.json",
+        "prepared/openpose41-standard-align8.arrow",
+        "provenance/prepared/openpose41-standard-align8.json",
         "predict/joint41_align_semantic/seed3/val.parquet",
     ],
 )
@@ -96,10 +96,10 @@ def test_the_submissions_hold_one_row_a_test_clip(finished):
 def test_a_model_says_what_it_was_made_of(finished):
     results = finished.folder / "results"
     metrics = json.loads((results / "train/stgcn41_align/seed3/metrics.json").read_text())
-    stream = json.loads((results / "streams/openpose41-standard-align8.json").read_text())
+    stream = json.loads((results / "prepared/openpose41-standard-align8.json").read_text())
     assert metrics["data"] == stream["sha256"]
     assert metrics["config"]["training"]["epochs"] == 1
-    assert len(metrics["made_by"]["code"]) == 64
+    assert len(metrics["code_version"]["code"]) == 64
 
 
 def test_the_results_follow_from_the_raw_files(finished):
@@ -149,12 +149,12 @@ def test_a_title_reruns_only_what_shows_it(edited):
 @pytest.mark.parametrize(
     ("module", "untouched"),
     [
-        ("heatmaps/draw.py", {"synthesize", "skeletons", "streams", "label_vectors"}),
+        ("heatmaps/draw.py", {"synthesize", "skeletons", "prepare", "label_embeddings"}),
         (
             "evaluation/fusion.py",
-            {"synthesize", "skeletons", "streams", "heatmaps", "train", "predict"},
+            {"synthesize", "skeletons", "prepare", "heatmaps", "train", "predict"},
         ),
-        ("models/label_embeddings.py", {"synthesize", "skeletons", "streams", "heatmaps"}),
+        ("models/label_embeddings.py", {"synthesize", "skeletons", "prepare", "heatmaps"}),
     ],
 )
 def test_a_library_module_reruns_the_steps_that_use_it(finished, module, untouched):
@@ -168,7 +168,7 @@ def test_a_library_module_reruns_the_steps_that_use_it(finished, module, untouch
     rule = {
         "heatmaps/draw.py": "heatmaps",
         "evaluation/fusion.py": "fuse",
-        "models/label_embeddings.py": "label_vectors",
+        "models/label_embeddings.py": "label_embeddings",
     }
     assert rule[module] in planned and "ablation_table" in planned
     assert not untouched & set(planned)
@@ -183,7 +183,7 @@ def test_a_layout_put_in_place_of_another_is_noticed_whatever_its_time(finished)
     planned = finished.planned()
     path.unlink()
     kept.rename(path)
-    assert planned["streams"] == 1 and "skeletons" not in planned
+    assert planned["prepare"] == 1 and "skeletons" not in planned
     assert finished.planned() == {}
 
 
@@ -204,12 +204,12 @@ def test_a_layout_with_a_missing_joint_is_named_and_leaves_nothing(edited):
     before = layout.read_text()
     layout.write_text(before.replace("- [neck, nose]", "- [neck, noze]"))
     try:
-        said = edited.snakemake("results/streams/openpose41-standard-align9.json")
+        said = edited.snakemake("results/prepared/openpose41-standard-align9.json")
     finally:
         layout.write_text(before)
     assert said.returncode != 0 and "Traceback" not in said.stderr
     assert "openpose41.yaml: edges[0] names the joint 'noze', which is not in joints" in said.stderr
-    assert not list((edited.folder / "results/streams").glob("*align9*"))
+    assert not list((edited.folder / "results/prepared").glob("*align9*"))
 
 
 def test_a_label_beyond_the_video_is_named_and_leaves_nothing(finished):
@@ -243,5 +243,5 @@ def test_jobs_one_by_one_give_the_same_bytes_as_two_at_a_time(finished, tmp_path
     done = again.run("snakemake", "--cores", "1")
     assert done.returncode == 0, done.stderr
     assert again.hashes() == finished.hashes()
-    streams = "results/streams/openpose41-standard-align8.arrow"
+    streams = "results/prepared/openpose41-standard-align8.arrow"
     assert (again.folder / streams).read_bytes() == (finished.folder / streams).read_bytes()

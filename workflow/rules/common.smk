@@ -53,7 +53,7 @@ def as_json(value):
 
 
 def points_of(variant):
-    return f"{RESULTS}/streams/{settings.points_name(config, variant)}.json"
+    return f"{RESULTS}/prepared/{settings.points_name(config, variant)}.json"
 
 
 def input_of(wildcards):
@@ -102,9 +102,9 @@ def layouts_in_use():
     return [settings.layout_file(name) for name in sorted(names)]
 
 
-def vectors_of(wildcards):
+def label_embeddings_of(wildcards):
     semantic = config["variants"][wildcards.variant].get("semantic")
-    return f"{RESULTS}/labels/vectors.npz" if semantic else []
+    return f"{RESULTS}/labels/embeddings.npz" if semantic else []
 
 
 def pretrained_of(wildcards):

@@ -1,4 +1,4 @@
-# Needs raw skeletons (or makes the embedded ones); gives the skeleton store, one stream file for each
+# Needs raw skeletons (or makes the embedded ones); gives the skeleton store, one clip file for each
 # layout, cleaning and timeline, and the folds of a cross-validation.
 
 
@@ -43,29 +43,29 @@ rule skeletons:
         " --record {output.record:q} 2> >(tee {log:q} >&2)"
 
 
-rule streams:
+rule prepare:
     """Choose a layout, clean it and bring it to a timeline."""
     input:
         skeletons=rules.skeletons.output.clips,
         layout=layout_of,
         classes=config["classes"],
     output:
-        points=f"{RESULTS}/streams/{{layout}}-{{cleaning}}-{{timeline}}.arrow",
-        manifest=f"{RESULTS}/streams/{{layout}}-{{cleaning}}-{{timeline}}.json",
-        record=f"{RESULTS}/provenance/streams/{{layout}}-{{cleaning}}-{{timeline}}.json",
+        points=f"{RESULTS}/prepared/{{layout}}-{{cleaning}}-{{timeline}}.arrow",
+        manifest=f"{RESULTS}/prepared/{{layout}}-{{cleaning}}-{{timeline}}.json",
+        record=f"{RESULTS}/provenance/prepared/{{layout}}-{{cleaning}}-{{timeline}}.json",
     log:
-        f"{RESULTS}/logs/streams/{{layout}}-{{cleaning}}-{{timeline}}.log",
+        f"{RESULTS}/logs/prepared/{{layout}}-{{cleaning}}-{{timeline}}.log",
     conda:
         "../envs/microgesture.yaml"
     params:
-        made_from=made_from("streams"),
+        made_from=made_from("prepare"),
         config=told(
-            lambda wildcards: settings.stream_slice(
+            lambda wildcards: settings.preparation_slice(
                 config, wildcards.cleaning, wildcards.timeline
             )
         ),
     shell:
-        "python scripts/streams.py --config {params.config:q} --skeletons {input.skeletons:q}"
+        "python scripts/prepare.py --config {params.config:q} --skeletons {input.skeletons:q}"
         " --layout {input.layout:q} --classes {input.classes:q} --out {output.points:q}"
         " --manifest {output.manifest:q} --record {output.record:q} 2> >(tee {log:q} >&2)"
 

@@ -44,7 +44,7 @@ rule occlusion:
         gpu=1,
     params:
         made_from=made_from("occlusion"),
-        config=told(settings.explain_slice(config)),
+        config=told(settings.occlusion_slice(config)),
         fold=fold_options,
     shell:
         "python scripts/occlusion.py --config {params.config:q} --model {input.model:q}"

@@ -1,11 +1,11 @@
-# Needs a stream file; gives the heatmap cache of its joint or limb stream, and a small manifest on
+# Needs a clip file; gives the heatmap cache of its joint or limb stream, and a small manifest on
 # which everything later hangs.
 
 
 rule heatmaps:
     """Draw every frame of a stream once."""
     input:
-        manifest=f"{RESULTS}/streams/{{layout}}-{{cleaning}}-{{timeline}}.json",
+        manifest=f"{RESULTS}/prepared/{{layout}}-{{cleaning}}-{{timeline}}.json",
         layout=layout_of,
     output:
         cache=f"{RESULTS}/heatmaps/{{stream}}-{{layout}}-{{cleaning}}-{{timeline}}.arrow",
@@ -21,7 +21,7 @@ rule heatmaps:
             lambda wildcards: settings.heatmap_slice(config, wildcards.stream)
         ),
         # large; it hangs on its manifest
-        points=f"{RESULTS}/streams/{{layout}}-{{cleaning}}-{{timeline}}.arrow",
+        points=f"{RESULTS}/prepared/{{layout}}-{{cleaning}}-{{timeline}}.arrow",
     shell:
         "python scripts/heatmaps.py --config {params.config:q} --points {params.points:q}"
         " --stream {wildcards.stream} --layout {input.layout:q} --out {output.cache:q}"

@@ -1,24 +1,24 @@
-# Needs stream files and heatmap caches; gives one trained model for each variant and seed.
+# Needs clip files and heatmap caches; gives one trained model for each variant and seed.
 
 
-rule label_vectors:
-    """Describe every class by the vectors of its words, for the semantic loss."""
+rule label_embeddings:
+    """Describe every class by the embeddings of its words, for the semantic loss."""
     input:
         classes=config["classes"],
         words=config["semantic"].get("path", []),
     output:
-        vectors=f"{RESULTS}/labels/vectors.npz",
-        record=f"{RESULTS}/provenance/label_vectors.json",
+        embeddings=f"{RESULTS}/labels/embeddings.npz",
+        record=f"{RESULTS}/provenance/label_embeddings.json",
     log:
-        f"{RESULTS}/logs/label_vectors.log",
+        f"{RESULTS}/logs/label_embeddings.log",
     conda:
         "../envs/microgesture.yaml"
     params:
-        made_from=made_from("label_vectors"),
+        made_from=made_from("label_embeddings"),
         config=told(settings.words_slice(config)),
     shell:
-        "python scripts/label_vectors.py --classes {input.classes:q} --config {params.config:q}"
-        " --out {output.vectors:q} --record {output.record:q} 2> >(tee {log:q} >&2)"
+        "python scripts/label_embeddings.py --classes {input.classes:q} --config {params.config:q}"
+        " --out {output.embeddings:q} --record {output.record:q} 2> >(tee {log:q} >&2)"
 
 
 rule train:
@@ -27,7 +27,7 @@ rule train:
         data=input_of,
         layout=layout_of,
         classes=config["classes"],
-        vectors=vectors_of,
+        embeddings=label_embeddings_of,
         pretrained=pretrained_of,
         folds=folds_of,
     output:
@@ -44,8 +44,8 @@ rule train:
     params:
         made_from=made_from("train"),
         config=told(lambda wildcards: settings.train_slice(config, wildcards.variant)),
-        vectors=lambda wildcards, input: (
-            ["--vectors", input.vectors] if input.vectors else []
+        embeddings=lambda wildcards, input: (
+            ["--embeddings", input.embeddings] if input.embeddings else []
         ),
         seed=seed_of,
         fold=fold_options,
@@ -57,5 +57,5 @@ rule train:
         "trap '' TERM;"
         " {params.launch} scripts/train.py --config {params.config:q} --seed {params.seed}"
         " --input {input.data:q} --layout {input.layout:q} --classes {input.classes:q}"
-        " {params.vectors:q} {params.fold:q} --out {params.out:q}"
+        " {params.embeddings:q} {params.fold:q} --out {params.out:q}"
         " --resume-dir {params.resume:q} --threads {threads} --record {output.record:q} 2> >(tee {log:q} >&2)"

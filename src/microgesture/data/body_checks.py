@@ -28,7 +28,7 @@ class BodyChecks:
     Attributes
     ----------
     order
-        Name of the clips' `microgesture.data.keypoints.PointOrder`.
+        Name of the clips' `microgesture.data.keypoints.KeypointFormat`.
     taken
         The keypoint format for which they were taken, where it is known.
     judged, failed

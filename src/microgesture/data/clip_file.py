@@ -201,7 +201,7 @@ class Records:
         return self._chunks[chunk][start + number].as_buffer()
 
 
-def stream_points(records: Records, row: int) -> np.ndarray:
-    """Points of a clip in a stream file, read-only float32 (T, V, 3)."""
+def prepared_points(records: Records, row: int) -> np.ndarray:
+    """Points of a clip in a clip file, read-only float32 (T, V, 3)."""
     flat = np.frombuffer(records.blob(row, 0), np.float32)
     return flat.reshape(-1, records.metadata["joints"], 3)

@@ -122,9 +122,9 @@ def use_fold(index: pd.DataFrame, path: Path | None, fold: int | None) -> dict[s
     return {"fold": fold, "folds": sha256(path)}
 
 
-def check_fold(path: Path, about: Mapping[str, Any], fold: Mapping[str, Any]) -> None:
+def check_fold(path: Path, metadata: Mapping[str, Any], fold: Mapping[str, Any]) -> None:
     """Refuse a model that was trained with another split than ``fold`` (see `use_fold`) states."""
-    trained = {key: about[key] for key in ("fold", "folds") if key in about}
+    trained = {key: metadata[key] for key in ("fold", "folds") if key in metadata}
     if trained != fold:
         raise InputError(
             f"{path}: trained with {_said(trained)}, to be used with {_said(fold)}; its test clips "
@@ -137,6 +137,6 @@ def _said(fold: Mapping[str, Any]) -> str:
     return f"fold {fold['fold']} of the folds {fold['folds'][:8]}" if fold else "the data's splits"
 
 
-def run_name(about: Mapping[str, Any]) -> str:
+def run_name(metadata: Mapping[str, Any]) -> str:
     """Name of a training among those of its variant: ``seed0``, or ``seed0-fold2``."""
-    return f"seed{about['seed']}" + (f"-fold{about['fold']}" if "fold" in about else "")
+    return f"seed{metadata['seed']}" + (f"-fold{metadata['fold']}" if "fold" in metadata else "")

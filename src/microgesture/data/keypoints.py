@@ -1,4 +1,4 @@
-"""The orders of points that a skeleton store may hold; its metadata and every layout name one."""
+"""The keypoint formats that a skeleton store may hold; its metadata and every layout name one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class PointOrder:
+class KeypointFormat:
     """What a row of points means.
 
     Attributes
@@ -50,7 +50,7 @@ def _sides(
 
 
 # BODY_25 0-24, face 25-94, left hand 95-115, right hand 116-136
-OPENPOSE = PointOrder(
+OPENPOSE = KeypointFormat(
     "openpose137-v1",
     137,
     shoulders=(2, 5),
@@ -62,7 +62,7 @@ OPENPOSE = PointOrder(
     ),
 )
 # in the order of Kinect v2: spine base, spine mid, neck, head, left arm, right arm, legs, hands
-KINECT = PointOrder(
+KINECT = KeypointFormat(
     "kinect25-v1",
     25,
     shoulders=(8, 4),
@@ -70,7 +70,7 @@ KINECT = PointOrder(
     regions=_sides(head=(3,), hands=((6, 7, 21, 22), (10, 11, 23, 24)), elbows=(5, 9)),
 )
 
-ORDERS = {order.name: order for order in (OPENPOSE, KINECT)}
+KEYPOINT_FORMATS = {order.name: order for order in (OPENPOSE, KINECT)}
 
 # The points that are the middle of two others, by OpenPose's own definition: neck and mid-hip.
 MIDPOINTS = {1: (2, 5), 8: (9, 12)}

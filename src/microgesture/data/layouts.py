@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import yaml
 
-from microgesture.data.keypoints import OPENPOSE, ORDERS
+from microgesture.data.keypoints import KEYPOINT_FORMATS, OPENPOSE
 from microgesture.data.store import Clip
 from microgesture.utils.errors import InputError
 
@@ -41,7 +41,7 @@ class Layout:
     center : int
         The joint from which the spatial partition of ST-GCN measures distance.
     source : str
-        Name of the `microgesture.data.keypoints.PointOrder` that ``points`` counts in.
+        Name of the `microgesture.data.keypoints.KeypointFormat` that ``points`` counts in.
 
     """
 
@@ -155,12 +155,14 @@ def layout_from_dict(raw: Any, path: Path) -> Layout:
             f"{path}: expected the keys {sorted(expected)} and optionally source, found {found}"
         )
     source = raw.get("source", OPENPOSE.name)
-    if source not in ORDERS:
-        raise InputError(f"{path}: source is {source!r}, expected one of {', '.join(ORDERS)}")
+    if source not in KEYPOINT_FORMATS:
+        raise InputError(
+            f"{path}: source is {source!r}, expected one of {', '.join(KEYPOINT_FORMATS)}"
+        )
     numbered = raw["joints"]
     if isinstance(numbered, list) and all(isinstance(p, list) and len(p) == 2 for p in numbered):
         numbered = dict(numbered)
-    joints = _check_joints(path, numbered, ORDERS[source].count)
+    joints = _check_joints(path, numbered, KEYPOINT_FORMATS[source].count)
     index = {name: number for number, name in enumerate(joints)}
     edges = _pairs(path, "edges", raw["edges"], index)
     mirrored = _pairs(path, "flip", raw["flip"], index)
@@ -279,7 +281,7 @@ def layout_points(clip: Clip, layout: Layout) -> np.ndarray:
         When the layout numbers the points of another order.
 
     """
-    found, expected = clip.points.shape[1], ORDERS[layout.source].count
+    found, expected = clip.points.shape[1], KEYPOINT_FORMATS[layout.source].count
     if found != expected:
         raise InputError(
             f"clip {clip.clip_id}: has {found} points, but layout {layout.name} chooses from the "

@@ -12,12 +12,18 @@ from itertools import chain, pairwise, permutations
 import numpy as np
 
 from microgesture.data.keypoint_formats import Numbers, format_names, format_of_count, named_format
-from microgesture.data.keypoints import KINECT, MIDPOINTS, OPENPOSE, ORDERS, fill_midpoints
+from microgesture.data.keypoints import (
+    KEYPOINT_FORMATS,
+    KINECT,
+    MIDPOINTS,
+    OPENPOSE,
+    fill_midpoints,
+)
 
 
 @dataclass(frozen=True)
 class Body:
-    """Where the parts of a body are in an order of points; each pair is right, left."""
+    """Where the parts of a body are in an keypoint format; each pair is right, left."""
 
     nose: int
     neck: int
@@ -125,7 +131,7 @@ def judge(points: np.ndarray, order: str = OPENPOSE.name, quantile: float = 0.5)
     points : ndarray (T, P, 3)
         x, y in any unit and score; of one clip or recording.
     order : str
-        Name of the `microgesture.data.keypoints.PointOrder` of the P points.
+        Name of the `microgesture.data.keypoints.KeypointFormat` of the P points.
     quantile : float
         That of the frames' numbers that is judged; the median forgives bad frames.
 
@@ -215,7 +221,7 @@ def likelier_order(
     points : ndarray (T, P, 3)
         As they were read: points that were taken for another format lie at its places.
     order : str
-        Name of the `microgesture.data.keypoints.PointOrder` of the P points.
+        Name of the `microgesture.data.keypoints.KeypointFormat` of the P points.
     taken : tuple, optional
         The keypoint format for which they were taken; every known one is tried unless it is given.
 
@@ -324,7 +330,7 @@ def _blocks(points: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _empty(points: np.ndarray) -> np.ndarray:
-    return np.zeros((len(points), ORDERS[OPENPOSE.name].count, 3), points.dtype)
+    return np.zeros((len(points), KEYPOINT_FORMATS[OPENPOSE.name].count, 3), points.dtype)
 
 
 def _places(points: np.ndarray) -> np.ndarray:

@@ -33,7 +33,7 @@ def training_profile(index: pd.DataFrame, layout: Layout) -> dict[str, Any] | No
     ----------
     index : DataFrame
         Of a `microgesture.data.clip_file.Records`, after folds have given the splits. None comes
-        back where its clips carry no numbers, as in files that were not made by `build_stream`.
+        back where its clips carry no numbers, as in files that were not made by `prepare_clips`.
 
     """
     stored = index.loc[index["split"] == "train", "profile"]

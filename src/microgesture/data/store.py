@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from microgesture.data.keypoints import OPENPOSE, ORDERS, fill_midpoints
+from microgesture.data.keypoints import KEYPOINT_FORMATS, OPENPOSE, fill_midpoints
 from microgesture.utils.checksums import (
     PARQUET,
     READING,
@@ -75,7 +75,7 @@ class Clip:
     points
         float32 (T, P, 3): x, y in pixels of the source frame (y down) and score in [0, 1];
         a point that was not found is (0, 0, 0). P is 137, or that of another
-        `microgesture.data.keypoints.PointOrder`.
+        `microgesture.data.keypoints.KeypointFormat`.
 
     """
 
@@ -103,7 +103,7 @@ class BadClip:
 
     @property
     def message(self) -> str:
-        """What the person at the keyboard is told."""
+        """What the user is told."""
         name = self.clip_id if len(self.clip_id) <= 200 else f"{self.clip_id[:200]}..."
         text = f"{self.place}: clip {name}: {self.reason}; mend it, or set on_bad_clip: skip"
         return " ".join(text.splitlines())
@@ -253,7 +253,9 @@ def write_store(
     pending: list[Clip] = []
     with atomic_path(path) as temporary:
         with pq.ParquetWriter(temporary, schema, **WRITING) as writer:
-            checked = _checked(items, set(class_names), source_format, ORDERS[order].count)
+            checked = _checked(
+                items, set(class_names), source_format, KEYPOINT_FORMATS[order].count
+            )
             for clip in _accepted(checked, source_format, on_bad_clip, written):
                 pending.append(clip)
                 numbers = sum(one.points.size for one in pending)
@@ -355,10 +357,10 @@ def _open_store(path: str | Path) -> pq.ParquetFile:
     if METADATA_KEY not in (parquet.schema_arrow.metadata or {}):
         raise InputError(f"{path}: is not a skeleton store; write it with scripts/skeletons.py")
     found = _metadata(parquet)["points"]
-    if found not in ORDERS:
+    if found not in KEYPOINT_FORMATS:
         raise InputError(
-            f"{path}: holds points in the order {found!r}, expected one of {', '.join(ORDERS)}; "
-            "write it again with scripts/skeletons.py"
+            f"{path}: holds points in the format {found!r}, expected one of "
+            f"{', '.join(KEYPOINT_FORMATS)}; write it again with scripts/skeletons.py"
         )
     return parquet
 
@@ -377,7 +379,7 @@ def iter_store(path: str | Path) -> Iterator[Clip]:
 
     """
     with _open_store(path) as parquet, readable(path):
-        count = ORDERS[_metadata(parquet)["points"]].count
+        count = KEYPOINT_FORMATS[_metadata(parquet)["points"]].count
         for index, flat in iter_batches(parquet, SCHEMA.names):
             frames = index.pop("num_frames")
             for row, points in enumerate(flat):

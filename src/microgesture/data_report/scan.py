@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from microgesture.data.body_checks import BodyChecks
-from microgesture.data.keypoints import ORDERS
+from microgesture.data.keypoints import KEYPOINT_FORMATS
 from microgesture.data.layouts import Layout, layout_points
 from microgesture.data.store import SPLITS, Clip
 from microgesture.data_report.copies import NearCopy, Paths, near_copies
@@ -168,7 +168,7 @@ def scan(
         _count_size(found, clip)
         paths.add(clip)
         for name, cleaning in (cleanings or {}).items():
-            emptied = emptied_frames(clip.points, cleaning, ORDERS[layout.source])
+            emptied = emptied_frames(clip.points, cleaning, KEYPOINT_FORMATS[layout.source])
             found.emptied.setdefault(name, Emptied()).add(clip.clip_id, *emptied)
         found.bodies.add(clip)
         digest = hashlib.blake2b(clip.points.tobytes(), digest_size=16).digest()

@@ -92,8 +92,8 @@ def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarr
     that are a mean over views have no logits of their own; their logarithms stand in for these.
     """
     logits = np.log(np.maximum(probabilities.astype(np.float64), FLOOR)) / temperature
-    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return shares / shares.sum(axis=1, keepdims=True)
+    probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return probabilities / probabilities.sum(axis=1, keepdims=True)
 
 
 def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""Heatmap caches: every frame of a stream file drawn once, rounded to 1/255, in compact form."""
+"""Heatmap caches: every frame of a clip file drawn once, rounded to 1/255, in compact form."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from microgesture.data.clip_file import Records, stream_points, write_records
+from microgesture.data.clip_file import Records, prepared_points, write_records
 from microgesture.data.layouts import Layout, Stream
 from microgesture.heatmaps.codec import Sparse, cells_of, draw_sparse, pack, unpack
 from microgesture.heatmaps.draw import clip_box, to_grid
@@ -29,7 +29,7 @@ def build_cache(
     threads: int = 1,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> dict[str, Any]:
-    """Draw all clips of a stream file into a heatmap cache and return its manifest.
+    """Draw all clips of a clip file into a heatmap cache and return its manifest.
 
     A record's blobs are pieces of its frames (see `microgesture.heatmaps.codec.pack`), so that
     a loader unpacks only those that it samples from. A value is off by at most 1/510 from what
@@ -47,13 +47,13 @@ def build_cache(
 
     """
     source = Records(stream_file)
-    # what the stream file states goes on, so that a cache says all that its volumes are made of
+    # what the clip file states goes on, so that a cache says all that its volumes are made of
     metadata = {**source.metadata, "stream": stream, **config}
     size, sigma, short_limbs = config["size"], config["sigma"], config.get("short_limbs", "min")
     shape = (layout.channels(stream), size, size)
 
     def packed(row: int) -> tuple[int, list[bytes]]:
-        points = stream_points(source, row)
+        points = prepared_points(source, row)
         grid = to_grid(points, clip_box(points, config["padding"]), size)
         drawn, count = (
             draw_sparse(grid[None], stream, layout.edges, sigma, size, short_limbs),

@@ -20,7 +20,7 @@ MOST_THREADS = 1024
 
 
 def open_input(config: Mapping[str, Any], layout: Layout, path: Path) -> Input:
-    """The variant's input: a stream file of points, to be drawn or not, or a heatmap cache.
+    """The variant's input: a clip file of points, to be drawn or not, or a heatmap cache.
 
     Parameters
     ----------
@@ -57,12 +57,12 @@ def open_prepared(config: Mapping[str, Any], layout: Layout, manifest: Path) -> 
 
 
 def is_cached(config: Mapping[str, Any]) -> bool:
-    """Whether a variant reads a heatmap cache, and not a stream file."""
+    """Whether a variant reads a heatmap cache, and not a clip file."""
     return config["model"] == "posec3d" and config.get("source", "cached") == "cached"
 
 
 def new_model(
-    config: Mapping[str, Any], layout: Layout, num_classes: int, vector_size: int | None
+    config: Mapping[str, Any], layout: Layout, num_classes: int, embedding_size: int | None
 ) -> Recognizer:
     """The variant's network with fresh weights from torch's random state."""
     graph = config["model"] in GRAPH_MODELS
@@ -72,7 +72,7 @@ def new_model(
         layout_channels=layout.channels("joint" if graph else config["stream"]),
         num_classes=num_classes,
         adjacency=graphs[config["model"]]() if graph else None,
-        vector_size=vector_size,
+        embedding_size=embedding_size,
     )
 
 
@@ -98,7 +98,7 @@ class Trained:
     path: Path
     model: Recognizer
     layout: Layout
-    about: dict[str, Any]
+    metadata: dict[str, Any]
 
 
 def load_trained(path: Path) -> Trained:
@@ -110,21 +110,23 @@ def load_trained(path: Path) -> Trained:
         When the file is no checkpoint, or does not say what its input was made of.
 
     """
-    state, about = load_checkpoint(path)
-    wanted = ("config", "classes", "vector_size", "layout", "preparation")
-    if missing := [key for key in wanted if key not in about]:
+    state, metadata = load_checkpoint(path)
+    wanted = ("config", "classes", "embedding_size", "layout", "preparation")
+    if missing := [key for key in wanted if key not in metadata]:
         raise InputError(
             f"{path}: its metadata lacks {', '.join(missing)}, so it was written by another "
             "version of this program; train the variant again"
         )
-    layout = layout_from_dict(about["layout"], path)
-    model = new_model(about["config"], layout, len(about["classes"]), about["vector_size"])
+    layout = layout_from_dict(metadata["layout"], path)
+    model = new_model(
+        metadata["config"], layout, len(metadata["classes"]), metadata["embedding_size"]
+    )
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path}: weights and metadata disagree ({reason}); train again") from None
-    return Trained(path, model.eval(), layout, about)
+    return Trained(path, model.eval(), layout, metadata)
 
 
 def choose_device(name: str, threads: int) -> torch.device:

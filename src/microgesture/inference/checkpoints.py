@@ -23,18 +23,18 @@ def save_checkpoint(
     path: str | Path, state: Mapping[str, Tensor], metadata: Mapping[str, Any]
 ) -> None:
     """Write weights and what they mean, atomically."""
-    about = json.loads(json.dumps(metadata))
+    metadata = json.loads(json.dumps(metadata))
     # one entry: several would come in another order every time
-    whole = {"about": about, "sha256": checksum(state, about)}
+    whole = {"about": metadata, "sha256": checksum(state, metadata)}
     stated = {METADATA_KEY: json.dumps(whole, sort_keys=True)}
     with atomic_path(path) as temporary:
         # safetensors' own writing to a file leaves a hidden one behind when it is killed
         temporary.write_bytes(save({k: value.contiguous() for k, value in state.items()}, stated))
 
 
-def checksum(state: Mapping[str, Tensor], about: Mapping[str, Any]) -> str:
+def checksum(state: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> str:
     """SHA-256 over the metadata and every tensor's name, type, shape and bytes."""
-    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
     for name, value in sorted(state.items()):
         digest.update(f"{name} {value.dtype} {list(value.shape)}\n".encode())
         digest.update(
@@ -68,24 +68,24 @@ def load_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
         raise InputError(f"{path}: a checkpoint of another program; it says nothing of its classes")
     try:
         whole = json.loads(stated[METADATA_KEY])
-        about, digest = whole["about"], whole["sha256"]
+        metadata, digest = whole["about"], whole["sha256"]
     except (ValueError, KeyError, TypeError):
         raise InputError(
             f"{path}: its metadata is unreadable; delete it and train it again"
         ) from None
-    if digest != checksum(state, about):
+    if digest != checksum(state, metadata):
         raise InputError(
             f"{path}: damaged, it does not fit its checksum; delete it and train it again"
         )
-    return state, about
+    return state, metadata
 
 
 def save_training(
     folder: Path,
     state: Mapping[str, Tensor],
     history: Mapping[str, Any],
-    about: Mapping[str, Any],
-    made_of: Mapping[str, Any],
+    metadata: Mapping[str, Any],
+    input_spec: Mapping[str, Any],
     parameters: int,
     ran: Mapping[str, Any],
 ) -> None:
@@ -96,9 +96,9 @@ def save_training(
     folder : Path
     state, history
         See `microgesture.training.trainer.train`.
-    about : mapping
+    metadata : mapping
         What was trained, with which code and data; stated in model and metrics.
-    made_of : mapping
+    input_spec : mapping
         What the model's input is made of; stated in the model.
     parameters : int
         Numbers that training adjusts.
@@ -118,12 +118,12 @@ def save_training(
         "resumed": int(spent["resumed"]),
     }
     metrics = {
-        **about,
-        "variant": about["config"]["variant"],
+        **metadata,
+        "variant": metadata["config"]["variant"],
         "parameters": parameters,
         "best_epoch": history["best_epoch"],
         "epochs": history["epochs"],
     }
-    save_checkpoint(folder / "model.safetensors", state, {**about, **made_of})
+    save_checkpoint(folder / "model.safetensors", state, {**metadata, **input_spec})
     write_json(folder / "timing.json", timing)
     write_json(folder / "metrics.json", metrics)

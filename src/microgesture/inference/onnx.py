@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from microgesture.data.keypoints import ORDERS
+from microgesture.data.keypoints import KEYPOINT_FORMATS
 from microgesture.data.layouts import Layout
 from microgesture.data.store import SPLITS, Clip
 from microgesture.inference.build import Trained, open_prepared
-from microgesture.inference.recordings import prepared_input, trained_stream
-from microgesture.inputs.inputs import Input, whole
+from microgesture.inference.recordings import prepare_for, prepared_input
+from microgesture.inputs.inputs import Input, full_frame
 from microgesture.inputs.loader import ViewClips
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import atomic_path
@@ -103,7 +103,7 @@ def export_onnx(trained: Trained, path: Path, manifest: Path | None = None) -> D
     model = trained.model.cpu().eval()
     with atomic_path(path) as temporary:
         program = _program(model, clips[:2])
-        _save(program.model_proto, {key: trained.about[key] for key in STATED}, temporary)
+        _save(program.model_proto, {key: trained.metadata[key] for key in STATED}, temporary)
         difference = compare(model, temporary, clips)
         if not difference.small:
             raise InputError(
@@ -115,9 +115,9 @@ def export_onnx(trained: Trained, path: Path, manifest: Path | None = None) -> D
 
 def prepared(trained: Trained, manifest: Path) -> torch.Tensor:
     """Up to `EXAMPLES` prepared clips, of the test split first, as the network takes them."""
-    config = trained.about["config"]
+    config = trained.metadata["config"]
     source = open_prepared(config, trained.layout, manifest)
-    if source.records.metadata != trained.about["preparation"]:
+    if source.records.metadata != trained.metadata["preparation"]:
         raise InputError(
             f"--input {manifest}: its clips were prepared otherwise than those that "
             f"{trained.path} learned from; give what was made with the same settings"
@@ -131,7 +131,7 @@ def drawn(trained: Trained) -> torch.Tensor:
     """Made-up `figures` as the network takes them: prepared and drawn like any clip."""
     with TemporaryDirectory(prefix="microgesture-") as folder:
         path = Path(folder, "points.arrow")
-        trained_stream(trained, figures(trained.layout, trained.about["config"]["length"]), path)
+        prepare_for(trained, figures(trained.layout, trained.metadata["config"]["length"]), path)
         source = prepared_input(trained, path, Path(folder))
         return _assembled(trained, source, np.arange(EXAMPLES))
 
@@ -156,17 +156,17 @@ def figures(layout: Layout, frames: int) -> Iterator[Clip]:
             if hops[joint]:
                 limb = np.stack([np.cos(angle[:, joint]), np.sin(angle[:, joint])], axis=1)
                 places[:, joint] = places[:, parents[joint]] + 80 / hops[joint] * limb
-        points = np.zeros((frames, ORDERS[layout.source].count, 3), np.float32)
+        points = np.zeros((frames, KEYPOINT_FORMATS[layout.source].count, 3), np.float32)
         points[:, layout.points, :2] = places
         points[:, layout.points, 2] = rng.uniform(0.3, 1, (frames, len(parents)))
         yield Clip(str(number), None, "made up", "test", 25.0, 720, 1280, points)
 
 
 def _assembled(trained: Trained, source: Input, rows: np.ndarray) -> torch.Tensor:
-    config = trained.about["config"]
+    config = trained.metadata["config"]
     views = ViewClips(source, config["temporal"], config["length"], 1)
     samples = torch.stack([views[int(row), 0][0] for row in rows])
-    return source.assemble(samples, whole(len(samples)), training=False)
+    return source.assemble(samples, full_frame(len(samples)), training=False)
 
 
 def _program(model: torch.nn.Module, clips: torch.Tensor) -> Any:

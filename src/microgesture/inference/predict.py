@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from microgesture.inputs.inputs import Input, whole
+from microgesture.inputs.inputs import Input, full_frame
 from microgesture.inputs.loader import Loader, ViewClips
 from microgesture.models.base import Recognizer
 
@@ -52,11 +52,11 @@ def predict(
     with closing(Loader(dataset, workers, device)) as loader, torch.inference_mode():
         for samples, batch_rows in loader.batches(groups):
             for mirrored in (False, True)[: 1 + flip]:
-                geometry = whole(len(samples), mirrored)
+                geometry = full_frame(len(samples), mirrored)
                 inputs = source.assemble(samples, geometry, training=False)
                 with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
                     logits = model(inputs)
-                shares = functional.softmax(logits.double(), dim=1).cpu().numpy()
-                np.add.at(total, [position[int(row)] for row in batch_rows], shares)
+                probabilities = functional.softmax(logits.double(), dim=1).cpu().numpy()
+                np.add.at(total, [position[int(row)] for row in batch_rows], probabilities)
             progress(len(samples))
     return (total / total.sum(axis=1, keepdims=True)).astype(np.float32)

@@ -31,7 +31,7 @@ def choose_fps(given: float | None, models: Sequence[Trained]) -> tuple[float, l
     Without a number from the user it is the median of what the first model that knows was trained
     on, since frame rates differ more between sets than within.
     """
-    unknown = [model for model in models if not model.about.get("profile")]
+    unknown = [model for model in models if not model.metadata.get("profile")]
     notes = [
         f"{model.path}: does not say what its training data looked like, so the recordings cannot "
         "be compared with it; a model that is trained now does"
@@ -42,7 +42,7 @@ def choose_fps(given: float | None, models: Sequence[Trained]) -> tuple[float, l
     known = [model for model in models if model not in unknown]
     if not known:
         return FPS, [*notes, f"--fps is not given: {FPS:g} frames a second are assumed"]
-    fps = known[0].about["profile"]["statistics"]["fps"][1]
+    fps = known[0].metadata["profile"]["statistics"]["fps"][1]
     return fps, [*notes, f"--fps is not given: {fps:g} frames a second as in training are assumed"]
 
 
@@ -101,7 +101,7 @@ def _check(
     found = [
         compare(points, _measured(model, clips), model.layout, profile, lambda: unasked(folder))
         for model in models
-        if (profile := model.about.get("profile"))
+        if (profile := model.metadata.get("profile"))
     ]
     refused = next((one.refused for one in found if one.refused), None)
     warnings = {code: text for one in found for code, text in one.warnings.items()}
@@ -117,12 +117,12 @@ def implausible(points: np.ndarray) -> str | None:
     if not failed:
         return None
     likelier = likelier_order(some)
-    remedy = f"its points are likelier {likelier}" if likelier else "look at its order of points"
+    remedy = f"its points are likelier {likelier}" if likelier else "look at its keypoint format"
     return f"{failed[0].text}: {remedy}"
 
 
 def _measured(model: Trained, clips: Sequence[Clip]) -> np.ndarray:
-    cleaning = model.about["preparation"]["cleaning"]
+    cleaning = model.metadata["preparation"]["cleaning"]
     return combined([clip_profile(clip, model.layout, cleaning) for clip in clips])
 
 

@@ -1,6 +1,6 @@
 """Prediction on new recordings, which nobody has labelled, with trained variants alone.
 
-A recording goes the way of the workflow: the same functions write its stream file and, for a
+A recording goes the way of the workflow: the same functions write its clip file and, for a
 variant that reads one, its heatmap cache, into a temporary folder, so that nothing can differ.
 """
 
@@ -21,7 +21,7 @@ from microgesture.inference.build import Trained, is_cached, open_input
 from microgesture.inference.likeness import Likeness
 from microgesture.inference.predict import predict
 from microgesture.inputs.inputs import Input
-from microgesture.preprocessing.prepare import build_stream
+from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.readers.common import unreadable
 from microgesture.readers.sources import FRAME, folders_below
 from microgesture.utils.errors import InputError
@@ -40,7 +40,7 @@ class Window:
     start, end : int or None
         First and last frame, counted from 0 among the frames that are there; None for a recording
         that is not predicted.
-    shares : ndarray, float32 (K,), or None
+    probabilities : ndarray, float32 (K,), or None
         Class probabilities; None where no point that a model uses was found.
     warnings : str
         In what the recording is unlike the training data, as short codes, or why it is not
@@ -51,7 +51,7 @@ class Window:
     recording: str
     start: int | None
     end: int | None
-    shares: np.ndarray | None
+    probabilities: np.ndarray | None
     warnings: str = ""
 
 
@@ -153,7 +153,7 @@ def check_models(models: Sequence[Trained]) -> None:
                 f"{OPENPOSE.name}, since that is what the recordings hold"
             )
     for other in models[1:]:
-        ours, theirs = first.about["classes"], other.about["classes"]
+        ours, theirs = first.metadata["classes"], other.metadata["classes"]
         if ours == theirs:
             continue
         pairs = zip(ours, theirs, strict=False)
@@ -168,7 +168,7 @@ def check_models(models: Sequence[Trained]) -> None:
         )
 
 
-def clip_shares(
+def clip_probabilities(
     trained: Trained, clips: Iterable[Clip], testing: Mapping[str, Any]
 ) -> tuple[np.ndarray, list[str]]:
     """Class probabilities of clips, float32 (N, K), and the ids of those without visible points.
@@ -184,25 +184,25 @@ def clip_shares(
     """
     with TemporaryDirectory(prefix="microgesture-") as folder:
         path = Path(folder, "points.arrow")
-        manifest = trained_stream(trained, clips, path)
-        return stream_shares(trained, path, testing), manifest["empty"]
+        manifest = prepare_for(trained, clips, path)
+        return prepared_probabilities(trained, path, testing), manifest["empty"]
 
 
-def trained_stream(trained: Trained, clips: Iterable[Clip], path: Path) -> dict[str, Any]:
-    """Write clips to a stream file as those were that a variant was trained on; its manifest.
+def prepare_for(trained: Trained, clips: Iterable[Clip], path: Path) -> dict[str, Any]:
+    """Write clips to a clip file as those were that a variant was trained on; its manifest.
 
     A clip without visible points is kept, empty, and named in the manifest.
     """
-    made = trained.about["preparation"]
+    made = trained.metadata["preparation"]
     keys = [key for key in ("cleaning", "length", "max_gap") if key in made]
     settings = {**{key: made[key] for key in keys}, "on_bad_clip": "skip"}
-    layout, names = trained.layout, trained.about["classes"]
-    return build_stream(clips, layout, names, settings, path, layout.source)
+    layout, names = trained.layout, trained.metadata["classes"]
+    return prepare_clips(clips, layout, names, settings, path, layout.source)
 
 
-def stream_shares(trained: Trained, path: Path, testing: Mapping[str, Any]) -> np.ndarray:
-    """Class probabilities of all clips of a stream file, float32 (N, K); see `clip_shares`."""
-    config = trained.about["config"]
+def prepared_probabilities(trained: Trained, path: Path, testing: Mapping[str, Any]) -> np.ndarray:
+    """Class probabilities of all clips of a clip file, float32 (N, K); see `clip_probabilities`."""
+    config = trained.metadata["config"]
     with TemporaryDirectory(prefix="microgesture-") as folder:
         source = prepared_input(trained, path, Path(folder))
         return predict(
@@ -218,8 +218,8 @@ def stream_shares(trained: Trained, path: Path, testing: Mapping[str, Any]) -> n
 
 
 def prepared_input(trained: Trained, path: Path, folder: Path) -> Input:
-    """What a variant reads of a stream file; a heatmap cache that it needs goes into ``folder``."""
-    config, made = trained.about["config"], trained.about["preparation"]
+    """What a variant reads of a clip file; a heatmap cache that it needs goes into ``folder``."""
+    config, made = trained.metadata["config"], trained.metadata["preparation"]
     if is_cached(config):
         keys = ("size", "sigma", "padding", "short_limbs")  # the last only where it was given
         drawing = {key: made[key] for key in keys if key in made}
@@ -278,9 +278,11 @@ def predict_recordings(
             yield Window(name, None, None, None, f"not predicted: {error}")
             continue
         spans, clips = windows_of(name, points, parts, fps)
-        said = [clip_shares(model, clips, testing) for model in models]
+        said = [clip_probabilities(model, clips, testing) for model in models]
         empty = {int(number) for _, ids in said for number in ids}
-        mean = np.mean([shares for shares, _ in said], axis=0, dtype=float).astype(np.float32)
+        mean = np.mean([probabilities for probabilities, _ in said], axis=0, dtype=float).astype(
+            np.float32
+        )
         codes = "; ".join(like.warnings)
         for n, (start, end) in enumerate(spans):
             yield Window(name, start, end, None if n in empty else mean[n], codes)
@@ -327,7 +329,7 @@ def write_table(
         for one in windows:
             write([one.recording, *_span(one, fps), *_ranked(one, class_names, top), one.warnings])
             refused = [one.recording] if one.start is None else []
-            empty = one.shares is None and not refused
+            empty = one.probabilities is None and not refused
             written = Written(written.rows + 1, written.empty + empty, written.refused + refused)
     return written
 
@@ -355,7 +357,7 @@ def _span(one: Window, fps: float) -> list[Any]:
 
 
 def _ranked(one: Window, class_names: Sequence[str], top: int) -> list[Any]:
-    if one.shares is None:
+    if one.probabilities is None:
         return [""] * (3 * top)
-    best = np.argsort(-one.shares, kind="stable")[:top]
-    return [v for k in best for v in (k, class_names[k], f"{one.shares[k]:.6f}")]
+    best = np.argsort(-one.probabilities, kind="stable")[:top]
+    return [v for k in best for v in (k, class_names[k], f"{one.probabilities[k]:.6f}")]

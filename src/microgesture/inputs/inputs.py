@@ -1,4 +1,4 @@
-"""What the networks are fed: clips from a stream file or a heatmap cache, sampled and augmented.
+"""What the networks are fed: clips from a clip file or a heatmap cache, sampled and augmented.
 
 Frames are sampled clip by clip; geometry is changed for a whole batch on the training device.
 "Missing" is a point with score 0; it never takes part in a place, a vector or a drawing.
@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from microgesture.data.clip_file import Records, stream_points
+from microgesture.data.clip_file import Records, prepared_points
 from microgesture.data.layouts import Layout, Stream
 from microgesture.heatmaps.cache import cached_pieces
 from microgesture.heatmaps.codec import cells_of, resample
@@ -45,7 +45,7 @@ class Geometry:
     mirrored: np.ndarray
 
 
-def whole(count: int, mirrored: bool = False) -> Geometry:
+def full_frame(count: int, mirrored: bool = False) -> Geometry:
     """The whole box of every clip, mirrored or not."""
     return Geometry(np.tile([0.0, 0.0, 1.0, 1.0], (count, 1)), np.full(count, mirrored))
 
@@ -78,7 +78,7 @@ def random_geometry(count: int, config: Mapping[str, Any], rng: np.random.Genera
     )
 
 
-def sent(values: np.ndarray | torch.Tensor, device: torch.device) -> torch.Tensor:
+def to_device(values: np.ndarray | torch.Tensor, device: torch.device) -> torch.Tensor:
     """Values on a device; a GPU is not waited for, since pinned memory is copied in its turn."""
     tensor = torch.as_tensor(values)
     if device.type == "cuda":
@@ -110,7 +110,7 @@ class Input(ABC):
 
 
 class _Places:
-    """Points of a stream file in shares of their clip's box, which is looked for only once."""
+    """Points of a clip file in shares of their clip's box, which is looked for only once."""
 
     def __init__(self, records: Records, padding: float) -> None:
         self._records, self._padding = records, padding
@@ -118,7 +118,7 @@ class _Places:
 
     def at(self, row: int, indices: np.ndarray) -> np.ndarray:
         """Float64 (T, V, 3); 0 where a point is missing or the index is `PADDING`."""
-        points = stream_points(self._records, row)
+        points = prepared_points(self._records, row)
         if row not in self._boxes:
             self._boxes[row] = clip_box(points, self._padding)
         left, top, side = self._boxes[row]
@@ -128,7 +128,7 @@ class _Places:
 
     def after(self, row: int, indices: np.ndarray) -> np.ndarray:
         """Indices of the file's next frames; `PADDING` after the last frame and after itself."""
-        count = len(stream_points(self._records, row))
+        count = len(prepared_points(self._records, row))
         return np.where((indices == PADDING) | (indices + 1 >= count), PADDING, indices + 1)
 
 
@@ -181,9 +181,9 @@ class PointInput(Input):
 
     def assemble(self, batch: torch.Tensor, geometry: Geometry, training: bool) -> torch.Tensor:
         """See `Input.assemble`; what is missing stays 0, for points at the window's middle."""
-        window = sent(torch.as_tensor(geometry.windows, dtype=batch.dtype), self.device)
-        mirrored = sent(geometry.mirrored, self.device)[:, None, None, None]
-        self._flip, batch = self._flip.to(self.device), sent(batch, self.device)
+        window = to_device(torch.as_tensor(geometry.windows, dtype=batch.dtype), self.device)
+        mirrored = to_device(geometry.mirrored, self.device)[:, None, None, None]
+        self._flip, batch = self._flip.to(self.device), to_device(batch, self.device)
         corner, size = window[:, None, None, :2], window[:, None, None, 2:]
         found = batch[..., 2:] > 0
         if self._stream == "joint":
@@ -205,7 +205,7 @@ class DrawnInput(Input):
     Parameters
     ----------
     path : Path
-        Stream file.
+        Clip file.
     layout : Layout
     stream : {'joint', 'limb', 'joint_motion'}
     heatmaps : mapping
@@ -244,7 +244,9 @@ class DrawnInput(Input):
         size = self._size if training else self._whole_size
         drawn = self.strokes(batch.numpy(), geometry, size)
         if self.device.type != "cpu":
-            return draw_torch(sent(drawn, self.device), self._sigma, size, self._stream == "joint")
+            return draw_torch(
+                to_device(drawn, self.device), self._sigma, size, self._stream == "joint"
+            )
         return draw_batch(drawn, self._sigma, size)
 
     def strokes(self, points: np.ndarray, geometry: Geometry, size: int) -> np.ndarray:
@@ -333,15 +335,15 @@ class HeatmapInput(Input):
         unturned = np.zeros_like(geometry.mirrored)
         across = resampling(geometry.windows[:, [0, 2]], geometry.mirrored, cells, size)
         down = resampling(geometry.windows[:, [1, 3]], unturned, cells, size) / 255
-        across, down = sent(across, device), sent(down, device)
-        flip = sent(self._flip, device)
+        across, down = to_device(across, device), to_device(down, device)
+        flip = to_device(self._flip, device)
         inputs = torch.empty((shape[0], shape[2], shape[1], size, size), device=device)
         for n, chosen in enumerate(batch.numpy()):
             volume = torch.zeros(shape[1:], device=device)
             pieces = cached_pieces(self.records, chosen[0], chosen[1:])
             if parts := [cells_of(piece, frames) for piece, frames in pieces]:
                 places, levels = map(np.concatenate, zip(*parts, strict=True))
-                volume.view(-1)[sent(places, device)] = sent(levels, device).float()
+                volume.view(-1)[to_device(places, device)] = to_device(levels, device).float()
             turned = volume[:, flip] if geometry.mirrored[n] else volume
             inputs[n] = (down[n] @ (turned @ across[n].T)).transpose(0, 1)
         return inputs

@@ -24,7 +24,7 @@ Batch = tuple[torch.Tensor, np.ndarray]
 """Samples, in pinned memory where a GPU is to use them, and their rows in the records."""
 
 
-def stream(purpose: int, *place: int) -> np.random.Generator:
+def rng_for(purpose: int, *place: int) -> np.random.Generator:
     """Random numbers for one purpose at one place of the training, such as (seed, epoch, step)."""
     return np.random.default_rng((purpose, *place))
 
@@ -68,7 +68,7 @@ class TrainingClips(Dataset[tuple[torch.Tensor, int]]):
 
     def __getitem__(self, key: tuple[int, int, int]) -> tuple[torch.Tensor, int]:
         row, epoch, place = key
-        rng = stream(FRAMES, self._seed, epoch, place)
+        rng = rng_for(FRAMES, self._seed, epoch, place)
         indices = self._sampler(int(self._frames[row]), self._length, rng)
         return torch.from_numpy(np.array(self._source.sample(row, indices))), row
 

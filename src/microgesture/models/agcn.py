@@ -77,7 +77,7 @@ class AdaptiveGraphConv(nn.Module):
 def build_agcn(
     adjacency: np.ndarray,
     num_classes: int,
-    vector_size: int | None = None,
+    embedding_size: int | None = None,
     *,
     in_channels: int = 3,
     base_channels: int = 64,
@@ -97,7 +97,7 @@ def build_agcn(
         AdaptiveGraphConv,
         adjacency,
         num_classes,
-        vector_size,
+        embedding_size,
         in_channels=in_channels,
         base_channels=base_channels,
         num_stages=num_stages,

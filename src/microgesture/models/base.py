@@ -38,22 +38,22 @@ class ClassHead(nn.Module):
 
 
 class SemanticHead(nn.Module):
-    """One linear layer from features (N, F) to label vectors (N, D) (Li et al. 2023)."""
+    """One linear layer from features (N, F) to label embeddings (N, D) (Li et al. 2023)."""
 
-    def __init__(self, num_features: int, vector_size: int) -> None:
+    def __init__(self, num_features: int, embedding_size: int) -> None:
         super().__init__()
-        self.fc = _linear(num_features, vector_size)
+        self.fc = _linear(num_features, embedding_size)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Predicted label vectors (N, D)."""
+        """Predicted label embeddings (N, D)."""
         return self.fc(features)
 
 
 class Recognizer(nn.Module):
-    """Backbone, classification head and, for the semantic loss, a head that predicts label vectors.
+    """Backbone, classification head and, for the semantic loss, one that predicts label embeddings.
 
     Parameter names are PySKL's (``backbone.*``, ``cls_head.fc_cls.*``), so that its published
-    checkpoints load; ``semantic_head.fc.*`` exists only when ``vector_size`` is given.
+    checkpoints load; ``semantic_head.fc.*`` exists only when ``embedding_size`` is given.
 
     Parameters
     ----------
@@ -63,8 +63,8 @@ class Recognizer(nn.Module):
         K, the number of logits.
     dropout
         Probability of zeroing a feature before the classification layer, in training.
-    vector_size
-        D, the length of a label vector; None leaves the semantic head out.
+    embedding_size
+        D, the length of a label embedding; None leaves the semantic head out.
 
     """
 
@@ -73,13 +73,13 @@ class Recognizer(nn.Module):
         backbone: Backbone,
         num_classes: int,
         dropout: float,
-        vector_size: int | None = None,
+        embedding_size: int | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.cls_head = ClassHead(backbone.num_features, num_classes, dropout)
         self.semantic_head = (
-            None if vector_size is None else SemanticHead(backbone.num_features, vector_size)
+            None if embedding_size is None else SemanticHead(backbone.num_features, embedding_size)
         )
 
     def features(self, x: Tensor) -> Tensor:
@@ -90,17 +90,17 @@ class Recognizer(nn.Module):
         """Logits (N, K)."""
         return self.cls_head(self.features(x))
 
-    def forward_with_vectors(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (N, K) and predicted label vectors (N, D), from one pass of the backbone.
+    def forward_with_embeddings(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (N, K) and predicted label embeddings (N, D), from one pass of the backbone.
 
         Raises
         ------
         RuntimeError
-            When the model was built without ``vector_size``.
+            When the model was built without ``embedding_size``.
 
         """
         if self.semantic_head is None:
-            raise RuntimeError("this model has no semantic head: build it with vector_size")
+            raise RuntimeError("this model has no semantic head: build it with embedding_size")
         features = self.features(x)
         return self.cls_head(features), self.semantic_head(features)
 

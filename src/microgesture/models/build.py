@@ -40,7 +40,7 @@ def build_model(
     layout_channels: int,
     num_classes: int,
     adjacency: np.ndarray | None = None,
-    vector_size: int | None = None,
+    embedding_size: int | None = None,
 ) -> Recognizer:
     """Build the network that ``config`` describes, with fresh weights.
 
@@ -55,8 +55,8 @@ def build_model(
         K, the number of logits.
     adjacency
         (3, V, V), for `GRAPH_MODELS` only.
-    vector_size
-        D, the length of a label vector; None leaves the semantic head out.
+    embedding_size
+        D, the length of a label embedding; None leaves the semantic head out.
 
     Raises
     ------
@@ -79,9 +79,9 @@ def build_model(
             f"known are name, {', '.join(sorted(known))}"
         )
     if name not in GRAPH_MODELS:
-        return BUILDERS[name](layout_channels, num_classes, vector_size, **network)
+        return BUILDERS[name](layout_channels, num_classes, embedding_size, **network)
     expected = (3, layout_channels, layout_channels)
     if adjacency is None or adjacency.shape != expected:
         found = None if adjacency is None else adjacency.shape
         raise ValueError(f"adjacency: found {found}, expected {expected}")
-    return BUILDERS[name](adjacency, num_classes, vector_size, **network)
+    return BUILDERS[name](adjacency, num_classes, embedding_size, **network)

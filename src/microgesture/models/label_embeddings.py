@@ -19,7 +19,7 @@ from microgesture.utils.errors import AGAIN, InputError
 # Words that join the others and say nothing about the movement.
 STOP_WORDS = frozenset({"a", "an", "and", "of", "or", "the", "to", "with"})
 
-# Mean squared element over all label vectors of wordllama (see `label_vectors`).
+# Mean squared element over all label embeddings of wordllama (see `label_embeddings`).
 MEAN_SQUARE = 0.05
 
 WordVectors = dict[str, np.ndarray]
@@ -31,8 +31,8 @@ def label_words(name: str) -> list[str]:
     return [word for word in words if word not in STOP_WORDS]
 
 
-def label_vectors(class_names: Sequence[str], config: Mapping[str, Any]) -> np.ndarray:
-    """Compute the label vectors of the semantic loss.
+def label_embeddings(class_names: Sequence[str], config: Mapping[str, Any]) -> np.ndarray:
+    """Compute the label embeddings of the semantic loss.
 
     Those of wordllama are scaled by one factor, so that their mean squared element is
     `MEAN_SQUARE`: it is what the loss starts at and its share in the total follows from it. The
@@ -78,8 +78,8 @@ def label_vectors(class_names: Sequence[str], config: Mapping[str, Any]) -> np.n
     return vectors.astype(np.float32)
 
 
-def read_vectors(path: str | Path, classes: int) -> np.ndarray:
-    """Read the array ``vectors``, float32 (``classes``, D), of an .npz file.
+def read_label_embeddings(path: str | Path, classes: int) -> np.ndarray:
+    """Read the array ``embeddings``, float32 (``classes``, D), of an .npz file.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def read_vectors(path: str | Path, classes: int) -> np.ndarray:
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
-            vectors = stored["vectors"]
+            vectors = stored["embeddings"]
     except (
         OSError,
         ValueError,
@@ -102,7 +102,7 @@ def read_vectors(path: str | Path, classes: int) -> np.ndarray:
         raise InputError(f"{path}: damaged ({e}); {AGAIN}") from None
     if vectors.ndim != 2 or len(vectors) != classes or vectors.dtype != np.float32:
         raise InputError(
-            f"{path}: vectors are {vectors.dtype} {vectors.shape}, expected float32 "
+            f"{path}: embeddings are {vectors.dtype} {vectors.shape}, expected float32 "
             f"({classes}, D), one a class; {AGAIN}"
         )
     return vectors

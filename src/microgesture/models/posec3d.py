@@ -143,7 +143,7 @@ class SlowOnly(Backbone):
 def build_posec3d(
     in_channels: int,
     num_classes: int,
-    vector_size: int | None = None,
+    embedding_size: int | None = None,
     *,
     base_channels: int = 32,
     stage_blocks: Sequence[int] = (4, 6, 3),
@@ -160,8 +160,8 @@ def build_posec3d(
     ----------
     in_channels
         V, the heatmap channels: joints, edges, or both.
-    num_classes, vector_size
-        Length of the logits, and of the label vectors (None: no semantic head).
+    num_classes, embedding_size
+        Length of the logits, and of the label embeddings (None: no semantic head).
     base_channels
         Channels after the stem; stage s has ``base_channels * 2**s`` planes, times 4 at its end.
     stage_blocks
@@ -207,4 +207,4 @@ def build_posec3d(
         temporal_strides or [2 if stage == 2 else 1 for stage in range(num_stages)],
         zero_init_residual,
     )
-    return Recognizer(backbone, num_classes, dropout, vector_size)
+    return Recognizer(backbone, num_classes, dropout, embedding_size)

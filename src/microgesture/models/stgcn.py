@@ -145,7 +145,7 @@ class STGCN(Backbone):
 def build_stgcn(
     adjacency: np.ndarray,
     num_classes: int,
-    vector_size: int | None = None,
+    embedding_size: int | None = None,
     *,
     in_channels: int = 3,
     base_channels: int = 64,
@@ -162,8 +162,8 @@ def build_stgcn(
     ----------
     adjacency
         (3, V, V), normalised: root, centripetal and centrifugal neighbours.
-    num_classes, vector_size
-        Length of the logits, and of the label vectors (None: no semantic head).
+    num_classes, embedding_size
+        Length of the logits, and of the label embeddings (None: no semantic head).
     in_channels
         C, the numbers of a point: x, y, score.
     base_channels
@@ -189,7 +189,7 @@ def build_stgcn(
         GraphConv,
         adjacency,
         num_classes,
-        vector_size,
+        embedding_size,
         in_channels=in_channels,
         base_channels=base_channels,
         num_stages=num_stages,
@@ -205,7 +205,7 @@ def graph_recognizer(
     graph_conv: type[nn.Module],
     adjacency: np.ndarray,
     num_classes: int,
-    vector_size: int | None,
+    embedding_size: int | None,
     *,
     in_channels: int,
     base_channels: int,
@@ -230,4 +230,4 @@ def graph_recognizer(
         block_dropout,
         graph_conv,
     )
-    return Recognizer(backbone, num_classes, dropout, vector_size)
+    return Recognizer(backbone, num_classes, dropout, embedding_size)

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 
 from microgesture.data.boxes import far_points
-from microgesture.data.keypoints import OPENPOSE, PointOrder
+from microgesture.data.keypoints import OPENPOSE, KeypointFormat
 from microgesture.preprocessing.smoothing import one_euro, savgol
 from microgesture.preprocessing.temporal import align
 from microgesture.utils.errors import InputError
@@ -30,7 +30,7 @@ trembles. Without it every movement out of perfect rest would be an outlier."""
 def clean(
     points: np.ndarray,
     config: Mapping[str, Any],
-    order: PointOrder = OPENPOSE,
+    order: KeypointFormat = OPENPOSE,
     fps: float | None = None,
 ) -> np.ndarray:
     """Take out what was not found or is wrong; on request fill short gaps and smooth.
@@ -59,7 +59,7 @@ def clean(
         ``smooth``: ``{method: savgol, frames, order}``, see `savgol`, or ``{method: one_euro,
         min_cutoff, beta}``, see `one_euro`; lengths are in shoulder widths there, so that the
         numbers mean the same at every resolution. Scores are left as they are.
-    order : PointOrder
+    order : KeypointFormat
         What the P points are.
     fps : float, optional
         Frames a second; ``one_euro`` alone needs it.
@@ -90,7 +90,7 @@ def clean(
 
 
 def emptied_frames(
-    points: np.ndarray, config: Mapping[str, Any], order: PointOrder = OPENPOSE
+    points: np.ndarray, config: Mapping[str, Any], order: KeypointFormat = OPENPOSE
 ) -> tuple[int, int]:
     """How many frames ``max_jump`` of a cleaning empties, of how many that show anything."""
     seen = found(points, config)
@@ -152,7 +152,7 @@ def found(points: np.ndarray, config: Mapping[str, Any]) -> np.ndarray:
 
 
 def _smooth(
-    points: np.ndarray, rule: Mapping[str, Any], order: PointOrder, fps: float | None
+    points: np.ndarray, rule: Mapping[str, Any], order: KeypointFormat, fps: float | None
 ) -> np.ndarray:
     if rule["method"] == "savgol":
         return savgol(points, rule["frames"], rule["order"])
@@ -168,7 +168,7 @@ def _smooth(
     return one_euro(points, fps, rule["min_cutoff"], rule["beta"], unit)
 
 
-def shoulder_width(points: np.ndarray, order: PointOrder = OPENPOSE) -> float | None:
+def shoulder_width(points: np.ndarray, order: KeypointFormat = OPENPOSE) -> float | None:
     """Median distance of the shoulders in pixels; None where no frame shows them apart."""
     shoulders = points[:, list(order.shoulders)]
     both = (shoulders[..., 2] > 0).all(axis=1)
@@ -178,7 +178,9 @@ def shoulder_width(points: np.ndarray, order: PointOrder = OPENPOSE) -> float | 
     return float(np.median(width)) or None
 
 
-def other_person(points: np.ndarray, max_jump: float, order: PointOrder = OPENPOSE) -> np.ndarray:
+def other_person(
+    points: np.ndarray, max_jump: float, order: KeypointFormat = OPENPOSE
+) -> np.ndarray:
     """Frames in which the detector followed somebody else, bool (T,).
 
     OpenPose numbers nobody, so identity is followed by position and size: a frame is another
@@ -205,7 +207,7 @@ def other_person(points: np.ndarray, max_jump: float, order: PointOrder = OPENPO
 
 
 def outliers(
-    points: np.ndarray, frames: int, deviations: float, order: PointOrder = OPENPOSE
+    points: np.ndarray, frames: int, deviations: float, order: KeypointFormat = OPENPOSE
 ) -> np.ndarray:
     """Points that jump away and come back, bool (T, P): the Hampel identifier, joint by joint.
 

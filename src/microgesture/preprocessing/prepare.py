@@ -1,4 +1,4 @@
-"""From the skeleton store to one stream file: layout chosen, cleaned, brought to a timeline."""
+"""From the skeleton store to one clip file: layout chosen, cleaned, brought to a timeline."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 
 from microgesture.data.boxes import far_points
 from microgesture.data.clip_file import write_records
-from microgesture.data.keypoints import OPENPOSE, ORDERS
+from microgesture.data.keypoints import KEYPOINT_FORMATS, OPENPOSE
 from microgesture.data.layouts import Layout
 from microgesture.data.store import Clip
 from microgesture.preprocessing.cleaning import MANY, REMEDY, Emptied, clean, emptied_frames, found
@@ -18,7 +18,7 @@ from microgesture.utils.errors import InputError
 from microgesture.utils.files import sha256
 
 
-def build_stream(
+def prepare_clips(
     clips: Iterable[Clip],
     layout: Layout,
     class_names: Sequence[str],
@@ -26,7 +26,7 @@ def build_stream(
     path: Path,
     order: str = OPENPOSE.name,
 ) -> dict[str, Any]:
-    """Write a stream file and return its manifest.
+    """Write a clip file and return its manifest.
 
     Parameters
     ----------
@@ -62,8 +62,11 @@ def build_stream(
     empty, jumps = [], Emptied()
     with write_records(path, metadata) as writer:
         for clip in clips:
-            cleaned = clean(clip.points, config["cleaning"], ORDERS[order], clip.fps)
-            jumps.add(clip.clip_id, *emptied_frames(clip.points, config["cleaning"], ORDERS[order]))
+            cleaned = clean(clip.points, config["cleaning"], KEYPOINT_FORMATS[order], clip.fps)
+            jumps.add(
+                clip.clip_id,
+                *emptied_frames(clip.points, config["cleaning"], KEYPOINT_FORMATS[order]),
+            )
             points = cleaned[:, layout.points]
             shown = found(clip.points, config["cleaning"])
             before = shown[:, layout.points].any(axis=1)

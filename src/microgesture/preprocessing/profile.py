@@ -1,6 +1,6 @@
 """What training data looked like, in numbers that a new recording can be compared with.
 
-Every clip of a stream file carries its own numbers, measured on the points as they were read,
+Every clip of a clip file carries its own numbers, measured on the points as they were read,
 before cleaning moves any; labels are not looked at. `microgesture.data.profiles` has what a
 checkpoint holds of them.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from microgesture.data.keypoints import ORDERS, PointOrder
+from microgesture.data.keypoints import KEYPOINT_FORMATS, KeypointFormat
 from microgesture.data.layouts import Layout
 from microgesture.data.profiles import STATISTICS
 from microgesture.data.store import Clip
@@ -49,7 +49,7 @@ def clip_profile(clip: Clip, layout: Layout, cleaning: Mapping[str, Any]) -> np.
         See `microgesture.preprocessing.cleaning.clean`; ``min_score`` alone is used.
 
     """
-    order = ORDERS[layout.source]
+    order = KEYPOINT_FORMATS[layout.source]
     seen = found(clip.points, cleaning)
     joints, shown = clip.points[:, layout.points].astype(float), seen[:, layout.points]
     middle, width = _shoulders(clip.points, seen, order)
@@ -70,7 +70,9 @@ def clip_profile(clip: Clip, layout: Layout, cleaning: Mapping[str, Any]) -> np.
     return np.array([*own, *shown.mean(axis=0)], np.float32)
 
 
-def _shoulders(points: np.ndarray, seen: np.ndarray, order: PointOrder) -> tuple[np.ndarray, float]:
+def _shoulders(
+    points: np.ndarray, seen: np.ndarray, order: KeypointFormat
+) -> tuple[np.ndarray, float]:
     """Middle of the shoulders (T, 2), NaN where one is missing, and their median distance."""
     left, right = (points[:, number, :2].astype(float) for number in order.shoulders)
     both = seen[:, order.shoulders[0]] & seen[:, order.shoulders[1]]
@@ -103,7 +105,7 @@ def _speed(joints: np.ndarray, shown: np.ndarray) -> float:
     return float(kept.mean()) if len(kept) else np.nan
 
 
-def _tilt(points: np.ndarray, seen: np.ndarray, middle: np.ndarray, order: PointOrder) -> float:
+def _tilt(points: np.ndarray, seen: np.ndarray, middle: np.ndarray, order: KeypointFormat) -> float:
     head = [number for number in order.head_and_shoulders if number not in order.shoulders]
     count = seen[:, head].sum(axis=1)
     total = np.where(seen[:, head, None], points[:, head, :2], 0).sum(axis=1, dtype=float)

@@ -11,14 +11,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from microgesture.data.keypoints import PointOrder
+from microgesture.data.keypoints import KeypointFormat
 from microgesture.data.store import Clip
 from microgesture.preprocessing.cleaning import shoulder_width
 from microgesture.utils.errors import InputError
 
 
 def drop(
-    points: np.ndarray, level: float, order: PointOrder, rng: np.random.Generator
+    points: np.ndarray, level: float, order: KeypointFormat, rng: np.random.Generator
 ) -> np.ndarray:
     """Lose every point of every frame with probability ``level``."""
     lost = rng.random(points.shape[:2]) < level
@@ -26,7 +26,7 @@ def drop(
 
 
 def jitter(
-    points: np.ndarray, level: float, order: PointOrder, rng: np.random.Generator
+    points: np.ndarray, level: float, order: KeypointFormat, rng: np.random.Generator
 ) -> np.ndarray:
     """Move every found point by normal noise, its standard deviation ``level`` shoulder widths.
 
@@ -41,7 +41,7 @@ def jitter(
 
 
 def occlude(
-    points: np.ndarray, level: float, order: PointOrder, rng: np.random.Generator
+    points: np.ndarray, level: float, order: KeypointFormat, rng: np.random.Generator
 ) -> np.ndarray:
     """Hide one part of the body during one stretch of ``level`` of the frames, at least one.
 
@@ -59,7 +59,7 @@ def occlude(
     return hidden
 
 
-KINDS: dict[str, Callable[[np.ndarray, float, PointOrder, np.random.Generator], np.ndarray]] = {
+KINDS: dict[str, Callable[[np.ndarray, float, KeypointFormat, np.random.Generator], np.ndarray]] = {
     "drop": drop,
     "jitter": jitter,
     "occlude": occlude,
@@ -74,7 +74,7 @@ def check_level(kind: str, level: float) -> None:
         raise InputError(f"{kind}: level {level:g}; expected {expected}")
 
 
-def perturb(clip: Clip, kind: str, level: float, seed: int, order: PointOrder) -> Clip:
+def corrupt(clip: Clip, kind: str, level: float, seed: int, order: KeypointFormat) -> Clip:
     """The clip with damage of a kind.
 
     Parameters
@@ -84,7 +84,7 @@ def perturb(clip: Clip, kind: str, level: float, seed: int, order: PointOrder) -
     level : float
         Share of points or frames, or shoulder widths; see the three functions.
     seed : int
-    order : PointOrder
+    order : KeypointFormat
         What the clip's points are.
 
     Returns

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from microgesture.data.clip_file import Records, stream_points, write_records
-from microgesture.data.keypoints import ORDERS
+from microgesture.data.clip_file import Records, prepared_points, write_records
+from microgesture.data.keypoints import KEYPOINT_FORMATS
 from microgesture.data.layouts import Layout
 from microgesture.data.store import iter_store
 from microgesture.inference.build import Trained
-from microgesture.inference.recordings import stream_shares, trained_stream
+from microgesture.inference.recordings import prepare_for, prepared_probabilities
 from microgesture.utils.errors import InputError
 
 CLIPS = 32
@@ -44,7 +44,7 @@ def joint_groups(layout: Layout, kind: str) -> dict[str, list[int]]:
         return {name: [number] for number, name in enumerate(layout.joints)}
     if kind != "region":
         raise InputError(f"explain: groups is {kind!r}; expected joint or region")
-    regions = ORDERS[layout.source].regions
+    regions = KEYPOINT_FORMATS[layout.source].regions
     groups = {
         name: np.flatnonzero(np.isin(layout.points, points)).tolist()
         for name, points in regions.items()
@@ -110,7 +110,7 @@ def explain(
     with TemporaryDirectory(prefix="microgesture-") as folder:
         path = Path(folder, "points.arrow")
         clips = (clip for clip in iter_store(skeletons) if clip.clip_id in wanted)
-        empty = trained_stream(trained, clips, path)["empty"]
+        empty = prepare_for(trained, clips, path)["empty"]
         records = Records(path)
         rows = np.flatnonzero(~records.index["clip_id"].isin(empty)).tolist()
         if not rows:
@@ -123,11 +123,11 @@ def explain(
             ]
         )
     mean = falls.mean(axis=0)
-    names = trained.about["classes"]
+    names = trained.metadata["classes"]
     often = np.bincount(tests["label"], minlength=len(names))
     present = [k for k in np.argsort(-often, kind="stable").tolist() if k in labels][:CLASSES]
     return {
-        "variant": trained.about["config"]["variant"],
+        "variant": trained.metadata["config"]["variant"],
         "joints": list(groups),
         "windows": [[k / windows, (k + 1) / windows] for k in range(windows)],
         "fall": _rounded(mean),
@@ -157,7 +157,7 @@ def clip_fall(
 
     Where a group is not seen in a window anyway nothing changes, and nothing is predicted.
     """
-    points, times = stream_points(records, row), spans(records.index["num_frames"][row], windows)
+    points, times = prepared_points(records, row), spans(records.index["num_frames"][row], windows)
     cells = [
         (group, window)
         for group, joints in enumerate(groups)
@@ -175,7 +175,7 @@ def clip_fall(
     with TemporaryDirectory(prefix="microgesture-") as folder:
         path = Path(folder, "hidden.arrow")
         _write(path, records, row, hidden())
-        shares = stream_shares(trained, path, config.get("testing", ONE_VIEW))
+        shares = prepared_probabilities(trained, path, config.get("testing", ONE_VIEW))
     said = shares[:, label].astype(float)
     fall = np.zeros((len(groups), windows))
     for cell, share in zip(cells, said[1:], strict=True):

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from microgesture.data.keypoints import ORDERS
+from microgesture.data.keypoints import KEYPOINT_FORMATS
 from microgesture.data.store import Clip, iter_store
 from microgesture.evaluation.metrics import predicted_classes
 from microgesture.inference.build import Trained
-from microgesture.inference.recordings import clip_shares
-from microgesture.probing.corruption import KINDS, check_level, perturb
+from microgesture.inference.recordings import clip_probabilities
+from microgesture.probing.corruption import KINDS, check_level, corrupt
 from microgesture.utils.files import write_text
 
 NONE = "none"
@@ -67,11 +67,11 @@ def measure(
         check_level(kind, level)
     labels = tests["label"].to_numpy()
     wanted = set(tests["clip_id"])
-    order = ORDERS[trained.layout.source]
+    order = KEYPOINT_FORMATS[trained.layout.source]
     for kind, level in progress(conditions):
         clips: Iterable[Clip] = (c for c in iter_store(skeletons) if c.clip_id in wanted)
         if kind != NONE:
-            damage = partial(perturb, kind=kind, level=level, seed=config["seed"], order=order)
+            damage = partial(corrupt, kind=kind, level=level, seed=config["seed"], order=order)
             clips = map(damage, clips)
         right = _recognised(trained, clips, labels, config["testing"])
         yield Measured(kind, level, len(labels), *accuracies(right, labels))
@@ -84,10 +84,10 @@ def _recognised(
     right = np.zeros(len(labels), bool)
     waiting, start = iter(clips), 0
     while chunk := list(islice(waiting, CHUNK)):
-        shares, empty = clip_shares(trained, chunk, testing)
+        probabilities, empty = clip_probabilities(trained, chunk, testing)
         rows = slice(start, start + len(chunk))
         shown = ~np.isin([clip.clip_id for clip in chunk], empty)
-        right[rows] = (predicted_classes(shares) == labels[rows]) & shown
+        right[rows] = (predicted_classes(probabilities) == labels[rows]) & shown
         start += len(chunk)
     return right
 

@@ -85,7 +85,7 @@ def labelled_tests(
         not the one it was trained with, or no labelled clip is left.
 
     """
-    about, names = read_metadata(skeletons), trained.about["classes"]
+    about, names = read_metadata(skeletons), trained.metadata["classes"]
     if about["points"] != trained.layout.source or about["classes"] != names:
         raise InputError(
             f"{skeletons}: holds {about['points']} and {len(about['classes'])} classes, but "
@@ -93,7 +93,7 @@ def labelled_tests(
             "both must be the same, in the same order: give the store that it was trained on"
         )
     index = read_index(skeletons)
-    check_fold(Path(trained.path), trained.about, use_fold(index, folds, fold))
+    check_fold(Path(trained.path), trained.metadata, use_fold(index, folds, fold))
     labelled = index[index["label"].notna()]
     ids = {name: number for number, name in enumerate(names)}
     # a fold's validation clips are another's test clips

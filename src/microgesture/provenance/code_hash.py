@@ -130,7 +130,7 @@ def _name(path: Path) -> str:
     return f"{PACKAGE}/{path.relative_to(SOURCE).as_posix()}" if inside else path.name
 
 
-def made_by(script: str | Path) -> dict[str, Any]:
+def code_version(script: str | Path) -> dict[str, Any]:
     """What an artifact states about its making: a hash of the code and the versions that matter."""
     versions = {package: version(package) for package in PACKAGES}
     return {"code": code_hash(script), "python": platform.python_version(), **versions}

@@ -20,7 +20,7 @@ from microgesture.utils.files import read_json, sha256
 
 TABLE = "ablation_table.md"
 SUBMISSION = "submission.json"
-FOR_OTHERS = ("folds.json", "label_vectors.json")
+FOR_OTHERS = ("folds.json", "label_embeddings.json")
 """Steps that run once, for others: of an earlier config, nothing goes back to their records."""
 # Settings that a step shares with those before it, where both state them.
 SHARED = ("variant", "layout", "stream", "padding", "length")
@@ -55,7 +55,7 @@ class Finding:
 
     @property
     def line(self) -> str:
-        """The finding for the person at the keyboard."""
+        """The finding for the user."""
         return (
             f"{self.file}: {self.kind} does not match: found {self.found}, expected "
             f"{self.expected} (record {self.record}); {self.advice}"
@@ -195,7 +195,7 @@ def _in_order(
 
     A step that runs once is where the chain starts; of steps that run for many wildcards, those
     count that a later one has read, since a variant that was dropped leaves its records behind.
-    So do folds, label vectors and a submission that are no longer asked for.
+    So do folds, label embeddings and a submission that are no longer asked for.
     """
     if TABLE not in owners and all(records.values()):
         advice = "run the workflow to its end"

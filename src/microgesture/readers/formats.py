@@ -63,6 +63,6 @@ def by_video(data: Mapping[str, Any]) -> bool:
     return data["format"] in NAME_VIDEOS and not data.get("subjects")
 
 
-def point_order(data: Mapping[str, Any]) -> str:
-    """Name of the `microgesture.data.keypoints.PointOrder` that the reader of ``data`` yields."""
+def keypoint_format(data: Mapping[str, Any]) -> str:
+    """Name of the `microgesture.data.keypoints.KeypointFormat` of what the reader yields."""
     return KINECT.name if data["format"] == "smg" else OPENPOSE.name

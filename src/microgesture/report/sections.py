@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from microgesture.data.keypoints import ORDERS
+from microgesture.data.keypoints import KEYPOINT_FORMATS
 from microgesture.data.layouts import layout_points
 from microgesture.data.store import SPLITS as SPLIT_NAMES
 from microgesture.data.store import iter_store, read_metadata
@@ -235,14 +235,14 @@ def repeat_section(material: Material, folder: Path) -> Section:
     versions = {
         f"{name} {version}"
         for one in runs
-        for name, version in one.get("made_by", {}).items()
+        for name, version in one.get("code_version", {}).items()
         if name != "code"
     }
     commits, packages = recorded(material)
     facts["Commit"] = commits
     facts["Versions"] = [", ".join(sorted(versions | packages))] if versions | packages else []
     facts["Training code (SHA-256)"] = sorted(
-        {one["made_by"]["code"] for one in runs if one.get("made_by", {}).get("code")}
+        {one["code_version"]["code"] for one in runs if one.get("code_version", {}).get("code")}
     )
     return Section("repeat", "How to repeat", {"facts": list(facts.items()), "config": config})
 
@@ -303,6 +303,6 @@ def _confused_pairs(row: Row, classes: list[str], count: int = 5) -> list[dict[s
 
 def _pose(material: Material) -> tuple[str, np.ndarray]:
     """The pose to draw bodies in, (P, 3), and the order that its points are in."""
-    order = ORDERS[read_metadata(material.skeletons)["points"]]
+    order = KEYPOINT_FORMATS[read_metadata(material.skeletons)["points"]]
     clips = islice(iter_store(material.skeletons), _POSE_CLIPS)
     return order.name, pictures.typical_pose((clip.points for clip in clips), order)

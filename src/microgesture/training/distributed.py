@@ -27,7 +27,7 @@ class Processes:
     rank: int = 0
     count: int = 1
 
-    def share(self, size: int, what: str) -> slice:
+    def local_slice(self, size: int, what: str) -> slice:
         """Which part of a batch of ``size`` clips is this process's; all are equally long."""
         if size % self.count:
             raise InputError(
@@ -37,7 +37,7 @@ class Processes:
         part = size // self.count
         return slice(self.rank * part, (self.rank + 1) * part)
 
-    def highest(self, *numbers: int) -> list[int]:
+    def all_reduce_max(self, *numbers: int) -> list[int]:
         """The highest of each number over all processes; returns once all have asked."""
         if self.count == 1:
             return list(numbers)
@@ -45,7 +45,7 @@ class Processes:
         dist.all_reduce(table, dist.ReduceOp.MAX)
         return table.tolist()
 
-    def table(self, values: Tensor) -> Tensor:
+    def all_gather(self, values: Tensor) -> Tensor:
         """Every process's values, stacked by rank."""
         if self.count == 1:
             return values[None].clone()
@@ -57,7 +57,7 @@ class Processes:
 ALONE = Processes()
 
 
-def join(device: torch.device) -> tuple[Processes, torch.device]:
+def init_distributed(device: torch.device) -> tuple[Processes, torch.device]:
     """Join the processes that torchrun started, if it did.
 
     Returns
@@ -89,13 +89,13 @@ def last_bits(device: torch.device, processes: Processes, threads: int) -> dict[
     return {"device": device.type, "processes": processes.count, **on_cpu}
 
 
-def leave() -> None:
-    """Leave the group that `join` joined, if it did."""
+def leave_distributed() -> None:
+    """Leave the group that `init_distributed` joined, if it did."""
     if dist.is_initialized():
         dist.destroy_process_group()
 
 
-def together(forward: nn.Module) -> DistributedDataParallel:
+def wrap_ddp(forward: nn.Module) -> DistributedDataParallel:
     """Let backward passes average gradients; weights and buffers start as the first process's."""
     wrapped = DistributedDataParallel(forward, forward_sync_buffers=False)
     wrapped.register_comm_hook(None, _mean_by_rank)

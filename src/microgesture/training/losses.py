@@ -1,4 +1,4 @@
-"""What a training step minimises: cross-entropy with remedies for the long tail, label vectors."""
+"""What a training step minimises: cross-entropy, remedies for the long tail, label embeddings."""
 
 from dataclasses import dataclass
 
@@ -28,27 +28,27 @@ class Objective:
     adjustment : Tensor, float32 (K,), optional
         Added to the logits in the loss alone: tau times `log_prior` (Menon et al. 2021, logit
         adjusted loss). Prediction then uses plain logits, which no longer favour large classes.
-    vectors : Tensor, float32 (K, D), optional
-        Label vectors.
+    embeddings : Tensor, float32 (K, D), optional
+        Label embeddings.
     weight : float
-        Of the squared error to the clip's label vector (Li et al. 2023, joint skeletal and semantic
-        embedding loss).
+        Of the squared error to the clip's label embedding (Li et al. 2023, joint skeletal and
+        semantic embedding loss).
 
     """
 
     smoothing: float = 0.0
     adjustment: Tensor | None = None
-    vectors: Tensor | None = None
+    embeddings: Tensor | None = None
     weight: float = 0.0
 
     def loss(self, logits: Tensor, embedded: Tensor | None, truth: Tensor) -> Tensor:
-        """Mean over a batch: logits (N, K), predicted vectors (N, D) and true classes (N,)."""
+        """Mean over a batch: logits (N, K), predicted embeddings (N, D) and true classes (N,)."""
         logits = logits.float()
         if self.adjustment is not None:
             logits = logits + self.adjustment
         loss = functional.cross_entropy(logits, truth, label_smoothing=self.smoothing)
-        if self.vectors is not None and embedded is not None:
-            error = functional.mse_loss(embedded.float(), self.vectors[truth])
+        if self.embeddings is not None and embedded is not None:
+            error = functional.mse_loss(embedded.float(), self.embeddings[truth])
             loss = loss + self.weight * error
         return loss
 
@@ -59,11 +59,11 @@ def objective(
     *,
     smoothing: float,
     tau: float,
-    vectors: np.ndarray | None,
+    embeddings: np.ndarray | None,
     weight: float,
     device: torch.device,
 ) -> Objective:
     """The objective for training clips with these labels (N,), on a device."""
     adjustment = torch.from_numpy(tau * log_prior(labels, num_classes)).to(device) if tau else None
-    targets = None if vectors is None else torch.from_numpy(vectors).to(device)
+    targets = None if embeddings is None else torch.from_numpy(embeddings).to(device)
     return Objective(smoothing, adjustment, targets, weight)

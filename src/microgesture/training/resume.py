@@ -46,9 +46,9 @@ def resume_key(**parts: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:KEY_DIGITS]
 
 
-def write_state(path: Path, about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+def write_state(path: Path, metadata: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
     """Write a state, atomically."""
-    payload = json.dumps(about).encode() + b"\n" + save(dict(tensors))
+    payload = json.dumps(metadata).encode() + b"\n" + save(dict(tensors))
     with atomic_path(path) as temporary:
         temporary.write_bytes(MAGIC + hashlib.sha256(payload).hexdigest().encode() + b"\n")
         with open(temporary, "ab") as file:
@@ -69,8 +69,8 @@ def read_state(path: Path) -> State:
         raise ValueError("it does not begin as such a file does")
     if head.removeprefix(MAGIC) != hashlib.sha256(payload).hexdigest().encode():
         raise ValueError("its checksum does not fit its content")
-    about, _, tensors = payload.partition(b"\n")
-    return json.loads(about), load(tensors)
+    metadata, _, tensors = payload.partition(b"\n")
+    return json.loads(metadata), load(tensors)
 
 
 def to_stderr(line: str) -> None:
@@ -94,7 +94,7 @@ class Keeper:
     every : float
         Least seconds between two saves inside an epoch; at an epoch's end it can be sooner.
     say : callable
-        Told what the person at the keyboard should know.
+        Told what the user should know.
 
     Attributes
     ----------
@@ -146,10 +146,10 @@ class Keeper:
         soonest = max(EPOCH_SECONDS, COST * self._cost)
         return since >= (min(self._every, soonest) if epoch_ends else self._every)
 
-    def save(self, about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    def save(self, metadata: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         """Write the state in place of the one before."""
         started = time.monotonic()
-        write_state(self.path, about, tensors)
+        write_state(self.path, metadata, tensors)
         self._saved = time.monotonic()
         self._cost = self._saved - started
 

@@ -93,15 +93,15 @@ class Progress:
             **{f"best.{name}": value for name, value in self.best_state.items()},
             **{f"momentum.{n}": value for n, value in enumerate(momenta) if value is not None},
         }
-        about = {name: getattr(self, name) for name in _PLAIN}
-        return about, {n: value.detach().cpu().contiguous() for n, value in tensors.items()}
+        metadata = {name: getattr(self, name) for name in _PLAIN}
+        return metadata, {n: value.detach().cpu().contiguous() for n, value in tensors.items()}
 
 
 def unpack(state: State, rank: int, device: torch.device) -> Progress:
     """What `Progress.pack` packed, for the process ``rank``."""
-    about, tensors = state
+    metadata, tensors = state
     return Progress(
-        **{name: about[name] for name in _PLAIN},
+        **{name: metadata[name] for name in _PLAIN},
         sums=tensors["sums"][rank].to(device),
         best_state=part(tensors, "best."),
     )

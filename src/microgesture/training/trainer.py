@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from microgesture.data.long_tail import long_tailed
-from microgesture.inputs.inputs import Geometry, Input, random_geometry, sent
+from microgesture.inputs.inputs import Geometry, Input, random_geometry, to_device
 from microgesture.inputs.loader import (
     DROPOUT,
     GEOMETRY,
@@ -23,11 +23,11 @@ from microgesture.inputs.loader import (
     Loader,
     TrainingClips,
     epoch_order,
+    rng_for,
     seed_torch,
-    stream,
 )
 from microgesture.models.base import HEAD_INIT_STD, Recognizer
-from microgesture.training.distributed import ALONE, Processes, share_batch_norm, together
+from microgesture.training.distributed import ALONE, Processes, share_batch_norm, wrap_ddp
 from microgesture.training.losses import Objective, objective
 from microgesture.training.resume import Keeper, State, Stopped
 from microgesture.training.schedule import Phase, Progress, part, phases, unpack
@@ -42,9 +42,11 @@ class Forward(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, inputs: Tensor, vectors: bool) -> tuple[Tensor, Tensor | None]:
-        """Logits and, if asked, predicted label vectors."""
-        return self.model.forward_with_vectors(inputs) if vectors else (self.model(inputs), None)
+    def forward(self, inputs: Tensor, embeddings: bool) -> tuple[Tensor, Tensor | None]:
+        """Logits and, if asked, predicted label embeddings."""
+        return (
+            self.model.forward_with_embeddings(inputs) if embeddings else (self.model(inputs), None)
+        )
 
 
 def train(
@@ -53,7 +55,7 @@ def train(
     config: Mapping[str, Any],
     *,
     seed: int,
-    vectors: np.ndarray | None = None,
+    embeddings: np.ndarray | None = None,
     dtype: torch.dtype = torch.float32,
     workers: int = 0,
     keeper: Keeper | None = None,
@@ -75,13 +77,13 @@ def train(
         ``imbalance`` (see `long_tailed`; None keeps all clips) and ``training``: epochs, batch,
         learning_rate, momentum, weight_decay, max_gradient_norm, sampling (see `epoch_order`),
         label_smoothing, logit_adjustment (tau, see `Objective`; it knows the clips' classes, not
-        how they are sampled) and balanced_head_epochs (see `Phase`; neither label vectors nor
+        how they are sampled) and balanced_head_epochs (see `Phase`; neither label embeddings nor
         logit adjustment are used there).
     seed : int
         Seeds order, frames, geometry and dropout; the caller seeds torch before it builds the
         model.
-    vectors : ndarray, float32 (K, D), optional
-        Label vectors for the semantic loss.
+    embeddings : ndarray, float32 (K, D), optional
+        Label embeddings for the semantic loss.
     dtype : torch.dtype
         Precision of the training step's products (autocast); weights and inference stay float32.
     workers : int
@@ -111,7 +113,7 @@ def train(
 
     """
     trainer = _Trainer(
-        model, source, config, seed, vectors, dtype, workers, keeper, processes, report
+        model, source, config, seed, embeddings, dtype, workers, keeper, processes, report
     )
     with closing(trainer.loader):
         return trainer.run()
@@ -126,7 +128,7 @@ class _Trainer:
         source: Input,
         config: Mapping[str, Any],
         seed: int,
-        vectors: np.ndarray | None,
+        embeddings: np.ndarray | None,
         dtype: torch.dtype,
         workers: int,
         keeper: Keeper | None,
@@ -154,10 +156,10 @@ class _Trainer:
                 f"{config['variant']}: training.batch is {self.size}, but there are "
                 f"{len(self.rows)} clips to train on; lower it to at most that"
             )
-        self.share = processes.share(self.size, config["variant"])
+        self.share = processes.local_slice(self.size, config["variant"])
         self.steps = len(self.rows) // self.size
         self.num_classes = model.cls_head.fc_cls.out_features
-        self.objectives = {head: self._objective(vectors, head) for head in (False, True)}
+        self.objectives = {head: self._objective(embeddings, head) for head in (False, True)}
         if processes.count > 1:
             share_batch_norm(model)
         dataset = TrainingClips(source, config["temporal"], config["length"], seed)
@@ -168,13 +170,13 @@ class _Trainer:
     def _zeros(self) -> Tensor:
         return torch.zeros(2, dtype=torch.float64, device=self.device)
 
-    def _objective(self, vectors: np.ndarray | None, head: bool) -> Objective:
+    def _objective(self, embeddings: np.ndarray | None, head: bool) -> Objective:
         return objective(
             self.labels[self.rows],
             self.num_classes,
             smoothing=self.recipe["label_smoothing"],
             tau=0 if head else self.recipe["logit_adjustment"],
-            vectors=None if head else vectors,
+            embeddings=None if head else embeddings,
             weight=self.config["semantic_weight"],
             device=self.device,
         )
@@ -212,7 +214,7 @@ class _Trainer:
             head.requires_grad_(True)
         self.trained = [p for p in self.model.parameters() if p.requires_grad]
         forward = Forward(self.model)
-        self.forward = together(forward) if self.processes.count > 1 else forward
+        self.forward = wrap_ddp(forward) if self.processes.count > 1 else forward
         self.optimizer = torch.optim.SGD(
             self.trained,
             lr=self.recipe["learning_rate"],
@@ -230,7 +232,7 @@ class _Trainer:
     def _epoch(self, phase: Phase) -> None:
         """The steps of the running epoch that are left, and its validation."""
         progress = self.progress
-        rng = stream(ORDER, self.seed, progress.epoch)
+        rng = rng_for(ORDER, self.seed, progress.epoch)
         order = epoch_order(self.rows, self.labels[self.rows], phase.sampling, rng)
         # the remainder is left out: batch norm is unsteady on a few clips; other epochs have it
         keys = [(int(row), progress.epoch, place) for place, row in enumerate(order)]
@@ -250,7 +252,7 @@ class _Trainer:
             progress.spent["data"] += self.loader.waited - waited
             waited = self.loader.waited
             self._keep(epoch_ends=False)
-        totals = self.processes.table(progress.sums).sum(dim=0).tolist()
+        totals = self.processes.all_gather(progress.sums).sum(dim=0).tolist()
         if not np.isfinite(totals[0]):
             raise InputError(
                 f"{self.config['variant']}: the loss is not finite in epoch {progress.epoch}; "
@@ -305,14 +307,14 @@ class _Trainer:
     def _step(self, phase: Phase, samples: Tensor, rows: np.ndarray) -> None:
         """One step on this process's share of a batch."""
         place = (self.seed, self.progress.epoch, self.progress.step)
-        drawn = random_geometry(self.size, self.config["augment"], stream(GEOMETRY, *place))
+        drawn = random_geometry(self.size, self.config["augment"], rng_for(GEOMETRY, *place))
         geometry = Geometry(*(getattr(drawn, one.name)[self.share] for one in fields(drawn)))
         inputs = self.source.assemble(samples, geometry, training=True)
-        truth = sent(torch.from_numpy(self.labels[rows]).long(), self.device)
+        truth = to_device(torch.from_numpy(self.labels[rows]).long(), self.device)
         goal = self.objectives[phase.head]
         seed_torch(DROPOUT, *place, self.processes.rank)
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
-            logits, embedded = self.forward(inputs, vectors=goal.vectors is not None)
+            logits, embedded = self.forward(inputs, embeddings=goal.embeddings is not None)
             loss = goal.loss(logits, embedded, truth)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -333,17 +335,17 @@ class _Trainer:
         if self.keeper is None:
             return
         first = self.processes.rank == 0
-        stop, due = self.processes.highest(
+        stop, due = self.processes.all_reduce_max(
             self.keeper.signalled, first and self.keeper.due(epoch_ends)
         )
         if not (stop or due):
             return
         progress = self.progress
-        sums = self.processes.table(progress.sums)
+        sums = self.processes.all_gather(progress.sums)
         if first:
             self._save(self.keeper, sums)
         if stop:
-            self.processes.highest(0)  # torchrun ends the others as soon as one has ended
+            self.processes.all_reduce_max(0)  # torchrun ends the others as soon as one has ended
             raise Stopped(
                 stop,
                 f"{self.config['variant']}: stopped in epoch {progress.epoch} after step "
@@ -366,7 +368,7 @@ class _Trainer:
         """Take over the state that was saved, if there is one."""
         state = None if self.keeper is None else self.keeper.load()
         found = torch.tensor([0, 0] if state is None else [state[0]["epoch"], state[0]["step"]])
-        if not (self.processes.table(found.to(self.device)) == found.to(self.device)).all():
+        if not (self.processes.all_gather(found.to(self.device)) == found.to(self.device)).all():
             raise InputError(
                 "the processes found different resume files; give all the same --resume-dir"
             )

@@ -30,9 +30,9 @@ def validate(
     Each process predicts some of the rows; all of them get the same numbers.
     """
     own = np.arange(processes.rank, len(rows), processes.count)
-    shares = np.zeros((len(rows), model.cls_head.fc_cls.out_features), np.float32)
+    probabilities = np.zeros((len(rows), model.cls_head.fc_cls.out_features), np.float32)
     if len(own):
-        shares[own] = predict(
+        probabilities[own] = predict(
             model,
             source,
             rows[own],
@@ -45,10 +45,12 @@ def validate(
             progress=progress,
         )
     # the rows of other processes are zero, so that the sum is exact
-    table = processes.table(torch.from_numpy(shares).to(next(model.parameters()).device))
-    shares = table.sum(dim=0).cpu().numpy()
-    measured = summarise(shares, truth)
-    likely = np.maximum(shares[np.arange(len(truth)), truth], np.finfo(np.float32).tiny)
+    table = processes.all_gather(
+        torch.from_numpy(probabilities).to(next(model.parameters()).device)
+    )
+    probabilities = table.sum(dim=0).cpu().numpy()
+    measured = summarise(probabilities, truth)
+    likely = np.maximum(probabilities[np.arange(len(truth)), truth], np.finfo(np.float32).tiny)
     return {
         "val_loss": float(-np.log(likely).mean()),
         **{f"val_{name}": measured[name] for name in ("top1", "mean_class")},

@@ -1,4 +1,4 @@
-"""The one error type that is meant for the person at the keyboard, and how a script shows it."""
+"""The one error type that is meant for the user, and how a script shows it."""
 
 import sys
 from collections.abc import Callable

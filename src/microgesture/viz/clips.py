@@ -13,7 +13,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from microgesture.data.boxes import far_points
-from microgesture.data.keypoints import PointOrder
+from microgesture.data.keypoints import KeypointFormat
 from microgesture.data.layouts import Layout
 from microgesture.evaluation.occlusion import Occlusion
 from microgesture.evaluation.rows import Row
@@ -180,7 +180,7 @@ def plot_class_bodies(
         warn(figure, generated)
 
 
-def typical_pose(clips: Iterable[np.ndarray], order: PointOrder) -> np.ndarray:
+def typical_pose(clips: Iterable[np.ndarray], order: KeypointFormat) -> np.ndarray:
     """One pose for many clips: each point at the median of where clips have it, (P, 3).
 
     Parameters

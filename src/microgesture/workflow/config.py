@@ -49,7 +49,7 @@ def _named_files(config: Config) -> Iterator[tuple[str, str, Path, Any]]:
             yield f"data.{key}", path, records / "skeletons.json", reader_slice(config)
     words = config["semantic"].get("path")
     if words and any(variant.get("semantic") for variant in config["variants"].values()):
-        yield "semantic.path", words, records / "label_vectors.json", words_slice(config)
+        yield "semantic.path", words, records / "label_embeddings.json", words_slice(config)
 
 
 def recorded(record: Path) -> Any:
@@ -76,7 +76,7 @@ def variant_config(config: Config, name: str) -> dict[str, Any]:
 
 
 def points_name(config: Config, name: str) -> str:
-    """Name of the stream file that a variant reads, such as ``openpose41-standard-align16``."""
+    """Name of the clip file that a variant reads, such as ``openpose41-standard-align16``."""
     variant = variant_config(config, name)
     return "-".join(
         [variant["layout"], variant["cleaning"], timeline(variant["temporal"], variant["length"])]
@@ -102,8 +102,8 @@ def reader_slice(config: Config) -> dict[str, Any]:
     }
 
 
-def stream_slice(config: Config, cleaning: str, timeline_name: str) -> dict[str, Any]:
-    """What a stream file depends on, besides layout and data."""
+def preparation_slice(config: Config, cleaning: str, timeline_name: str) -> dict[str, Any]:
+    """What a clip file depends on, besides layout and data."""
     aligned = timeline_name.removeprefix("align")
     length = None if aligned == timeline_name else int(aligned)
     gap = {} if length is None else {"max_gap": config["align"]["max_gap"]}
@@ -113,7 +113,7 @@ def stream_slice(config: Config, cleaning: str, timeline_name: str) -> dict[str,
 
 
 def words_slice(config: Config) -> dict[str, Any]:
-    """What the label vectors depend on, besides the classes."""
+    """What the label embeddings depend on, besides the classes."""
     return {key: value for key, value in config["semantic"].items() if key != "weight"}
 
 
@@ -124,7 +124,7 @@ def heatmap_slice(config: Config, stream: str) -> dict[str, Any]:
 
 
 def train_slice(config: Config, name: str) -> dict[str, Any]:
-    """What training a variant depends on, besides its input, seed, folds and label vectors."""
+    """What training a variant depends on, besides its input, seed, folds and label embeddings."""
     variant = variant_config(config, name)
     keys = ["model", "layout", "stream", "temporal", "length", "network", "training"]
     weight = config["semantic"]["weight"] if variant.get("semantic") else 0
@@ -157,7 +157,7 @@ def robustness_slice(config: Config) -> dict[str, Any]:
     return {**kinds, "seed": 0, "testing": {"views": 1, "flip": False}}
 
 
-def explain_slice(config: Config) -> dict[str, Any]:
+def occlusion_slice(config: Config) -> dict[str, Any]:
     """What occlusion maps depend on, besides the model and the clips."""
     return {"clips": (config["explain"] or {}).get("clips"), "groups": "joint"}
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from microgesture.models.cpu.threads import each
+from microgesture.models.cpu.threads import thread_map
 
 BLOCK = 64
 """Rows that are added up in float32 before their sum is added to the float64 one."""
@@ -64,7 +64,7 @@ class _Normalised(torch.autograd.Function):
         out = torch.empty_like(x)
         rows = _clips(out)
         factor, offset = scale * weight.detach().numpy(), bias.detach().numpy()
-        each(lambda n: _scale(clips[n], mean, factor, offset, rows[n]), range(len(clips)))
+        thread_map(lambda n: _scale(clips[n], mean, factor, offset, rows[n]), range(len(clips)))
         statistics = torch.from_numpy(mean), torch.from_numpy(variance.astype(np.float32))
         ctx.save_for_backward(x, weight, statistics[0], torch.from_numpy(scale))
         ctx.mark_non_differentiable(*statistics)
@@ -88,7 +88,7 @@ class _Normalised(torch.autograd.Function):
         def returned(n: int) -> None:
             _return(clips[n], given[n], mean.numpy(), factor, even, slope, rows[n])
 
-        each(returned, range(len(clips)))
+        thread_map(returned, range(len(clips)))
         return out, torch.from_numpy(along * own).float(), torch.from_numpy(total).float(), None
 
 
@@ -106,7 +106,7 @@ def _total(sums: Any, items: list[Any], mean: np.ndarray) -> np.ndarray:
         sums(*(item if isinstance(item, tuple) else (item,)), mean, total)
         return total
 
-    return np.sum(each(one, items), axis=0)
+    return np.sum(thread_map(one, items), axis=0)
 
 
 @numba.njit(cache=True, nogil=True)

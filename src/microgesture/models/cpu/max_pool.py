@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from microgesture.models.cpu.threads import each
+from microgesture.models.cpu.threads import thread_map
 
 SIDE = 3
 NONE = SIDE * SIDE
@@ -82,7 +82,7 @@ class _ReluMaxPool(torch.autograd.Function):
             _pool(clip, best, chosen[n].numpy())
             out[n].copy_(torch.from_numpy(best))
 
-        each(pooled, range(len(clips)))
+        thread_map(pooled, range(len(clips)))
         ctx.save_for_backward(chosen)
         return out.permute(0, 4, 1, 2, 3)
 
@@ -99,7 +99,7 @@ class _ReluMaxPool(torch.autograd.Function):
             _return(clip, chosen[n].numpy(), total)
             out[n].copy_(torch.from_numpy(total))
 
-        each(returned, range(len(clips)))
+        thread_map(returned, range(len(clips)))
         return out.permute(0, 4, 1, 2, 3)
 
 

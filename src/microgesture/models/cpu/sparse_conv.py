@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from microgesture.models.cpu.threads import each
+from microgesture.models.cpu.threads import thread_map
 
 MAX_SHARE = 0.1
 """Largest share of cells that are not zero; above it the dense convolution is about as fast."""
@@ -79,7 +79,7 @@ def list_cells(x: Tensor) -> list[Cells] | None:
             return None
         return Cells(starts, places[: starts[-1]].copy(), values[: starts[-1]].copy())
 
-    found = [cells for cells in each(listed, list(clips.numpy())) if cells is not None]
+    found = [cells for cells in thread_map(listed, list(clips.numpy())) if cells is not None]
     return found if len(found) == len(clips) else None
 
 
@@ -130,7 +130,7 @@ class _SparseConv(torch.autograd.Function):
             if dtype != weight.dtype:
                 out[n].copy_(clip)
 
-        each(convolved, range(len(cells)))
+        thread_map(convolved, range(len(cells)))
         return out.permute(0, 4, 1, 2, 3)
 
     @staticmethod
@@ -145,7 +145,7 @@ class _SparseConv(torch.autograd.Function):
             _gather(ctx.cells[n].starts, ctx.cells[n].places, ctx.cells[n].values, clip, turned)
             return turned
 
-        total = torch.from_numpy(np.sum(each(summed, range(len(clips))), axis=0))
+        total = torch.from_numpy(np.sum(thread_map(summed, range(len(clips))), axis=0))
         return total.permute(3, 0, 1, 2).flip(2, 3)[:, :, None], None, None, None, None
 
 

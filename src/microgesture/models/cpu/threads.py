@@ -10,7 +10,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def each(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+def thread_map(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
     """``function`` of every item, on as many threads as torch may use."""
     threads = min(torch.get_num_threads(), len(items))
     if threads == 1:

@@ -8,8 +8,8 @@ from pathlib import Path
 from microgesture.data.classes import load_classes
 from microgesture.data.layouts import load_layout
 from microgesture.data.store import iter_store, read_metadata
-from microgesture.preprocessing.prepare import build_stream, warnings
-from microgesture.provenance.code_hash import made_by
+from microgesture.preprocessing.prepare import prepare_clips, warnings
+from microgesture.provenance.code_hash import code_version
 from microgesture.provenance.record import add_record_option, write_record
 from microgesture.utils.cli import output_file
 from microgesture.utils.errors import run
@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--skeletons", type=Path, required=True, help="skeleton store")
     parser.add_argument("--layout", type=Path, required=True, help="layout file")
     parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
-    parser.add_argument("--out", type=output_file, required=True, help="stream file to write")
+    parser.add_argument("--out", type=output_file, required=True, help="clip file to write")
     parser.add_argument("--manifest", type=output_file, required=True, help="JSON file to write")
     add_record_option(parser, __file__)
     args = parser.parse_args()
@@ -31,8 +31,8 @@ def main() -> None:
     clips = progress(iter_store(args.skeletons), "clips")
     names = load_classes(args.classes)
     layout, order = load_layout(args.layout), read_metadata(args.skeletons)["points"]
-    manifest = build_stream(clips, layout, names, args.config, args.out, order)
-    about = {"skeletons": sha256(args.skeletons), "made_by": made_by(__file__)}
+    manifest = prepare_clips(clips, layout, names, args.config, args.out, order)
+    about = {"skeletons": sha256(args.skeletons), "code_version": code_version(__file__)}
     write_json(args.manifest, {**manifest, **about})
     for line in warnings(manifest):
         print(f"note: {line}", file=sys.stderr)

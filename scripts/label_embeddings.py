@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from microgesture.data.classes import load_classes
-from microgesture.models.label_embeddings import label_vectors
+from microgesture.models.label_embeddings import label_embeddings
 from microgesture.provenance.record import add_record_option, write_record
 from microgesture.utils.cli import output_file
 from microgesture.utils.errors import InputError, run
@@ -26,7 +26,7 @@ def main() -> None:
         "--out",
         type=output_file,
         required=True,
-        help=".npz with the array 'vectors' (K, D), or .json with 'classes' and 'vectors'",
+        help=".npz with the array 'embeddings' (K, D), or .json with 'classes' and 'embeddings'",
     )
     add_record_option(parser, __file__)
     args = parser.parse_args()
@@ -39,12 +39,12 @@ def main() -> None:
     if not isinstance(config, dict):
         raise InputError(f"--config: found {args.config!r}, expected a JSON object")
     names = load_classes(args.classes)
-    vectors = label_vectors(names, config)
+    embeddings = label_embeddings(names, config)
     if args.out.suffix == ".json":
-        write_json(args.out, {"classes": names, "vectors": vectors.tolist()})
+        write_json(args.out, {"classes": names, "embeddings": embeddings.tolist()})
     else:
         with atomic_path(args.out) as temporary:
-            np.savez(temporary, vectors=vectors)
+            np.savez(temporary, embeddings=embeddings)
     inputs = [args.classes, *([config["path"]] if "path" in config else [])]
     write_record(args.record, __file__, config=config, inputs=inputs, outputs=[args.out])
 

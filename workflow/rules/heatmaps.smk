@@ -17,9 +17,7 @@ rule heatmaps:
         "../envs/microgesture.yaml"
     params:
         made_from=made_from("heatmaps"),
-        config=told(
-            lambda wildcards: settings.heatmap_slice(config, wildcards.stream)
-        ),
+        config=told(lambda wildcards: settings.heatmap_slice(config, wildcards.stream)),
         # large; it hangs on its manifest
         points=f"{RESULTS}/prepared/{{layout}}-{{cleaning}}-{{timeline}}.arrow",
     shell:

@@ -18,6 +18,20 @@ from microgesture.data.store import Clip
 REPOSITORY = Path(__file__).parent.parent
 
 
+LONGEST_FIRST = ("tests/workflow/", "tests/reliability/", "tests/training/", "tests/models/")
+
+
+def pytest_collection_modifyitems(items):
+    """Start with the longest files, so that two processes that share them end together."""
+    order = len(LONGEST_FIRST)
+
+    def place(item):
+        found = [n for n, name in enumerate(LONGEST_FIRST) if item.nodeid.startswith(name)]
+        return found[0] if found else order
+
+    items.sort(key=place)
+
+
 def pytest_terminal_summary(terminalreporter):
     """Say what was not tested and what it takes, a line a reason, whatever pytest's options."""
     skipped: dict[str, list[str]] = {}

@@ -12,7 +12,7 @@ from microgesture.data.boxes import far_points
 from microgesture.data.clip_file import Records, prepared_points
 from microgesture.heatmaps.cache import build_cache
 from microgesture.heatmaps.draw import clip_box
-from microgesture.inputs.inputs import DrawnInput, HeatmapInput, PointInput, whole
+from microgesture.inputs.inputs import DrawnInput, HeatmapInput, PointInput, full_frame
 from microgesture.preprocessing.prepare import prepare_clips, warnings
 from tests.data_report.test_checks import BODY, NAMES, person
 
@@ -125,7 +125,7 @@ def test_too_few_points_are_all_kept():
 def volumes(clip, layout, folder):
     """What each kind of network is fed of a clip."""
     _, path = stream([clip], layout, folder, length=12, max_gap=3)
-    frames, geometry = np.arange(12), whole(1)
+    frames, geometry = np.arange(12), full_frame(1)
     for kind in ("joint", "bone", "joint_motion"):
         source = PointInput(path, layout, 0.25, kind)
         yield source.assemble(torch.from_numpy(source.sample(0, frames))[None], geometry, False)

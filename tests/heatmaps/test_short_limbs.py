@@ -15,7 +15,7 @@ from microgesture.heatmaps.codec import draw_sparse
 from microgesture.heatmaps.draw import clip_box, draw, draw_reference, draw_torch, strokes, to_grid
 from microgesture.inference.build import Trained, new_model
 from microgesture.inference.recordings import prepared_probabilities
-from microgesture.inputs.inputs import DrawnInput, Geometry, HeatmapInput, whole
+from microgesture.inputs.inputs import DrawnInput, Geometry, HeatmapInput, full_frame
 from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.viz.animation import write_animation
 from tests.data_report.test_checks import NAMES, person
@@ -123,7 +123,7 @@ def test_inputs_of_both_sources_follow_the_rule(stored, layout41, tmp_path, rule
     drawn = DrawnInput(stored, layout41, "limb", config, 28)
     for source in (cached, drawn):
         samples = torch.from_numpy(source.sample(0, np.arange(4)))[None]
-        inputs = source.assemble(samples, whole(1), training=False)[0].numpy()
+        inputs = source.assemble(samples, full_frame(1), training=False)[0].numpy()
         assert np.abs(inputs - expected).max() <= 1 / 510 + 1e-5
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -43,8 +44,12 @@ def project(tmp_path_factory):
     names = yaml.safe_load((project.folder / "config/classes/imigue.yaml").read_text())
     names = names["classes"] if isinstance(names, dict) else names
     (project.folder / "frames").mkdir()
-    data = formats.write_openpose_json(project.folder / "frames", formats.some_clips(names))
-    project.write({**project.config, "data": {"name": "x", "on_bad_clip": "stop", **data}})
+    clips = [replace(clip, split="train") for clip in formats.some_clips(names)]
+    data = formats.write_openpose_json(project.folder / "frames", clips)
+    config = {**project.config, "data": {"name": "x", "on_bad_clip": "stop", **data}}
+    for model in config["models"].values():
+        model["training"]["batch"] = 2  # there are three clips
+    project.write(config)
     (project.folder / "watch").mkdir()
     (project.folder / "watch/sitecustomize.py").write_text(WATCH)
     return project

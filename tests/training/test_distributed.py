@@ -86,9 +86,9 @@ def test_two_processes_stop_at_the_same_step_and_resume(path, stopped):
 
 
 def test_a_batch_that_cannot_be_shared_is_refused():
-    assert Processes(1, 3).share(12, "tiny") == slice(4, 8)
+    assert Processes(1, 3).local_slice(12, "tiny") == slice(4, 8)
     with pytest.raises(InputError, match="tiny: 8 clips cannot be shared equally by 3 processes"):
-        Processes(0, 3).share(8, "tiny")
+        Processes(0, 3).local_slice(8, "tiny")
 
 
 def test_batch_norm_is_that_of_torch(monkeypatch):

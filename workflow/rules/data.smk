@@ -35,7 +35,8 @@ rule skeletons:
         "../envs/microgesture.yaml"
     params:
         made_from=made_from("skeletons"),
-        frames=lambda wildcards: frames_digest(),
+        # `made_from` states it; with `input` it is not compared, in jobs of other nodes either
+        frames=lambda wildcards, input: frames_digest(),
         config=told(settings.reader_slice(config)),
     shell:
         "python scripts/skeletons.py --data {params.config:q} --classes {input.classes:q}"

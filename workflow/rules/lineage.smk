@@ -42,9 +42,10 @@ def made_from(step):
     """The parameter of a rule that says what its outputs are made from."""
 
     def state(wildcards):
-        if not workflow.is_main_process:
-            return None  # a job on another node, which compares and records nothing
         values = tuple(sorted(wildcards.items()))
+        if not workflow.is_main_process:
+            # a job on another node plans anew as well, and must find nothing changed before it
+            return recorded(step, values)
         now, before = lineage(step, values), recorded(step, values)
         if before and now != before.removesuffix(AGAIN):
             say_why(step, values, now, before)
@@ -86,7 +87,9 @@ def own_settings(step, values):
             own[name] = value
         elif name == "config":
             own[name] = json.loads(value(wildcards, None))
-        elif name in ("frames", "seed"):
+        elif name == "frames":
+            own[name] = value(wildcards, None)
+        elif name == "seed":
             own[name] = value(wildcards)
     return own
 

@@ -219,7 +219,7 @@ CSV = "data: {name: n, format: csv, path: clips.csv, on_bad_clip: stop, split: {
             "data: {name: 2023, format: csv, path: a, on_bad_clip: stop}",
             f"data.name is 2023; {QUOTED}",
         ),
-        ("explain: {variants: [0010], clips: 1}", f"explain.variants[0] is 8; {QUOTED}"),
+        ("occlusion: {variants: [0010], clips: 1}", f"occlusion.variants[0] is 8; {QUOTED}"),
         ("submission: 0010", f"submission is 8; {QUOTED}"),
         ("classes: 2024-01-02", "classes is 2024-01-02; put it in quotes"),
         ("results: 1.5", "results is 1.5; put it in quotes"),
@@ -293,7 +293,7 @@ def test_a_step_depends_on_its_own_slice_only(config):
         ("cleaning", "standard", "min_score"): {"prepare"},
         ("data", "name"): {"table", "page"},
         ("robustness", "drop"): {"page"},
-        ("explain", "clips"): {"page"},
+        ("occlusion", "clips"): {"page"},
         ("submission",): {"figures", "page"},
         ("claims",): {"table", "page"},
     }

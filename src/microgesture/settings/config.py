@@ -3,7 +3,8 @@
 The reference page of the docs and the schema for editors are made from this model.
 """
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field
 
@@ -22,6 +23,7 @@ LARGEST_SEED = 2**64 - 1
 class Config(Entry):
     """A whole config."""
 
+    renamed: ClassVar[Mapping[str, str]] = {"explain": "occlusion"}
     results: str
     """The folder of all results; each config needs its own."""
     data: Data
@@ -59,5 +61,5 @@ class Config(Entry):
     """The row whose probabilities are submitted; null writes no submission."""
     robustness: Robustness | None
     """Accuracy on corrupted test clips; null leaves it out."""
-    explain: Occlusion | None
+    occlusion: Occlusion | None
     """What models look at; null leaves it out."""

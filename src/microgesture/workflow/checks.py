@@ -100,7 +100,7 @@ def _check_titles(config: Config, source: str) -> None:
 
 
 def _check_choices(config: Config, source: str) -> None:
-    """Check what is submitted, explained, cropped and tested."""
+    """Check what is submitted, cropped and tested."""
     variants = config["variants"]
     if config["submission"] is not None:
         _known(source, "submission", config["submission"], {*variants, *config["fusions"]})
@@ -114,8 +114,8 @@ def _check_choices(config: Config, source: str) -> None:
             f"{source}: folds is {config['folds']} and submission is {config['submission']!r}; a "
             "challenge's test clips are no fold's, so set one of both to null"
         )
-    for name in (config.get("explain") or {}).get("variants", []):
-        _known(source, "explain.variants", name, variants)
+    for name in (config.get("occlusion") or {}).get("variants", []):
+        _known(source, "occlusion.variants", name, variants)
 
 
 def _check_names(source: str, entry: Any, place: str) -> None:

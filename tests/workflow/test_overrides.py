@@ -77,10 +77,8 @@ def test_a_wrong_key_or_value_is_refused_as_in_a_config_file(entry, said, monkey
 def test_the_workflow_takes_keys_with_dots(tmp_path):
     project = Project(tmp_path / "project")
     model = "results/train/stgcn22_crop_pad/seed3/model.safetensors"
-    shown = project.snakemake(
-        *("-n", "-p", model, "--config", "models.stgcn.training.epochs=7", "testing={views: 5}"),
-        "align.max_gap=9",
-    )
-    assert '"epochs": 7, "batch": 16' in shown.stdout
+    changes = ("--config", "models.stgcn.training.epochs=7", "box={padding: 0.5}")
+    shown = project.snakemake("-n", "-p", model, *changes)
+    assert '"epochs": 7, "batch": 16' in shown.stdout and '"padding": 0.5' in shown.stdout
     refused = project.snakemake("-n", model, "--config", "models.stgcn.training.epochz=7")
-    assert "unknown key 'epochz'; did you mean 'epochs'?" in refused.stderr
+    assert "unknown key 'epochz'; did you mean 'epochs'?" in refused.stdout + refused.stderr

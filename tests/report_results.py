@@ -54,7 +54,7 @@ def make_config(variants=tuple(VARIANTS), seeds=(0, 1, 2), folds=None):
         "data_format": "synthetic",
         "submission": "fused" if fusions else first,
         "robustness": {"runs": "all", "drop": [0.1, 0.3], "jitter": [0.02, 0.1], "occlude": [0.5]},
-        "explain": {"variants": [last], "clips": 8},
+        "occlusion": {"variants": [last], "clips": 8},
     }
 
 

@@ -15,6 +15,7 @@ sys.path.insert(0, f"{workflow.basedir}/src")
 from microgesture.workflow import config as settings
 from microgesture.workflow import preflight
 from microgesture.workflow.checks import check_config
+from microgesture.workflow.overrides import overridden
 from microgesture.readers import sources as rawdata
 from microgesture.workflow import runlock
 from microgesture.utils.errors import InputError
@@ -39,6 +40,7 @@ def checked(config):
     try:
         for path in workflow.configfiles:
             preflight.check_syntax(Path(path))
+        config = overridden(config, workflow.config_settings.config_args or ())
         config = rawdata.with_format(preflight.with_paths(config, source))
         check_config(config, source)
         settings.check_files(config, source)
@@ -202,12 +204,12 @@ def robustness_files():
 
 
 def occlusion_files():
-    if config["explain"] is None:
+    if config["occlusion"] is None:
         return []
     runs = runs_of(min(config["seeds"]))
     return [
         f"{RESULTS}/occlusion/{name}/{run}.json"
-        for name in config["explain"]["variants"]
+        for name in config["occlusion"]["variants"]
         for run in runs
     ]
 

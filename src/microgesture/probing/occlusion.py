@@ -43,7 +43,7 @@ def joint_groups(layout: Layout, kind: str) -> dict[str, list[int]]:
     if kind == "joint":
         return {name: [number] for number, name in enumerate(layout.joints)}
     if kind != "region":
-        raise InputError(f"explain: groups is {kind!r}; expected joint or region")
+        raise InputError(f"occlusion: groups is {kind!r}; expected joint or region")
     regions = KEYPOINT_FORMATS[layout.source].regions
     groups = {
         name: np.flatnonzero(np.isin(layout.points, points)).tolist()

@@ -26,7 +26,7 @@ class Material:
     Attributes
     ----------
     config
-        The table slice, with ``submission``, ``robustness`` and ``explain``.
+        The table slice, with ``submission``, ``robustness`` and ``occlusion``.
     results
         The folder that all was read from.
     evaluation, claims, summary
@@ -126,7 +126,7 @@ def _probes(config: Mapping[str, Any], results: Path) -> dict[str, dict[str, lis
         for variant in config["variants"]:
             folder = results / "robustness" / variant
             kinds["robustness"][variant] = [folder / f"{run}.csv" for run in runs]
-    if asked := config.get("explain"):
+    if asked := config.get("occlusion"):
         for variant in asked["variants"]:
             folder = results / "occlusion" / variant
             runs = run_names(seeds[:1], folds)
@@ -134,8 +134,8 @@ def _probes(config: Mapping[str, Any], results: Path) -> dict[str, dict[str, lis
     for path in (path for kind in kinds.values() for paths in kind.values() for path in paths):
         if not path.is_file():
             raise InputError(
-                f"{path}: is not there; run the step that writes it, or set robustness or explain "
-                "to null"
+                f"{path}: is not there; run the step that writes it, or set robustness or "
+                "occlusion to null"
             )
     return kinds
 

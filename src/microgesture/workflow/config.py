@@ -159,7 +159,7 @@ def robustness_slice(config: Config) -> dict[str, Any]:
 
 def occlusion_slice(config: Config) -> dict[str, Any]:
     """What occlusion maps depend on, besides the model and the clips."""
-    return {"clips": (config["explain"] or {}).get("clips"), "groups": "joint"}
+    return {"clips": (config["occlusion"] or {}).get("clips"), "groups": "joint"}
 
 
 def table_slice(config: Config) -> dict[str, Any]:
@@ -190,5 +190,5 @@ def figures_slice(config: Config) -> dict[str, Any]:
 
 def page_slice(config: Config) -> dict[str, Any]:
     """What the page of results shows of the config."""
-    more = ("submission", "robustness", "explain")
+    more = ("submission", "robustness", "occlusion")
     return {**table_slice(config), **{key: config[key] for key in more}}

@@ -25,7 +25,8 @@ from microgesture.heatmaps.cache import build_cache
 from microgesture.heatmaps.codec import draw_sparse
 from microgesture.heatmaps.draw import clip_box, draw, draw_reference, draw_torch, strokes, to_grid
 from microgesture.inference.build import choose_precision
-from microgesture.inputs.inputs import DrawnInput, HeatmapInput, random_geometry
+from microgesture.inputs.geometry import random_geometry
+from microgesture.inputs.heatmaps import DrawnInput, HeatmapInput
 from microgesture.models.posec3d import build_posec3d
 from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.readers import parquet as plain

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.memory import write_clips
 from microgesture.data.layouts import load_layout
 from microgesture.inference.build import choose_device, choose_precision, new_model, open_input
-from microgesture.inputs.inputs import random_geometry
+from microgesture.inputs.geometry import random_geometry
 from microgesture.inputs.loader import TrainingClips
 from microgesture.training.trainer import train
 from microgesture.workflow.config import layout_file, train_slice

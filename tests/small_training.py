@@ -17,7 +17,7 @@ import torch
 from microgesture.data.layouts import load_layout
 from microgesture.inference.build import new_model
 from microgesture.inference.checkpoints import save_checkpoint
-from microgesture.inputs.inputs import PointInput
+from microgesture.inputs.points import PointInput
 from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.training.distributed import ALONE, init_distributed, leave_distributed
 from microgesture.training.resume import Keeper, Stopped

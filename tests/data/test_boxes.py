@@ -12,7 +12,9 @@ from microgesture.data.boxes import far_points
 from microgesture.data.clip_file import Records, prepared_points
 from microgesture.heatmaps.cache import build_cache
 from microgesture.heatmaps.draw import clip_box
-from microgesture.inputs.inputs import DrawnInput, HeatmapInput, PointInput, full_frame
+from microgesture.inputs.geometry import full_frame
+from microgesture.inputs.heatmaps import DrawnInput, HeatmapInput
+from microgesture.inputs.points import PointInput
 from microgesture.preprocessing.prepare import prepare_clips, warnings
 from tests.data_report.test_checks import BODY, NAMES, person
 

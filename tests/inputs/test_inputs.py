@@ -9,15 +9,9 @@ from hypothesis import strategies as st
 from microgesture.heatmaps.cache import build_cache, cached_frames
 from microgesture.heatmaps.draw import clip_box, draw, draw_reference, draw_torch, to_grid
 from microgesture.inference.build import open_input
-from microgesture.inputs.inputs import (
-    DrawnInput,
-    Geometry,
-    HeatmapInput,
-    PointInput,
-    full_frame,
-    random_geometry,
-    resampling,
-)
+from microgesture.inputs.geometry import Geometry, full_frame, random_geometry
+from microgesture.inputs.heatmaps import DrawnInput, HeatmapInput, resampling
+from microgesture.inputs.points import PointInput
 from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.utils.errors import InputError
 from tests.conftest import make_clip
@@ -366,7 +360,7 @@ def test_crops_are_distributed_as_those_that_posec3d_trains_with():
 
 
 def test_a_crop_that_never_fits_is_the_whole_box(monkeypatch):
-    monkeypatch.setattr("microgesture.inputs.inputs.ASPECT", (2.0, 2.0))
+    monkeypatch.setattr("microgesture.inputs.geometry.ASPECT", (2.0, 2.0))
     config = {"crop_area": [0.9, 1.0], "flip": 0.0}
     windows = random_geometry(5, config, np.random.default_rng(0)).windows
     assert (windows == [0, 0, 1, 1]).all()

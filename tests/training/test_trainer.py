@@ -10,8 +10,9 @@ from torch.nn import functional
 from microgesture.inference.build import new_model
 from microgesture.inference.checkpoints import load_checkpoint, save_checkpoint
 from microgesture.inference.predict import predict
-from microgesture.inputs.inputs import PointInput, full_frame, random_geometry
+from microgesture.inputs.geometry import full_frame, random_geometry
 from microgesture.inputs.loader import ORDER, epoch_order, rng_for
+from microgesture.inputs.points import PointInput
 from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.training.schedule import Phase, phases
 from microgesture.training.trainer import train

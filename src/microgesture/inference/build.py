@@ -10,7 +10,9 @@ import torch
 
 from microgesture.data.layouts import Layout, layout_from_dict
 from microgesture.inference.checkpoints import load_checkpoint
-from microgesture.inputs.inputs import DrawnInput, HeatmapInput, Input, PointInput
+from microgesture.inputs.base import Input
+from microgesture.inputs.heatmaps import DrawnInput, HeatmapInput
+from microgesture.inputs.points import PointInput
 from microgesture.models.base import Recognizer
 from microgesture.models.build import build_model
 from microgesture.models.names import GRAPH_MODELS

@@ -17,7 +17,8 @@ from microgesture.data.layouts import Layout
 from microgesture.data.store import SPLITS, Clip
 from microgesture.inference.build import Trained, open_prepared
 from microgesture.inference.recordings import prepare_for, prepared_input
-from microgesture.inputs.inputs import Input, full_frame
+from microgesture.inputs.base import Input
+from microgesture.inputs.geometry import full_frame
 from microgesture.inputs.loader import ViewClips
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import atomic_path

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from microgesture.inputs.inputs import Input, full_frame
+from microgesture.inputs.base import Input
+from microgesture.inputs.geometry import full_frame
 from microgesture.inputs.loader import Loader, ViewClips
 from microgesture.models.base import Recognizer
 

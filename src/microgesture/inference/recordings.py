@@ -20,7 +20,7 @@ from microgesture.heatmaps.cache import build_cache
 from microgesture.inference.build import Trained, is_cached, open_input
 from microgesture.inference.likeness import Likeness
 from microgesture.inference.predict import predict
-from microgesture.inputs.inputs import Input
+from microgesture.inputs.base import Input
 from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.readers.common import unreadable
 from microgesture.readers.sources import FRAME, folders_below

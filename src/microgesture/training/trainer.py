@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from microgesture.data.long_tail import long_tailed
-from microgesture.inputs.inputs import Geometry, Input, random_geometry, to_device
+from microgesture.inputs.base import Input, to_device
+from microgesture.inputs.geometry import Geometry, random_geometry
 from microgesture.inputs.loader import (
     DROPOUT,
     GEOMETRY,

@@ -1,199 +1,22 @@
-"""What the networks are fed: clips from a clip file or a heatmap cache, sampled and augmented.
+"""Heatmap volumes for PoseC3D, drawn inside the batch or read from a cache."""
 
-Frames are sampled clip by clip; geometry is changed for a whole batch on the training device.
-"Missing" is a point with score 0; it never takes part in a place, a vector or a drawing.
-"""
-
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 
-from microgesture.data.clip_file import Records, prepared_points
+from microgesture.data.clip_file import Records
 from microgesture.data.layouts import Layout, Stream
 from microgesture.heatmaps.cache import cached_pieces
 from microgesture.heatmaps.codec import cells_of, resample
-from microgesture.heatmaps.draw import clip_box, draw_torch, strokes
+from microgesture.heatmaps.draw import draw_torch, strokes
 from microgesture.heatmaps.kernels import paint
+from microgesture.inputs.base import Input, to_device
+from microgesture.inputs.geometry import Geometry
+from microgesture.inputs.points import Places
 from microgesture.preprocessing.temporal import PADDING
-from microgesture.utils.errors import InputError
-
-ASPECT = (3 / 4, 4 / 3)
-CROP_CELLS = 64
-"""PySKL cuts whole pixels out of pictures with so many a side."""
-CROP_TRIES = 10
-PointStream = Literal["joint", "bone", "joint_motion", "bone_motion"]
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """How each clip of a batch is looked at.
-
-    Attributes
-    ----------
-    windows : ndarray, float (N, 4)
-        Left, top, width and height of the window in shares of the clip's box.
-    mirrored : ndarray, bool (N,)
-
-    """
-
-    windows: np.ndarray
-    mirrored: np.ndarray
-
-
-def full_frame(count: int, mirrored: bool = False) -> Geometry:
-    """The whole box of every clip, mirrored or not."""
-    return Geometry(np.tile([0.0, 0.0, 1.0, 1.0], (count, 1)), np.full(count, mirrored))
-
-
-def random_geometry(count: int, config: Mapping[str, Any], rng: np.random.Generator) -> Geometry:
-    """Random resized crops and mirror images, as PoseC3D trains with.
-
-    An area and an aspect ratio are drawn together until both sides fit into the box; after ten that
-    do not, the whole box is taken. Sides and corners are whole `CROP_CELLS` of the box.
-    Source: RandomResizedCrop and Flip of PySKL (Duan et al. 2022).
-
-    Parameters
-    ----------
-    config : mapping
-        ``crop_area``: smallest and largest share of the box's area; ``flip``: probability.
-
-    """
-    smallest, largest = config["crop_area"]
-    area = rng.uniform(smallest, largest, (count, CROP_TRIES))
-    aspect = np.exp(rng.uniform(np.log(ASPECT[0]), np.log(ASPECT[1]), (count, CROP_TRIES)))
-    sides = np.round(CROP_CELLS * np.sqrt(np.stack([area * aspect, area / aspect], axis=2)))
-    fits: np.ndarray = np.all(sides <= CROP_CELLS, axis=2)
-    first = sides[np.arange(count), fits.argmax(axis=1)]
-    fitting: np.ndarray = np.any(fits, axis=1)
-    size = np.where(fitting[:, None], first, CROP_CELLS)
-    corner = rng.integers(CROP_CELLS - size.astype(int) + 1)
-    return Geometry(
-        np.concatenate([corner, size], axis=1) / CROP_CELLS,
-        rng.uniform(size=count) < config["flip"],
-    )
-
-
-def to_device(values: np.ndarray | torch.Tensor, device: torch.device) -> torch.Tensor:
-    """Values on a device; a GPU is not waited for, since pinned memory is copied in its turn."""
-    tensor = torch.as_tensor(values)
-    if device.type == "cuda":
-        tensor = tensor.pin_memory()
-    return tensor.to(device, non_blocking=True)
-
-
-class Input(ABC):
-    """One variant's input: its clips' records and how a batch of them becomes a tensor.
-
-    Attributes
-    ----------
-    records : Records
-    device : torch.device
-        Where `assemble` leaves what the network takes; the one that trains or predicts sets it.
-
-    """
-
-    records: Records
-    device = torch.device("cpu")
-
-    @abstractmethod
-    def sample(self, row: int, indices: np.ndarray) -> np.ndarray:
-        """Chosen frames of one clip, as stored."""
-
-    @abstractmethod
-    def assemble(self, batch: torch.Tensor, geometry: Geometry, training: bool) -> torch.Tensor:
-        """Turn stacked samples, in the computer's memory, into what the network takes."""
-
-
-class _Places:
-    """Points of a clip file in shares of their clip's box, which is looked for only once."""
-
-    def __init__(self, records: Records, padding: float) -> None:
-        self._records, self._padding = records, padding
-        self._boxes: dict[int, tuple[float, float, float]] = {}
-
-    def at(self, row: int, indices: np.ndarray) -> np.ndarray:
-        """Float64 (T, V, 3); 0 where a point is missing or the index is `PADDING`."""
-        points = prepared_points(self._records, row)
-        if row not in self._boxes:
-            self._boxes[row] = clip_box(points, self._padding)
-        left, top, side = self._boxes[row]
-        chosen = np.where((indices == PADDING)[:, None, None], 0, points[indices])
-        shares = (chosen - [left, top, 0]) / [side, side, 1]
-        return np.where(chosen[..., 2:] > 0, shares, 0)
-
-    def after(self, row: int, indices: np.ndarray) -> np.ndarray:
-        """Indices of the file's next frames; `PADDING` after the last frame and after itself."""
-        count = len(prepared_points(self._records, row))
-        return np.where((indices == PADDING) | (indices + 1 >= count), PADDING, indices + 1)
-
-
-def vectors(points: np.ndarray, origins: np.ndarray) -> np.ndarray:
-    """From each origin to its point, (..., 3) with the smaller score; 0 where either is missing."""
-    score = np.minimum(points[..., 2:], origins[..., 2:])
-    moved = np.concatenate([points[..., :2] - origins[..., :2], score], axis=-1)
-    return np.where(score > 0, moved, 0)
-
-
-class PointInput(Input):
-    """Key points for graph networks, (N, 1, T, V, 3): two numbers and the score.
-
-    The numbers are, by stream, in units of half the window:
-
-    - ``joint``: x and y from -1 to 1 over the window;
-    - ``bone``: the vector to the joint from its neighbour on the way to the layout's center, and 0
-      at the center;
-    - ``joint_motion``, ``bone_motion``: what is added to these until the file's next frame.
-
-    A vector's score is the smaller of both ends'. Source: Shi et al. 2019, two-stream adaptive
-    graph convolution, and PySKL's multi-stream ST-GCN++.
-    """
-
-    def __init__(
-        self, path: Path, layout: Layout, padding: float, stream: PointStream = "joint"
-    ) -> None:
-        self.records = Records(path)
-        self._flip = torch.from_numpy(layout.flip)
-        self._places, self._stream = _Places(self.records, padding), stream
-        self._parents = layout.parents()
-        mirrored = layout.flip[self._parents]
-        self._bones = stream.startswith("bone")
-        if self._bones and (mirrored != self._parents[layout.flip]).any():
-            raise InputError(
-                f"layout {layout.name}: its center {layout.joints[layout.center]} has a mirror "
-                "image, so mirrored bones are no bones; choose a center on the midline"
-            )
-
-    def sample(self, row: int, indices: np.ndarray) -> np.ndarray:
-        """Points or vectors in shares of the clip's box, float32 (T, V, 3); empty where missing."""
-        values = self._values(row, indices)
-        if self._stream.endswith("motion"):
-            values = vectors(self._values(row, self._places.after(row, indices)), values)
-        return values.astype(np.float32)
-
-    def _values(self, row: int, indices: np.ndarray) -> np.ndarray:
-        points = self._places.at(row, indices)
-        return vectors(points, points[:, self._parents]) if self._bones else points
-
-    def assemble(self, batch: torch.Tensor, geometry: Geometry, training: bool) -> torch.Tensor:
-        """See `Input.assemble`; what is missing stays 0, for points at the window's middle."""
-        window = to_device(torch.as_tensor(geometry.windows, dtype=batch.dtype), self.device)
-        mirrored = to_device(geometry.mirrored, self.device)[:, None, None, None]
-        self._flip, batch = self._flip.to(self.device), to_device(batch, self.device)
-        corner, size = window[:, None, None, :2], window[:, None, None, 2:]
-        found = batch[..., 2:] > 0
-        if self._stream == "joint":
-            place = torch.where(found, (batch[..., :2] - corner) / size * 2 - 1, 0)
-        else:  # a vector is only stretched
-            place = batch[..., :2] / size * 2
-        points = torch.cat([place, batch[..., 2:]], dim=-1)
-        turned = points[:, :, self._flip]
-        turned[..., 0].neg_()
-        return torch.where(mirrored, turned, points)[:, None]
 
 
 class DrawnInput(Input):
@@ -223,7 +46,7 @@ class DrawnInput(Input):
         self._stream, self._edges, self._flip = stream, layout.edges, layout.flip
         self._whole_size, self._sigma = heatmaps["size"], heatmaps["sigma"]
         self._short_limbs = heatmaps.get("short_limbs", "min")
-        self._places, self._size = _Places(self.records, heatmaps["padding"]), size
+        self._places, self._size = Places(self.records, heatmaps["padding"]), size
 
     def sample(self, row: int, indices: np.ndarray) -> np.ndarray:
         """Points in shares of the clip's box, float64 (T, V, 3).

@@ -1,0 +1,43 @@
+"""What all inputs are: clips of a record file, sampled one by one, made into batches on a device.
+
+"Missing" is a point with score 0; it never takes part in a place, a vector or a drawing.
+"""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+import torch
+
+from microgesture.data.clip_file import Records
+from microgesture.inputs.geometry import Geometry
+
+
+def to_device(values: np.ndarray | torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Values on a device; a GPU is not waited for, since pinned memory is copied in its turn."""
+    tensor = torch.as_tensor(values)
+    if device.type == "cuda":
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
+
+
+class Input(ABC):
+    """One variant's input: its clips' records and how a batch of them becomes a tensor.
+
+    Attributes
+    ----------
+    records : Records
+    device : torch.device
+        Where `assemble` leaves what the network takes; the one that trains or predicts sets it.
+
+    """
+
+    records: Records
+    device = torch.device("cpu")
+
+    @abstractmethod
+    def sample(self, row: int, indices: np.ndarray) -> np.ndarray:
+        """Chosen frames of one clip, as stored."""
+
+    @abstractmethod
+    def assemble(self, batch: torch.Tensor, geometry: Geometry, training: bool) -> torch.Tensor:
+        """Turn stacked samples, in the computer's memory, into what the network takes."""

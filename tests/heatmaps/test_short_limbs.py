@@ -14,7 +14,7 @@ from microgesture.heatmaps.cache import build_cache
 from microgesture.heatmaps.codec import draw_sparse
 from microgesture.heatmaps.draw import clip_box, draw, draw_reference, draw_torch, strokes, to_grid
 from microgesture.inference.build import Trained, new_model
-from microgesture.inference.recordings import prepared_probabilities
+from microgesture.inference.clips import prepared_probabilities
 from microgesture.inputs.geometry import Geometry, full_frame
 from microgesture.inputs.heatmaps import DrawnInput, HeatmapInput
 from microgesture.preprocessing.prepare import prepare_clips

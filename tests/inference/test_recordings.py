@@ -19,15 +19,14 @@ from microgesture.evaluation.predictions import read_predictions
 from microgesture.heatmaps.cache import build_cache
 from microgesture.inference.build import choose_device, is_cached, load_trained
 from microgesture.inference.checkpoints import load_checkpoint, save_checkpoint
+from microgesture.inference.clips import clip_probabilities
 from microgesture.inference.recordings import (
-    Window,
-    clip_probabilities,
     cut,
     find_recordings,
     in_frames,
     predict_recordings,
-    write_table,
 )
+from microgesture.inference.window_table import Window, write_table
 from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import write_json
@@ -211,7 +210,7 @@ def test_the_checkpoint_alone_says_how_clips_are_prepared(project, layout22):
 
 
 def test_a_variant_that_draws_predicts_new_recordings_without_a_cache(project, monkeypatch):
-    monkeypatch.setattr("microgesture.inference.recordings.build_cache", None)
+    monkeypatch.setattr("microgesture.inference.clips.build_cache", None)
     (window,) = predicted([trained(project, "drawn_motion")], {"a": raw_tests(project)["c32"]})
     assert window.probabilities is not None
 

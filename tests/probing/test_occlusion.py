@@ -9,7 +9,7 @@ import pytest
 from microgesture.data.clip_file import Records, prepared_points, write_records
 from microgesture.data.store import write_store
 from microgesture.inference.build import load_trained
-from microgesture.inference.recordings import prepare_for, prepared_probabilities
+from microgesture.inference.clips import prepare_for, prepared_probabilities
 from microgesture.probing.occlusion import choose, clip_fall, explain, joint_groups, spans
 from microgesture.probing.test_clips import labelled_tests
 from microgesture.utils.errors import InputError

@@ -16,7 +16,7 @@ from microgesture.data.keypoints import KEYPOINT_FORMATS
 from microgesture.data.layouts import Layout
 from microgesture.data.store import SPLITS, Clip
 from microgesture.inference.build import Trained, open_prepared
-from microgesture.inference.recordings import prepare_for, prepared_input
+from microgesture.inference.clips import prepare_for, prepared_input
 from microgesture.inputs.base import Input
 from microgesture.inputs.geometry import full_frame
 from microgesture.inputs.loader import ViewClips

@@ -20,7 +20,7 @@ from microgesture.data.keypoints import KEYPOINT_FORMATS
 from microgesture.data.layouts import Layout
 from microgesture.data.store import iter_store
 from microgesture.inference.build import Trained
-from microgesture.inference.recordings import prepare_for, prepared_probabilities
+from microgesture.inference.clips import prepare_for, prepared_probabilities
 from microgesture.utils.errors import InputError
 
 CLIPS = 32

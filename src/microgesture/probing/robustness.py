@@ -16,7 +16,7 @@ from microgesture.data.keypoints import KEYPOINT_FORMATS
 from microgesture.data.store import Clip, iter_store
 from microgesture.evaluation.metrics import predicted_classes
 from microgesture.inference.build import Trained
-from microgesture.inference.recordings import clip_probabilities
+from microgesture.inference.clips import clip_probabilities
 from microgesture.probing.corruption import KINDS, check_level, corrupt
 from microgesture.utils.files import write_text
 

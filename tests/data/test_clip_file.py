@@ -17,7 +17,7 @@ CLEANING = {"min_score": 0.05, "max_jump": 1.5}
 def row(number, blobs):
     return {
         "clip_id": f"c{number}",
-        "label": number if number % 2 else None,
+        "label": number if number % 2 else -1,
         "subject": "s",
         "split": "train",
         "num_frames": len(blobs),

@@ -7,8 +7,6 @@ files.
 """
 
 import argparse
-import hashlib
-import json
 import os
 import platform
 import subprocess
@@ -21,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from microgesture.provenance.code_hash import code_files, code_hash
+from microgesture.utils.checksums import sealed_json
 from microgesture.utils.cli import output_file
 from microgesture.utils.errors import InputError
-from microgesture.utils.files import json_text, read_json, sha256, write_text
+from microgesture.utils.files import read_json, sha256, write_text
 
 FOLDER = "provenance"
-SEAL = "seal"
 PACKAGES = (
     "matplotlib",
     "numba",
@@ -120,7 +118,7 @@ def write_record(
         "packages": {name: version(name) for name in PACKAGES},
         "machine": machine(),
     }
-    write_text(path, sealed(record))
+    write_text(path, sealed_json(record))
 
 
 @cache
@@ -135,17 +133,6 @@ def results_of(path: Path) -> Path:
         if folder.name == FOLDER:
             return folder.parent
     raise InputError(f"--record {path}: expected a file in <results>/{FOLDER}")
-
-
-def seal(record: Mapping[str, Any]) -> str:
-    """SHA-256 over a record without its seal."""
-    bare = {key: value for key, value in record.items() if key != SEAL}
-    return hashlib.sha256(json_text(bare).encode()).hexdigest()
-
-
-def sealed(record: Mapping[str, Any]) -> str:
-    """A record's text, with a hash of itself: an edited or damaged record is told from a whole."""
-    return json_text({**record, SEAL: seal(json.loads(json_text(record)))})
 
 
 def entry(path: Path, digest: str | None = None) -> Stated:

@@ -5,7 +5,8 @@ import pytest
 
 from microgesture.data.clip_file import Records, prepared_points, write_records
 from microgesture.heatmaps.cache import build_cache, cached_frames
-from microgesture.heatmaps.draw import clip_box, draw_reference, to_grid
+from microgesture.heatmaps.draw import draw_reference
+from microgesture.heatmaps.grid import clip_box, to_grid
 from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.utils.errors import InputError
 from tests.conftest import make_clip

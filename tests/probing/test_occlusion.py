@@ -65,8 +65,7 @@ def test_each_cell_is_a_prediction_of_its_own(layout22, tmp_path):
     trained = load_trained(save_untrained(tmp_path / "model.safetensors", layout22))
     clips = [make_clip("a", 11, seed=5)]
     clips[0].points[3:9, 4] = 0
-    prepare_for(trained, clips, tmp_path / "s.arrow")
-    records = Records(tmp_path / "s.arrow")
+    records, _ = prepare_for(trained, clips)
     groups = [[4], [0, 8, 9, 10, 11], [7]]
     found = clip_fall(trained, records, 0, 1, groups, 3, {})
     points = prepared_points(records, 0)
@@ -76,7 +75,8 @@ def test_each_cell_is_a_prediction_of_its_own(layout22, tmp_path):
             entry = {**records.index.iloc[0].to_dict(), "blobs": [changed.tobytes()]}
             writer.append(entry)
         testing = {"views": 1, "flip": False}
-        return float(prepared_probabilities(trained, tmp_path / "one.arrow", testing)[0, 1])
+        written = Records(tmp_path / "one.arrow")
+        return float(prepared_probabilities(trained, written, testing)[0, 1])
 
     for g, joints in enumerate(groups):
         for w, (start, end) in enumerate([(0, 3), (3, 5), (5, 8)]):

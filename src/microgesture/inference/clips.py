@@ -1,18 +1,17 @@
 """Prediction of clips in memory, prepared as those were that a variant was trained on."""
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
+from microgesture.data.clip_file import Clips, MemoryRecords
 from microgesture.data.store import Clip
-from microgesture.heatmaps.cache import build_cache
+from microgesture.heatmaps.cache import cache_in_memory
 from microgesture.inference.build import Trained, is_cached, open_input
 from microgesture.inference.predict import predict
 from microgesture.inputs.base import Input
-from microgesture.preprocessing.prepare import prepare_clips
+from microgesture.preprocessing.prepare import prepare_in_memory
 
 
 def clip_probabilities(
@@ -29,48 +28,44 @@ def clip_probabilities(
         ``views`` and ``flip``, see `predict`.
 
     """
-    with TemporaryDirectory(prefix="microgesture-") as folder:
-        path = Path(folder, "points.arrow")
-        manifest = prepare_for(trained, clips, path)
-        return prepared_probabilities(trained, path, testing), manifest["empty"]
+    records, empty = prepare_for(trained, clips)
+    return prepared_probabilities(trained, records, testing), empty
 
 
-def prepare_for(trained: Trained, clips: Iterable[Clip], path: Path) -> dict[str, Any]:
-    """Write clips to a clip file as those were that a variant was trained on; its manifest.
+def prepare_for(trained: Trained, clips: Iterable[Clip]) -> tuple[MemoryRecords, list[str]]:
+    """Clips prepared as those that a variant was trained on, and the ids of empty ones.
 
-    A clip without visible points is kept, empty, and named in the manifest.
+    A clip without visible points is kept, empty.
     """
     made = trained.metadata["preparation"]
     keys = [key for key in ("cleaning", "length", "max_gap") if key in made]
     settings = {**{key: made[key] for key in keys}, "on_bad_clip": "skip"}
     layout, names = trained.layout, trained.metadata["classes"]
-    return prepare_clips(clips, layout, names, settings, path, layout.source)
+    return prepare_in_memory(clips, layout, names, settings, layout.source)
 
 
-def prepared_probabilities(trained: Trained, path: Path, testing: Mapping[str, Any]) -> np.ndarray:
-    """Class probabilities of all clips of a clip file, float32 (N, K); see `clip_probabilities`."""
+def prepared_probabilities(
+    trained: Trained, records: Clips, testing: Mapping[str, Any]
+) -> np.ndarray:
+    """Class probabilities of prepared clips, float32 (N, K); see `clip_probabilities`."""
     config = trained.metadata["config"]
-    with TemporaryDirectory(prefix="microgesture-") as folder:
-        source = prepared_input(trained, path, Path(folder))
-        return predict(
-            trained.model,
-            source,
-            np.arange(len(source.records)),
-            temporal=config["temporal"],
-            length=config["length"],
-            views=testing["views"],
-            flip=testing["flip"],
-            batch=config["training"]["batch"],
-        )
+    return predict(
+        trained.model,
+        prepared_input(trained, records),
+        np.arange(len(records)),
+        temporal=config["temporal"],
+        length=config["length"],
+        views=testing["views"],
+        flip=testing["flip"],
+        batch=config["training"]["batch"],
+    )
 
 
-def prepared_input(trained: Trained, path: Path, folder: Path) -> Input:
-    """What a variant reads of a clip file; a heatmap cache that it needs goes into ``folder``."""
+def prepared_input(trained: Trained, records: Clips) -> Input:
+    """What a variant reads of prepared clips; they are drawn into a cache where it reads one."""
     config, made = trained.metadata["config"], trained.metadata["preparation"]
     if is_cached(config):
         keys = ("size", "sigma", "padding", "short_limbs")  # the last only where it was given
         drawing = {key: made[key] for key in keys if key in made}
-        volumes = folder / "heatmaps.arrow"
-        build_cache(path, trained.layout, made["stream"], drawing, volumes)
-        path = volumes
-    return open_input(config, trained.layout, path)
+        records = cache_in_memory(records, trained.layout, made["stream"], drawing)
+    return open_input(config, trained.layout, records)

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -130,11 +129,9 @@ def prepared(trained: Trained, manifest: Path) -> torch.Tensor:
 
 def drawn(trained: Trained) -> torch.Tensor:
     """Made-up `figures` as the network takes them: prepared and drawn like any clip."""
-    with TemporaryDirectory(prefix="microgesture-") as folder:
-        path = Path(folder, "points.arrow")
-        prepare_for(trained, figures(trained.layout, trained.metadata["config"]["length"]), path)
-        source = prepared_input(trained, path, Path(folder))
-        return _assembled(trained, source, np.arange(EXAMPLES))
+    clips = figures(trained.layout, trained.metadata["config"]["length"])
+    records, _ = prepare_for(trained, clips)
+    return _assembled(trained, prepared_input(trained, records), np.arange(EXAMPLES))
 
 
 def figures(layout: Layout, frames: int) -> Iterator[Clip]:

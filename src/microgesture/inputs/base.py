@@ -8,8 +8,10 @@ from abc import ABC, abstractmethod
 import numpy as np
 import torch
 
-from microgesture.data.clip_file import Records
+from microgesture.data.clip_file import Clips
 from microgesture.inputs.geometry import Geometry
+
+CPU = torch.device("cpu")
 
 
 def to_device(values: np.ndarray | torch.Tensor, device: torch.device) -> torch.Tensor:
@@ -26,18 +28,17 @@ class Input(ABC):
     Attributes
     ----------
     records : Records
-    device : torch.device
-        Where `assemble` leaves what the network takes; the one that trains or predicts sets it.
 
     """
 
-    records: Records
-    device = torch.device("cpu")
+    records: Clips
 
     @abstractmethod
     def sample(self, row: int, indices: np.ndarray) -> np.ndarray:
         """Chosen frames of one clip, as stored."""
 
     @abstractmethod
-    def assemble(self, batch: torch.Tensor, geometry: Geometry, training: bool) -> torch.Tensor:
-        """Turn stacked samples, in the computer's memory, into what the network takes."""
+    def assemble(
+        self, batch: torch.Tensor, geometry: Geometry, training: bool, device: torch.device = CPU
+    ) -> torch.Tensor:
+        """Turn stacked samples, in main memory, into what the network takes on a device."""

@@ -1,19 +1,19 @@
 """Heatmap volumes for PoseC3D, drawn inside the batch or read from a cache."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from microgesture.data.clip_file import Records
+from microgesture.data.clip_file import Clips
 from microgesture.data.layouts import Layout, Stream
 from microgesture.heatmaps.cache import cached_pieces
 from microgesture.heatmaps.codec import cells_of, resample
 from microgesture.heatmaps.draw import draw_torch, strokes
+from microgesture.heatmaps.grid import to_cells
 from microgesture.heatmaps.kernels import paint
-from microgesture.inputs.base import Input, to_device
+from microgesture.inputs.base import CPU, Input, to_device
 from microgesture.inputs.geometry import Geometry
 from microgesture.inputs.points import Places
 from microgesture.preprocessing.temporal import PADDING
@@ -27,8 +27,8 @@ class DrawnInput(Input):
 
     Parameters
     ----------
-    path : Path
-        Clip file.
+    records : Clips
+        Prepared clips.
     layout : Layout
     stream : {'joint', 'limb', 'joint_motion'}
     heatmaps : mapping
@@ -40,9 +40,9 @@ class DrawnInput(Input):
     """
 
     def __init__(
-        self, path: Path, layout: Layout, stream: Stream, heatmaps: Mapping[str, Any], size: int
+        self, records: Clips, layout: Layout, stream: Stream, heatmaps: Mapping[str, Any], size: int
     ) -> None:
-        self.records = Records(path)
+        self.records = records
         self._stream, self._edges, self._flip = stream, layout.edges, layout.flip
         self._whole_size, self._sigma = heatmaps["size"], heatmaps["sigma"]
         self._short_limbs = heatmaps.get("short_limbs", "min")
@@ -58,27 +58,24 @@ class DrawnInput(Input):
             after = self._places.after(row, indices)
             following = self._places.at(row, np.where(after == PADDING, indices, after))
             points = np.concatenate([points, following], axis=1)
-        # scores above 1 are cut, as in `to_grid`
-        points[..., 2] = np.minimum(points[..., 2], 1)
         return points
 
-    def assemble(self, batch: torch.Tensor, geometry: Geometry, training: bool) -> torch.Tensor:
+    def assemble(
+        self, batch: torch.Tensor, geometry: Geometry, training: bool, device: torch.device = CPU
+    ) -> torch.Tensor:
         """See `Input.assemble`; the memory is in channels-last order on a CPU."""
         size = self._size if training else self._whole_size
         drawn = self.strokes(batch.numpy(), geometry, size)
-        if self.device.type != "cpu":
-            return draw_torch(
-                to_device(drawn, self.device), self._sigma, size, self._stream == "joint"
-            )
+        if device.type != "cpu":
+            return draw_torch(to_device(drawn, device), self._sigma, size, self._stream == "joint")
         return draw_batch(drawn, self._sigma, size)
 
     def strokes(self, points: np.ndarray, geometry: Geometry, size: int) -> np.ndarray:
         """What is drawn of stacked samples, float32 (N, T, C, 5), in cells of the window."""
-        window = geometry.windows[:, None, None]
-        cells = (points[..., :2] - window[..., :2]) / window[..., 2:] * size - 0.5
+        cells = to_cells(points, geometry.windows[:, None, None], size)
         mirrored = geometry.mirrored[:, None, None]
         cells[..., 0] = np.where(mirrored, size - 1 - cells[..., 0], cells[..., 0])
-        moved = np.concatenate([cells, points[..., 2:]], axis=-1).astype(np.float32)
+        moved = cells.astype(np.float32)
         flip = self._flip
         if self._stream == "joint_motion":
             flip = np.concatenate([flip, len(flip) + flip])
@@ -122,8 +119,8 @@ class HeatmapInput(Input):
     change the points and draw afterwards, which keeps the width of the Gaussians; this does not.
     """
 
-    def __init__(self, path: Path, layout: Layout, size: int) -> None:
-        self.records = Records(path)
+    def __init__(self, records: Clips, layout: Layout, size: int) -> None:
+        self.records = records
         self._flip = layout.channel_flip(self.records.metadata["stream"])
         self._size = size
 
@@ -134,13 +131,15 @@ class HeatmapInput(Input):
         """
         return np.concatenate([[row], indices])
 
-    def assemble(self, batch: torch.Tensor, geometry: Geometry, training: bool) -> torch.Tensor:
+    def assemble(
+        self, batch: torch.Tensor, geometry: Geometry, training: bool, device: torch.device = CPU
+    ) -> torch.Tensor:
         """See `Input.assemble`; in testing the whole volume at the size it was drawn in."""
         channels, cells, _ = self.records.metadata["shape"]
         size = self._size if training else cells
         shape = (len(batch), batch.shape[1] - 1, channels)
-        if self.device.type != "cpu":
-            return self._on_device(batch, geometry, (*shape, cells, cells), size)
+        if device.type != "cpu":
+            return self._on_device(batch, geometry, (*shape, cells, cells), size, device)
         memory = torch.zeros((*shape[:2], size, size, channels))
         unturned = np.arange(channels)
         for n, chosen in enumerate(batch.numpy()):
@@ -151,10 +150,15 @@ class HeatmapInput(Input):
         return memory.permute(0, 4, 1, 2, 3)
 
     def _on_device(
-        self, batch: torch.Tensor, geometry: Geometry, shape: tuple[int, ...], size: int
+        self,
+        batch: torch.Tensor,
+        geometry: Geometry,
+        shape: tuple[int, ...],
+        size: int,
+        device: torch.device,
     ) -> torch.Tensor:
         """The same with matrix products on an accelerator, given only the cells that are not 0."""
-        device, cells = self.device, shape[-1]
+        cells = shape[-1]
         unturned = np.zeros_like(geometry.mirrored)
         across = resampling(geometry.windows[:, [0, 2]], geometry.mirrored, cells, size)
         down = resampling(geometry.windows[:, [1, 3]], unturned, cells, size) / 255

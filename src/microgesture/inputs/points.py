@@ -1,15 +1,14 @@
 """Key points in shares of their clip's box, and what graph networks are fed."""
 
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
 
-from microgesture.data.clip_file import Records, prepared_points
+from microgesture.data.clip_file import Clips, prepared_points
 from microgesture.data.layouts import Layout
-from microgesture.heatmaps.draw import clip_box
-from microgesture.inputs.base import Input, to_device
+from microgesture.heatmaps.grid import Box, clip_box, to_shares
+from microgesture.inputs.base import CPU, Input, to_device
 from microgesture.inputs.geometry import Geometry
 from microgesture.preprocessing.temporal import PADDING
 from microgesture.utils.errors import InputError
@@ -20,19 +19,17 @@ PointStream = Literal["joint", "bone", "joint_motion", "bone_motion"]
 class Places:
     """Points of a clip file in shares of their clip's box, which is looked for only once."""
 
-    def __init__(self, records: Records, padding: float) -> None:
+    def __init__(self, records: Clips, padding: float) -> None:
         self._records, self._padding = records, padding
-        self._boxes: dict[int, tuple[float, float, float]] = {}
+        self._boxes: dict[int, Box] = {}
 
     def at(self, row: int, indices: np.ndarray) -> np.ndarray:
         """Float64 (T, V, 3); 0 where a point is missing or the index is `PADDING`."""
         points = prepared_points(self._records, row)
         if row not in self._boxes:
             self._boxes[row] = clip_box(points, self._padding)
-        left, top, side = self._boxes[row]
-        chosen = np.where((indices == PADDING)[:, None, None], 0, points[indices])
-        shares = (chosen - [left, top, 0]) / [side, side, 1]
-        return np.where(chosen[..., 2:] > 0, shares, 0)
+        chosen = np.where((indices == PADDING)[:, None, None], 0, points[indices]).astype(float)
+        return np.where(chosen[..., 2:] > 0, to_shares(chosen, self._boxes[row]), 0)
 
     def after(self, row: int, indices: np.ndarray) -> np.ndarray:
         """Indices of the file's next frames; `PADDING` after the last frame and after itself."""
@@ -62,9 +59,9 @@ class PointInput(Input):
     """
 
     def __init__(
-        self, path: Path, layout: Layout, padding: float, stream: PointStream = "joint"
+        self, records: Clips, layout: Layout, padding: float, stream: PointStream = "joint"
     ) -> None:
-        self.records = Records(path)
+        self.records = records
         self._flip = torch.from_numpy(layout.flip)
         self._places, self._stream = Places(self.records, padding), stream
         self._parents = layout.parents()
@@ -87,11 +84,13 @@ class PointInput(Input):
         points = self._places.at(row, indices)
         return vectors(points, points[:, self._parents]) if self._bones else points
 
-    def assemble(self, batch: torch.Tensor, geometry: Geometry, training: bool) -> torch.Tensor:
+    def assemble(
+        self, batch: torch.Tensor, geometry: Geometry, training: bool, device: torch.device = CPU
+    ) -> torch.Tensor:
         """See `Input.assemble`; what is missing stays 0, for points at the window's middle."""
-        window = to_device(torch.as_tensor(geometry.windows, dtype=batch.dtype), self.device)
-        mirrored = to_device(geometry.mirrored, self.device)[:, None, None, None]
-        self._flip, batch = self._flip.to(self.device), to_device(batch, self.device)
+        window = to_device(torch.as_tensor(geometry.windows, dtype=batch.dtype), device)
+        mirrored = to_device(geometry.mirrored, device)[:, None, None, None]
+        self._flip, batch = self._flip.to(device), to_device(batch, device)
         corner, size = window[:, None, None, :2], window[:, None, None, 2:]
         found = batch[..., 2:] > 0
         if self._stream == "joint":

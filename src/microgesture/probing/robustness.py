@@ -22,7 +22,7 @@ from microgesture.utils.files import write_text
 
 NONE = "none"
 CHUNK = 128
-"""Clips prepared at once, so that neither memory nor the temporary folder grows with the set."""
+"""Clips prepared at once, so that memory does not grow with the set."""
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,7 @@ class _Trainer:
         self.dtype, self.keeper = dtype, keeper
         self.processes, self.report = processes, report
         self.recipe = config["training"]
-        self.device = source.device = next(model.parameters()).device
+        self.device = next(model.parameters()).device
         index = source.records.index
         self.labels = index["label"].to_numpy()
         self.rows, self.checked = (
@@ -310,7 +310,7 @@ class _Trainer:
         place = (self.seed, self.progress.epoch, self.progress.step)
         drawn = random_geometry(self.size, self.config["augment"], rng_for(GEOMETRY, *place))
         geometry = Geometry(*(getattr(drawn, one.name)[self.share] for one in fields(drawn)))
-        inputs = self.source.assemble(samples, geometry, training=True)
+        inputs = self.source.assemble(samples, geometry, training=True, device=self.device)
         truth = to_device(torch.from_numpy(self.labels[rows]).long(), self.device)
         goal = self.objectives[phase.head]
         seed_torch(DROPOUT, *place, self.processes.rank)

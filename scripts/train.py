@@ -9,8 +9,9 @@ from typing import Any
 import torch
 
 from microgesture.data.classes import load_classes
-from microgesture.data.folds import run_name, use_fold
+from microgesture.data.folds import use_fold
 from microgesture.data.layouts import load_layout
+from microgesture.data.paths import run_name
 from microgesture.data.profiles import training_profile
 from microgesture.inference.build import choose_device, choose_precision, new_model, open_prepared
 from microgesture.inference.checkpoints import TRAINING_FILES, save_training
@@ -76,7 +77,7 @@ def main() -> None:
         "layout": layout.as_dict(),
         "preparation": source.records.metadata,
     }
-    name = run_name(metadata)
+    name = run_name(args.seed, fold.get("fold"))
     keeper = None
     if args.resume_dir:
         hashed = {"embeddings": sha256(args.embeddings) if args.embeddings else None}

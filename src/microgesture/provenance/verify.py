@@ -12,6 +12,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+from microgesture.data.paths import RECORDS, TABLE
 from microgesture.provenance import record as steps
 from microgesture.provenance.code_hash import code_hash
 from microgesture.provenance.raw_data import frames_entry
@@ -19,7 +20,6 @@ from microgesture.utils.checksums import json_fault
 from microgesture.utils.errors import AGAIN, InputError
 from microgesture.utils.files import read_json, sha256
 
-TABLE = "ablation_table.md"
 SUBMISSION = "submission.json"
 FOR_OTHERS = ("folds.json", "label_embeddings.json")
 """Steps that run once, for others: of an earlier config, nothing goes back to their records."""
@@ -111,7 +111,7 @@ def verify(
         When there are no records at all.
 
     """
-    folder = results / steps.FOLDER
+    folder = results / RECORDS
     names = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*.json"))]
     if not names:
         raise InputError(f"{folder}: holds no records; run the workflow first")
@@ -133,7 +133,7 @@ def verify(
 
 def _read(folder: Path, name: str, findings: list[Finding]) -> Record:
     """A record, empty where it is damaged."""
-    file = f"{steps.FOLDER}/{name}"
+    file = f"{RECORDS}/{name}"
 
     text = (folder / name).read_bytes()
     if fault := json_fault(text, {"outputs", "artifacts"}):

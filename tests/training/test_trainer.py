@@ -140,7 +140,7 @@ class Watched(PointInput):
     """Clips that note which rows are loaded."""
 
     def __init__(self, source, layout):
-        super().__init__(source.records.path, layout, 0.25)
+        super().__init__(source.records, layout, 0.25)
         self.loaded = []
 
     def sample(self, row, indices):

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from microgesture.data import paths
 from microgesture.data.keypoint_formats import resolve_points
 from microgesture.models.names import GRAPH_MODELS
 from microgesture.preprocessing.temporal import timeline
@@ -43,13 +44,18 @@ def check_files(config: Config, source: str) -> None:
 
 def _named_files(config: Config) -> Iterator[tuple[str, str, Path, Any]]:
     """Place, path, record of the step that reads it and that step's config."""
-    records = Path(config["results"], "provenance")
+    results = Path(config["results"])
     for key in ("root", "path", "paths", "labels", "subjects", "video_splits"):
         for path in places(config["data"].get(key)):
-            yield f"data.{key}", path, records / "skeletons.json", reader_slice(config)
+            yield f"data.{key}", path, results / paths.record("skeletons"), reader_slice(config)
     words = config["semantic"].get("path")
     if words and any(variant.get("semantic") for variant in config["variants"].values()):
-        yield "semantic.path", words, records / "label_embeddings.json", words_slice(config)
+        yield (
+            "semantic.path",
+            words,
+            results / paths.record("label_embeddings"),
+            words_slice(config),
+        )
 
 
 def recorded(record: Path) -> Any:
@@ -78,9 +84,8 @@ def variant_config(config: Config, name: str) -> dict[str, Any]:
 def points_name(config: Config, name: str) -> str:
     """Name of the clip file that a variant reads, such as ``openpose41-standard-align16``."""
     variant = variant_config(config, name)
-    return "-".join(
-        [variant["layout"], variant["cleaning"], timeline(variant["temporal"], variant["length"])]
-    )
+    when = timeline(variant["temporal"], variant["length"])
+    return paths.clips_name(variant["layout"], variant["cleaning"], when)
 
 
 def reader_slice(config: Config) -> dict[str, Any]:
@@ -91,7 +96,7 @@ def reader_slice(config: Config) -> dict[str, Any]:
         # the numbers themselves, so that a changed format file is noticed
         points = {"points": list(resolve_points(own["points"]) or ())} if "points" in own else {}
         return {**own, **points}
-    release = f"{config['results']}/release"
+    release = f"{config['results']}/{paths.RELEASE}"
     return {
         "format": "miga2025",
         "root": release,

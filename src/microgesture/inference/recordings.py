@@ -23,7 +23,7 @@ from microgesture.inference.predict import predict
 from microgesture.inputs.inputs import Input
 from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.readers.common import unreadable
-from microgesture.readers.sources import FRAME, folders_below
+from microgesture.readers.folders import FRAME, folders_below
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import growing_path, unwritable
 

@@ -174,8 +174,7 @@ class _Trainer:
         return objective(
             self.labels[self.rows],
             self.num_classes,
-            smoothing=self.recipe["label_smoothing"],
-            tau=0 if head else self.recipe["logit_adjustment"],
+            {**self.recipe, "logit_adjustment": 0} if head else self.recipe,
             embeddings=None if head else embeddings,
             weight=self.config["semantic_weight"],
             device=self.device,

@@ -10,7 +10,7 @@ from typing import Any
 from microgesture.data.keypoint_formats import resolve_points
 from microgesture.models.names import GRAPH_MODELS
 from microgesture.preprocessing.temporal import timeline
-from microgesture.readers.sources import places
+from microgesture.readers.folders import places
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
 

@@ -9,8 +9,9 @@ from pydantic import ValidationError
 
 from microgesture.data.keypoint_formats import resolve_points
 from microgesture.models.names import GRAPH_MODELS
+from microgesture.settings.config import Config as Settings
+from microgesture.settings.networks import GraphNetwork, HeatmapNetwork
 from microgesture.utils.errors import InputError
-from microgesture.workflow import schema
 from microgesture.workflow.config import Config, layout_file, variant_config
 from microgesture.workflow.messages import explain, why_unquoted
 
@@ -26,7 +27,7 @@ def check_config(config: Config, source: str) -> None:
     """
     _check_names(source, config, "")
     try:
-        schema.Config.model_validate(dict(config))
+        Settings.model_validate(dict(config))
     except ValidationError as error:
         raise InputError(f"{source}: {explain(error, config)}") from None
     _check_data(config, source)
@@ -136,7 +137,7 @@ def _check_variant(variant: Mapping[str, Any], config: Config, place: str) -> No
     """Check one variant, its model's settings included, against the rest of the config."""
     network = variant["network"]
     if variant["model"] in GRAPH_MODELS:
-        whole = schema.GraphNetwork(**network).model_dump()
+        whole = GraphNetwork(**network).model_dump()
         for key in ("inflate_stages", "down_stages"):
             if beyond := [stage for stage in whole[key] if stage > whole["num_stages"]]:
                 unless = "" if key in network else ", which it is unless given"
@@ -145,7 +146,7 @@ def _check_variant(variant: Mapping[str, Any], config: Config, place: str) -> No
                     f"{beyond[0]}; num_stages is {whole['num_stages']}"
                 )
     else:
-        stages = len(schema.HeatmapNetwork(**network).stage_blocks)
+        stages = len(HeatmapNetwork(**network).stage_blocks)
     for key in ("inflate", "temporal_strides"):
         if key in network and len(network[key]) != stages:
             raise InputError(

@@ -6,6 +6,7 @@ import shlex
 import sys
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 from snakemake.exceptions import WorkflowError
 
@@ -16,6 +17,7 @@ from microgesture.workflow import config as settings
 from microgesture.workflow import preflight
 from microgesture.workflow.checks import check_config
 from microgesture.readers import sources as rawdata
+from microgesture.settings.streams import HeatmapStream
 from microgesture.workflow import runlock
 from microgesture.utils.errors import InputError
 from microgesture.utils.file_times import refuse_future_times
@@ -248,7 +250,7 @@ wildcard_constraints:
     layout=r"[A-Za-z0-9_]+",
     cleaning=r"[A-Za-z0-9_]+",
     timeline=r"native|align\d+",
-    stream="joint|limb|joint_motion",
+    stream="|".join(get_args(HeatmapStream)),
     variant="|".join(VARIANTS),
     fusion="|".join(FUSIONS) or "(?!)",
     row="|".join([*VARIANTS, *FUSIONS]),

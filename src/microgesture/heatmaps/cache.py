@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from microgesture.data.clip_file import Records, prepared_points, write_records
-from microgesture.data.layouts import Layout, Stream
+from microgesture.data.layouts import Layout
 from microgesture.heatmaps.codec import Sparse, cells_of, draw_sparse, pack, unpack
 from microgesture.heatmaps.draw import clip_box, to_grid
+from microgesture.settings.streams import HeatmapStream
 from microgesture.utils.files import sha256
 
 PIECE = 32
@@ -23,7 +24,7 @@ Result = TypeVar("Result")
 def build_cache(
     stream_file: Path,
     layout: Layout,
-    stream: Stream,
+    stream: HeatmapStream,
     config: Mapping[str, Any],
     path: Path,
     threads: int = 1,

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from microgesture.data.boxes import far_points
-from microgesture.data.layouts import Stream
 from microgesture.heatmaps.kernels import MIN_SCORE, paint
+from microgesture.settings.streams import HeatmapStream
 
 ShortLimbs = Literal["min", "start"]
 """Score of a limb shorter than a cell: the smaller of both ends', as of any other, or the first's.
@@ -70,7 +70,7 @@ def to_grid(points: np.ndarray, box: tuple[float, float, float], size: int) -> n
 
 def strokes(
     points: np.ndarray,
-    stream: Stream,
+    stream: HeatmapStream,
     edges: np.ndarray,
     following: np.ndarray | None = None,
     short_limbs: ShortLimbs = "min",
@@ -111,7 +111,7 @@ def strokes(
 
 def draw(
     persons: np.ndarray,
-    stream: Stream,
+    stream: HeatmapStream,
     edges: np.ndarray,
     sigma: float,
     out: np.ndarray,
@@ -208,7 +208,7 @@ def _seen(a: torch.Tensor, b: torch.Tensor, sigma: float, cells: torch.Tensor) -
 
 def draw_reference(
     persons: np.ndarray,
-    stream: Stream,
+    stream: HeatmapStream,
     edges: np.ndarray,
     sigma: float,
     size: tuple[int, int],

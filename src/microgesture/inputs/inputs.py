@@ -8,25 +8,25 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 
 from microgesture.data.clip_file import Records, prepared_points
-from microgesture.data.layouts import Layout, Stream
+from microgesture.data.layouts import Layout
 from microgesture.heatmaps.cache import cached_pieces
 from microgesture.heatmaps.codec import cells_of, resample
 from microgesture.heatmaps.draw import clip_box, draw_torch, strokes
 from microgesture.heatmaps.kernels import paint
 from microgesture.preprocessing.temporal import PADDING
+from microgesture.settings.streams import HeatmapStream, PointStream
 from microgesture.utils.errors import InputError
 
 ASPECT = (3 / 4, 4 / 3)
 CROP_CELLS = 64
 """PySKL cuts whole pixels out of pictures with so many a side."""
 CROP_TRIES = 10
-PointStream = Literal["joint", "bone", "joint_motion", "bone_motion"]
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,12 @@ class DrawnInput(Input):
     """
 
     def __init__(
-        self, path: Path, layout: Layout, stream: Stream, heatmaps: Mapping[str, Any], size: int
+        self,
+        path: Path,
+        layout: Layout,
+        stream: HeatmapStream,
+        heatmaps: Mapping[str, Any],
+        size: int,
     ) -> None:
         self.records = Records(path)
         self._stream, self._edges, self._flip = stream, layout.edges, layout.flip

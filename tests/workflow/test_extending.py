@@ -89,11 +89,12 @@ def test_a_new_network_is_trained_as_the_page_says(tmp_path):
 
 
 def archives(folder):
-    labels = {"train": "left", "val": "right", "test": "left"}
-    for number, (split, label) in enumerate(labels.items()):
+    """Enough clips to train on, since a config without them is refused."""
+    for number, split in enumerate(["train"] * 16 + ["val", "test"]):
+        label = ("left", "right")[number % 2]
         clip = make_clip(label=label, seed=number)
         file = folder / split / label / f"s{number}_{number}.npz"
-        file.parent.mkdir(parents=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         np.savez(file, points=clip.points[:, list(POINTS22)])
 
 
@@ -110,19 +111,21 @@ def test_a_new_format_is_read_as_the_page_says(tmp_path):
     project.write({**base, "data": data})
     run_commands(project, text)
     index = read_index(project.folder / "results/skeletons/clips.parquet")
-    assert list(index.clip_id) == ["s2_2", "s0_0", "s1_1"]
-    assert list(index.split) == ["test", "train", "val"]
+    assert index.clip_id.iloc[0] == "s17_17"
+    assert index.split.value_counts().to_dict() == {"train": 16, "val": 1, "test": 1}
+    assert set(index[index.label == "right"].subject) == {f"s{n}" for n in range(1, 18, 2)}
     # the folder is recognised, a misspelt key is refused, and a damaged archive is named
-    project.write({**base, "data": {**data, "format": "auto"}})
-    assert project.planned("results/skeletons/clips.parquet") == {}
+    told = "from microgesture.readers.sources import detect; print(detect('data/archives'))"
+    assert project.run("python", "-c", told).stdout == "archives\n"
     project.write({**base, "data": {**data, "rooot": "data/archives"}})
-    assert "did you mean 'root'" in project.snakemake("--dry-run").stderr
+    refused = project.snakemake("--dry-run")
+    assert "did you mean 'root'" in refused.stdout + refused.stderr
     project.write({**base, "data": data})
-    broken = project.folder / "data/archives/val/right/s1_1.npz"
+    broken = project.folder / "data/archives/val/left/s16_16.npz"
     broken.write_bytes(broken.read_bytes()[:100])
     failed = project.snakemake("results/skeletons/clips.parquet")
     assert failed.returncode != 0
-    assert "s1_1.npz: cannot be read" in failed.stdout + failed.stderr
+    assert "s16_16.npz: cannot be read" in failed.stdout + failed.stderr
 
 
 def test_the_table_of_what_is_touched_names_files_that_exist():

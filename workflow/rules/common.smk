@@ -14,8 +14,7 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, f"{workflow.basedir}/src")
 
 from microgesture.workflow import config as settings
-from microgesture.workflow import preflight
-from microgesture.workflow.checks import check_config
+from microgesture.workflow import check_file, preflight
 from microgesture.readers import sources as rawdata
 from microgesture.settings.streams import HeatmapStream
 from microgesture.workflow import runlock
@@ -41,13 +40,9 @@ def checked(config):
     try:
         for path in workflow.configfiles:
             preflight.check_syntax(Path(path))
-        config = rawdata.with_format(preflight.with_paths(config, source))
-        check_config(config, source)
-        settings.check_files(config, source)
-        preflight.check_contents(config, source)
+        return check_file.checked(config, source)
     except InputError as error:
         raise WorkflowError(str(error))
-    return config
 
 
 def as_json(value):

@@ -120,7 +120,7 @@ def test_a_diverging_edit_fails_each_time_and_undone_gives_the_former_bytes(fini
     assert done.returncode == 0, done.stderr
     assert finished.hashes() == hashes
     assert finished.planned() == {}
-    said = finished.run("python", "scripts/verify.py")
+    said = finished.run("python", "-m", "microgesture", "verify")
     assert said.returncode == 0, said.stderr
 
 

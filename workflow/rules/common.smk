@@ -6,6 +6,7 @@ import shlex
 import sys
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 from snakemake.exceptions import WorkflowError
 
@@ -14,10 +15,10 @@ sys.path.insert(0, f"{workflow.basedir}/src")
 
 from microgesture.data import paths
 from microgesture.workflow import config as settings
-from microgesture.workflow import preflight
-from microgesture.workflow.checks import check_config
+from microgesture.workflow import check_file, preflight
 from microgesture.workflow.overrides import overridden
 from microgesture.readers import sources as rawdata
+from microgesture.settings.streams import HeatmapStream
 from microgesture.workflow import runlock
 from microgesture.utils.errors import InputError
 from microgesture.utils.file_times import refuse_future_times
@@ -42,13 +43,9 @@ def checked(config):
         for path in workflow.configfiles:
             preflight.check_syntax(Path(path))
         config = overridden(config, workflow.config_settings.config_args or ())
-        config = rawdata.with_format(preflight.with_paths(config, source))
-        check_config(config, source)
-        settings.check_files(config, source)
-        preflight.check_contents(config, source)
+        return check_file.checked(config, source)
     except InputError as error:
         raise WorkflowError(str(error))
-    return config
 
 
 def as_json(value):
@@ -241,7 +238,7 @@ wildcard_constraints:
     layout=r"[A-Za-z0-9_]+",
     cleaning=r"[A-Za-z0-9_]+",
     timeline=r"native|align\d+",
-    stream="joint|limb|joint_motion",
+    stream="|".join(get_args(HeatmapStream)),
     variant="|".join(VARIANTS),
     fusion="|".join(FUSIONS) or "(?!)",
     row="|".join([*VARIANTS, *FUSIONS]),

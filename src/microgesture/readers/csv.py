@@ -75,10 +75,7 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
     splits = None
     if data.get("split"):
         del columns["split"]
-        subjects: set[str] = set()
-        for batch in _batches(path, {"subject": pa.string()}):
-            subjects |= set(batch.column("subject").unique().to_pylist())
-        subjects.discard("")
+        subjects = distinct(path, {"subject": pa.string()})["subject"] - {""}
         splits = splits_by_subject(path, subjects, data["split"])
     names, seen = set(class_names), set[str]()
     numbers = resolve_points(data.get("points"))
@@ -105,6 +102,15 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
         yield check_clip(
             Clip(**{**head, "label": head["label"] or None}, points=points), place, names
         )
+
+
+def distinct(path: str, columns: dict[str, pa.DataType]) -> dict[str, set[str]]:
+    """The values that some columns hold, by column."""
+    found: dict[str, set[str]] = {name: set() for name in columns}
+    for batch in _batches(path, columns):
+        for name in columns:
+            found[name] |= set(batch.column(name).unique().to_pylist())
+    return found
 
 
 def _batches(path: str, columns: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:

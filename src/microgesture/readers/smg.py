@@ -102,7 +102,7 @@ def scan(data: Mapping[str, Any], class_names: list[str]) -> list[_Sample]:
     """Find the samples and read their small files, without opening a skeleton file."""
     root = Path(data["root"])
     table = read_subjects(Path(data["subjects"])) if data.get("subjects") else None
-    folders = _sample_folders(root)
+    folders = sample_folders(root)
     subjects = {name: subject_of(name, table, data.get("subjects")) for name in folders}
     assigned = data.get("split")
     splits = splits_by_subject(str(root), set(subjects.values()), assigned) if assigned else None
@@ -125,7 +125,8 @@ def scan(data: Mapping[str, Any], class_names: list[str]) -> list[_Sample]:
     return samples
 
 
-def _sample_folders(root: Path) -> dict[str, Path]:
+def sample_folders(root: Path) -> dict[str, Path]:
+    """Folder of each sample, by its name, a few levels below a folder."""
     if not root.is_dir():
         raise InputError(f"{root}: is not a folder; set data.root to the one with the samples")
     found: dict[str, Path] = {}

@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from microgesture.data.keypoint_formats import resolve_points
-from microgesture.models.names import GRAPH_MODELS
 from microgesture.settings.config import Config as Settings
+from microgesture.settings.models import GRAPH_MODELS, HEATMAP_MODELS
 from microgesture.settings.networks import GraphNetwork, HeatmapNetwork
 from microgesture.utils.errors import InputError
 from microgesture.workflow.config import Config, layout_file, variant_config
@@ -145,14 +145,14 @@ def _check_variant(variant: Mapping[str, Any], config: Config, place: str) -> No
                     f"{place}: network.{key} is {list(whole[key])}{unless}, but there is no stage "
                     f"{beyond[0]}; num_stages is {whole['num_stages']}"
                 )
-    else:
+    if variant["model"] in HEATMAP_MODELS:
         stages = len(HeatmapNetwork(**network).stage_blocks)
-    for key in ("inflate", "temporal_strides"):
-        if key in network and len(network[key]) != stages:
-            raise InputError(
-                f"{place}: network.{key} has {len(network[key])} entries; expected {stages}, one "
-                "for each of stage_blocks"
-            )
+        for key in ("inflate", "temporal_strides"):
+            if key in network and len(network[key]) != stages:
+                raise InputError(
+                    f"{place}: network.{key} has {len(network[key])} entries; expected {stages}, "
+                    "one for each of stage_blocks"
+                )
     if variant["cleaning"] not in config["cleaning"]:
         known = ", ".join(config["cleaning"])
         raise InputError(f"{place}: cleaning is {variant['cleaning']!r}; expected one of {known}")

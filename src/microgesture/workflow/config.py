@@ -9,19 +9,17 @@ from typing import Any
 
 from microgesture.data import paths
 from microgesture.data.keypoint_formats import resolve_points
-from microgesture.models.names import GRAPH_MODELS
 from microgesture.preprocessing.temporal import timeline
-from microgesture.readers.sources import places
+from microgesture.readers.folders import places
+from microgesture.settings.models import HEATMAP_MODELS
+from microgesture.settings.training import Training
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
 
 Config = Mapping[str, Any]
 
 PLAIN_TRAINING = {
-    "sampling": "natural",
-    "label_smoothing": 0.0,
-    "logit_adjustment": 0.0,
-    "balanced_head_epochs": 0,
+    key: field.default for key, field in Training.model_fields.items() if not field.is_required()
 }
 """Training settings that a config may leave out, and what they are then."""
 
@@ -134,12 +132,12 @@ def train_slice(config: Config, name: str) -> dict[str, Any]:
     keys = ["model", "layout", "stream", "temporal", "length", "network", "training"]
     weight = config["semantic"]["weight"] if variant.get("semantic") else 0
     own: dict[str, Any]
-    if variant["model"] in GRAPH_MODELS:
-        own = {"padding": config["box"]["padding"]}
-    else:
+    if variant["model"] in HEATMAP_MODELS:
         own = {key: variant[key] for key in ("source", "input_size")}
         if variant["source"] == "drawn":  # a cache says it of itself
             own["heatmaps"] = heatmap_slice(config, variant["stream"])
+    else:
+        own = {"padding": config["box"]["padding"]}
     if "pretrained" in variant:
         own["pretrained"] = variant["pretrained"]
     return {

@@ -34,9 +34,9 @@ def evaluation(tmp_path):
 def test_the_main_result_comes_first(evaluation):
     first, contrast, *_ = told(evaluation, CONFIG | {"submission": "strong"})
     assert first == (
-        "“Strong model” (the submitted row) recognises 90.0 ± 0.0 % of 10 test clips of 5 "
-        "subjects, trained on other subjects only. That is 40.0 points above chance: always naming the most "
-        "frequent class would reach 50.0 %."
+        "“Strong model” (the submitted row) recognises 90.0 ± 0.0 % of 10 test clips of "
+        "5 subjects, trained on other subjects only. That is 40.0 points above chance: "
+        "always naming the most frequent class would reach 50.0 %."
     )
     assert contrast.startswith(
         "It is 40.0 points above the graph network, “Weak | model” (50.0 ± 14.1 %). "
@@ -124,7 +124,7 @@ def test_claims_by_verdict(evaluation):
     supported, refuted, undecided = told(evaluation, claims=claims)[-3:]
     assert supported == (
         "2 of 7 claims are supported: “b” (+12.30 points); "
-        "“g h” (+9.00 points, the weakest of its comparisons)."
+        "“g h” (+9.00, the weakest of its comparisons)."
     )
     assert refuted == (
         "1 of 7 claims is refuted: the reverse was measured. "
@@ -132,9 +132,9 @@ def test_claims_by_verdict(evaluation):
     )
     assert undecided == (
         "4 of 7 claims are undecided. More seeds would be needed to decide “a” (+2.20 points). "
-        "More seeds and people would be needed to decide “d” (+1.10 points). "
-        "No difference was measured for “e” (0.00 points). "
-        "Not decided after the correction for several comparisons: “f” (+3.00 points)."
+        "More seeds and people would be needed to decide “d” (+1.10). "
+        "No difference was measured for “e” (0.00). "
+        "Not decided after the correction for several comparisons: “f” (+3.00)."
     )
 
 
@@ -149,7 +149,7 @@ def test_many_claims_are_counted(evaluation):
     claims = [Claim(f"claim {number}", (HOLDS,)) for number in range(9)]
     (said,) = told(evaluation, claims=claims)[-1:]
     assert said.startswith("All 9 claims are supported: “claim 0”")
-    assert said.endswith("“claim 5” (+12.30 points); and 3 more, which stand in the table.")
+    assert said.endswith("“claim 5” (+12.30); and 3 more, which stand in the table.")
 
 
 def test_the_sentences_open_the_table(evaluation):

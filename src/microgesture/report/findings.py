@@ -19,7 +19,7 @@ from microgesture.report.notes import SPLITS
 from microgesture.report.render import paragraphs
 from microgesture.utils.text import mean_and_spread, signed
 
-_METRICS = {"top1": "", "mean_class": " of mean class accuracy", "macro_f1": " of macro F1"}
+_OTHER_METRICS = {"mean_class": " points of mean class accuracy", "macro_f1": " points of macro F1"}
 VERDICTS = (SUPPORTED, REFUTED, UNDECIDED)
 _MOST_CLAIMS = 6  # of one verdict that are listed one by one
 
@@ -56,7 +56,7 @@ def findings(
     return paragraphs(
         "findings.md",
         most=_MOST_CLAIMS,
-        shown=_title(shown),
+        shown=_one_line(shown.title),
         which=_which(shown, config, evaluation),
         score=mean_and_spread(shown.scores["top1"]),
         clips=len(evaluation.labels),
@@ -69,7 +69,7 @@ def findings(
         over_chance=_over(shown.top1 - evaluation.chance),
         contrast=_contrast(evaluation, shown, config),
         rows=len(evaluation.rows),
-        highest=_title(best) if max(printed) > top1 else None,
+        highest=_one_line(best.title) if max(printed) > top1 else None,
         highest_score=mean_and_spread(best.scores["top1"]),
         level=printed.count(top1) - 1,
         picked=not config.get("submission") and shown.model != FUSION,
@@ -82,9 +82,9 @@ def findings(
     )
 
 
-def _title(row: Row) -> str:
-    """A title on one line: an empty line would end the sentence."""
-    return " ".join(row.title.split())
+def _one_line(text: str) -> str:
+    """A title or claim on one line: an empty line would end the sentence."""
+    return " ".join(text.split())
 
 
 def _which(shown: Row, config: Mapping[str, Any], evaluation: Evaluation) -> str:
@@ -131,7 +131,7 @@ def _contrast(
     compared = {"claim": "above the contrast", "better": shown.name, "worse": row.name}
     (one,) = judge_claims(evaluation, [compared])[0].comparisons
     return {
-        "title": _title(row),
+        "title": _one_line(row.title),
         "kind": kind,
         "alone": len(simple) == 1,
         "score": mean_and_spread(row.scores["top1"]),
@@ -154,7 +154,7 @@ def _by_verdict(claims: Sequence[Claim]) -> list[dict[str, Any]]:
         same = [claim for claim in claims if claim.verdict == verdict]
         groups: dict[str, list[str]] = {}
         for claim in same:
-            groups.setdefault(_reason(claim), []).append(_claim_text(claim))
+            groups.setdefault(_reason(claim), []).append(_claim_text(claim, claim is same[0]))
         if same:
             told.append({"verdict": verdict, "count": len(same), "groups": list(groups.items())})
     return told
@@ -177,9 +177,9 @@ def _reason(claim: Claim) -> str:
     return " and ".join(sorted(needed, key=("seeds", "people", "clips").index))
 
 
-def _claim_text(claim: Claim) -> str:
-    """A claim with its difference: "41 points help" (+1.20 points)."""
+def _claim_text(claim: Claim, first: bool) -> str:
+    """A claim with its difference: “41 points help” (+1.20 points); the unit once for all."""
     one = _weakest(claim)
     at_least = ", the weakest of its comparisons" if len(claim.comparisons) > 1 else ""
-    points = f"{signed(one.difference)} points{_METRICS[one.metric]}"
-    return f"“{' '.join(claim.text.split())}” ({points}{at_least})"
+    unit = _OTHER_METRICS.get(one.metric, " points" if first else "")
+    return f"“{_one_line(claim.text)}” ({signed(one.difference)}{unit}{at_least})"

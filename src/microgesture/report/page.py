@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
 from microgesture.evaluation.rows import FUSION, Row
 from microgesture.report import sections
 from microgesture.report.findings import findings
 from microgesture.report.material import Material
 from microgesture.report.notes import SPLITS
-from microgesture.report.render import render
+from microgesture.report.render import render, script_hash
 from microgesture.utils.files import write_text
 
 _PARTS = (
@@ -36,7 +37,15 @@ def write_page(material: Material, path: str | Path, figures: str | Path) -> Non
     """
     made = [part(material, Path(figures)) for part in _PARTS]
     shown = [one for one in made if one is not None]
-    write_text(path, render("page.html", headline=headline(material), sections=shown))
+    script = render("page.js")
+    page = render(
+        "page.html",
+        headline=headline(material),
+        sections=shown,
+        script=Markup(script),  # a file of this package, without a variable
+        script_hash=script_hash(script),
+    )
+    write_text(path, page)
 
 
 def headline(material: Material) -> dict[str, Any]:

@@ -294,7 +294,7 @@ def test_a_step_depends_on_its_own_slice_only(config):
         ("data", "name"): {"table", "page"},
         ("robustness", "drop"): {"page"},
         ("occlusion", "clips"): {"page"},
-        ("submission",): {"figures", "page"},
+        ("submission",): {"table", "figures", "page"},
         ("claims",): {"table", "page"},
     }
     for place, moved in edits.items():

@@ -179,6 +179,7 @@ def table_slice(config: Config) -> dict[str, Any]:
         "variants": titles,
         "fusions": config["fusions"],
         "claims": config["claims"],
+        "submission": config["submission"],
         "data_name": config["data"]["name"],
         "data_format": config["data"]["format"],
     }
@@ -186,12 +187,12 @@ def table_slice(config: Config) -> dict[str, Any]:
 
 def figures_slice(config: Config) -> dict[str, Any]:
     """What the figures beside the table show of the config; one is of the submitted row."""
-    keys = ("seeds", "folds", "imbalance", "variants", "fusions", "data_format")
+    keys = ("seeds", "folds", "imbalance", "variants", "fusions", "data_format", "submission")
     shown = table_slice(config)
-    return {**{key: shown[key] for key in keys}, "submission": config["submission"]}
+    return {key: shown[key] for key in keys}
 
 
 def page_slice(config: Config) -> dict[str, Any]:
     """What the page of results shows of the config."""
-    more = ("submission", "robustness", "occlusion")
+    more = ("robustness", "occlusion")
     return {**table_slice(config), **{key: config[key] for key in more}}

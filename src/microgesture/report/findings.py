@@ -14,9 +14,9 @@ from microgesture.evaluation.claims import (
     judge_claims,
 )
 from microgesture.evaluation.rows import FUSION, Evaluation, Row
-from microgesture.models.names import GRAPH_MODELS
 from microgesture.report.notes import SPLITS
 from microgesture.report.render import paragraphs
+from microgesture.settings.models import GRAPH_MODELS
 from microgesture.utils.text import mean_and_spread, signed
 
 _OTHER_METRICS = {"mean_class": " points of mean class accuracy", "macro_f1": " points of macro F1"}

@@ -29,6 +29,7 @@ from microgesture.inputs.inputs import DrawnInput, HeatmapInput, random_geometry
 from microgesture.models.posec3d import build_posec3d
 from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.readers import parquet as plain
+from microgesture.settings.data import Parquet
 from microgesture.synthetic.body import sample_person
 from microgesture.synthetic.gestures import CLASSES
 from microgesture.synthetic.recording import record
@@ -196,7 +197,8 @@ def measure(data=None, repeats=9):
         rows += cache_rows(path, layouts[41], "generated clips")
         if data is not None:
             names = pq.read_table(data, columns=["label"])["label"].unique().to_pylist()
-            clips = plain.read({"format": "parquet", "path": str(data)}, names, 1)
+            form = Parquet(name="", format="parquet", path=str(data), on_bad_clip="stop")
+            clips = plain.read(form, names, 1)
             own = (replace(clip, label=None) for clip in clips if isinstance(clip, Clip))
             rows += cache_rows(stream_file(folder, "own", own, layouts[22]), layouts[22], data.stem)
     return rows

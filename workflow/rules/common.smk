@@ -18,6 +18,7 @@ from microgesture.workflow.checks import check_config
 from microgesture.workflow.overrides import overridden
 from microgesture.readers import sources as rawdata
 from microgesture.workflow import runlock
+from microgesture.settings.models import WholeHeatmapVariant
 from microgesture.utils.errors import InputError
 from microgesture.utils.file_times import refuse_future_times
 
@@ -42,12 +43,17 @@ def checked(config):
             preflight.check_syntax(Path(path))
         config = overridden(config, workflow.config_settings.config_args or ())
         config = rawdata.with_format(preflight.with_paths(config, source))
-        check_config(config, source)
-        settings.check_files(config, source)
-        preflight.check_contents(config, source)
+        typed = check_config(config, source)
+        settings.check_files(typed, source)
+        preflight.check_contents(typed, source)
     except InputError as error:
         raise WorkflowError(str(error))
-    return config
+    return config, typed
+
+
+def given(section):
+    """A section of the config as it was given, for `told`."""
+    return None if section is None else section.given()
 
 
 def as_json(value):
@@ -55,27 +61,27 @@ def as_json(value):
 
 
 def points_of(variant):
-    return f"{RESULTS}/prepared/{settings.points_name(config, variant)}.json"
+    return f"{RESULTS}/prepared/{settings.points_name(CONFIG, variant)}.json"
 
 
 def input_of(wildcards):
     """Manifest of what a variant reads: key points, or a cache of drawn heatmaps."""
-    settled = settings.variant_config(config, wildcards.variant)
+    variant = settings.whole_variant(CONFIG, wildcards.variant)
     points = points_of(wildcards.variant)
-    if settled.get("source") != "cached":
+    if not isinstance(variant, WholeHeatmapVariant) or variant.source == "drawn":
         return points
-    return f"{RESULTS}/heatmaps/{settled['stream']}-{Path(points).name}"
+    return f"{RESULTS}/heatmaps/{variant.stream}-{Path(points).name}"
 
 
 def runs_of(seed):
     """Trainings with one seed: one, or one for each fold of a cross-validation."""
-    if config["folds"] is None:
+    if CONFIG.folds is None:
         return [f"seed{seed}"]
-    return [f"seed{seed}-fold{fold}" for fold in range(config["folds"])]
+    return [f"seed{seed}-fold{fold}" for fold in range(CONFIG.folds)]
 
 
 def folds_of(wildcards):
-    return [] if config["folds"] is None else f"{RESULTS}/folds.json"
+    return [] if CONFIG.folds is None else f"{RESULTS}/folds.json"
 
 
 def seed_of(wildcards):
@@ -95,28 +101,33 @@ def launcher(wildcards, resources):
 
 
 def layout_of(wildcards):
-    name = wildcards.get("layout") or config["variants"][wildcards.variant]["layout"]
+    name = wildcards.get("layout") or CONFIG.variants[wildcards.variant].layout
     return settings.layout_file(name)
 
 
 def layouts_in_use():
-    names = {variant["layout"] for variant in config["variants"].values()}
+    names = {variant.layout for variant in CONFIG.variants.values()}
     return [settings.layout_file(name) for name in sorted(names)]
 
 
 def label_embeddings_of(wildcards):
-    semantic = config["variants"][wildcards.variant].get("semantic")
+    semantic = CONFIG.variants[wildcards.variant].semantic
     return f"{RESULTS}/labels/embeddings.npz" if semantic else []
 
 
 def pretrained_of(wildcards):
     """Published weights to start from, an input so that a changed file is noticed."""
-    return config["variants"][wildcards.variant].get("pretrained", [])
+    return CONFIG.variants[wildcards.variant].pretrained or []
+
+
+def words_file():
+    """A file of word vectors, where they do not come with a package."""
+    return [CONFIG.semantic.path] if CONFIG.semantic.source == "glove" else []
 
 
 def members_of(split):
     def files(wildcards):
-        members = config["fusions"][wildcards.fusion]["members"]
+        members = CONFIG.fusions[wildcards.fusion].members
         return [
             f"{RESULTS}/predict/{member}/{wildcards.run}/{split}.parquet"
             for member in members
@@ -125,18 +136,12 @@ def members_of(split):
     return files
 
 
-def fusion_of(wildcards):
-    fusion = config["fusions"][wildcards.fusion]
-    return {key: value for key, value in fusion.items() if key != "title"}
-
-
 @cache
 def raw_files():
     """What the reader reads; a release's own files, so that a changed one is noticed."""
-    data = config["data"]
-    if data["format"] == "synthetic":
+    if CONFIG.data.format == "synthetic":
         return [f"{RESULTS}/release/manifest.json"]
-    return rawdata.raw_files(data)
+    return rawdata.raw_files(CONFIG.data)
 
 
 @cache
@@ -146,18 +151,15 @@ def frames_digest():
     Frames are counted by the million. A job that Snakemake starts parses these files again, but
     neither plans nor records parameters.
     """
-    return rawdata.frames_digest(config["data"]) if workflow.is_main_process else None
+    return rawdata.frames_digest(CONFIG.data) if workflow.is_main_process else None
 
 
 def dated_files():
     """Files that no step makes, and results; what is made from them has to be newer."""
-    variants = config["variants"].values()
     yield from raw_files()
-    yield from [config["classes"], *layouts_in_use()]
-    yield from filter(None, [config["semantic"].get("path")])
-    yield from (
-        variant["pretrained"] for variant in variants if "pretrained" in variant
-    )
+    yield from [CONFIG.classes, *layouts_in_use()]
+    yield from words_file()
+    yield from filter(None, (one.pretrained for one in CONFIG.variants.values()))
     for folder, below, names in os.walk(RESULTS):
         below[:] = [name for name in below if name not in ("logs", "resume")]
         yield from (f"{folder}/{name}" for name in names if not name.startswith("."))
@@ -165,18 +167,18 @@ def dated_files():
 
 def predictions_of():
     # of folds only the test clips are pooled: a subject may validate several folds
-    splits = ["val", "test"] if config["folds"] is None else ["test"]
+    splits = ["val", "test"] if CONFIG.folds is None else ["test"]
     return expand(
         "{results}/predict/{row}/seed{seed}/{split}.parquet",
         results=RESULTS,
         row=[*VARIANTS, *FUSIONS],
-        seed=config["seeds"],
+        seed=CONFIG.seeds,
         split=splits,
     )
 
 
 def submitted(split):
-    row, seeds = config["submission"], config["seeds"]
+    row, seeds = CONFIG.submission, CONFIG.seeds
     return [f"{RESULTS}/predict/{row}/seed{seed}/{split}.parquet" for seed in seeds]
 
 
@@ -194,38 +196,38 @@ def curve_files():
 
 
 def robustness_files():
-    if config["robustness"] is None:
+    if CONFIG.robustness is None:
         return []
-    first = runs_of(min(config["seeds"]))
-    runs = first if config["robustness"]["runs"] == "first" else RUNS
+    first = runs_of(min(CONFIG.seeds))
+    runs = first if CONFIG.robustness.runs == "first" else RUNS
     return [
         f"{RESULTS}/robustness/{name}/{run}.csv" for name in VARIANTS for run in runs
     ]
 
 
 def occlusion_files():
-    if config["occlusion"] is None:
+    if CONFIG.occlusion is None:
         return []
-    runs = runs_of(min(config["seeds"]))
+    runs = runs_of(min(CONFIG.seeds))
     return [
         f"{RESULTS}/occlusion/{name}/{run}.json"
-        for name in config["occlusion"]["variants"]
+        for name in CONFIG.occlusion.variants
         for run in runs
     ]
 
 
 def submission_files():
-    if config["submission"] is None:
+    if CONFIG.submission is None:
         return []
     names = ["kaggle2025.csv", "Submission.zip", "submission.json"]
     return [f"{RESULTS}/submission/{name}" for name in names]
 
 
-config = checked(config)
-RESULTS = config["results"]
-VARIANTS = list(config["variants"])
-FUSIONS = list(config["fusions"])
-RUNS = [run for seed in config["seeds"] for run in runs_of(seed)]
+config, CONFIG = checked(config)
+RESULTS = CONFIG.results
+VARIANTS = list(CONFIG.variants)
+FUSIONS = list(CONFIG.fusions)
+RUNS = [run for seed in CONFIG.seeds for run in runs_of(seed)]
 LAST_RUN = runlock.last_run(RESULTS)
 
 if workflow.is_main_process:
@@ -255,5 +257,5 @@ wildcard_constraints:
     fusion="|".join(FUSIONS) or "(?!)",
     row="|".join([*VARIANTS, *FUSIONS]),
     seed=r"\d+",
-    run=r"seed\d+" if config["folds"] is None else r"seed\d+-fold\d+",
+    run=r"seed\d+" if CONFIG.folds is None else r"seed\d+-fold\d+",
     split="val|test",

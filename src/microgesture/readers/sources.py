@@ -4,10 +4,20 @@ import hashlib
 import math
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from microgesture.settings.data import (
+    Csv,
+    Data,
+    Imigue2021,
+    Miga2025,
+    OpenPoseJson,
+    Parquet,
+    PySkl,
+    Synthetic,
+)
 from microgesture.utils.errors import InputError
 
 LEVELS = 5
@@ -172,14 +182,16 @@ def places(value: Any) -> list[str]:
     return [] if value is None else [str(value)]
 
 
-def pickle_files(data: Mapping[str, Any]) -> list[tuple[str | None, Path]]:
+def pickle_files(data: PySkl) -> list[tuple[str | None, Path]]:
     """Pickles of annotations, each with the split that ``data.paths`` gives it.
 
     A folder stands for the pickles in it, but for those that hold the labels of another.
     """
-    given: Mapping[str | None, Any] = data.get("paths") or {None: data.get("path")}
+    given: Iterable[tuple[str | None, Any]] = [(None, data.path)]
+    if data.paths:
+        given = data.paths.given().items()
     found = []
-    for split, value in given.items():
+    for split, value in given:
         for place in map(Path, places(value)):
             names = _files(place) if place.is_dir() else ()
             inside = [place / name for name in names if PICKLE.fullmatch(name)]
@@ -201,24 +213,27 @@ def _holds_labels(path: Path) -> bool:
     )
 
 
-def raw_files(data: Mapping[str, Any]) -> list[str]:
+def raw_files(data: Data) -> list[str]:
     """The files that the reader of ``data`` reads, so that a changed one is noticed.
 
     Frames of OpenPose are too many to be listed; see `frames_digest`. A folder that is not there
     is listed itself: Snakemake then uses what was made from it before, as on another machine.
     """
-    tables = [data[key] for key in ("subjects", "labels", "video_splits") if data.get(key)]
-    if data["format"] == "pyskl":
+    given = (getattr(data, key, None) for key in ("subjects", "labels", "video_splits"))
+    tables = [str(table) for table in given if table]
+    if isinstance(data, PySkl):
         pickles = [path for _, path in pickle_files(data)]
         files = [file for path in pickles for file in (path, label_file(path)) if file]
         return [*map(str, files), *tables]
-    if "path" in data:
-        return [data["path"], *tables]
-    if not Path(data["root"]).is_dir():
-        return [data["root"], *tables]
-    pattern, root = READ.get(data["format"]), Path(data["root"])
+    if isinstance(data, Parquet | Csv):
+        return [data.path, *tables]
+    if isinstance(data, Synthetic):
+        return []  # another step makes them
+    if not Path(data.root).is_dir():
+        return [data.root, *tables]
+    pattern, root = READ.get(data.format), Path(data.root)
     found = [root / name for name in _files(root) if re.fullmatch(pattern, name)] if pattern else []
-    if data["format"] == "miga2025":
+    if isinstance(data, Miga2025):
         found = _fullest(found)
     return sorted(map(str, found)) + tables
 
@@ -235,19 +250,19 @@ def _fullest(files: list[Path]) -> list[Path]:
     return [path for path in files if needed(path)]
 
 
-def frames_digest(data: Mapping[str, Any]) -> str | None:
+def frames_digest(data: Data) -> str | None:
     """SHA-256 over the names and sizes of all frames of OpenPose; None for other formats.
 
     A frame that was added, removed, renamed or changed in size changes it; one whose content
     changed at the same size does not. Times are left out: those of a versioned data set differ on
     every machine. Every frame is asked for its size: call it once a run, not in every job.
     """
-    if data["format"] == "imigue2021":
-        return _videos_digest(Path(data["root"]))
-    if data["format"] != "openpose_json":
+    if isinstance(data, Imigue2021):
+        return _videos_digest(Path(data.root))
+    if not isinstance(data, OpenPoseJson):
         return None
     digest = hashlib.sha256()
-    root = Path(data["root"])
+    root = Path(data.root)
     for folder, names in _frames(root):
         prefix, place = _prefix(folder, root), os.fspath(folder)
         lines = [f"{prefix}{name} {_size(f'{place}/{name}')}\n" for name in names]

@@ -85,4 +85,23 @@ class HeatmapVariant(_Variant):
     """Instead of the model's."""
 
 
+class WholeGraphVariant(GraphVariant):
+    """A graph network's variant with the settings of its model."""
+
+    length: Length
+    network: GraphNetwork
+    training: Training
+
+
+class WholeHeatmapVariant(HeatmapVariant):
+    """A variant of PoseC3D with the settings of its model."""
+
+    length: Length
+    source: Source
+    input_size: InputSize
+    network: HeatmapNetwork
+    training: Training
+
+
+WholeVariant = WholeGraphVariant | WholeHeatmapVariant
 Variant = Annotated[GraphVariant | HeatmapVariant, Field(discriminator="model")]

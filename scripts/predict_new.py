@@ -11,8 +11,8 @@ from microgesture.inference.recordings import (
     cutting,
     find_recordings,
     predict_recordings,
-    write_table,
 )
+from microgesture.inference.window_table import write_table
 from microgesture.readers.openpose_json import read_recording
 from microgesture.utils.cli import count, output_file, positive
 from microgesture.utils.errors import run

@@ -5,10 +5,11 @@ import pandas as pd
 
 from microgesture.data.classes import load_classes
 from microgesture.data.layouts import load_layout
+from microgesture.data.paths import run_names
 from microgesture.data.store import Clip, Written, read_index, write_store
 from microgesture.data.summary import summarise
 from microgesture.evaluation.fusion import fuse_files, parse_recipe
-from microgesture.evaluation.load import load_evaluation, run_names
+from microgesture.evaluation.load import load_evaluation
 from microgesture.evaluation.predictions import write_predictions
 from microgesture.synthetic.body import sample_person
 from microgesture.synthetic.recording import record

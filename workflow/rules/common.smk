@@ -12,6 +12,7 @@ from snakemake.exceptions import WorkflowError
 # this checkout's code, here and in the steps, whatever is installed beside it
 sys.path.insert(0, f"{workflow.basedir}/src")
 
+from microgesture.data import paths
 from microgesture.workflow import config as settings
 from microgesture.workflow import preflight
 from microgesture.workflow.checks import check_config
@@ -60,37 +61,36 @@ def as_json(value):
     return json.dumps(value)
 
 
-def points_of(variant):
-    return f"{RESULTS}/prepared/{settings.points_name(CONFIG, variant)}.json"
+def at(name):
+    """A result, by its name in microgesture.data.paths."""
+    return f"{RESULTS}/{name}"
 
 
 def input_of(wildcards):
     """Manifest of what a variant reads: key points, or a cache of drawn heatmaps."""
     variant = settings.whole_variant(CONFIG, wildcards.variant)
-    points = points_of(wildcards.variant)
+    clips = settings.points_name(CONFIG, wildcards.variant)
     if not isinstance(variant, WholeHeatmapVariant) or variant.source == "drawn":
-        return points
-    return f"{RESULTS}/heatmaps/{variant.stream}-{Path(points).name}"
+        return at(paths.prepared(clips))
+    return at(paths.cache(variant.stream, clips))
 
 
-def runs_of(seed):
-    """Trainings with one seed: one, or one for each fold of a cross-validation."""
-    if CONFIG.folds is None:
-        return [f"seed{seed}"]
-    return [f"seed{seed}-fold{fold}" for fold in range(CONFIG.folds)]
+def runs_of(*seeds):
+    """Trainings of a variant with these seeds."""
+    return paths.run_names(seeds, CONFIG.folds)
 
 
 def folds_of(wildcards):
-    return [] if CONFIG.folds is None else f"{RESULTS}/folds.json"
+    return [] if CONFIG.folds is None else at(paths.FOLDS)
 
 
 def seed_of(wildcards):
-    return wildcards.run.removeprefix("seed").partition("-fold")[0]
+    return paths.run_parts(wildcards.run)[0]
 
 
 def fold_options(wildcards, input):
     """Options that replace the data's split by one fold's, under cross-validation."""
-    fold = wildcards.run.partition("-fold")[2]
+    fold = paths.run_parts(wildcards.run)[1]
     return ["--folds", input.folds, "--fold", fold] if fold else []
 
 
@@ -112,7 +112,7 @@ def layouts_in_use():
 
 def label_embeddings_of(wildcards):
     semantic = CONFIG.variants[wildcards.variant].semantic
-    return f"{RESULTS}/labels/embeddings.npz" if semantic else []
+    return at(paths.EMBEDDINGS) if semantic else []
 
 
 def pretrained_of(wildcards):
@@ -129,8 +129,7 @@ def members_of(split):
     def files(wildcards):
         members = CONFIG.fusions[wildcards.fusion].members
         return [
-            f"{RESULTS}/predict/{member}/{wildcards.run}/{split}.parquet"
-            for member in members
+            at(paths.predictions(member, wildcards.run, split)) for member in members
         ]
 
     return files
@@ -140,7 +139,7 @@ def members_of(split):
 def raw_files():
     """What the reader reads; a release's own files, so that a changed one is noticed."""
     if CONFIG.data.format == "synthetic":
-        return [f"{RESULTS}/release/manifest.json"]
+        return [at(paths.RELEASE_MANIFEST)]
     return rawdata.raw_files(CONFIG.data)
 
 
@@ -161,38 +160,32 @@ def dated_files():
     yield from words_file()
     yield from filter(None, (one.pretrained for one in CONFIG.variants.values()))
     for folder, below, names in os.walk(RESULTS):
-        below[:] = [name for name in below if name not in ("logs", "resume")]
+        below[:] = [name for name in below if name not in (paths.LOGS, paths.RESUME)]
         yield from (f"{folder}/{name}" for name in names if not name.startswith("."))
 
 
 def predictions_of():
     # of folds only the test clips are pooled: a subject may validate several folds
     splits = ["val", "test"] if CONFIG.folds is None else ["test"]
-    return expand(
-        "{results}/predict/{row}/seed{seed}/{split}.parquet",
-        results=RESULTS,
-        row=[*VARIANTS, *FUSIONS],
-        seed=CONFIG.seeds,
-        split=splits,
-    )
+    return [
+        at(paths.predictions(row, paths.run_name(seed), split))
+        for row in [*VARIANTS, *FUSIONS]
+        for seed in CONFIG.seeds
+        for split in splits
+    ]
 
 
 def submitted(split):
     row, seeds = CONFIG.submission, CONFIG.seeds
-    return [f"{RESULTS}/predict/{row}/seed{seed}/{split}.parquet" for seed in seeds]
+    return [at(paths.predictions(row, paths.run_name(seed), split)) for seed in seeds]
 
 
-def figure_files():
-    names = ["ablation", "per_class_recall", "confusion"]
-    return [f"{RESULTS}/figures/{name}.png" for name in names]
+def figure_files(ending="png"):
+    return [at(paths.figure(name, ending)) for name in paths.FIGURES]
 
 
 def curve_files():
-    return [
-        f"{RESULTS}/figures/curves/{name}-{run}.png"
-        for name in VARIANTS
-        for run in RUNS
-    ]
+    return [at(paths.curve_figure(name, run)) for name in VARIANTS for run in RUNS]
 
 
 def robustness_files():
@@ -200,9 +193,7 @@ def robustness_files():
         return []
     first = runs_of(min(CONFIG.seeds))
     runs = first if CONFIG.robustness.runs == "first" else RUNS
-    return [
-        f"{RESULTS}/robustness/{name}/{run}.csv" for name in VARIANTS for run in runs
-    ]
+    return [at(paths.robustness(name, run)) for name in VARIANTS for run in runs]
 
 
 def occlusion_files():
@@ -210,7 +201,7 @@ def occlusion_files():
         return []
     runs = runs_of(min(CONFIG.seeds))
     return [
-        f"{RESULTS}/occlusion/{name}/{run}.json"
+        at(paths.occlusion(name, run))
         for name in CONFIG.occlusion.variants
         for run in runs
     ]
@@ -219,15 +210,15 @@ def occlusion_files():
 def submission_files():
     if CONFIG.submission is None:
         return []
-    names = ["kaggle2025.csv", "Submission.zip", "submission.json"]
-    return [f"{RESULTS}/submission/{name}" for name in names]
+    return [at(paths.submission(name)) for name in paths.SUBMISSION]
 
 
 config, CONFIG = checked(config)
 RESULTS = CONFIG.results
 VARIANTS = list(CONFIG.variants)
 FUSIONS = list(CONFIG.fusions)
-RUNS = [run for seed in CONFIG.seeds for run in runs_of(seed)]
+RUNS = runs_of(*CONFIG.seeds)
+CLIPS = paths.clips_name("{layout}", "{cleaning}", "{timeline}")
 LAST_RUN = runlock.last_run(RESULTS)
 
 if workflow.is_main_process:
@@ -257,5 +248,5 @@ wildcard_constraints:
     fusion="|".join(FUSIONS) or "(?!)",
     row="|".join([*VARIANTS, *FUSIONS]),
     seed=r"\d+",
-    run=r"seed\d+" if CONFIG.folds is None else r"seed\d+-fold\d+",
+    run=paths.run_name(r"\d+", None if CONFIG.folds is None else r"\d+"),
     split="val|test",

@@ -19,14 +19,8 @@ from microgesture.readers.labels import (
     splits_by_subject,
     whole_number,
 )
-from microgesture.readers.miga2025 import (
-    Task,
-    Video,
-    check_classes,
-    check_labels,
-    cut,
-    raw_classes,
-)
+from microgesture.readers.miga2025 import check_classes, raw_classes, read_video
+from microgesture.readers.videos import Task, Video, check_labels
 from microgesture.readers.xlsx import EmptySheet
 from microgesture.settings.data import Imigue2021
 from microgesture.utils.errors import InputError
@@ -60,15 +54,8 @@ def read(data: Imigue2021, class_names: list[str], workers: int) -> Iterator[Cli
         Splits come from ``split``, from ``video_splits`` or else from the folders
         ``imigue_rgb_train``, ``imigue_rgb_validate`` and ``imigue_rgb_test`` below ``root``, in
         which the videos lie.
-    class_names
-        The 32 names in id order; id = raw class - 1, and 31 for raw class 99.
-    workers
-        Processes; at most this many videos are in memory at once.
-
-    Raises
-    ------
-    InputError
-        If a folder, a file, a column or a cell is not as it must be.
+    class_names, workers
+        See `microgesture.readers.miga2025.read`, and for what is raised.
 
     """
     check_classes("imigue2021", class_names)
@@ -92,7 +79,7 @@ def read(data: Imigue2021, class_names: list[str], workers: int) -> Iterator[Cli
 def _cut(task: Task) -> list[Clip | BadClip] | None:
     """The clips of a video; None where its spreadsheet is empty."""
     try:
-        return cut(task)
+        return read_video(task)
     except EmptySheet:
         return None
 

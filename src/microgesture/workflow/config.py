@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from microgesture.data import paths
 from microgesture.data.keypoint_formats import resolve_points
 from microgesture.preprocessing.temporal import timeline
 from microgesture.readers.sources import places
@@ -48,13 +49,14 @@ def check_files(config: Config, source: str) -> None:
 
 def _named_files(config: Config) -> Iterator[tuple[str, str, Path, dict[str, Any]]]:
     """Place, path, record of the step that reads it and that step's config."""
-    records = Path(config.results, "provenance")
+    results = Path(config.results)
     data = config.data.given()
     for key in ("root", "path", "paths", "labels", "subjects", "video_splits"):
         for path in places(data.get(key)):
-            yield f"data.{key}", path, records / "skeletons.json", reader_step(config).reading()
+            record = results / paths.record("skeletons")
+            yield f"data.{key}", path, record, reader_step(config).reading()
     if isinstance(config.semantic, Glove) and any(one.semantic for one in config.variants.values()):
-        record = records / "label_embeddings.json"
+        record = results / paths.record("label_embeddings")
         yield "semantic.path", config.semantic.path, record, words_step(config).given()
 
 
@@ -90,14 +92,15 @@ def whole_variant(config: Config, name: str) -> WholeVariant:
 def points_name(config: Config, name: str) -> str:
     """Name of the clip file that a variant reads, such as ``openpose41-standard-align16``."""
     variant = whole_variant(config, name)
-    return "-".join([variant.layout, variant.cleaning, timeline(variant.temporal, variant.length)])
+    when = timeline(variant.temporal, variant.length)
+    return paths.clips_name(variant.layout, variant.cleaning, when)
 
 
 def reader_step(config: Config) -> Data:
     """What the reader depends on; generated data is read like any other release."""
     data = config.data
     if isinstance(data, Synthetic):
-        release = f"{config.results}/release"
+        release = f"{config.results}/{paths.RELEASE}"
         made = data.generate
         return Miga2025(
             name=data.name,

@@ -2,9 +2,15 @@
 
 import json
 
+from microgesture.data_report import scan as data_scan
+from microgesture.models import label_embeddings as embeddings
+from microgesture.preprocessing import cleaning, prepare, profile
 from microgesture.provenance import raw_data
 from microgesture.readers import formats, sources
 from microgesture.settings.data import read_section
+from microgesture.settings.label_embeddings import WordVectors
+from microgesture.settings.parse import parse
+from microgesture.settings.preparation import Cleaning, PersonRule, Preparation
 
 USUAL = {
     "miga2025": {"subjects": None, "test_labels": "placeholder"},
@@ -48,3 +54,28 @@ def frames_digest(data):
 
 def raw_inputs(record, data):
     return raw_data.raw_inputs(record, section(data))
+
+
+def clean(points, config, *more, **named):
+    return cleaning.clean(points, Cleaning(**config), *more, **named)
+
+
+def clip_profile(clip, layout, config):
+    return profile.clip_profile(clip, layout, Cleaning(**config))
+
+
+def prepare_clips(clips, layout, class_names, config, *more):
+    settings = Preparation(**{"on_bad_clip": "stop", **config})
+    return prepare.prepare_clips(clips, layout, class_names, settings, *more)
+
+
+def scan(clips, layout, cleanings=None):
+    rules = {
+        name: PersonRule(min_score=how["min_score"], max_jump=how["max_jump"])
+        for name, how in (cleanings or {}).items()
+    }
+    return data_scan.scan(clips, layout, rules)
+
+
+def label_embeddings(class_names, config):
+    return embeddings.label_embeddings(class_names, parse(WordVectors, config, "semantic"))

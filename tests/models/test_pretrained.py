@@ -15,7 +15,6 @@ from safetensors.torch import save_file
 from microgesture.inference.checkpoints import load_checkpoint
 from microgesture.models.build import build_model
 from microgesture.models.pretrained import STEM, adapt_stem, load_pretrained
-from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.settings.config import Config
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import write_json
@@ -23,6 +22,7 @@ from microgesture.workflow import config as settings
 from microgesture.workflow.checks import check_config
 from tests.conftest import REPOSITORY, make_clip
 from tests.models.test_networks import slowonly_shapes, stgcn_shapes, tree_adjacency
+from tests.sections import prepare_clips
 
 SMALL = {"name": "posec3d", "base_channels": 4, "stage_blocks": [1, 1], "stem_kernel": 3}
 SMALL_STGCN = {"name": "stgcn", "base_channels": 4, "num_stages": 2, "inflate_stages": [2]}

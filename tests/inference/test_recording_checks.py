@@ -1,9 +1,8 @@
-"""The script that predicts new recordings: what it checks first, and what it writes for which."""
+"""The command that predicts new recordings: what it checks first, and what it writes for which."""
 
 import csv
 import json
 import os
-import runpy
 import signal
 import subprocess
 import sys
@@ -13,8 +12,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from microgesture.cli.main import main
 from microgesture.inference.recording_checks import choose_fps, parts_not_asked_for
-from tests.conftest import REPOSITORY
 from tests.people import changed, film, save_model, write_frames
 
 
@@ -34,18 +33,17 @@ def clip(clips):
 
 
 def command(model, folder, out, *more):
-    return ["--model", model, "--input", folder, "--out", out, "--views", 1, *more]
+    return ["predict", "--model", model, "--input", folder, "--out", out, "--views", 1, *more]
 
 
 @pytest.fixture
 def predict(model, monkeypatch, capsys):
-    """Run the script: exit status, rows and what it said."""
+    """Run the command: exit status, rows and what it said."""
 
     def run(folder, out, *more):
-        monkeypatch.setattr(sys, "argv", ["p", *map(str, command(model, folder, out, *more))])
         status = 0
         try:
-            runpy.run_path(str(REPOSITORY / "scripts/predict_new.py"), run_name="__main__")
+            main([*map(str, command(model, folder, out, *more))])
         except SystemExit as ended:
             status = ended.code
         return status, table(out) if out.exists() else None, capsys.readouterr().err
@@ -116,10 +114,9 @@ def test_rows_are_kept_when_the_process_is_killed_under_a_name_of_their_own(mode
     for number in range(40):
         write_frames(tmp_path / "in" / f"{number:02d}", clip.points)
     out, growing = tmp_path / "p.csv", tmp_path / "p.unfinished.csv"
-    script = str(REPOSITORY / "scripts/predict_new.py")
     given = [str(one) for one in command(model, tmp_path / "in", out, "--views", 1)]
     with open(os.devnull, "w") as nowhere:
-        process = subprocess.Popen([sys.executable, script, *given], stderr=nowhere)
+        process = subprocess.Popen([sys.executable, "-m", "microgesture", *given], stderr=nowhere)
     while process.poll() is None and not (growing.exists() and len(growing.read_bytes()) > 400):
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
@@ -204,8 +201,7 @@ def test_a_model_that_says_nothing_of_its_training_data_is_told_once(
     for name in "ab":
         write_frames(tmp_path / "in" / name, clip.points, asked=())
     given = command(old, tmp_path / "in", tmp_path / "p.csv")
-    monkeypatch.setattr(sys, "argv", ["p", *map(str, given)])
-    runpy.run_path(str(REPOSITORY / "scripts/predict_new.py"), run_name="__main__")
+    main([*map(str, given)])
     said = capsys.readouterr().err
     assert said.count("does not say what its training data looked like") == 1
     assert "25 frames a second are assumed" in said

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from microgesture.cli.main import main
 from microgesture.data.store import iter_store, write_store
 from microgesture.evaluation.predictions import read_predictions
 from microgesture.heatmaps.cache import build_cache
@@ -78,6 +79,10 @@ def run_script(name, *arguments):
         runpy.run_path(str(REPOSITORY / f"scripts/{name}.py"), run_name="__main__")
     finally:
         sys.argv = before
+
+
+def run_command(*arguments):
+    main([*map(str, arguments)])
 
 
 def noisy(number, split):
@@ -269,7 +274,7 @@ def test_from_json_files_to_the_table(project, tmp_path, capsys):
         write_frames(tmp_path / "in" / name, points)
     models = [project[0] / name / "model.safetensors" for name in ("joint", "limb")]
     arguments = ["--model", models[0], "--model", models[1], "--input", tmp_path / "in"]
-    run_script("predict_new", *arguments, "--views", 3, "--out", tmp_path / "p.csv")
+    run_command("predict", *arguments, "--views", 3, "--out", tmp_path / "p.csv")
     assert f"{tmp_path}/p.csv: 8 rows" in capsys.readouterr().err
     members = [read_predictions(project[0] / n / "test.parquet") for n in ("joint", "limb")]
     mean = (members[0].probabilities + members[1].probabilities) / 2
@@ -288,7 +293,7 @@ def test_a_bad_frame_leaves_no_table_where_asked_to_stop(project, tmp_path, caps
     frame.write_text(frame.read_text()[:99])
     arguments = ["--model", project[0] / "joint" / "model.safetensors", "--on-bad", "stop"]
     with pytest.raises(SystemExit):
-        run_script("predict_new", *arguments, "--input", tmp_path / "in", "--out", tmp_path / "p")
+        run_command("predict", *arguments, "--input", tmp_path / "in", "--out", tmp_path / "p")
     assert "talk_000000000003_keypoints.json: is not valid JSON" in capsys.readouterr().err
     assert not (tmp_path / "p").exists()
 
@@ -305,7 +310,7 @@ def test_real_recordings_are_predicted(project, tmp_path):
         shutil.copy(still, tmp_path / "in" / still.stem)
     arguments = ["--model", project[0] / "joint" / "model.safetensors", "--views", 1]
     arguments += ["--window", 1, "--fps", 30, "--input", tmp_path / "in", "--accept-unlike"]
-    run_script("predict_new", *arguments, "--out", tmp_path / "p.csv")
+    run_command("predict", *arguments, "--out", tmp_path / "p.csv")
     rows = table(tmp_path / "p.csv")
     assert len({row["recording"] for row in rows}) > 15
     long = [row for row in rows if row["recording"] == "body25_v1.2_sign"]

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from microgesture.readers.sources import detect, frame_files, with_format
+from microgesture.readers.folders import frame_files
+from microgesture.readers.sources import detect, with_format
 from microgesture.utils.errors import InputError
 from tests import formats
 from tests.sections import frames_digest, raw_files, read_clips

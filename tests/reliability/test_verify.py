@@ -275,9 +275,9 @@ def test_a_file_that_two_records_state_alike_is_told(chain):
     assert "val.parquet: record does not match" in line and "one record a file" in line
 
 
-def test_the_script_says_it_in_one_line(chain):
+def test_the_command_says_it_in_one_line(chain):
     results = chain["csv"]
-    command = [sys.executable, str(SCRIPTS / "verify.py"), "--results", str(results)]
+    command = [sys.executable, "-m", "microgesture", "verify", "--results", str(results)]
 
     def run(*more):
         environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}

@@ -15,7 +15,6 @@ from microgesture.data.store import write_store
 from microgesture.utils.errors import InputError
 from microgesture.viz import animation as viewer
 from microgesture.viz.animation import find_clip, gif_times, write_animation
-from tests.conftest import REPOSITORY
 from tests.data_report.test_checks import NAMES, person
 
 
@@ -148,12 +147,12 @@ def test_an_mp4_is_written_where_ffmpeg_is(tmp_path, layout22):
     assert b"ftyp" in (tmp_path / "a.mp4").read_bytes()[:16]
 
 
-def test_the_script(tmp_path):
+def test_the_command(tmp_path):
     write_store(tmp_path / "clips.parquet", [person("0001_3", frames=3)], NAMES, "made")
 
     def run(clip):
-        command = [sys.executable, REPOSITORY / "scripts/view.py", "--skeletons", "clips.parquet"]
-        command += ["--layout", REPOSITORY / "config/layouts/openpose41.yaml", "--clip", clip]
+        command = [sys.executable, "-m", "microgesture", "view", "--skeletons", "clips.parquet"]
+        command += ["--layout", "openpose41", "--clip", clip]
         return subprocess.run(
             [*map(str, command), "--out", "a.gif"],
             cwd=tmp_path, capture_output=True, text=True, check=False,

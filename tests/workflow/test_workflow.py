@@ -16,11 +16,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    project = Project(tmp_path_factory.mktemp("workflow"))
-    done = project.snakemake()
-    assert done.returncode == 0, done.stderr
-    return project
+def finished(finished_folder, tmp_path_factory):
+    return Project.copy_of(finished_folder, tmp_path_factory.mktemp("workflow"))
 
 
 @pytest.fixture
@@ -103,12 +100,12 @@ def test_a_model_says_what_it_was_made_of(finished):
 
 
 def test_the_results_follow_from_the_raw_files(finished):
-    said = finished.run("python", "scripts/verify.py", "--raw")
+    said = finished.run("python", "-m", "microgesture", "verify", "--raw")
     assert said.returncode == 0, said.stderr
     path = next((finished.folder / "results/release").rglob("0001_label.csv"))
     before = path.read_bytes()
     path.write_bytes(before.replace(b",", b";", 1))
-    said = finished.run("python", "scripts/verify.py", "--raw")
+    said = finished.run("python", "-m", "microgesture", "verify", "--raw")
     path.write_bytes(before)
     assert said.returncode == 1 and "0001_label.csv: output does not match" in said.stderr
 

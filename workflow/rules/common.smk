@@ -6,6 +6,7 @@ import shlex
 import sys
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 from snakemake.exceptions import WorkflowError
 
@@ -14,12 +15,12 @@ sys.path.insert(0, f"{workflow.basedir}/src")
 
 from microgesture.data import paths
 from microgesture.workflow import config as settings
-from microgesture.workflow import preflight
-from microgesture.workflow.checks import check_config
+from microgesture.workflow import check_file, preflight
 from microgesture.workflow.overrides import overridden
 from microgesture.readers import sources as rawdata
+from microgesture.settings.streams import HeatmapStream
 from microgesture.workflow import runlock
-from microgesture.settings.models import WholeHeatmapVariant
+from microgesture.settings.config import Config
 from microgesture.utils.errors import InputError
 from microgesture.utils.file_times import refuse_future_times
 
@@ -43,13 +44,9 @@ def checked(config):
         for path in workflow.configfiles:
             preflight.check_syntax(Path(path))
         config = overridden(config, workflow.config_settings.config_args or ())
-        config = rawdata.with_format(preflight.with_paths(config, source))
-        typed = check_config(config, source)
-        settings.check_files(typed, source)
-        preflight.check_contents(typed, source)
+        return check_file.checked(config, source)
     except InputError as error:
         raise WorkflowError(str(error))
-    return config, typed
 
 
 def given(section):
@@ -70,9 +67,9 @@ def input_of(wildcards):
     """Manifest of what a variant reads: key points, or a cache of drawn heatmaps."""
     variant = settings.whole_variant(CONFIG, wildcards.variant)
     clips = settings.points_name(CONFIG, wildcards.variant)
-    if not isinstance(variant, WholeHeatmapVariant) or variant.source == "drawn":
+    if variant.source != "cached":
         return at(paths.prepared(clips))
-    return at(paths.cache(variant.stream, clips))
+    return at(paths.cache(variant.own.stream, clips))
 
 
 def runs_of(*seeds):
@@ -213,7 +210,8 @@ def submission_files():
     return [at(paths.submission(name)) for name in paths.SUBMISSION]
 
 
-config, CONFIG = checked(config)
+config = checked(config)
+CONFIG = Config.model_validate(config)
 RESULTS = CONFIG.results
 VARIANTS = list(CONFIG.variants)
 FUSIONS = list(CONFIG.fusions)
@@ -243,7 +241,7 @@ wildcard_constraints:
     layout=r"[A-Za-z0-9_]+",
     cleaning=r"[A-Za-z0-9_]+",
     timeline=r"native|align\d+",
-    stream="joint|limb|joint_motion",
+    stream="|".join(get_args(HeatmapStream)),
     variant="|".join(VARIANTS),
     fusion="|".join(FUSIONS) or "(?!)",
     row="|".join([*VARIANTS, *FUSIONS]),

@@ -1,6 +1,7 @@
 """Named keypoint formats: which of the 137 points each point of a detector or data set is.
 
-A format is a file in ``config/keypoints``. A point without a place among the 137 is null there.
+A format is a file in ``config/keypoints``, which comes with the package. A point without a place
+among the 137 is null there.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ import yaml
 
 from microgesture.data.keypoints import OPENPOSE
 from microgesture.utils.errors import InputError
+from microgesture.utils.resources import resource_folder, resource_names
 
 Numbers = tuple[int | None, ...]
 """Of each point its number among the 137; None has no place there."""
@@ -32,25 +34,16 @@ BY_COUNT = {
 """What so many points are taken for unless the config says otherwise; 137 are in their order."""
 
 
-def folder() -> Path:
-    """The folder of the format files, ``config/keypoints`` of the checkout."""
-    for above in Path(__file__).resolve().parents:
-        found = above / "config" / "keypoints"
-        if found.is_dir():
-            return found
-    raise InputError("config/keypoints is not in the checkout of this program; restore it")
-
-
 @cache
 def format_names() -> tuple[str, ...]:
     """Names of all formats, sorted."""
-    return tuple(sorted(path.stem for path in folder().glob("*.yaml")))
+    return tuple(resource_names("keypoints"))
 
 
 @cache
 def named_format(name: str) -> Numbers:
     """The points of a named format."""
-    return _read(folder() / f"{name}.yaml")
+    return _read(resource_folder("keypoints") / f"{name}.yaml")
 
 
 def format_of_count(count: int) -> Numbers | None:

@@ -15,9 +15,10 @@ from microgesture.data.clip_file import (
     prepared_points,
     write_records,
 )
-from microgesture.data.layouts import Layout, Stream
+from microgesture.data.layouts import Layout
 from microgesture.heatmaps.codec import Sparse, cells_of, draw_sparse, pack, unpack
 from microgesture.heatmaps.grid import clip_box, to_grid
+from microgesture.settings.streams import HeatmapStream
 from microgesture.utils.files import sha256
 
 PIECE = 32
@@ -29,7 +30,7 @@ Result = TypeVar("Result")
 def build_cache(
     stream_file: Path,
     layout: Layout,
-    stream: Stream,
+    stream: HeatmapStream,
     config: Mapping[str, Any],
     path: Path,
     threads: int = 1,
@@ -70,7 +71,7 @@ def build_cache(
 
 
 def cache_in_memory(
-    source: Clips, layout: Layout, stream: Stream, config: Mapping[str, Any]
+    source: Clips, layout: Layout, stream: HeatmapStream, config: Mapping[str, Any]
 ) -> MemoryRecords:
     """What `build_cache` writes of prepared clips, in memory alone."""
     metadata = _metadata(source, layout, stream, config)
@@ -78,7 +79,7 @@ def cache_in_memory(
 
 
 def _metadata(
-    source: Clips, layout: Layout, stream: Stream, config: Mapping[str, Any]
+    source: Clips, layout: Layout, stream: HeatmapStream, config: Mapping[str, Any]
 ) -> dict[str, Any]:
     # what the clip file states goes on, so that a cache says all that its volumes are made of
     size = config["size"]

@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 import torch
 
-from microgesture.data.layouts import Stream
 from microgesture.heatmaps.kernels import MIN_SCORE, paint
+from microgesture.settings.streams import HeatmapStream
 
 ShortLimbs = Literal["min", "start"]
 """Score of a limb shorter than a cell: the smaller of both ends', as of any other, or the first's.
@@ -27,7 +27,7 @@ _CHUNK = 1 << 26
 
 def strokes(
     points: np.ndarray,
-    stream: Stream,
+    stream: HeatmapStream,
     edges: np.ndarray,
     following: np.ndarray | None = None,
     short_limbs: ShortLimbs = "min",
@@ -68,7 +68,7 @@ def strokes(
 
 def draw(
     persons: np.ndarray,
-    stream: Stream,
+    stream: HeatmapStream,
     edges: np.ndarray,
     sigma: float,
     out: np.ndarray,
@@ -165,7 +165,7 @@ def _seen(a: torch.Tensor, b: torch.Tensor, sigma: float, cells: torch.Tensor) -
 
 def draw_reference(
     persons: np.ndarray,
-    stream: Stream,
+    stream: HeatmapStream,
     edges: np.ndarray,
     sigma: float,
     size: tuple[int, int],

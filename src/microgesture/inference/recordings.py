@@ -13,7 +13,7 @@ from microgesture.inference.clips import clip_probabilities
 from microgesture.inference.likeness import Likeness
 from microgesture.inference.window_table import Window
 from microgesture.readers.common import unreadable
-from microgesture.readers.sources import FRAME, folders_below
+from microgesture.readers.folders import FRAME, folders_below
 from microgesture.utils.errors import InputError
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from microgesture.data.clip_file import Clips
-from microgesture.data.layouts import Layout, Stream
+from microgesture.data.layouts import Layout
 from microgesture.heatmaps.cache import cached_pieces
 from microgesture.heatmaps.codec import cells_of, resample
 from microgesture.heatmaps.draw import draw_torch, strokes
@@ -17,6 +17,7 @@ from microgesture.inputs.base import CPU, Input, to_device
 from microgesture.inputs.geometry import Geometry
 from microgesture.inputs.points import Places
 from microgesture.preprocessing.temporal import PADDING
+from microgesture.settings.streams import HeatmapStream
 
 
 class DrawnInput(Input):
@@ -40,7 +41,12 @@ class DrawnInput(Input):
     """
 
     def __init__(
-        self, records: Clips, layout: Layout, stream: Stream, heatmaps: Mapping[str, Any], size: int
+        self,
+        records: Clips,
+        layout: Layout,
+        stream: HeatmapStream,
+        heatmaps: Mapping[str, Any],
+        size: int,
     ) -> None:
         self.records = records
         self._stream, self._edges, self._flip = stream, layout.edges, layout.flip

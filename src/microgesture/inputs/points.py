@@ -1,7 +1,5 @@
 """Key points in shares of their clip's box, and what graph networks are fed."""
 
-from typing import Literal
-
 import numpy as np
 import torch
 
@@ -11,9 +9,8 @@ from microgesture.heatmaps.grid import Box, clip_box, to_shares
 from microgesture.inputs.base import CPU, Input, to_device
 from microgesture.inputs.geometry import Geometry
 from microgesture.preprocessing.temporal import PADDING
+from microgesture.settings.streams import PointStream
 from microgesture.utils.errors import InputError
-
-PointStream = Literal["joint", "bone", "joint_motion", "bone_motion"]
 
 
 class Places:

@@ -14,7 +14,7 @@ from typing import Any
 
 from microgesture.data.paths import RECORDS, TABLE
 from microgesture.provenance import record as steps
-from microgesture.provenance.code_hash import code_hash
+from microgesture.provenance.code_hash import SOURCE, code_hash
 from microgesture.provenance.raw_data import frames_entry
 from microgesture.utils.checksums import json_fault
 from microgesture.utils.errors import AGAIN, InputError
@@ -86,9 +86,17 @@ class Verified:
     left_over: list[str] = field(default_factory=list)
 
 
+def find_scripts() -> Path | None:
+    """Folder of the steps' scripts: of the checkout that this code is in, or of this folder."""
+    for above in (SOURCE.parents[1], Path.cwd()):
+        if (above / "Snakefile").is_file() and (above / "scripts").is_dir():
+            return above / "scripts"
+    return None
+
+
 def verify(
     results: Path,
-    scripts: Path,
+    scripts: Path | None,
     raw: bool = False,
     progress: Progress = lambda items, total: items,
 ) -> Verified:
@@ -98,8 +106,8 @@ def verify(
     ----------
     results : Path
         The results folder.
-    scripts : Path
-        Folder of the steps' scripts, for the hash of today's code.
+    scripts : Path or None
+        Folder of the steps' scripts, for the hash of today's code; None compares no code.
     raw : bool
         Hash the raw data set too.
     progress : callable
@@ -126,7 +134,8 @@ def verify(
     for name in order:
         done.findings += _step_findings(name, followed, owners, hashes, raw)
         done.findings += _config_findings(name, followed, owners, results)
-        done.findings += _code_findings(name, followed[name], scripts)
+        if scripts is not None:
+            done.findings += _code_findings(name, followed[name], scripts)
     _count(done, followed, raw)
     return done
 

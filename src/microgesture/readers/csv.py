@@ -76,10 +76,7 @@ def read(data: Csv, class_names: list[str], workers: int) -> Iterator[Clip | Bad
     splits = None
     if data.split:
         del columns["split"]
-        subjects: set[str] = set()
-        for batch in _batches(path, {"subject": pa.string()}):
-            subjects |= set(batch.column("subject").unique().to_pylist())
-        subjects.discard("")
+        subjects = distinct(path, {"subject": pa.string()})["subject"] - {""}
         splits = splits_by_subject(path, subjects, data.split)
     names, seen = set(class_names), set[str]()
     numbers = resolve_points(data.points)
@@ -106,6 +103,15 @@ def read(data: Csv, class_names: list[str], workers: int) -> Iterator[Clip | Bad
         yield check_clip(
             Clip(**{**head, "label": head["label"] or None}, points=points), place, names
         )
+
+
+def distinct(path: str, columns: dict[str, pa.DataType]) -> dict[str, set[str]]:
+    """The values that some columns hold, by column."""
+    found: dict[str, set[str]] = {name: set() for name in columns}
+    for batch in _batches(path, columns):
+        for name in columns:
+            found[name] |= set(batch.column(name).unique().to_pylist())
+    return found
 
 
 def _batches(path: str, columns: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:

@@ -91,7 +91,7 @@ def scan(data: Imigue2021, class_names: list[str]) -> list[Video]:
         raise InputError(f"{root}: is not a folder; set data.root to the unpacked release")
     places = find_places(root)
     skeletons, table = (_only(root, places, name) for name in (SKELETONS, TABLE))
-    rows = _table_rows(table)
+    rows = table_rows(table)
     subjects = _subjects(table, rows)
     splits = _splits(data, root, places, table, subjects)
     left_out = sorted(set(subjects) - set(splits))
@@ -148,7 +148,8 @@ def _only(root: Path, places: Mapping[str, list[Path]], name: str) -> Path:
     return places[name][0]
 
 
-def _table_rows(table: Path) -> list[_Row]:
+def table_rows(table: Path) -> list[_Row]:
+    """Rows of the table of clips, subjects as they stand there."""
     rows = csv_rows(table)
     header = rows[0][1] if rows else []
     if not set(COLUMNS[:5]) <= set(header) or len(set(header)) != len(header):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from microgesture.data.store import BadClip, Clip
 from microgesture.readers.common import ordered_map, subfolders
+from microgesture.readers.folders import FULLEST
 from microgesture.readers.labels import (
     RawClasses,
     read_labels,
@@ -18,7 +19,6 @@ from microgesture.readers.labels import (
     subject_of,
 )
 from microgesture.readers.light import read_light
-from microgesture.readers.sources import FULLEST
 from microgesture.readers.videos import Task, Video, check_labels, cut
 from microgesture.readers.xlsx import read_sheet
 from microgesture.settings.data import Miga2025

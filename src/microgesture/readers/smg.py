@@ -69,7 +69,7 @@ def scan(data: Smg, class_names: list[str]) -> list[tuple[Video, float]]:
     """Samples and their frames a second, from their small files; no skeleton file is opened."""
     root = Path(data.root)
     table = read_subjects(Path(data.subjects)) if data.subjects else None
-    folders = _sample_folders(root)
+    folders = sample_folders(root)
     subjects = {name: subject_of(name, table, data.subjects) for name in folders}
     everybody = set(subjects.values())
     splits = splits_by_subject(str(root), everybody, data.split) if data.split else None
@@ -93,7 +93,8 @@ def scan(data: Smg, class_names: list[str]) -> list[tuple[Video, float]]:
     return samples
 
 
-def _sample_folders(root: Path) -> dict[str, Path]:
+def sample_folders(root: Path) -> dict[str, Path]:
+    """Folder of each sample, by its name, a few levels below a folder."""
     if not root.is_dir():
         raise InputError(f"{root}: is not a folder; set data.root to the one with the samples")
     found: dict[str, Path] = {}

@@ -62,11 +62,6 @@ class Material:
         return self.config.get("data_format") == "synthetic"
 
     @property
-    def best(self) -> Row:
-        """The row of highest mean top-1."""
-        return max(self.evaluation.rows, key=lambda row: row.top1)
-
-    @property
     def shown(self) -> Row:
         """The row that is looked at closely: the submitted one, or see `Evaluation.shown`."""
         return self.evaluation.shown(self.config.get("submission"))

@@ -25,6 +25,8 @@ class _Shown(Entry):
     imbalance: NotNegative | None = None
     variants: Annotated[dict[str, ShownVariant], Field(min_length=1)]
     fusions: dict[str, Fusion] = Field(default={})
+    submission: str | None = None
+    """The row that is looked at closely."""
     data_format: str
 
     @property
@@ -34,9 +36,7 @@ class _Shown(Entry):
 
 
 class FiguresStep(_Shown):
-    """What the figures beside the table show; one is of the submitted row."""
-
-    submission: str | None
+    """What the figures beside the table show."""
 
 
 class TableStep(_Shown):
@@ -49,6 +49,5 @@ class TableStep(_Shown):
 class PageStep(TableStep):
     """What the page of results shows."""
 
-    submission: str | None
     robustness: Robustness | None
     occlusion: Occlusion | None

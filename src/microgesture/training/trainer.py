@@ -159,8 +159,7 @@ class _Trainer:
         goal = objective(
             self.clips.labels[self.clips.train],
             self.model.cls_head.fc_cls.out_features,
-            smoothing=self.recipe["label_smoothing"],
-            tau=0 if phase.head else self.recipe["logit_adjustment"],
+            {**self.recipe, "logit_adjustment": 0} if phase.head else self.recipe,
             embeddings=None if phase.head else self.embeddings,
             weight=self.config["semantic_weight"],
             device=self.device,

@@ -15,10 +15,11 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
-from microgesture.data.layouts import Layout, Stream, layout_points
+from microgesture.data.layouts import Layout, layout_points
 from microgesture.data.store import Clip, iter_store, read_index
 from microgesture.heatmaps.draw import ShortLimbs, draw
 from microgesture.heatmaps.grid import clip_box, to_grid
+from microgesture.settings.streams import HeatmapStream
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import atomic_path
 from microgesture.viz.skeletons import SIDES, SkeletonArt
@@ -56,7 +57,7 @@ def write_animation(
     clip: Clip,
     layout: Layout,
     path: str | Path,
-    stream: Stream = "joint",
+    stream: HeatmapStream = "joint",
     size: int = 64,
     sigma: float = 0.6,
     padding: float = 0.25,
@@ -120,7 +121,7 @@ class _Scene:
         self,
         clip: Clip,
         layout: Layout,
-        stream: Stream,
+        stream: HeatmapStream,
         size: int,
         sigma: float,
         padding: float,

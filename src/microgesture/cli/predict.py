@@ -1,26 +1,22 @@
-"""Predict new recordings, folders of OpenPose JSON without labels, with trained models."""
+"""Predict new recordings, folders of OpenPose JSON without labels, with trained models.
+
+All recordings are read and compared with the training clips before the first is predicted.
+One that cannot be predicted gets a row that says why, and the exit status is 1.
+"""
 
 import argparse
 import sys
 from pathlib import Path
 
-from microgesture.inference.build import choose_device, load_trained
-from microgesture.inference.recording_checks import check_recordings, choose_fps, need_all, remarks
-from microgesture.inference.recordings import (
-    check_models,
-    cutting,
-    find_recordings,
-    predict_recordings,
-)
-from microgesture.inference.window_table import write_table
-from microgesture.readers.openpose_json import read_recording
 from microgesture.utils.cli import count, output_file, positive
-from microgesture.utils.errors import run
-from microgesture.utils.progress import progress
+
+SUMMARY = "predict new recordings with trained models"
+EXAMPLE = """  microgesture predict --model results/train/joint41_align/seed0/model.safetensors \\
+      --input recordings --out predictions.csv --window 2 --stride 0.5 --fps 25"""
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the subcommand."""
     parser.add_argument(
         "--model",
         type=Path,
@@ -50,10 +46,34 @@ def main() -> None:
         help="predict what is unlike the training data as well, with a warning",
     )
     parser.add_argument("--views", type=count, default=10, help="temporal views averaged (10)")
-    parser.add_argument("--flip", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument(
+        "--flip",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="test each view mirrored as well (yes)",
+    )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--threads", type=count, default=1)
-    args = parser.parse_args()
+    parser.add_argument("--threads", type=count, default=1, help="threads of torch (1)")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Predict the recordings and write the table."""
+    from microgesture.inference.build import choose_device, load_trained
+    from microgesture.inference.recording_checks import (
+        check_recordings,
+        choose_fps,
+        need_all,
+        remarks,
+    )
+    from microgesture.inference.recordings import (
+        check_models,
+        cutting,
+        find_recordings,
+        predict_recordings,
+    )
+    from microgesture.inference.window_table import write_table
+    from microgesture.readers.openpose_json import read_recording
+    from microgesture.utils.progress import progress
 
     device = choose_device(args.device, args.threads)
     models = [load_trained(path) for path in args.model]
@@ -94,7 +114,3 @@ def main() -> None:
         some = f"error: {len(bad)} of {len(recordings)} recordings are not predicted, such as"
         print(f"{some} {bad[0]}; the column warnings says why", file=sys.stderr)
         raise SystemExit(1)
-
-
-if __name__ == "__main__":
-    run(main)

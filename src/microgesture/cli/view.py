@@ -1,0 +1,141 @@
+"""Draw one clip as an animation, its skeleton beside its heatmap volume (GIF or MP4).
+
+The clip is one of a skeleton store, or a recording: a folder of OpenPose JSON. With --model the
+joints and heatmaps are those that the model sees.
+"""
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from microgesture.utils.cli import count, output_file, positive
+from microgesture.utils.errors import InputError
+
+if TYPE_CHECKING:
+    from microgesture.data.layouts import Layout
+    from microgesture.data.store import Clip
+
+SUMMARY = "draw a clip or recording as an animation"
+EXAMPLE = """  microgesture view --skeletons results/skeletons/clips.parquet --clip 0001_3 \\
+      --out clip.gif
+  microgesture view --input recordings --clip interview2 --frames 100-180 \\
+      --model model.safetensors --out clip.gif"""
+LAYOUT, FPS = "openpose41", 25.0
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the subcommand."""
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--skeletons", type=Path, help="skeleton store (Parquet)")
+    source.add_argument("--input", type=Path, help="folder of frame files, or of such folders")
+    parser.add_argument("--clip", help="id of the clip, or name of the recording if there are more")
+    parser.add_argument("--frames", type=frames, metavar="FIRST-LAST", help="only these, from 0 on")
+    parser.add_argument("--fps", type=positive, help=f"of a recording, frames a second ({FPS:g})")
+    parser.add_argument(
+        "--out", type=output_file, required=True, help="file to write, .gif or .mp4"
+    )
+    parser.add_argument("--model", type=Path, help="model.safetensors, for all that follows")
+    parser.add_argument("--layout", help=f"name or file of a layout ({LAYOUT})")
+    parser.add_argument(
+        "--stream", choices=["joint", "limb"], help="which heatmap volume is drawn (joint)"
+    )
+    parser.add_argument("--size", type=count, help="cells a side of the heatmaps (64)")
+    parser.add_argument("--sigma", type=positive, help="of a point, in cells (0.6)")
+    parser.add_argument(
+        "--short-limbs",
+        choices=["min", "start"],
+        help="score of limbs under a cell: the smaller of both ends' (min), or the first's",
+    )
+
+
+def frames(text: str) -> tuple[int, int]:
+    """First and last frame, for ``type=``."""
+    first, dash, last = text.partition("-")
+    if not (dash and first.isdecimal() and last.isdecimal() and int(first) <= int(last)):
+        raise argparse.ArgumentTypeError(f"is {text}, expected two frames such as 100-180")
+    return int(first), int(last)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the animation."""
+    from microgesture.viz.animation import write_animation
+
+    layout, drawing = how_drawn(args)
+    clip = find(args)
+    written = write_animation(clip, layout, args.out, **drawing)
+    print(f"{args.out}: {written} frames")
+
+
+def how_drawn(args: argparse.Namespace) -> tuple["Layout", dict[str, Any]]:
+    """The layout, and how heatmaps are drawn: as given, else as the model has them."""
+    from microgesture.data.layouts import layout_from_dict, load_layout
+    from microgesture.utils.resources import resource_file
+
+    stated: Mapping[str, Any] = {}
+    layout = None
+    if args.model is not None:
+        from microgesture.inference.checkpoints import load_checkpoint
+
+        _, metadata = load_checkpoint(args.model)
+        if "layout" not in metadata or "config" not in metadata:
+            raise InputError(f"{args.model}: names no layout; train the variant again")
+        layout = layout_from_dict(metadata["layout"], args.model)
+        config = metadata["config"]
+        stated = {**metadata.get("preparation", {}), **config.get("heatmaps", {})}
+        if config.get("stream") in ("joint", "limb"):
+            stated = {**stated, "stream": config["stream"]}
+    if args.layout is not None or layout is None:
+        layout = load_layout(resource_file("layouts", args.layout or LAYOUT))
+    keys = ("stream", "size", "sigma", "padding", "short_limbs")
+    drawing = {key: stated[key] for key in keys if key in stated}
+    given = {key: getattr(args, key) for key in keys if getattr(args, key, None) is not None}
+    return layout, {**drawing, **given}
+
+
+def find(args: argparse.Namespace) -> "Clip":
+    """The clip of the store, or the recording, cut to the frames that are wanted."""
+    from dataclasses import replace
+
+    from microgesture.viz.animation import find_clip
+
+    if args.skeletons is not None:
+        if args.clip is None:
+            raise InputError("view: --skeletons needs --clip, the id of the clip")
+        clip = find_clip(args.skeletons, args.clip)
+    else:
+        clip = recording(args.input, args.clip, args.fps or FPS)
+    if args.frames is not None:
+        first, last = args.frames
+        if last >= len(clip.points):
+            raise InputError(
+                f"--frames is {first}-{last}, but {clip.clip_id} has {len(clip.points)} frames; "
+                f"expected at most 0-{len(clip.points) - 1}"
+            )
+        clip = replace(clip, points=clip.points[first : last + 1])
+    return clip
+
+
+def recording(folder: Path, name: str | None, fps: float) -> "Clip":
+    """A recording of OpenPose as a clip without a label."""
+    from difflib import get_close_matches
+
+    from microgesture.data.store import Clip
+    from microgesture.inference.recordings import find_recordings, usable
+    from microgesture.readers.openpose_json import read_recording
+
+    found = find_recordings(folder)
+    if name is None:
+        if len(found) > 1:
+            some = ", ".join(list(found)[:5])
+            raise InputError(f"{folder}: holds {len(found)} recordings; name one in --clip: {some}")
+        name = next(iter(found))
+    if name not in found:
+        alike = get_close_matches(name, found, n=3, cutoff=0.5) or list(found)[:3]
+        raise InputError(
+            f"{folder}: has no recording {name!r} among its {len(found):,}; "
+            f"did you mean {' or '.join(map(repr, alike))}?"
+        )
+    points = usable(read_recording(found[name]), found[name])
+    # the picture's size is not known, and the drawing is around the points
+    return Clip(name, None, "unknown", "new", fps, 1, 1, points)

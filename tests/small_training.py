@@ -19,11 +19,11 @@ from microgesture.data.layouts import load_layout
 from microgesture.inference.build import new_model
 from microgesture.inference.checkpoints import save_checkpoint
 from microgesture.inputs.points import PointInput
-from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.training.distributed import ALONE, init_distributed, leave_distributed
 from microgesture.training.resume import Keeper, Stopped
 from microgesture.training.trainer import train
 from tests.conftest import REPOSITORY, make_clip
+from tests.sections import prepare_clips
 
 LAYOUT = REPOSITORY / "config/layouts/openpose22.yaml"
 CLASSES = ["left", "right"]

@@ -15,8 +15,9 @@ from microgesture.heatmaps.grid import clip_box
 from microgesture.inputs.geometry import full_frame
 from microgesture.inputs.heatmaps import DrawnInput, HeatmapInput
 from microgesture.inputs.points import PointInput
-from microgesture.preprocessing.prepare import prepare_clips, warnings
+from microgesture.preprocessing.prepare import warnings
 from tests.data_report.test_checks import BODY, NAMES, person
+from tests.sections import prepare_clips
 
 CONFIG = {"cleaning": {"min_score": 0.05, "max_jump": 1.5}, "length": None, "on_bad_clip": "stop"}
 HEATMAPS = {"size": 24, "sigma": 0.6, "padding": 0.25}

@@ -19,8 +19,8 @@ from microgesture.data.store import (
     write_store,
 )
 from microgesture.data.summary import summarise, warnings
-from microgesture.readers.formats import by_video
 from microgesture.utils.errors import InputError
+from tests.sections import by_video
 
 NAMES = ["wave", "nod"]
 
@@ -237,7 +237,7 @@ def test_recorded_sets_have_the_plain_form(name, clips):
     path = SHARED / name / "clips.parquet"
     if not path.exists():
         pytest.skip("recordings by other people, not part of the repository")
-    from microgesture.readers.formats import read_clips
+    from tests.sections import read_clips
 
     labels = set(pq.read_table(path, columns=["label"])["label"].to_pylist())
     assert pq.ParquetFile(path).metadata.num_rows == clips

@@ -18,9 +18,9 @@ from microgesture.inference.build import Trained, new_model
 from microgesture.inference.clips import prepared_probabilities
 from microgesture.inputs.geometry import Geometry, full_frame
 from microgesture.inputs.heatmaps import DrawnInput, HeatmapInput
-from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.viz.animation import write_animation
 from tests.data_report.test_checks import NAMES, person
+from tests.sections import prepare_clips
 
 EDGES = np.array([[0, 1], [1, 2], [3, 0]])
 RULES = ["min", "start"]

@@ -28,10 +28,10 @@ from microgesture.inference.recordings import (
     predict_recordings,
 )
 from microgesture.inference.window_table import Window, write_table
-from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import write_json
 from tests.conftest import REPOSITORY, make_clip
+from tests.sections import prepare_clips
 from tests.small_training import CONFIG
 
 REAL = REPOSITORY.parent / "shared/data/openpose_json"

@@ -14,9 +14,9 @@ from microgesture.inference.build import open_input
 from microgesture.inputs.geometry import Geometry, full_frame, random_geometry
 from microgesture.inputs.heatmaps import DrawnInput, HeatmapInput, resampling
 from microgesture.inputs.points import PointInput
-from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.utils.errors import InputError
 from tests.conftest import make_clip
+from tests.sections import prepare_clips
 
 CONFIG = {"cleaning": {"min_score": 0.05, "max_jump": 1.5}, "length": None, "on_bad_clip": "stop"}
 STREAMS = ["joint", "limb", "joint_motion"]

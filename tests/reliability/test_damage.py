@@ -14,9 +14,9 @@ from microgesture.evaluation.predictions import read_predictions, write_predicti
 from microgesture.heatmaps.cache import build_cache, cached_frames
 from microgesture.inference.checkpoints import load_checkpoint, save_checkpoint
 from microgesture.models.label_embeddings import read_label_embeddings
-from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.utils.errors import InputError
 from tests.conftest import make_clip
+from tests.sections import prepare_clips
 
 CLEANING = {"min_score": 0.05, "max_jump": 1.5}
 STREAM = {"cleaning": CLEANING, "length": None, "max_gap": 3, "on_bad_clip": "stop"}

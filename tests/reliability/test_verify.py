@@ -14,15 +14,13 @@ from microgesture.data.store import iter_store, write_store
 from microgesture.evaluation.predictions import write_predictions
 from microgesture.heatmaps.cache import build_cache
 from microgesture.inference.checkpoints import save_checkpoint
-from microgesture.preprocessing.prepare import prepare_clips
-from microgesture.provenance.raw_data import raw_inputs
 from microgesture.provenance.record import write_record
 from microgesture.provenance.verify import verify
-from microgesture.readers.formats import read_clips
 from microgesture.utils.checksums import sealed_json
 from microgesture.utils.files import read_json, write_json, write_text
 from tests import formats
 from tests.conftest import REPOSITORY
+from tests.sections import prepare_clips, raw_inputs, read_clips
 
 SCRIPTS = REPOSITORY / "scripts"
 NAMES = ["wave", "nod", "rest"]

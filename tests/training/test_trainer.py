@@ -14,12 +14,12 @@ from microgesture.inference.predict import predict
 from microgesture.inputs.geometry import full_frame, random_geometry
 from microgesture.inputs.loader import ORDER, epoch_order, rng_for
 from microgesture.inputs.points import PointInput
-from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.training.schedule import Phase, phases
 from microgesture.training.trainer import train
 from microgesture.training.validate import validate
 from microgesture.utils.errors import InputError
 from tests.conftest import make_clip
+from tests.sections import prepare_clips
 from tests.small_training import CLASSES, CONFIG, STREAM, config_with, write_source
 
 

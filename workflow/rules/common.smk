@@ -20,6 +20,7 @@ from microgesture.workflow.overrides import overridden
 from microgesture.readers import sources as rawdata
 from microgesture.settings.streams import HeatmapStream
 from microgesture.workflow import runlock
+from microgesture.settings.config import Config
 from microgesture.utils.errors import InputError
 from microgesture.utils.file_times import refuse_future_times
 
@@ -48,6 +49,11 @@ def checked(config):
         raise WorkflowError(str(error))
 
 
+def given(section):
+    """A section of the config as it was given, for `told`."""
+    return None if section is None else section.given()
+
+
 def as_json(value):
     return json.dumps(value)
 
@@ -59,20 +65,20 @@ def at(name):
 
 def input_of(wildcards):
     """Manifest of what a variant reads: key points, or a cache of drawn heatmaps."""
-    settled = settings.variant_config(config, wildcards.variant)
-    clips = settings.points_name(config, wildcards.variant)
-    if settled.get("source") != "cached":
+    variant = settings.whole_variant(CONFIG, wildcards.variant)
+    clips = settings.points_name(CONFIG, wildcards.variant)
+    if variant.source != "cached":
         return at(paths.prepared(clips))
-    return at(paths.cache(settled["stream"], clips))
+    return at(paths.cache(variant.own.stream, clips))
 
 
 def runs_of(*seeds):
     """Trainings of a variant with these seeds."""
-    return paths.run_names(seeds, config["folds"])
+    return paths.run_names(seeds, CONFIG.folds)
 
 
 def folds_of(wildcards):
-    return [] if config["folds"] is None else at(paths.FOLDS)
+    return [] if CONFIG.folds is None else at(paths.FOLDS)
 
 
 def seed_of(wildcards):
@@ -92,28 +98,33 @@ def launcher(wildcards, resources):
 
 
 def layout_of(wildcards):
-    name = wildcards.get("layout") or config["variants"][wildcards.variant]["layout"]
+    name = wildcards.get("layout") or CONFIG.variants[wildcards.variant].layout
     return settings.layout_file(name)
 
 
 def layouts_in_use():
-    names = {variant["layout"] for variant in config["variants"].values()}
+    names = {variant.layout for variant in CONFIG.variants.values()}
     return [settings.layout_file(name) for name in sorted(names)]
 
 
 def label_embeddings_of(wildcards):
-    semantic = config["variants"][wildcards.variant].get("semantic")
+    semantic = CONFIG.variants[wildcards.variant].semantic
     return at(paths.EMBEDDINGS) if semantic else []
 
 
 def pretrained_of(wildcards):
     """Published weights to start from, an input so that a changed file is noticed."""
-    return config["variants"][wildcards.variant].get("pretrained", [])
+    return CONFIG.variants[wildcards.variant].pretrained or []
+
+
+def words_file():
+    """A file of word vectors, where they do not come with a package."""
+    return [CONFIG.semantic.path] if CONFIG.semantic.source == "glove" else []
 
 
 def members_of(split):
     def files(wildcards):
-        members = config["fusions"][wildcards.fusion]["members"]
+        members = CONFIG.fusions[wildcards.fusion].members
         return [
             at(paths.predictions(member, wildcards.run, split)) for member in members
         ]
@@ -121,18 +132,12 @@ def members_of(split):
     return files
 
 
-def fusion_of(wildcards):
-    fusion = config["fusions"][wildcards.fusion]
-    return {key: value for key, value in fusion.items() if key != "title"}
-
-
 @cache
 def raw_files():
     """What the reader reads; a release's own files, so that a changed one is noticed."""
-    data = config["data"]
-    if data["format"] == "synthetic":
+    if CONFIG.data.format == "synthetic":
         return [at(paths.RELEASE_MANIFEST)]
-    return rawdata.raw_files(data)
+    return rawdata.raw_files(CONFIG.data)
 
 
 @cache
@@ -142,18 +147,15 @@ def frames_digest():
     Frames are counted by the million. A job that Snakemake starts parses these files again, but
     neither plans nor records parameters.
     """
-    return rawdata.frames_digest(config["data"]) if workflow.is_main_process else None
+    return rawdata.frames_digest(CONFIG.data) if workflow.is_main_process else None
 
 
 def dated_files():
     """Files that no step makes, and results; what is made from them has to be newer."""
-    variants = config["variants"].values()
     yield from raw_files()
-    yield from [config["classes"], *layouts_in_use()]
-    yield from filter(None, [config["semantic"].get("path")])
-    yield from (
-        variant["pretrained"] for variant in variants if "pretrained" in variant
-    )
+    yield from [CONFIG.classes, *layouts_in_use()]
+    yield from words_file()
+    yield from filter(None, (one.pretrained for one in CONFIG.variants.values()))
     for folder, below, names in os.walk(RESULTS):
         below[:] = [name for name in below if name not in (paths.LOGS, paths.RESUME)]
         yield from (f"{folder}/{name}" for name in names if not name.startswith("."))
@@ -161,17 +163,17 @@ def dated_files():
 
 def predictions_of():
     # of folds only the test clips are pooled: a subject may validate several folds
-    splits = ["val", "test"] if config["folds"] is None else ["test"]
+    splits = ["val", "test"] if CONFIG.folds is None else ["test"]
     return [
         at(paths.predictions(row, paths.run_name(seed), split))
         for row in [*VARIANTS, *FUSIONS]
-        for seed in config["seeds"]
+        for seed in CONFIG.seeds
         for split in splits
     ]
 
 
 def submitted(split):
-    row, seeds = config["submission"], config["seeds"]
+    row, seeds = CONFIG.submission, CONFIG.seeds
     return [at(paths.predictions(row, paths.run_name(seed), split)) for seed in seeds]
 
 
@@ -184,35 +186,36 @@ def curve_files():
 
 
 def robustness_files():
-    if config["robustness"] is None:
+    if CONFIG.robustness is None:
         return []
-    first = runs_of(min(config["seeds"]))
-    runs = first if config["robustness"]["runs"] == "first" else RUNS
+    first = runs_of(min(CONFIG.seeds))
+    runs = first if CONFIG.robustness.runs == "first" else RUNS
     return [at(paths.robustness(name, run)) for name in VARIANTS for run in runs]
 
 
 def occlusion_files():
-    if config["occlusion"] is None:
+    if CONFIG.occlusion is None:
         return []
-    runs = runs_of(min(config["seeds"]))
+    runs = runs_of(min(CONFIG.seeds))
     return [
         at(paths.occlusion(name, run))
-        for name in config["occlusion"]["variants"]
+        for name in CONFIG.occlusion.variants
         for run in runs
     ]
 
 
 def submission_files():
-    if config["submission"] is None:
+    if CONFIG.submission is None:
         return []
     return [at(paths.submission(name)) for name in paths.SUBMISSION]
 
 
 config = checked(config)
-RESULTS = config["results"]
-VARIANTS = list(config["variants"])
-FUSIONS = list(config["fusions"])
-RUNS = runs_of(*config["seeds"])
+CONFIG = Config.model_validate(config)
+RESULTS = CONFIG.results
+VARIANTS = list(CONFIG.variants)
+FUSIONS = list(CONFIG.fusions)
+RUNS = runs_of(*CONFIG.seeds)
 CLIPS = paths.clips_name("{layout}", "{cleaning}", "{timeline}")
 LAST_RUN = runlock.last_run(RESULTS)
 
@@ -243,5 +246,5 @@ wildcard_constraints:
     fusion="|".join(FUSIONS) or "(?!)",
     row="|".join([*VARIANTS, *FUSIONS]),
     seed=r"\d+",
-    run=paths.run_name(r"\d+", None if config["folds"] is None else r"\d+"),
+    run=paths.run_name(r"\d+", None if CONFIG.folds is None else r"\d+"),
     split="val|test",

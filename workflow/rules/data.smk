@@ -13,7 +13,7 @@ rule synthesize:
         "../envs/microgesture.yaml"
     params:
         made_from=made_from("synthesize"),
-        config=told(config["data"].get("generate")),
+        config=told(given(getattr(CONFIG.data, "generate", None))),
         out=subpath(output.manifest, parent=True),
     shell:
         "python scripts/synthesize.py --config {params.config:q} --out {params.out:q}"
@@ -24,7 +24,7 @@ rule skeletons:
     """Read the raw data set into the skeleton store."""
     input:
         raw=lambda wildcards: raw_files(),
-        classes=config["classes"],
+        classes=CONFIG.classes,
     output:
         clips=at(paths.SKELETONS),
         summary=at(paths.SUMMARY),
@@ -37,7 +37,7 @@ rule skeletons:
         made_from=made_from("skeletons"),
         # `made_from` states it; with `input` it is not compared, in jobs of other nodes either
         frames=lambda wildcards, input: frames_digest(),
-        config=told(settings.reader_slice(config)),
+        config=told(settings.reader_step(CONFIG).reading()),
     shell:
         "python scripts/skeletons.py --data {params.config:q} --classes {input.classes:q}"
         " --out {output.clips:q} --summary {output.summary:q} --workers {threads}"
@@ -49,7 +49,7 @@ rule prepare:
     input:
         skeletons=rules.skeletons.output.clips,
         layout=layout_of,
-        classes=config["classes"],
+        classes=CONFIG.classes,
     output:
         points=at(paths.prepared(CLIPS, "arrow")),
         manifest=at(paths.prepared(CLIPS)),
@@ -61,9 +61,9 @@ rule prepare:
     params:
         made_from=made_from("prepare"),
         config=told(
-            lambda wildcards: settings.preparation_slice(
-                config, wildcards.cleaning, wildcards.timeline
-            )
+            lambda wildcards: settings.preparation_step(
+                CONFIG, wildcards.cleaning, wildcards.timeline
+            ).given()
         ),
     shell:
         "python scripts/prepare.py --config {params.config:q} --skeletons {input.skeletons:q}"
@@ -84,7 +84,7 @@ rule folds:
         "../envs/microgesture.yaml"
     params:
         made_from=made_from("folds"),
-        folds=config["folds"],
+        folds=CONFIG.folds,
     shell:
         "python scripts/folds.py --skeletons {input.skeletons:q} --folds {params.folds}"
         " --out {output.folds:q} --record {output.record:q} 2> >(tee {log:q} >&2)"

@@ -19,7 +19,7 @@ rule robustness:
         gpu=1,
     params:
         made_from=made_from("robustness"),
-        config=told(settings.robustness_slice(config)),
+        config=told(given(settings.robustness_step(CONFIG))),
         fold=fold_options,
     shell:
         "python scripts/robustness.py --config {params.config:q} --model {input.model:q}"
@@ -44,7 +44,7 @@ rule occlusion:
         gpu=1,
     params:
         made_from=made_from("occlusion"),
-        config=told(settings.occlusion_slice(config)),
+        config=told(given(settings.occlusion_step(CONFIG))),
         fold=fold_options,
     shell:
         "python scripts/occlusion.py --config {params.config:q} --model {input.model:q}"
@@ -64,7 +64,7 @@ rule report_page:
         data_report=rules.data_report.output.md,
         skeletons=rules.skeletons.output.clips,
         summary=rules.skeletons.output.summary,
-        classes=config["classes"],
+        classes=CONFIG.classes,
         layouts=layouts_in_use(),
     output:
         html=report(
@@ -86,7 +86,7 @@ rule report_page:
         "../envs/microgesture.yaml"
     params:
         made_from=made_from("report_page"),
-        config=told(settings.page_slice(config)),
+        config=told(settings.page_step(CONFIG).given()),
         results=subpath(output.html, parent=True),
     shell:
         "python scripts/report.py --config {params.config:q} --results {params.results:q}"

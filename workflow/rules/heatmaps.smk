@@ -17,7 +17,9 @@ rule heatmaps:
         "../envs/microgesture.yaml"
     params:
         made_from=made_from("heatmaps"),
-        config=told(lambda wildcards: settings.heatmap_slice(config, wildcards.stream)),
+        config=told(
+            lambda wildcards: settings.heatmap_step(CONFIG, wildcards.stream).given()
+        ),
         # large; it hangs on its manifest
         points=at(paths.prepared(CLIPS, "arrow")),
     shell:

@@ -19,7 +19,7 @@ rule predict:
         gpu=1,
     params:
         made_from=made_from("predict"),
-        config=told(config["testing"]),
+        config=told(CONFIG.testing.given()),
         fold=fold_options,
         out=subpath(output.val, parent=True),
     shell:
@@ -43,14 +43,16 @@ rule fuse:
         "../envs/microgesture.yaml"
     params:
         made_from=made_from("fuse"),
-        config=told(fusion_of),
+        config=told(
+            lambda wildcards: settings.fusion_step(CONFIG, wildcards.fusion).given()
+        ),
     shell:
         "python scripts/fuse.py --config {params.config:q} --val {input.val:q}"
         " --test {input.test:q} --out-val {output.val:q} --out-test {output.test:q}"
         " --record {output.record:q} 2> >(tee {log:q} >&2)"
 
 
-if config["folds"] is not None:
+if CONFIG.folds is not None:
 
     rule pool:
         """Join the folds' test predictions: every clip once, by a model that never saw its subject."""

@@ -23,17 +23,7 @@ rule data_report:
         "../envs/microgesture.yaml"
     params:
         made_from=made_from("data_report"),
-        config=told(
-            {
-                "data_name": config["data"]["name"],
-                "data_format": config["data"]["format"],
-                "folds": config["folds"],
-                "cleaning": {
-                    name: {key: how[key] for key in ("min_score", "max_jump")}
-                    for name, how in config["cleaning"].items()
-                },
-            }
-        ),
+        config=told(settings.data_report_step(CONFIG).given()),
     shell:
         "python scripts/data_report.py --skeletons {input.skeletons:q} --summary {input.summary:q}"
         " --layouts {input.layouts:q} --about {params.config:q} --out {output.md:q}"

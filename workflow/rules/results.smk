@@ -7,7 +7,7 @@ rule ablation_table:
         predictions=predictions_of(),
         metrics=expand(rules.train.output.metrics, variant=VARIANTS, run=RUNS),
         timing=expand(rules.train.output.timing, variant=VARIANTS, run=RUNS),
-        classes=config["classes"],
+        classes=CONFIG.classes,
         summary=rules.skeletons.output.summary,
         shown=figure_files() + curve_files() + submission_files(),
         data_report=rules.data_report.output.md,
@@ -27,7 +27,7 @@ rule ablation_table:
         "../envs/microgesture.yaml"
     params:
         made_from=made_from("ablation_table"),
-        config=told(settings.table_slice(config)),
+        config=told(settings.table_step(CONFIG).given()),
         results=subpath(input.summary, ancestor=2),
     shell:
         "python scripts/ablation.py --config {params.config:q} --results {params.results:q}"
@@ -43,7 +43,7 @@ rule figures:
         predictions=predictions_of(),
         metrics=expand(rules.train.output.metrics, variant=VARIANTS, run=RUNS),
         timing=expand(rules.train.output.timing, variant=VARIANTS, run=RUNS),
-        classes=config["classes"],
+        classes=CONFIG.classes,
         summary=rules.skeletons.output.summary,
     output:
         report(figure_files(), caption="../report/figures.rst", category="Results"),
@@ -55,7 +55,7 @@ rule figures:
         "../envs/microgesture.yaml"
     params:
         made_from=made_from("figures"),
-        config=told(settings.figures_slice(config)),
+        config=told(settings.figures_step(CONFIG).given()),
         results=subpath(output[0], ancestor=2),
         out=subpath(output[0], parent=True),
     shell:
@@ -90,7 +90,7 @@ rule submission:
     input:
         val=submitted("val"),
         test=submitted("test"),
-        classes=config["classes"],
+        classes=CONFIG.classes,
         summary=rules.skeletons.output.summary,
     output:
         submission_files(),
@@ -101,7 +101,7 @@ rule submission:
         "../envs/microgesture.yaml"
     params:
         made_from=made_from("submission"),
-        seeds=config["seeds"],
+        seeds=CONFIG.seeds,
         out=subpath(output[0], parent=True),
     shell:
         "python scripts/submission.py --seeds {params.seeds} --val {input.val:q}"

@@ -4,8 +4,8 @@
 rule label_embeddings:
     """Describe every class by the embeddings of its words, for the semantic loss."""
     input:
-        classes=config["classes"],
-        words=config["semantic"].get("path", []),
+        classes=CONFIG.classes,
+        words=words_file(),
     output:
         embeddings=at(paths.EMBEDDINGS),
         record=at(paths.record("label_embeddings")),
@@ -15,7 +15,7 @@ rule label_embeddings:
         "../envs/microgesture.yaml"
     params:
         made_from=made_from("label_embeddings"),
-        config=told(settings.words_slice(config)),
+        config=told(settings.words_step(CONFIG).given()),
     shell:
         "python scripts/label_embeddings.py --classes {input.classes:q} --config {params.config:q}"
         " --out {output.embeddings:q} --record {output.record:q} 2> >(tee {log:q} >&2)"
@@ -26,7 +26,7 @@ rule train:
     input:
         data=input_of,
         layout=layout_of,
-        classes=config["classes"],
+        classes=CONFIG.classes,
         embeddings=label_embeddings_of,
         pretrained=pretrained_of,
         folds=folds_of,
@@ -43,7 +43,9 @@ rule train:
         gpu=1,
     params:
         made_from=made_from("train"),
-        config=told(lambda wildcards: settings.train_slice(config, wildcards.variant)),
+        config=told(
+            lambda wildcards: settings.training_step(CONFIG, wildcards.variant).given()
+        ),
         embeddings=lambda wildcards, input: (
             ["--embeddings", input.embeddings] if input.embeddings else []
         ),

@@ -12,6 +12,7 @@ from microgesture.inference.build import Trained, is_cached, open_input
 from microgesture.inference.predict import predict
 from microgesture.inputs.base import Input
 from microgesture.preprocessing.prepare import prepare_in_memory
+from microgesture.settings.preparation import Preparation
 
 
 def clip_probabilities(
@@ -39,7 +40,7 @@ def prepare_for(trained: Trained, clips: Iterable[Clip]) -> tuple[MemoryRecords,
     """
     made = trained.metadata["preparation"]
     keys = [key for key in ("cleaning", "length", "max_gap") if key in made]
-    settings = {**{key: made[key] for key in keys}, "on_bad_clip": "skip"}
+    settings = Preparation(**{key: made[key] for key in keys}, on_bad_clip="skip")
     return prepare_in_memory(clips, trained.layout, settings, trained.layout.source)
 
 

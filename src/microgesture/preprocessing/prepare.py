@@ -15,6 +15,7 @@ from microgesture.data.store import Clip
 from microgesture.preprocessing.cleaning import MANY, REMEDY, Emptied, clean, emptied_frames, found
 from microgesture.preprocessing.profile import clip_profile
 from microgesture.preprocessing.temporal import align
+from microgesture.settings.preparation import Cleaning, Preparation
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import sha256
 
@@ -23,7 +24,7 @@ def prepare_clips(
     clips: Iterable[Clip],
     layout: Layout,
     class_names: Sequence[str],
-    config: Mapping[str, Any],
+    config: Preparation,
     path: Path,
     order: str = OPENPOSE.name,
 ) -> dict[str, Any]:
@@ -35,10 +36,9 @@ def prepare_clips(
     layout : Layout
     class_names : sequence of str
         Names in id order.
-    config : mapping
-        ``cleaning`` (see `clean`), ``length`` (None keeps the clip's own frames, a number aligns
-        to so many), ``max_gap`` (see `align`) and ``on_bad_clip``: whether a clip without any
-        visible point is kept, empty (``skip``; a submission needs every clip), or an error.
+    config : Preparation
+        With ``on_bad_clip: skip`` a clip without any visible point is kept, empty, since a
+        submission needs every clip; else it is an error.
     path : Path
         Record file to write; a record's one blob is float32 (T, V, 3).
     order : str
@@ -59,7 +59,7 @@ def prepare_clips(
 
 
 def prepare_in_memory(
-    clips: Iterable[Clip], layout: Layout, config: Mapping[str, Any], order: str = OPENPOSE.name
+    clips: Iterable[Clip], layout: Layout, config: Preparation, order: str = OPENPOSE.name
 ) -> tuple[MemoryRecords, list[str]]:
     """What `prepare_clips` writes but the labels, in memory alone; and the ids of empty clips."""
     seen = Seen()
@@ -68,8 +68,8 @@ def prepare_in_memory(
     return MemoryRecords(_metadata(layout, config), rows), seen.empty
 
 
-def _metadata(layout: Layout, config: Mapping[str, Any]) -> dict[str, Any]:
-    return {"layout": layout.name, "joints": len(layout.joints), **config}
+def _metadata(layout: Layout, config: Preparation) -> dict[str, Any]:
+    return {"layout": layout.name, "joints": len(layout.joints), **config.given()}
 
 
 @dataclass
@@ -105,7 +105,7 @@ def _prepared(
     clips: Iterable[Clip],
     layout: Layout,
     class_names: Sequence[str],
-    config: Mapping[str, Any],
+    config: Preparation,
     order: str,
     seen: Seen,
 ) -> Iterator[dict[str, Any]]:
@@ -117,12 +117,12 @@ def _prepared(
         )
     ids = {name: number for number, name in enumerate(class_names)}
     for clip in clips:
-        points = _cleaned(clip, layout, config["cleaning"], seen)
-        if config["length"] is not None:
-            points = align(points, config["length"], config["max_gap"])
+        points = _cleaned(clip, layout, config.cleaning, seen)
+        if config.length is not None:
+            points = align(points, config.length, config.max_gap)
         if not (points[..., 2] > 0).any():
             seen.empty.append(clip.clip_id)
-            if config["on_bad_clip"] == "stop":
+            if config.on_bad_clip == "stop":
                 raise InputError(
                     f"clip {clip.clip_id}: none of the {len(layout.joints)} points of layout "
                     f"{layout.name} is visible after cleaning in {len(clip.points)} frames; "
@@ -136,12 +136,12 @@ def _prepared(
             "subject": clip.subject,
             "split": clip.split,
             "num_frames": len(points),
-            "profile": clip_profile(clip, layout, config["cleaning"]).tobytes(),
+            "profile": clip_profile(clip, layout, config.cleaning).tobytes(),
             "blobs": [points.tobytes()],
         }
 
 
-def _cleaned(clip: Clip, layout: Layout, cleaning: Mapping[str, Any], seen: Seen) -> np.ndarray:
+def _cleaned(clip: Clip, layout: Layout, cleaning: Cleaning, seen: Seen) -> np.ndarray:
     """A clip's points of a layout after cleaning, float32 (T, V, 3); counts into ``seen``."""
     order = KEYPOINT_FORMATS[layout.source]
     points = clean(clip.points, cleaning, order, clip.fps)[:, layout.points]

@@ -6,9 +6,8 @@ holds all points.
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from microgesture.data.store import BadClip, Clip
 from microgesture.readers.common import ordered_map, subfolders
@@ -22,6 +21,7 @@ from microgesture.readers.labels import (
 from microgesture.readers.light import read_light
 from microgesture.readers.videos import Task, Video, check_labels, cut
 from microgesture.readers.xlsx import read_sheet
+from microgesture.settings.data import Miga2025
 from microgesture.utils.errors import InputError
 
 FOLDERS = {
@@ -34,7 +34,7 @@ NON_MICRO_GESTURE = 99
 LEVELS = 4  # an archive unpacked into a folder of its name adds one
 
 
-def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
+def read(data: Miga2025, class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
     """Yield the clips of the release, sorted by split (train, val, test), then video, then row.
 
     Without the folder of the test videos, which are given out later, no clip is in split test.
@@ -42,9 +42,8 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
     Parameters
     ----------
     data
-        ``root``, and optionally ``subjects`` (a CSV ``video,subject``, or None: every video is its
-        own subject), ``test_labels`` ("placeholder", the default: test clips get no label; or
-        "real"), ``fps`` (25), ``height`` (720), ``width`` (1280), ``on_bad_clip`` ("stop").
+        Without ``subjects``, every video is its own subject; with placeholders for ``test_labels``,
+        test clips get no label.
     class_names
         The 32 names in id order; id = raw class - 1, and 31 for raw class 99.
     workers
@@ -58,7 +57,7 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
     """
     check_classes("miga2025", class_names)
     videos = scan(data, class_names)
-    check_labels(videos, data.get("on_bad_clip", "stop"))
+    check_labels(videos, data.on_bad_clip)
     light = [video for video in videos if video.file.suffix == ".csv"]
     if light:
         print(
@@ -67,7 +66,8 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
             "of the fingers",
             file=sys.stderr,
         )
-    tasks = [Task(video, tuple(class_names), *frame_size(data)) for video in videos]
+    size = (float(data.fps), data.height, data.width)
+    tasks = [Task(video, tuple(class_names), *size) for video in videos]
     for clips in ordered_map(read_video, tasks, workers):
         yield from clips
 
@@ -81,20 +81,15 @@ def check_classes(name: str, class_names: list[str]) -> None:
         )
 
 
-def frame_size(data: Mapping[str, Any]) -> tuple[float, int, int]:
-    """Frames a second, height and width, those of the release where the config does not say."""
-    return float(data.get("fps", 25)), int(data.get("height", 720)), int(data.get("width", 1280))
-
-
-def scan(data: Mapping[str, Any], class_names: list[str]) -> list[Video]:
+def scan(data: Miga2025, class_names: list[str]) -> list[Video]:
     """Find the videos and read their label files, without opening a spreadsheet."""
-    root = Path(data["root"])
-    subjects = read_subjects(Path(data["subjects"])) if data.get("subjects") else None
+    root = Path(data.root)
+    subjects = read_subjects(Path(data.subjects)) if data.subjects else None
     classes = raw_classes(class_names)
     videos: list[Video] = []
     seen: dict[str, Path] = {}
     for split, folder in _split_folders(root).items():
-        hide_label = split == "test" and data.get("test_labels", "placeholder") == "placeholder"
+        hide_label = split == "test" and data.test_labels == "placeholder"
         names = [path for path in subfolders(folder) if path.name[0] not in "._"]
         if not names:
             raise InputError(f"{folder}: holds no video folder, expected folders such as 0001")
@@ -108,7 +103,7 @@ def scan(data: Mapping[str, Any], class_names: list[str]) -> list[Video]:
             for file in (sheet, labels):
                 if not file.is_file():
                     raise InputError(f"{file}: does not exist; complete or remove the folder")
-            subject = subject_of(video, subjects, data.get("subjects"))
+            subject = subject_of(video, subjects, data.subjects)
             rows = read_labels(labels, split, video, None if hide_label else classes)
             videos.append(Video(split, video, subject, sheet, labels, tuple(rows)))
     return videos

@@ -1,9 +1,8 @@
 """SMG: long recordings of Kinect v2 as CSV files, of which the 2-D points are read."""
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +21,7 @@ from microgesture.readers.labels import (
     subject_of,
 )
 from microgesture.readers.videos import Task, Video, check_labels, cut
+from microgesture.settings.data import Smg
 from microgesture.utils.content import check_fetched
 from microgesture.utils.errors import InputError
 
@@ -36,17 +36,16 @@ PER_JOINT, FIRST_2D = 11, 7
 COLUMNS = PER_JOINT * KINECT.count
 
 
-def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
+def read(data: Smg, class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
     """Yield the clips sorted by sample and row; their points are Kinect's 25, not OpenPose's 137.
 
     Parameters
     ----------
     data
-        ``root``: the folder with the samples, or with the release's folders that hold them;
-        ``split``: ``{by: subject, val: [...], test: [...]}``, or None where the folders
-        ``smg_skeleton_train``, ``_validate`` and ``_test`` say it; ``subjects``: a CSV
-        ``video,subject`` or None: every sample is its own subject; ``height``, ``width`` of the
-        colour picture that the 2-D points lie in; ``on_bad_clip``.
+        ``root`` holds the samples, or the release's folders that hold them. Without ``split``,
+        the folders ``smg_skeleton_train``, ``_validate`` and ``_test`` say it; without
+        ``subjects``, every sample is its own subject. ``height`` and ``width`` are those of the
+        colour picture that the 2-D points lie in.
     class_names
         K names; raw class 1 is the first.
     workers
@@ -59,21 +58,21 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
 
     """
     samples = scan(data, class_names)
-    check_labels([video for video, _ in samples], data.get("on_bad_clip", "stop"))
-    size = (int(data["height"]), int(data["width"]))
+    check_labels([video for video, _ in samples], data.on_bad_clip)
+    size = (data.height, data.width)
     tasks = [Task(video, tuple(class_names), fps, *size) for video, fps in samples]
     for clips in ordered_map(_read_video, tasks, workers):
         yield from clips
 
 
-def scan(data: Mapping[str, Any], class_names: list[str]) -> list[tuple[Video, float]]:
+def scan(data: Smg, class_names: list[str]) -> list[tuple[Video, float]]:
     """Samples and their frames a second, from their small files; no skeleton file is opened."""
-    root = Path(data["root"])
-    table = read_subjects(Path(data["subjects"])) if data.get("subjects") else None
+    root = Path(data.root)
+    table = read_subjects(Path(data.subjects)) if data.subjects else None
     folders = sample_folders(root)
-    subjects = {name: subject_of(name, table, data.get("subjects")) for name in folders}
-    assigned = data.get("split")
-    splits = splits_by_subject(str(root), set(subjects.values()), assigned) if assigned else None
+    subjects = {name: subject_of(name, table, data.subjects) for name in folders}
+    everybody = set(subjects.values())
+    splits = splits_by_subject(str(root), everybody, data.split) if data.split else None
     classes = RawClasses(dict(enumerate(class_names, 1)), f"1..{len(class_names)}")
     samples = []
     for name, folder in folders.items():

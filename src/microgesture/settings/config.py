@@ -6,9 +6,9 @@ The reference page of the docs and the schema for editors are made from this mod
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WrapValidator
 
-from microgesture.settings.base import Entry, Name, unique
+from microgesture.settings.base import Entry, Name, as_written, unique
 from microgesture.settings.data import Data
 from microgesture.settings.heatmaps import Augment, Box, Heatmaps
 from microgesture.settings.label_embeddings import Semantic
@@ -38,7 +38,7 @@ class Config(Entry):
     """Seeds; every variant is trained once with each."""
     folds: Annotated[int, Field(ge=3)] | None
     """Folds of a cross-validation by subject; null: the split of the data."""
-    imbalance: Annotated[float, Field(gt=1)] | None
+    imbalance: Annotated[float, Field(gt=1), WrapValidator(as_written)] | None
     """How many times fewer training clips of the last class than of the first are kept; null: all
     are."""
     cleaning: dict[Name, Cleaning]

@@ -57,7 +57,7 @@ def checked(given: Mapping[str, Any], source: str) -> dict[str, Any]:
 
     """
     config = with_format(with_paths(given, source))
-    check_config(config, source)
-    check_files(config, source)
-    check_contents(config, source)
+    typed = check_config(config, source)
+    check_files(typed, source)
+    check_contents(typed, source)
     return config

@@ -1,9 +1,10 @@
-"""The workflow's config, cut into the slice that each step depends on.
+"""The workflow's config, cut into the part that each step depends on.
 
-A step sees only its own slice, so editing one variant reruns one training job and what follows it.
+A step sees only its own part, so editing one variant reruns one training job and what follows it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,21 @@ from microgesture.data import paths
 from microgesture.data.keypoint_formats import resolve_points
 from microgesture.preprocessing.temporal import timeline
 from microgesture.readers.folders import places
-from microgesture.settings.models import HEATMAP_MODELS
+from microgesture.settings.config import Config
+from microgesture.settings.data import Data, Miga2025, Synthetic
+from microgesture.settings.data_report import DataReportStep
+from microgesture.settings.heatmaps import DrawnHeatmaps
+from microgesture.settings.label_embeddings import Glove, GloveVectors, WordLlamaVectors
+from microgesture.settings.models import GraphVariant, HeatmapModel, HeatmapVariant, Source
+from microgesture.settings.networks import GraphNetwork, HeatmapNetwork
+from microgesture.settings.preparation import PersonRule, Preparation
+from microgesture.settings.probing import OcclusionStep, RobustnessStep, Testing
+from microgesture.settings.results import FiguresStep, PageStep, ShownVariant, TableStep
+from microgesture.settings.rows import FusionRecipe
 from microgesture.settings.training import Training
+from microgesture.settings.training_step import TrainingStep
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
-
-Config = Mapping[str, Any]
-
-PLAIN_TRAINING = {
-    key: field.default for key, field in Training.model_fields.items() if not field.is_required()
-}
-"""Training settings that a config may leave out, and what they are then."""
 
 
 def check_files(config: Config, source: str) -> None:
@@ -40,20 +45,17 @@ def check_files(config: Config, source: str) -> None:
             raise InputError(f"{source}: {place}: there is no {path}")
 
 
-def _named_files(config: Config) -> Iterator[tuple[str, str, Path, Any]]:
+def _named_files(config: Config) -> Iterator[tuple[str, str, Path, dict[str, Any]]]:
     """Place, path, record of the step that reads it and that step's config."""
-    results = Path(config["results"])
+    results = Path(config.results)
+    data = config.data.given()
     for key in ("root", "path", "paths", "labels", "subjects", "video_splits"):
-        for path in places(config["data"].get(key)):
-            yield f"data.{key}", path, results / paths.record("skeletons"), reader_slice(config)
-    words = config["semantic"].get("path")
-    if words and any(variant.get("semantic") for variant in config["variants"].values()):
-        yield (
-            "semantic.path",
-            words,
-            results / paths.record("label_embeddings"),
-            words_slice(config),
-        )
+        for path in places(data.get(key)):
+            record = results / paths.record("skeletons")
+            yield f"data.{key}", path, record, reader_step(config).reading()
+    if isinstance(config.semantic, Glove) and any(one.semantic for one in config.variants.values()):
+        record = results / paths.record("label_embeddings")
+        yield "semantic.path", config.semantic.path, record, words_step(config).given()
 
 
 def recorded(record: Path) -> Any:
@@ -69,130 +71,214 @@ def layout_file(name: str) -> str:
     return f"config/layouts/{name}.yaml"
 
 
-def variant_config(config: Config, name: str) -> dict[str, Any]:
-    """A variant's settings: those of its model, with the variant's own on top."""
-    variant = dict(config["variants"][name])
-    shared = config["models"][variant["model"]]
-    merged = {"stream": "joint", "cleaning": "standard", **shared, **variant}
-    merged["network"] = {**shared["network"], **variant.get("network", {})}
-    merged["training"] = {**PLAIN_TRAINING, **shared["training"], **variant.get("training", {})}
-    return merged
+@dataclass(frozen=True)
+class WholeVariant:
+    """A variant with the settings of its model, over which its own win.
+
+    Attributes
+    ----------
+    own
+        The variant alone.
+    length, network, training
+        Of the variant where it says them, else of its model.
+    source, input_size
+        The same, of networks on heatmaps; None of others.
+
+    """
+
+    own: GraphVariant | HeatmapVariant
+    length: int
+    network: GraphNetwork | HeatmapNetwork
+    training: Training
+    source: Source | None = None
+    input_size: int | None = None
+
+
+def whole_variant(config: Config, name: str) -> WholeVariant:
+    """A variant with the settings of its model."""
+    variant = config.variants[name]
+    shared = getattr(config.models, variant.model)
+    network = {**shared.network.given(), **(variant.network.given() if variant.network else {})}
+    training = variant.training.given() if variant.training else {}
+    whole = WholeVariant(
+        own=variant,
+        length=variant.length or shared.length,
+        network=type(shared.network)(**network),
+        training=Training(**{**shared.training.model_dump(), **training}),
+    )
+    if isinstance(shared, HeatmapModel) and isinstance(variant, HeatmapVariant):
+        size = variant.input_size or shared.input_size
+        return replace(whole, source=variant.source or shared.source, input_size=size)
+    return whole
 
 
 def points_name(config: Config, name: str) -> str:
     """Name of the clip file that a variant reads, such as ``openpose41-standard-align16``."""
-    variant = variant_config(config, name)
-    when = timeline(variant["temporal"], variant["length"])
-    return paths.clips_name(variant["layout"], variant["cleaning"], when)
+    variant = whole_variant(config, name)
+    when = timeline(variant.own.temporal, variant.length)
+    return paths.clips_name(variant.own.layout, variant.own.cleaning, when)
 
 
-def reader_slice(config: Config) -> dict[str, Any]:
+def reader_step(config: Config) -> Data:
     """What the reader depends on; generated data is read like any other release."""
-    data = config["data"]
-    if data["format"] != "synthetic":
-        own = {key: value for key, value in data.items() if key != "name"}
+    data = config.data
+    if isinstance(data, Synthetic):
+        release = f"{config.results}/{paths.RELEASE}"
+        made = data.generate
+        return Miga2025(
+            name=data.name,
+            format="miga2025",
+            root=release,
+            subjects=f"{release}/subjects.csv",
+            test_labels="real",
+            on_bad_clip=data.on_bad_clip,
+            fps=made.fps,
+            height=made.height,
+            width=made.width,
+        )
+    own = data.given()
+    if "points" in own:
         # the numbers themselves, so that a changed format file is noticed
-        points = {"points": list(resolve_points(own["points"]) or ())} if "points" in own else {}
-        return {**own, **points}
-    release = f"{config['results']}/{paths.RELEASE}"
-    return {
-        "format": "miga2025",
-        "root": release,
-        "subjects": f"{release}/subjects.csv",
-        "test_labels": "real",
-        "on_bad_clip": data["on_bad_clip"],
-        **{key: data["generate"][key] for key in ("fps", "height", "width")},
-    }
+        own["points"] = list(resolve_points(own["points"]) or ())
+    return type(data).model_validate(own)
 
 
-def preparation_slice(config: Config, cleaning: str, timeline_name: str) -> dict[str, Any]:
+def preparation_step(config: Config, cleaning: str, timeline_name: str) -> Preparation:
     """What a clip file depends on, besides layout and data."""
     aligned = timeline_name.removeprefix("align")
     length = None if aligned == timeline_name else int(aligned)
-    gap = {} if length is None else {"max_gap": config["align"]["max_gap"]}
-    policy = config["data"]["on_bad_clip"]
-    settings = dict(config["cleaning"][cleaning])
-    return {"cleaning": settings, "length": length, **gap, "on_bad_clip": policy}
+    gap = {} if length is None else {"max_gap": config.align.max_gap}
+    return Preparation(
+        cleaning=config.cleaning[cleaning],
+        length=length,
+        on_bad_clip=config.data.on_bad_clip,
+        **gap,
+    )
 
 
-def words_slice(config: Config) -> dict[str, Any]:
+def words_step(config: Config) -> WordLlamaVectors | GloveVectors:
     """What the label embeddings depend on, besides the classes."""
-    return {key: value for key, value in config["semantic"].items() if key != "weight"}
+    if isinstance(config.semantic, Glove):
+        return GloveVectors(source="glove", path=config.semantic.path)
+    return WordLlamaVectors(source="wordllama")
 
 
-def heatmap_slice(config: Config, stream: str) -> dict[str, Any]:
+def heatmap_step(config: Config, stream: str) -> DrawnHeatmaps:
     """What drawn heatmaps of a stream depend on, besides their points."""
-    own = {k: v for k, v in config["heatmaps"].items() if stream == "limb" or k != "short_limbs"}
-    return {**own, "padding": config["box"]["padding"]}
+    own = config.heatmaps.given()
+    if stream != "limb":
+        own.pop("short_limbs", None)
+    return DrawnHeatmaps(**own, padding=config.box.padding)
 
 
-def train_slice(config: Config, name: str) -> dict[str, Any]:
+def training_step(config: Config, name: str) -> TrainingStep:
     """What training a variant depends on, besides its input, seed, folds and label embeddings."""
-    variant = variant_config(config, name)
-    keys = ["model", "layout", "stream", "temporal", "length", "network", "training"]
-    weight = config["semantic"]["weight"] if variant.get("semantic") else 0
-    own: dict[str, Any]
-    if variant["model"] in HEATMAP_MODELS:
-        own = {key: variant[key] for key in ("source", "input_size")}
-        if variant["source"] == "drawn":  # a cache says it of itself
-            own["heatmaps"] = heatmap_slice(config, variant["stream"])
+    variant = whole_variant(config, name)
+    own = variant.own
+    more: dict[str, Any] = {} if own.pretrained is None else {"pretrained": own.pretrained}
+    if variant.source is None:
+        more["padding"] = config.box.padding
     else:
-        own = {"padding": config["box"]["padding"]}
-    if "pretrained" in variant:
-        own["pretrained"] = variant["pretrained"]
-    return {
-        "variant": name,
-        **{key: variant[key] for key in keys},
-        **own,
-        "semantic_weight": weight,
-        "augment": dict(config["augment"]),
-        "imbalance": config["imbalance"],
-    }
+        more |= {"source": variant.source, "input_size": variant.input_size}
+        if variant.source == "drawn":  # a cache says it of itself
+            more["heatmaps"] = heatmap_step(config, own.stream)
+    return TrainingStep(
+        variant=name,
+        model=own.model,
+        layout=own.layout,
+        stream=own.stream,
+        temporal=own.temporal,
+        length=variant.length,
+        network=variant.network.given(),
+        training=variant.training,
+        semantic_weight=config.semantic.weight if own.semantic else 0,
+        augment=config.augment,
+        imbalance=config.imbalance,
+        **more,
+    )
 
 
-def robustness_slice(config: Config) -> dict[str, Any]:
+def fusion_step(config: Config, name: str) -> FusionRecipe:
+    """What a fusion depends on, besides its members' predictions."""
+    fusion = config.fusions[name].given()
+    del fusion["title"]
+    return FusionRecipe(**fusion)
+
+
+def robustness_step(config: Config) -> RobustnessStep | None:
     """What the measurement of robustness depends on, besides the model and the clips.
 
     One view without mirror images is enough to compare levels of noise, and ten times cheaper.
     """
-    levels = config["robustness"] or {}
-    kinds = {key: value for key, value in levels.items() if key != "runs"}
-    return {**kinds, "seed": 0, "testing": {"views": 1, "flip": False}}
+    if config.robustness is None:
+        return None
+    levels = config.robustness.given()
+    del levels["runs"]
+    return RobustnessStep(**levels, seed=0, testing=Testing(views=1, flip=False))
 
 
-def occlusion_slice(config: Config) -> dict[str, Any]:
+def occlusion_step(config: Config) -> OcclusionStep | None:
     """What occlusion maps depend on, besides the model and the clips."""
-    return {"clips": (config["occlusion"] or {}).get("clips"), "groups": "joint"}
+    if config.occlusion is None:
+        return None
+    return OcclusionStep(clips=config.occlusion.clips, groups="joint")
 
 
-def table_slice(config: Config) -> dict[str, Any]:
+def data_report_step(config: Config) -> DataReportStep:
+    """What the data report shows of the config."""
+    return DataReportStep(
+        data_name=config.data.name,
+        data_format=config.data.format,
+        folds=config.folds,
+        cleaning={
+            name: PersonRule(min_score=how.min_score, max_jump=how.max_jump)
+            for name, how in config.cleaning.items()
+        },
+    )
+
+
+def table_step(config: Config) -> TableStep:
     """What the ablation table shows of the config."""
-    titles = {}
-    for name in config["variants"]:
-        variant = variant_config(config, name)
-        keys = [key for key in ("title", "model", "source", "pretrained") if key in variant]
-        titles[name] = {key: variant[key] for key in keys}
+    return TableStep(**_shown(config), **_compared(config))
+
+
+def figures_step(config: Config) -> FiguresStep:
+    """What the figures beside the table show of the config; one is of the submitted row."""
+    return FiguresStep(**_shown(config), submission=config.submission)
+
+
+def page_step(config: Config) -> PageStep:
+    """What the page of results shows of the config."""
+    return PageStep(
+        **_shown(config),
+        **_compared(config),
+        robustness=config.robustness,
+        occlusion=config.occlusion,
+    )
+
+
+def _shown(config: Config) -> dict[str, Any]:
     return {
-        "seeds": list(config["seeds"]),
-        "folds": config["folds"],
-        "imbalance": config["imbalance"],
-        "variants": titles,
-        "fusions": config["fusions"],
-        "claims": config["claims"],
-        "submission": config["submission"],
-        "data_name": config["data"]["name"],
-        "data_format": config["data"]["format"],
+        "seeds": config.seeds,
+        "folds": config.folds,
+        "imbalance": config.imbalance,
+        "variants": {name: _shown_variant(config, name) for name in config.variants},
+        "fusions": config.fusions,
+        "data_format": config.data.format,
     }
 
 
-def figures_slice(config: Config) -> dict[str, Any]:
-    """What the figures beside the table show of the config; one is of the submitted row."""
-    keys = ("seeds", "folds", "imbalance", "variants", "fusions", "data_format", "submission")
-    shown = table_slice(config)
-    return {key: shown[key] for key in keys}
+def _shown_variant(config: Config, name: str) -> ShownVariant:
+    variant = whole_variant(config, name)
+    own = variant.own
+    more = {"source": variant.source, "pretrained": own.pretrained}
+    said: dict[str, Any] = {key: value for key, value in more.items() if value is not None}
+    return ShownVariant(title=own.title, model=own.model, **said)
 
 
-def page_slice(config: Config) -> dict[str, Any]:
-    """What the page of results shows of the config."""
-    more = ("robustness", "occlusion")
-    return {**table_slice(config), **{key: config[key] for key in more}}
+def _compared(config: Config) -> dict[str, Any]:
+    return {
+        "claims": config.claims,
+        "submission": config.submission,
+        "data_name": config.data.name,
+    }

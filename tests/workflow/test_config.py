@@ -311,12 +311,13 @@ def test_a_step_depends_on_its_own_slice_only(config):
     limbs = {name for name in drawn if config["variants"][name[6:]]["stream"] == "limb"}
     edits = {
         ("variants", "joint22_align", "training"): {"train joint22_align"},
-        ("variants", "joint22_align", "title"): {"table", "figures", "page"},
+        ("variants", "joint22_align", "title"): {"table", "figures", "page", "cards"},
         ("heatmaps", "sigma"): {"heatmaps", "limb heatmaps", *drawn},
         ("heatmaps", "short_limbs"): {"limb heatmaps", *limbs},
         ("cleaning", "standard", "min_score"): {"prepare"},
-        ("data", "name"): {"table", "page"},
-        ("robustness", "drop"): {"page"},
+        ("data", "name"): {"table", "page", "cards"},
+        ("data", "licence"): {"cards"},
+        ("robustness", "drop"): {"page", "cards"},
         ("explain", "clips"): {"page"},
         ("submission",): {"table", "figures", "page"},
         ("claims",): {"table", "page"},
@@ -351,6 +352,7 @@ def slices(config):
         "table": settings.table_slice(config),
         "figures": settings.figures_slice(config),
         "page": settings.page_slice(config),
+        "cards": settings.cards_slice(config),
         **trains,
     }
 

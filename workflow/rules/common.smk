@@ -191,6 +191,12 @@ def curve_files():
     ]
 
 
+def card_files():
+    return [
+        f"{RESULTS}/train/{name}/{run}/card.md" for name in VARIANTS for run in RUNS
+    ]
+
+
 def robustness_files():
     if config["robustness"] is None:
         return []

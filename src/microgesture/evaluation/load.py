@@ -133,6 +133,11 @@ def run_names(seeds: Sequence[int], folds: int | None) -> list[str]:
     return [f"seed{seed}-fold{fold}" for seed in seeds for fold in range(folds)]
 
 
+def card_path(results: Path, variant: str, run: str) -> Path:
+    """The card of a trained model, beside its weights."""
+    return results / "train" / variant / run / "card.md"
+
+
 def _entries(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Variants, then fusions, by name; refuse a name used twice and a member that is no variant."""
     variants, fusions = config["variants"], config.get("fusions") or {}

@@ -13,9 +13,8 @@ from microgesture.evaluation.claims import (
     Comparison,
     judge_claims,
 )
-from microgesture.evaluation.rows import FUSION, Evaluation, Row
+from microgesture.evaluation.rows import FUSION, SPLITS, Evaluation, Row
 from microgesture.models.names import GRAPH_MODELS
-from microgesture.report.notes import SPLITS
 from microgesture.report.render import paragraphs
 from microgesture.utils.text import mean_and_spread, signed
 

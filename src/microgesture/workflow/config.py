@@ -87,7 +87,7 @@ def reader_slice(config: Config) -> dict[str, Any]:
     """What the reader depends on; generated data is read like any other release."""
     data = config["data"]
     if data["format"] != "synthetic":
-        own = {key: value for key, value in data.items() if key != "name"}
+        own = {key: value for key, value in data.items() if key not in ("name", "licence")}
         # the numbers themselves, so that a changed format file is noticed
         points = {"points": list(resolve_points(own["points"]) or ())} if "points" in own else {}
         return {**own, **points}
@@ -187,6 +187,17 @@ def figures_slice(config: Config) -> dict[str, Any]:
     keys = ("seeds", "folds", "imbalance", "variants", "fusions", "data_format", "submission")
     shown = table_slice(config)
     return {key: shown[key] for key in keys}
+
+
+def cards_slice(config: Config) -> dict[str, Any]:
+    """What the cards of the trained models say of the config."""
+    keys = ("seeds", "folds", "imbalance", "variants", "data_name", "data_format")
+    shown = table_slice(config)
+    return {
+        **{key: shown[key] for key in keys},
+        "robustness": config["robustness"],
+        "data_licence": config["data"].get("licence"),
+    }
 
 
 def page_slice(config: Config) -> dict[str, Any]:

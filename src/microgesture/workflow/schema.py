@@ -167,6 +167,8 @@ class _Data(Entry):
     """What the data are called in tables and figures."""
     on_bad_clip: Literal["stop", "skip"]
     """``stop`` ends the run at a bad clip; ``skip`` leaves it out, counts and lists it."""
+    licence: str | None = None
+    """Under which licence the data are given out; the cards of the trained models say so."""
 
 
 class _Sized(_Data):

@@ -18,21 +18,32 @@ class ShownVariant(Entry):
     pretrained: str | None = None
 
 
-class _Shown(Entry):
+class _Trained(Entry):
     nullable = frozenset({"folds", "imbalance", "submission", "robustness", "occlusion"})
     seeds: Annotated[list[int], Field(min_length=1)]
     folds: int | None = None
     imbalance: NotNegative | None = None
     variants: Annotated[dict[str, ShownVariant], Field(min_length=1)]
-    fusions: dict[str, Fusion] = Field(default={})
-    submission: str | None = None
-    """The row that is looked at closely."""
     data_format: str
 
     @property
     def generated(self) -> bool:
         """Whether the data are made up."""
         return self.data_format == "synthetic"
+
+
+class CardsStep(_Trained):
+    """What the cards of the trained models say."""
+
+    data_name: str
+    data_licence: str | None = None
+    robustness: Robustness | None
+
+
+class _Shown(_Trained):
+    fusions: dict[str, Fusion] = Field(default={})
+    submission: str | None = None
+    """The row that is looked at closely."""
 
 
 class FiguresStep(_Shown):

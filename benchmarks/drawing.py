@@ -19,13 +19,16 @@ import pyarrow.parquet as pq
 import torch
 import yaml
 
+from microgesture.data.clip_file import Records
 from microgesture.data.layouts import load_layout
 from microgesture.data.store import Clip
 from microgesture.heatmaps.cache import build_cache
 from microgesture.heatmaps.codec import draw_sparse
-from microgesture.heatmaps.draw import clip_box, draw, draw_reference, draw_torch, strokes, to_grid
+from microgesture.heatmaps.draw import draw, draw_reference, draw_torch, strokes
+from microgesture.heatmaps.grid import clip_box, to_grid
 from microgesture.inference.build import choose_precision
-from microgesture.inputs.inputs import DrawnInput, HeatmapInput, random_geometry
+from microgesture.inputs.geometry import random_geometry
+from microgesture.inputs.heatmaps import DrawnInput, HeatmapInput
 from microgesture.models.posec3d import build_posec3d
 from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.readers import parquet as plain
@@ -166,8 +169,8 @@ def input_rows(path, layout, repeats):
         cache = path.with_name(f"{stream}.arrow")
         build_cache(path, layout, stream, config, cache)
         sources = {
-            "drawn in the batch": DrawnInput(path, layout, stream, config, FED),
-            "read from the cache": HeatmapInput(cache, layout, FED),
+            "drawn in the batch": DrawnInput(Records(path), layout, stream, config, FED),
+            "read from the cache": HeatmapInput(Records(cache), layout, FED),
         }
         for name, source in sources.items():
             chosen = np.linspace(0, FRAMES - 1, SAMPLED).astype(int)

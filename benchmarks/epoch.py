@@ -19,9 +19,10 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.memory import write_clips
+from microgesture.data.clip_file import Records
 from microgesture.data.layouts import load_layout
 from microgesture.inference.build import choose_device, choose_precision, new_model, open_input
-from microgesture.inputs.inputs import random_geometry
+from microgesture.inputs.geometry import random_geometry
 from microgesture.inputs.loader import TrainingClips
 from microgesture.training.trainer import train
 from microgesture.workflow.config import layout_file, train_slice
@@ -41,7 +42,7 @@ def measure(config, name, device, batch, clips, workers):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "clips.arrow")
         write_clips(path, clips, layout.name, len(layout.joints), variant["length"], CLASSES)
-        source = open_input(variant, layout, path)
+        source = open_input(variant, layout, Records(path))
         _, history = train(
             new_model(variant, layout, CLASSES, None).to(device),
             source,
@@ -69,7 +70,7 @@ def time_input(source, variant, batch, device):
     taken = []
     for _ in range(10):
         began = time.perf_counter()
-        source.assemble(samples, geometry, training=True)
+        source.assemble(samples, geometry, training=True, device=device)
         if device.type == "cuda":
             torch.cuda.synchronize()
         taken.append(time.perf_counter() - began)

@@ -3,11 +3,13 @@
 import argparse
 import json
 from pathlib import Path
+from typing import get_args
 
 from microgesture.data.layouts import load_layout
 from microgesture.heatmaps.cache import build_cache
 from microgesture.provenance.code_hash import code_version
 from microgesture.provenance.record import add_record_option, write_record
+from microgesture.settings.streams import HeatmapStream
 from microgesture.utils.cli import count, output_file
 from microgesture.utils.errors import run
 from microgesture.utils.files import sha256, write_json
@@ -18,7 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=json.loads, required=True, help="config slice, as JSON")
     parser.add_argument("--points", type=Path, required=True, help="clip file")
-    parser.add_argument("--stream", choices=["joint", "limb", "joint_motion"], required=True)
+    parser.add_argument("--stream", choices=get_args(HeatmapStream), required=True)
     parser.add_argument("--layout", type=Path, required=True, help="layout file")
     parser.add_argument("--out", type=output_file, required=True, help="heatmap cache to write")
     parser.add_argument("--manifest", type=output_file, required=True, help="JSON file to write")

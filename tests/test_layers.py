@@ -14,6 +14,7 @@ FLOORS = [
     {"viz", "provenance", "workflow", "inputs"},
     {"evaluation", "readers", "preprocessing", "heatmaps"},
     {"data", "models", "synthetic"},
+    {"settings"},
     {"utils"},
 ]
 
@@ -62,7 +63,16 @@ def test_the_root_holds_packages_and_their_init_files_are_empty():
 
 def test_no_torch_below_the_networks():
     """What only reads, cleans or scores starts quickly: torch is imported where it is used."""
-    free = {"utils", "data", "readers", "preprocessing", "evaluation", "synthetic", "workflow"}
+    free = {
+        "utils",
+        "settings",
+        "data",
+        "readers",
+        "preprocessing",
+        "evaluation",
+        "synthetic",
+        "workflow",
+    }
     wrong = [
         str(path.relative_to(SOURCE))
         for path in modules()

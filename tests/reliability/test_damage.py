@@ -123,7 +123,8 @@ def test_a_damaged_clip_of_a_cache_is_named_and_others_are_still_read(written, t
     frames = np.arange(2)
     assert np.array_equal(cached_frames(damaged, 1, frames), cached_frames(whole, 1, frames))
     with pytest.raises(
-        InputError, match=r"h\.arrow: clip c2 \(row 2\) does not fit its checksum; delete it and"
+        InputError,
+        match=r"h\.arrow: damaged, clip c2 \(row 2\) does not fit its checksum; delete it and",
     ):
         damaged.blob(2, 0)
 

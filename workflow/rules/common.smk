@@ -6,15 +6,19 @@ import shlex
 import sys
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 from snakemake.exceptions import WorkflowError
 
 # this checkout's code, here and in the steps, whatever is installed beside it
 sys.path.insert(0, f"{workflow.basedir}/src")
 
+from microgesture.data import paths
 from microgesture.workflow import config as settings
 from microgesture.workflow import check_file, preflight
+from microgesture.workflow.overrides import overridden
 from microgesture.readers import sources as rawdata
+from microgesture.settings.streams import HeatmapStream
 from microgesture.workflow import runlock
 from microgesture.utils.errors import InputError
 from microgesture.utils.file_times import refuse_future_times
@@ -38,6 +42,7 @@ def checked(config):
     try:
         for path in workflow.configfiles:
             preflight.check_syntax(Path(path))
+        config = overridden(config, workflow.config_settings.config_args or ())
         return check_file.checked(config, source)
     except InputError as error:
         raise WorkflowError(str(error))
@@ -47,37 +52,36 @@ def as_json(value):
     return json.dumps(value)
 
 
-def points_of(variant):
-    return f"{RESULTS}/prepared/{settings.points_name(config, variant)}.json"
+def at(name):
+    """A result, by its name in microgesture.data.paths."""
+    return f"{RESULTS}/{name}"
 
 
 def input_of(wildcards):
     """Manifest of what a variant reads: key points, or a cache of drawn heatmaps."""
     settled = settings.variant_config(config, wildcards.variant)
-    points = points_of(wildcards.variant)
+    clips = settings.points_name(config, wildcards.variant)
     if settled.get("source") != "cached":
-        return points
-    return f"{RESULTS}/heatmaps/{settled['stream']}-{Path(points).name}"
+        return at(paths.prepared(clips))
+    return at(paths.cache(settled["stream"], clips))
 
 
-def runs_of(seed):
-    """Trainings with one seed: one, or one for each fold of a cross-validation."""
-    if config["folds"] is None:
-        return [f"seed{seed}"]
-    return [f"seed{seed}-fold{fold}" for fold in range(config["folds"])]
+def runs_of(*seeds):
+    """Trainings of a variant with these seeds."""
+    return paths.run_names(seeds, config["folds"])
 
 
 def folds_of(wildcards):
-    return [] if config["folds"] is None else f"{RESULTS}/folds.json"
+    return [] if config["folds"] is None else at(paths.FOLDS)
 
 
 def seed_of(wildcards):
-    return wildcards.run.removeprefix("seed").partition("-fold")[0]
+    return paths.run_parts(wildcards.run)[0]
 
 
 def fold_options(wildcards, input):
     """Options that replace the data's split by one fold's, under cross-validation."""
-    fold = wildcards.run.partition("-fold")[2]
+    fold = paths.run_parts(wildcards.run)[1]
     return ["--folds", input.folds, "--fold", fold] if fold else []
 
 
@@ -99,7 +103,7 @@ def layouts_in_use():
 
 def label_embeddings_of(wildcards):
     semantic = config["variants"][wildcards.variant].get("semantic")
-    return f"{RESULTS}/labels/embeddings.npz" if semantic else []
+    return at(paths.EMBEDDINGS) if semantic else []
 
 
 def pretrained_of(wildcards):
@@ -111,8 +115,7 @@ def members_of(split):
     def files(wildcards):
         members = config["fusions"][wildcards.fusion]["members"]
         return [
-            f"{RESULTS}/predict/{member}/{wildcards.run}/{split}.parquet"
-            for member in members
+            at(paths.predictions(member, wildcards.run, split)) for member in members
         ]
 
     return files
@@ -128,7 +131,7 @@ def raw_files():
     """What the reader reads; a release's own files, so that a changed one is noticed."""
     data = config["data"]
     if data["format"] == "synthetic":
-        return [f"{RESULTS}/release/manifest.json"]
+        return [at(paths.RELEASE_MANIFEST)]
     return rawdata.raw_files(data)
 
 
@@ -152,38 +155,32 @@ def dated_files():
         variant["pretrained"] for variant in variants if "pretrained" in variant
     )
     for folder, below, names in os.walk(RESULTS):
-        below[:] = [name for name in below if name not in ("logs", "resume")]
+        below[:] = [name for name in below if name not in (paths.LOGS, paths.RESUME)]
         yield from (f"{folder}/{name}" for name in names if not name.startswith("."))
 
 
 def predictions_of():
     # of folds only the test clips are pooled: a subject may validate several folds
     splits = ["val", "test"] if config["folds"] is None else ["test"]
-    return expand(
-        "{results}/predict/{row}/seed{seed}/{split}.parquet",
-        results=RESULTS,
-        row=[*VARIANTS, *FUSIONS],
-        seed=config["seeds"],
-        split=splits,
-    )
+    return [
+        at(paths.predictions(row, paths.run_name(seed), split))
+        for row in [*VARIANTS, *FUSIONS]
+        for seed in config["seeds"]
+        for split in splits
+    ]
 
 
 def submitted(split):
     row, seeds = config["submission"], config["seeds"]
-    return [f"{RESULTS}/predict/{row}/seed{seed}/{split}.parquet" for seed in seeds]
+    return [at(paths.predictions(row, paths.run_name(seed), split)) for seed in seeds]
 
 
-def figure_files():
-    names = ["ablation", "per_class_recall", "confusion"]
-    return [f"{RESULTS}/figures/{name}.png" for name in names]
+def figure_files(ending="png"):
+    return [at(paths.figure(name, ending)) for name in paths.FIGURES]
 
 
 def curve_files():
-    return [
-        f"{RESULTS}/figures/curves/{name}-{run}.png"
-        for name in VARIANTS
-        for run in RUNS
-    ]
+    return [at(paths.curve_figure(name, run)) for name in VARIANTS for run in RUNS]
 
 
 def robustness_files():
@@ -191,18 +188,16 @@ def robustness_files():
         return []
     first = runs_of(min(config["seeds"]))
     runs = first if config["robustness"]["runs"] == "first" else RUNS
-    return [
-        f"{RESULTS}/robustness/{name}/{run}.csv" for name in VARIANTS for run in runs
-    ]
+    return [at(paths.robustness(name, run)) for name in VARIANTS for run in runs]
 
 
 def occlusion_files():
-    if config["explain"] is None:
+    if config["occlusion"] is None:
         return []
     runs = runs_of(min(config["seeds"]))
     return [
-        f"{RESULTS}/occlusion/{name}/{run}.json"
-        for name in config["explain"]["variants"]
+        at(paths.occlusion(name, run))
+        for name in config["occlusion"]["variants"]
         for run in runs
     ]
 
@@ -210,15 +205,15 @@ def occlusion_files():
 def submission_files():
     if config["submission"] is None:
         return []
-    names = ["kaggle2025.csv", "Submission.zip", "submission.json"]
-    return [f"{RESULTS}/submission/{name}" for name in names]
+    return [at(paths.submission(name)) for name in paths.SUBMISSION]
 
 
 config = checked(config)
 RESULTS = config["results"]
 VARIANTS = list(config["variants"])
 FUSIONS = list(config["fusions"])
-RUNS = [run for seed in config["seeds"] for run in runs_of(seed)]
+RUNS = runs_of(*config["seeds"])
+CLIPS = paths.clips_name("{layout}", "{cleaning}", "{timeline}")
 LAST_RUN = runlock.last_run(RESULTS)
 
 if workflow.is_main_process:
@@ -243,10 +238,10 @@ wildcard_constraints:
     layout=r"[A-Za-z0-9_]+",
     cleaning=r"[A-Za-z0-9_]+",
     timeline=r"native|align\d+",
-    stream="joint|limb|joint_motion",
+    stream="|".join(get_args(HeatmapStream)),
     variant="|".join(VARIANTS),
     fusion="|".join(FUSIONS) or "(?!)",
     row="|".join([*VARIANTS, *FUSIONS]),
     seed=r"\d+",
-    run=r"seed\d+" if config["folds"] is None else r"seed\d+-fold\d+",
+    run=paths.run_name(r"\d+", None if config["folds"] is None else r"\d+"),
     split="val|test",

@@ -5,10 +5,10 @@
 rule synthesize:
     """Generate the embedded data set, written as a MiGA 2025 release."""
     output:
-        manifest=f"{RESULTS}/release/manifest.json",
-        record=f"{RESULTS}/provenance/synthesize.json",
+        manifest=at(paths.RELEASE_MANIFEST),
+        record=at(paths.record("synthesize")),
     log:
-        f"{RESULTS}/logs/synthesize.log",
+        at(paths.log("synthesize")),
     conda:
         "../envs/microgesture.yaml"
     params:
@@ -26,11 +26,11 @@ rule skeletons:
         raw=lambda wildcards: raw_files(),
         classes=config["classes"],
     output:
-        clips=f"{RESULTS}/skeletons/clips.parquet",
-        summary=f"{RESULTS}/skeletons/summary.json",
-        record=f"{RESULTS}/provenance/skeletons.json",
+        clips=at(paths.SKELETONS),
+        summary=at(paths.SUMMARY),
+        record=at(paths.record("skeletons")),
     log:
-        f"{RESULTS}/logs/skeletons.log",
+        at(paths.log("skeletons")),
     conda:
         "../envs/microgesture.yaml"
     params:
@@ -51,11 +51,11 @@ rule prepare:
         layout=layout_of,
         classes=config["classes"],
     output:
-        points=f"{RESULTS}/prepared/{{layout}}-{{cleaning}}-{{timeline}}.arrow",
-        manifest=f"{RESULTS}/prepared/{{layout}}-{{cleaning}}-{{timeline}}.json",
-        record=f"{RESULTS}/provenance/prepared/{{layout}}-{{cleaning}}-{{timeline}}.json",
+        points=at(paths.prepared(CLIPS, "arrow")),
+        manifest=at(paths.prepared(CLIPS)),
+        record=at(paths.record("prepared", CLIPS)),
     log:
-        f"{RESULTS}/logs/prepared/{{layout}}-{{cleaning}}-{{timeline}}.log",
+        at(paths.log("prepared", CLIPS)),
     conda:
         "../envs/microgesture.yaml"
     params:
@@ -76,10 +76,10 @@ rule folds:
     input:
         skeletons=rules.skeletons.output.clips,
     output:
-        folds=f"{RESULTS}/folds.json",
-        record=f"{RESULTS}/provenance/folds.json",
+        folds=at(paths.FOLDS),
+        record=at(paths.record("folds")),
     log:
-        f"{RESULTS}/logs/folds.log",
+        at(paths.log("folds")),
     conda:
         "../envs/microgesture.yaml"
     params:

@@ -9,10 +9,10 @@ rule robustness:
         skeletons=rules.skeletons.output.clips,
         folds=folds_of,
     output:
-        csv=f"{RESULTS}/robustness/{{variant}}/{{run}}.csv",
-        record=f"{RESULTS}/provenance/robustness/{{variant}}/{{run}}.json",
+        csv=at(paths.robustness("{variant}", "{run}")),
+        record=at(paths.record("robustness", "{variant}", "{run}")),
     log:
-        f"{RESULTS}/logs/robustness/{{variant}}/{{run}}.log",
+        at(paths.log("robustness", "{variant}", "{run}")),
     conda:
         "../envs/microgesture.yaml"
     resources:
@@ -34,10 +34,10 @@ rule occlusion:
         skeletons=rules.skeletons.output.clips,
         folds=folds_of,
     output:
-        json=f"{RESULTS}/occlusion/{{variant}}/{{run}}.json",
-        record=f"{RESULTS}/provenance/occlusion/{{variant}}/{{run}}.json",
+        json=at(paths.occlusion("{variant}", "{run}")),
+        record=at(paths.record("occlusion", "{variant}", "{run}")),
     log:
-        f"{RESULTS}/logs/occlusion/{{variant}}/{{run}}.log",
+        at(paths.log("occlusion", "{variant}", "{run}")),
     conda:
         "../envs/microgesture.yaml"
     resources:
@@ -68,20 +68,20 @@ rule report_page:
         layouts=layouts_in_use(),
     output:
         html=report(
-            f"{RESULTS}/report.html",
+            at(paths.PAGE),
             caption="../report/results_page.rst",
             category="Results",
         ),
         figures=report(
-            directory(f"{RESULTS}/figures/report"),
+            directory(at(paths.PAGE_FIGURES)),
             patterns=["{figure}.png"],
             caption="../report/page_figures.rst",
             category="Results",
             labels={"figure": "{figure}"},
         ),
-        record=f"{RESULTS}/provenance/report.json",
+        record=at(paths.record("report")),
     log:
-        f"{RESULTS}/logs/report.log",
+        at(paths.log("report")),
     conda:
         "../envs/microgesture.yaml"
     params:

@@ -9,16 +9,16 @@ rule data_report:
         summary=rules.skeletons.output.summary,
         layouts=layouts_in_use(),
     output:
-        md=f"{RESULTS}/data_report.md",
+        md=at(paths.DATA_REPORT),
         figures=report(
-            directory(f"{RESULTS}/figures/data"),
+            directory(at(paths.DATA_FIGURES)),
             patterns=["{figure}.png"],
             caption="../report/data_report.rst",
             category="Data",
         ),
-        record=f"{RESULTS}/provenance/data_report.json",
+        record=at(paths.record("data_report")),
     log:
-        f"{RESULTS}/logs/data_report.log",
+        at(paths.log("data_report")),
     conda:
         "../envs/microgesture.yaml"
     params:

@@ -7,10 +7,10 @@ rule label_embeddings:
         classes=config["classes"],
         words=config["semantic"].get("path", []),
     output:
-        embeddings=f"{RESULTS}/labels/embeddings.npz",
-        record=f"{RESULTS}/provenance/label_embeddings.json",
+        embeddings=at(paths.EMBEDDINGS),
+        record=at(paths.record("label_embeddings")),
     log:
-        f"{RESULTS}/logs/label_embeddings.log",
+        at(paths.log("label_embeddings")),
     conda:
         "../envs/microgesture.yaml"
     params:
@@ -31,12 +31,12 @@ rule train:
         pretrained=pretrained_of,
         folds=folds_of,
     output:
-        model=f"{RESULTS}/train/{{variant}}/{{run}}/model.safetensors",
-        metrics=f"{RESULTS}/train/{{variant}}/{{run}}/metrics.json",
-        timing=f"{RESULTS}/train/{{variant}}/{{run}}/timing.json",
-        record=f"{RESULTS}/provenance/train/{{variant}}/{{run}}.json",
+        model=at(paths.training("{variant}", "{run}", paths.MODEL)),
+        metrics=at(paths.training("{variant}", "{run}", paths.TRAINING)),
+        timing=at(paths.training("{variant}", "{run}", paths.TIMING)),
+        record=at(paths.record("train", "{variant}", "{run}")),
     log:
-        f"{RESULTS}/logs/train/{{variant}}/{{run}}.log",
+        at(paths.log("train", "{variant}", "{run}")),
     conda:
         "../envs/microgesture.yaml"
     resources:
@@ -49,7 +49,7 @@ rule train:
         ),
         seed=seed_of,
         fold=fold_options,
-        resume=f"{RESULTS}/resume",
+        resume=at(paths.RESUME),
         launch=launcher,
         out=subpath(output.model, parent=True),
     shell:

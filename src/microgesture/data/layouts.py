@@ -8,16 +8,16 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import yaml
 
 from microgesture.data.keypoints import KEYPOINT_FORMATS, OPENPOSE
 from microgesture.data.store import Clip
+from microgesture.settings.streams import HeatmapStream
 from microgesture.utils.errors import InputError
 
-Stream = Literal["joint", "limb", "joint_motion"]
 """What heatmaps are drawn of; a motion's channels are the joints."""
 
 
@@ -66,11 +66,11 @@ class Layout:
             "flip": [[names[a], names[b]] for a, b in enumerate(self.flip) if a < b],
         }
 
-    def channels(self, stream: Stream) -> int:
+    def channels(self, stream: HeatmapStream) -> int:
         """Number of heatmap channels: E for the limb stream, V for the others."""
         return len(self.edges) if stream == "limb" else len(self.joints)
 
-    def channel_flip(self, stream: Stream) -> np.ndarray:
+    def channel_flip(self, stream: HeatmapStream) -> np.ndarray:
         """Swap map of the stream's channels under mirroring, int (V,) or (E,)."""
         return self.limb_flip if stream == "limb" else self.flip
 

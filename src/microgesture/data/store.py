@@ -23,7 +23,7 @@ from microgesture.utils.checksums import (
     WRITING,
     check_parquet,
     readable,
-    seal_footer,
+    seal_file,
 )
 from microgesture.utils.content import check_file
 from microgesture.utils.errors import InputError
@@ -264,7 +264,7 @@ def write_store(
                     pending = []
             if pending:
                 writer.write_batch(_batch(pending, schema))
-        seal_footer(temporary, PARQUET)
+        seal_file(temporary, PARQUET)
     return written
 
 

@@ -11,9 +11,9 @@ import numba
 import numpy as np
 import pyarrow as pa
 
-from microgesture.data.layouts import Stream
 from microgesture.heatmaps.draw import ShortLimbs, strokes
 from microgesture.heatmaps.kernels import LANES, draw_rows
+from microgesture.settings.streams import HeatmapStream
 from microgesture.utils.errors import InputError
 
 LARGEST = 255
@@ -59,7 +59,7 @@ class Sparse:
 
 def draw_sparse(
     persons: np.ndarray,
-    stream: Stream,
+    stream: HeatmapStream,
     edges: np.ndarray,
     sigma: float,
     size: int,

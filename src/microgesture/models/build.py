@@ -8,12 +8,12 @@ import numpy as np
 
 from microgesture.models.agcn import build_agcn
 from microgesture.models.base import Recognizer, count_parameters
-from microgesture.models.names import GRAPH_MODELS
 from microgesture.models.posec3d import build_posec3d
 from microgesture.models.stgcn import build_stgcn
 from microgesture.utils.errors import InputError
 
 __all__ = [
+    "ADJACENCY",
     "BUILDERS",
     "Recognizer",
     "build_model",
@@ -26,6 +26,11 @@ BUILDERS: dict[str, Callable[..., Recognizer]] = {
     "stgcn": build_stgcn,
     "agcn": build_agcn,
 }
+ADJACENCY = {"stgcn": "adjacency", "agcn": "directed_adjacency"}
+"""Networks that take points and a graph of the joints, and the layout's method that gives it.
+
+All others take heatmaps.
+"""
 
 
 def network_keys(name: str) -> set[str]:
@@ -47,14 +52,14 @@ def build_model(
     Parameters
     ----------
     config
-        ``{"name": "posec3d" | "stgcn" | "agcn", ...}``; the other keys are the keyword arguments
-        of `build_posec3d`, `build_stgcn` or `build_agcn` and default to the published networks.
+        ``{"name": ..., ...}``: one of `BUILDERS`; the other keys are the keyword arguments of its
+        builder and default to the published network.
     layout_channels
         V, the layout's channels in the stream: heatmap channels (joints or edges), or joints.
     num_classes
         K, the number of logits.
     adjacency
-        (3, V, V), for `GRAPH_MODELS` only.
+        (3, V, V), for the networks of `ADJACENCY` only.
     embedding_size
         D, the length of a label embedding; None leaves the semantic head out.
 
@@ -78,7 +83,7 @@ def build_model(
             f"model config, {name}: unknown keys {', '.join(unknown)}; "
             f"known are name, {', '.join(sorted(known))}"
         )
-    if name not in GRAPH_MODELS:
+    if name not in ADJACENCY:
         return BUILDERS[name](layout_channels, num_classes, embedding_size, **network)
     expected = (3, layout_channels, layout_channels)
     if adjacency is None or adjacency.shape != expected:

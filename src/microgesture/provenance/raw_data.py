@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from microgesture.provenance import record as steps
-from microgesture.readers import sources as rawdata
+from microgesture.readers.folders import frame_files
+from microgesture.readers.sources import raw_files
 
 
 def raw_inputs(
@@ -29,7 +30,7 @@ def raw_inputs(
     if record is None:
         return [], {"files": {}, "frames": {}}
     results = steps.results_of(record)
-    paths = [Path(one) for one in rawdata.raw_files(data)]
+    paths = [Path(one) for one in raw_files(data)]
     made = [path for path in paths if steps.relative_name(path, results) is not None]
     mine = [path for path in paths if steps.relative_name(path, results) is None]
     names = map(steps.outside_name, mine)
@@ -44,7 +45,7 @@ def frame_folders(root: Path) -> dict[str, steps.Stated]:
     Frames are counted by the million, so a record does not list them. A folder's hash is that of
     the lines ``<name> <SHA-256>`` of its frames in the order of their names.
     """
-    folders = sorted({path.parent for path in rawdata.frame_files(root)})
+    folders = sorted({path.parent for path in frame_files(root)})
     return dict(
         zip(map(steps.outside_name, folders), steps.parallel(frames_entry, folders), strict=True)
     )
@@ -53,7 +54,7 @@ def frame_folders(root: Path) -> dict[str, steps.Stated]:
 def frames_entry(folder: Path) -> steps.Stated:
     """Number, size and hash of the frames that lie directly in a folder."""
     digest, size, count = hashlib.sha256(), 0, 0
-    for path in rawdata.frame_files(folder, below=False):
+    for path in frame_files(folder, below=False):
         content = path.read_bytes()
         line = f"{path.name} {hashlib.sha256(content).hexdigest()}\n"
         digest.update(line.encode("utf-8", "surrogateescape"))

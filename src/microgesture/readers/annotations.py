@@ -13,8 +13,8 @@ import numpy as np
 
 from microgesture.data.store import SPLITS
 from microgesture.readers.common import plain_text, shown
+from microgesture.readers.folders import label_file, pickle_files, places
 from microgesture.readers.safe_pickle import load
-from microgesture.readers.sources import label_file, pickle_files, places
 from microgesture.utils.errors import InputError
 
 SPLIT_NAMES = {**{name: name for name in SPLITS}, "valid": "val", "validation": "val"}

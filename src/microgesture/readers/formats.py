@@ -6,35 +6,95 @@ whole file is an `InputError`, whatever ``on_bad_clip`` says.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import pyarrow as pa
 
 from microgesture.data.keypoints import KINECT, OPENPOSE
 from microgesture.data.store import BadClip, Clip
 from microgesture.readers import csv as plain_csv
-from microgesture.readers import imigue2021, openpose_json, pyskl, release2023, smg
-from microgesture.readers import miga2025 as miga
-from microgesture.readers import parquet as plain
+from microgesture.readers import imigue2021, miga2025, openpose_json, pyskl, release2023, smg
+from microgesture.readers import parquet as plain_parquet
 from microgesture.readers.common import unreadable
 from microgesture.utils.errors import InputError
 
 Reader = Callable[[Mapping[str, Any], list[str], int], Iterator[Clip | BadClip]]
 
-FORMATS: dict[str, Reader] = {
-    "miga2025": miga.read,
-    "imigue2021": imigue2021.read,
-    "openpose_json": openpose_json.read,
-    "release2023": release2023.read,
-    "pyskl": pyskl.read,
-    "smg": smg.read,
-    "parquet": plain.read,
-    "csv": plain_csv.read,
+
+@dataclass(frozen=True)
+class Format:
+    """A format of data sets: its reader, and how its files are found.
+
+    Attributes
+    ----------
+    read : callable
+    location : {'root', 'path'}
+        The key of the config that says where the data are.
+    suffixes : tuple of str
+        Endings of a single file that is told to be of this format.
+    pattern : str
+        Regular expression for the path of a file, below the root, that tells the format.
+    example : str
+        Such a file, as a message names it.
+    reads : str
+        Regular expression for the paths, below the root, of all files that the reader reads.
+    names_videos : bool
+        Whether the data say which video a clip is of, and not who is seen in it.
+    keypoints : str
+        Name of the `microgesture.data.keypoints.KeypointFormat` of what the reader yields.
+
+    """
+
+    read: Reader
+    location: Literal["root", "path"] = "root"
+    suffixes: tuple[str, ...] = ()
+    pattern: str = ""
+    example: str = ""
+    reads: str = ""
+    names_videos: bool = False
+    keypoints: str = OPENPOSE.name
+
+
+FORMATS: dict[str, Format] = {
+    "miga2025": Format(
+        miga2025.read,
+        pattern=r"(.*/)?imigue_skeleton_\w+/[^/]+/[^/]+_(openpose\.xlsx|light(_hand)?\.csv)",
+        example="0001_openpose.xlsx",
+        reads=r"(.*/)?imigue_skeleton_(train|validate|test)/([^/._][^/]*)/"
+        r"\3_(openpose\.xlsx|light(_hand)?\.csv|label\.csv)",
+        names_videos=True,
+    ),
+    "imigue2021": Format(
+        imigue2021.read,
+        pattern=r"(.*/)?mg_skeleton_only/[^/]+/[^/]+_2\.xlsx",
+        example="0001_2.xlsx",
+        reads=r"(.*/)?(mg_skeleton_only/([^/._][^/]*)/\3_2\.xlsx|labels_20200831\.csv)",
+    ),
+    "openpose_json": Format(
+        openpose_json.read,
+        pattern=r"(.*/)?(?!\.)[^/]*[0-9]_keypoints\.json",
+        example="clip_000000000000_keypoints.json",
+    ),
+    "release2023": Format(
+        release2023.read,
+        pattern=r"(train|valid|test)_data\.npy",
+        example="train_data.npy",
+        reads=r"(train|valid|test)_(data\.npy|label\.pkl)",
+        names_videos=True,
+    ),
+    "pyskl": Format(pyskl.read, location="path", suffixes=(".pkl", ".pickle"), names_videos=True),
+    "smg": Format(
+        smg.read,
+        pattern=r"(.*/)?([^/]+)/\2_skeleton\.csv",
+        example="Sample0001/Sample0001_skeleton.csv",
+        reads=r"(.*/)?([^/]+)/\2_(skeleton|data|finelabels)\.csv",
+        names_videos=True,
+        keypoints=KINECT.name,
+    ),
+    "parquet": Format(plain_parquet.read, location="path", suffixes=(".parquet",)),
+    "csv": Format(plain_csv.read, location="path", suffixes=(".csv",)),
 }
-
-
-NAME_VIDEOS = {"miga2025", "release2023", "pyskl", "smg"}
-"""Formats that say which video a clip is of, and not who is seen in it."""
 
 
 def read_clips(
@@ -44,7 +104,7 @@ def read_clips(
     name = data.get("format")
     if name not in FORMATS:
         raise InputError(f"data.format is {name!r}, expected one of {', '.join(FORMATS)}")
-    return _read(FORMATS[name], data, class_names, workers)
+    return _read(FORMATS[name].read, data, class_names, workers)
 
 
 def _read(
@@ -60,9 +120,9 @@ def _read(
 
 def by_video(data: Mapping[str, Any]) -> bool:
     """Whether each video counts as a subject, since the data do not say who is in it."""
-    return data["format"] in NAME_VIDEOS and not data.get("subjects")
+    return FORMATS[data["format"]].names_videos and not data.get("subjects")
 
 
 def keypoint_format(data: Mapping[str, Any]) -> str:
     """Name of the `microgesture.data.keypoints.KeypointFormat` of what the reader yields."""
-    return KINECT.name if data["format"] == "smg" else OPENPOSE.name
+    return FORMATS[data["format"]].keypoints

@@ -15,10 +15,10 @@ from microgesture.data.classes import load_classes
 from microgesture.data.store import BadClip, Clip
 from microgesture.readers import annotations, imigue2021, smg
 from microgesture.readers import csv as plain_csv
-from microgesture.readers.formats import keypoint_format, read_clips
+from microgesture.readers.formats import FORMATS, keypoint_format, read_clips
 from microgesture.readers.labels import csv_rows
 from microgesture.readers.openpose_json import REQUIRED
-from microgesture.readers.sources import LOCATIONS, detect
+from microgesture.readers.sources import detect
 from microgesture.utils.errors import InputError
 from microgesture.utils.resources import resource_file, resource_names
 
@@ -93,7 +93,7 @@ def look(path: Path, given: Mapping[str, float]) -> Look:
     """
     path = _single_table(path)
     kind = detect(path)
-    found = Look({"format": kind, LOCATIONS.get(kind, "root"): str(path)})
+    found = Look({"format": kind, FORMATS[kind].location: str(path)})
     {
         "miga2025": _imigue,
         "imigue2021": _imigue2021,

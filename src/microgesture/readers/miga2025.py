@@ -13,6 +13,7 @@ from typing import Any
 
 from microgesture.data.store import BadClip, Clip, check_clip
 from microgesture.readers.common import ordered_map, subfolders
+from microgesture.readers.folders import FULLEST
 from microgesture.readers.labels import (
     LabelRow,
     RawClasses,
@@ -22,7 +23,6 @@ from microgesture.readers.labels import (
     tell_overlaps,
 )
 from microgesture.readers.light import read_light
-from microgesture.readers.sources import FULLEST
 from microgesture.readers.xlsx import read_sheet
 from microgesture.utils.errors import InputError
 

@@ -18,9 +18,9 @@ from microgesture.readers.annotations import (
     read_annotations,
 )
 from microgesture.readers.common import ordered_map, place_points, shown
+from microgesture.readers.folders import DATA, LABELS
 from microgesture.readers.labels import read_subjects, splits_by_subject, subject_of
 from microgesture.readers.release2023 import known_label
-from microgesture.readers.sources import DATA, LABELS
 from microgesture.readers.tracker import follow_surest, sighting
 from microgesture.utils.errors import InputError
 

@@ -11,6 +11,7 @@ import numpy as np
 from microgesture.evaluation.claims import Claim
 from microgesture.evaluation.metrics import METRICS
 from microgesture.evaluation.rows import HEADINGS, Evaluation, Row
+from microgesture.report.findings import findings
 from microgesture.report.notes import SPLITS, claims_legend, notes, tail_legend
 from microgesture.report.render import render
 from microgesture.utils.text import (
@@ -38,7 +39,7 @@ def markdown(
     config: Mapping[str, Any],
     summary: Mapping[str, Any],
 ) -> str:
-    """Write the whole page: one line on the data, the table, claims, notes, figures and classes.
+    """Write the whole page: what was found, the data, the table, claims, notes and figures.
 
     Parameters
     ----------
@@ -47,6 +48,7 @@ def markdown(
     config
         ``data_name`` and ``data_format``; "synthetic" puts a warning on top. ``variants``, of
         which ``source`` is read: whether PoseC3D's training changes points or drawn volumes.
+        ``submission``, the row that the first sentence is about.
     summary
         Summary of the skeleton stage: ``subject_overlap``, "train+val" or "train-val" -> shared
         subjects (a pair not named shares none), and ``subject_is_video``.
@@ -55,6 +57,7 @@ def markdown(
     return render(
         "ablation_table.md",
         generated=config.get("data_format") == "synthetic",
+        findings=findings(evaluation, claims, config, summary),
         measured=_measured_on(evaluation, config),
         scores=_rows_table(evaluation, score_table(evaluation)),
         claims=_claims(evaluation, claims),

@@ -1,6 +1,8 @@
 """What a training step minimises: cross-entropy, remedies for the long tail, label embeddings."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,14 +58,28 @@ class Objective:
 def objective(
     labels: np.ndarray,
     num_classes: int,
+    training: Mapping[str, Any],
     *,
-    smoothing: float,
-    tau: float,
     embeddings: np.ndarray | None,
     weight: float,
     device: torch.device,
 ) -> Objective:
-    """The objective for training clips with these labels (N,), on a device."""
+    """The objective of a training.
+
+    Parameters
+    ----------
+    labels : ndarray, int (N,)
+        Of the training clips.
+    num_classes : int
+    training : mapping
+        The training's settings, of which ``label_smoothing`` and ``logit_adjustment`` (tau, see
+        `Objective`) are used.
+    embeddings : ndarray, float32 (K, D), optional
+    weight : float
+    device : torch.device
+
+    """
+    tau = training["logit_adjustment"]
     adjustment = torch.from_numpy(tau * log_prior(labels, num_classes)).to(device) if tau else None
     targets = None if embeddings is None else torch.from_numpy(embeddings).to(device)
-    return Objective(smoothing, adjustment, targets, weight)
+    return Objective(training["label_smoothing"], adjustment, targets, weight)

@@ -15,9 +15,11 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
-from microgesture.data.layouts import Layout, Stream, layout_points
+from microgesture.data.layouts import Layout, layout_points
 from microgesture.data.store import Clip, iter_store, read_index
-from microgesture.heatmaps.draw import ShortLimbs, clip_box, draw, to_grid
+from microgesture.heatmaps.draw import ShortLimbs, draw
+from microgesture.heatmaps.grid import clip_box, to_grid
+from microgesture.settings.streams import HeatmapStream
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import atomic_path
 from microgesture.viz.skeletons import SIDES, SkeletonArt
@@ -55,7 +57,7 @@ def write_animation(
     clip: Clip,
     layout: Layout,
     path: str | Path,
-    stream: Stream = "joint",
+    stream: HeatmapStream = "joint",
     size: int = 64,
     sigma: float = 0.6,
     padding: float = 0.25,
@@ -78,7 +80,7 @@ def write_animation(
     size, sigma
         Cells a side of the heatmaps, and the width of a point in cells.
     padding
-        See `microgesture.heatmaps.draw.clip_box`.
+        See `microgesture.heatmaps.grid.clip_box`.
     short_limbs
         See `microgesture.heatmaps.draw.ShortLimbs`.
 
@@ -119,7 +121,7 @@ class _Scene:
         self,
         clip: Clip,
         layout: Layout,
-        stream: Stream,
+        stream: HeatmapStream,
         size: int,
         sigma: float,
         padding: float,

@@ -8,9 +8,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from microgesture.data.keypoint_formats import resolve_points
-from microgesture.models.names import GRAPH_MODELS
+from microgesture.settings.config import Config as Settings
+from microgesture.settings.models import GRAPH_MODELS, HEATMAP_MODELS
+from microgesture.settings.networks import GraphNetwork, HeatmapNetwork
 from microgesture.utils.errors import InputError
-from microgesture.workflow import schema
 from microgesture.workflow.config import Config, layout_file, variant_config
 from microgesture.workflow.messages import explain, why_unquoted
 
@@ -26,7 +27,7 @@ def check_config(config: Config, source: str) -> None:
     """
     _check_names(source, config, "")
     try:
-        schema.Config.model_validate(dict(config))
+        Settings.model_validate(dict(config))
     except ValidationError as error:
         raise InputError(f"{source}: {explain(error, config)}") from None
     _check_data(config, source)
@@ -99,7 +100,7 @@ def _check_titles(config: Config, source: str) -> None:
 
 
 def _check_choices(config: Config, source: str) -> None:
-    """Check what is submitted, explained, cropped and tested."""
+    """Check what is submitted, cropped and tested."""
     variants = config["variants"]
     if config["submission"] is not None:
         _known(source, "submission", config["submission"], {*variants, *config["fusions"]})
@@ -113,8 +114,8 @@ def _check_choices(config: Config, source: str) -> None:
             f"{source}: folds is {config['folds']} and submission is {config['submission']!r}; a "
             "challenge's test clips are no fold's, so set one of both to null"
         )
-    for name in (config.get("explain") or {}).get("variants", []):
-        _known(source, "explain.variants", name, variants)
+    for name in (config.get("occlusion") or {}).get("variants", []):
+        _known(source, "occlusion.variants", name, variants)
 
 
 def _check_names(source: str, entry: Any, place: str) -> None:
@@ -136,7 +137,7 @@ def _check_variant(variant: Mapping[str, Any], config: Config, place: str) -> No
     """Check one variant, its model's settings included, against the rest of the config."""
     network = variant["network"]
     if variant["model"] in GRAPH_MODELS:
-        whole = schema.GraphNetwork(**network).model_dump()
+        whole = GraphNetwork(**network).model_dump()
         for key in ("inflate_stages", "down_stages"):
             if beyond := [stage for stage in whole[key] if stage > whole["num_stages"]]:
                 unless = "" if key in network else ", which it is unless given"
@@ -144,14 +145,14 @@ def _check_variant(variant: Mapping[str, Any], config: Config, place: str) -> No
                     f"{place}: network.{key} is {list(whole[key])}{unless}, but there is no stage "
                     f"{beyond[0]}; num_stages is {whole['num_stages']}"
                 )
-    else:
-        stages = len(schema.HeatmapNetwork(**network).stage_blocks)
-    for key in ("inflate", "temporal_strides"):
-        if key in network and len(network[key]) != stages:
-            raise InputError(
-                f"{place}: network.{key} has {len(network[key])} entries; expected {stages}, one "
-                "for each of stage_blocks"
-            )
+    if variant["model"] in HEATMAP_MODELS:
+        stages = len(HeatmapNetwork(**network).stage_blocks)
+        for key in ("inflate", "temporal_strides"):
+            if key in network and len(network[key]) != stages:
+                raise InputError(
+                    f"{place}: network.{key} has {len(network[key])} entries; expected {stages}, "
+                    "one for each of stage_blocks"
+                )
     if variant["cleaning"] not in config["cleaning"]:
         known = ", ".join(config["cleaning"])
         raise InputError(f"{place}: cleaning is {variant['cleaning']!r}; expected one of {known}")

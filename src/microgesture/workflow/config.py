@@ -7,20 +7,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from microgesture.data import paths
 from microgesture.data.keypoint_formats import resolve_points
-from microgesture.models.names import GRAPH_MODELS
 from microgesture.preprocessing.temporal import timeline
-from microgesture.readers.sources import places
+from microgesture.readers.folders import places
+from microgesture.settings.models import HEATMAP_MODELS
+from microgesture.settings.training import Training
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
 
 Config = Mapping[str, Any]
 
 PLAIN_TRAINING = {
-    "sampling": "natural",
-    "label_smoothing": 0.0,
-    "logit_adjustment": 0.0,
-    "balanced_head_epochs": 0,
+    key: field.default for key, field in Training.model_fields.items() if not field.is_required()
 }
 """Training settings that a config may leave out, and what they are then."""
 
@@ -43,13 +42,18 @@ def check_files(config: Config, source: str) -> None:
 
 def _named_files(config: Config) -> Iterator[tuple[str, str, Path, Any]]:
     """Place, path, record of the step that reads it and that step's config."""
-    records = Path(config["results"], "provenance")
+    results = Path(config["results"])
     for key in ("root", "path", "paths", "labels", "subjects", "video_splits"):
         for path in places(config["data"].get(key)):
-            yield f"data.{key}", path, records / "skeletons.json", reader_slice(config)
+            yield f"data.{key}", path, results / paths.record("skeletons"), reader_slice(config)
     words = config["semantic"].get("path")
     if words and any(variant.get("semantic") for variant in config["variants"].values()):
-        yield "semantic.path", words, records / "label_embeddings.json", words_slice(config)
+        yield (
+            "semantic.path",
+            words,
+            results / paths.record("label_embeddings"),
+            words_slice(config),
+        )
 
 
 def recorded(record: Path) -> Any:
@@ -78,9 +82,8 @@ def variant_config(config: Config, name: str) -> dict[str, Any]:
 def points_name(config: Config, name: str) -> str:
     """Name of the clip file that a variant reads, such as ``openpose41-standard-align16``."""
     variant = variant_config(config, name)
-    return "-".join(
-        [variant["layout"], variant["cleaning"], timeline(variant["temporal"], variant["length"])]
-    )
+    when = timeline(variant["temporal"], variant["length"])
+    return paths.clips_name(variant["layout"], variant["cleaning"], when)
 
 
 def reader_slice(config: Config) -> dict[str, Any]:
@@ -91,7 +94,7 @@ def reader_slice(config: Config) -> dict[str, Any]:
         # the numbers themselves, so that a changed format file is noticed
         points = {"points": list(resolve_points(own["points"]) or ())} if "points" in own else {}
         return {**own, **points}
-    release = f"{config['results']}/release"
+    release = f"{config['results']}/{paths.RELEASE}"
     return {
         "format": "miga2025",
         "root": release,
@@ -129,12 +132,12 @@ def train_slice(config: Config, name: str) -> dict[str, Any]:
     keys = ["model", "layout", "stream", "temporal", "length", "network", "training"]
     weight = config["semantic"]["weight"] if variant.get("semantic") else 0
     own: dict[str, Any]
-    if variant["model"] in GRAPH_MODELS:
-        own = {"padding": config["box"]["padding"]}
-    else:
+    if variant["model"] in HEATMAP_MODELS:
         own = {key: variant[key] for key in ("source", "input_size")}
         if variant["source"] == "drawn":  # a cache says it of itself
             own["heatmaps"] = heatmap_slice(config, variant["stream"])
+    else:
+        own = {"padding": config["box"]["padding"]}
     if "pretrained" in variant:
         own["pretrained"] = variant["pretrained"]
     return {
@@ -159,7 +162,7 @@ def robustness_slice(config: Config) -> dict[str, Any]:
 
 def occlusion_slice(config: Config) -> dict[str, Any]:
     """What occlusion maps depend on, besides the model and the clips."""
-    return {"clips": (config["explain"] or {}).get("clips"), "groups": "joint"}
+    return {"clips": (config["occlusion"] or {}).get("clips"), "groups": "joint"}
 
 
 def table_slice(config: Config) -> dict[str, Any]:
@@ -176,6 +179,7 @@ def table_slice(config: Config) -> dict[str, Any]:
         "variants": titles,
         "fusions": config["fusions"],
         "claims": config["claims"],
+        "submission": config["submission"],
         "data_name": config["data"]["name"],
         "data_format": config["data"]["format"],
     }
@@ -183,12 +187,12 @@ def table_slice(config: Config) -> dict[str, Any]:
 
 def figures_slice(config: Config) -> dict[str, Any]:
     """What the figures beside the table show of the config; one is of the submitted row."""
-    keys = ("seeds", "folds", "imbalance", "variants", "fusions", "data_format")
+    keys = ("seeds", "folds", "imbalance", "variants", "fusions", "data_format", "submission")
     shown = table_slice(config)
-    return {**{key: shown[key] for key in keys}, "submission": config["submission"]}
+    return {key: shown[key] for key in keys}
 
 
 def page_slice(config: Config) -> dict[str, Any]:
     """What the page of results shows of the config."""
-    more = ("submission", "robustness", "explain")
+    more = ("robustness", "occlusion")
     return {**table_slice(config), **{key: config[key] for key in more}}

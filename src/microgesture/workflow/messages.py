@@ -22,11 +22,13 @@ EXPECTED = {
     "literal_error": "one of {expected}",
     "model_attributes_type": "keys with values",
     "model_type": "keys with values",
+    "odd": "an odd number",
     "string_pattern_mismatch": "letters, digits and _ alone",
     "string_too_short": "some text",
     "string_type": "text",
     "too_long": "at most {max_length} in it",
     "too_short": "at least {min_length} in it",
+    "unique": "no entry twice",
 }
 """What was expected, by pydantic's name of the error."""
 
@@ -47,8 +49,11 @@ def _line(error: Mapping[str, Any], config: Any) -> str:
     if kind == "missing_key":
         says = f" ({context['says'].rstrip('.')})" if context["says"] else ""
         return f"{place or 'top level'}: {context['key']!r} is missing{says}"
-    if kind in ("renamed", "empty"):
-        return f"{place or 'top level'}: {error['msg']}"
+    if kind == "renamed":
+        now = f"{context['key']} is called {context['now']} now; rename the key"
+        return f"{place or 'top level'}: {now}"
+    if kind == "empty":
+        return f"{place or 'top level'}: {context['key']} is empty; give it a value or remove it"
     if kind == "union_tag_not_found":
         return f"{place}: {context['discriminator']} is missing"
     if kind == "union_tag_invalid":

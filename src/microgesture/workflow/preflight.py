@@ -20,7 +20,7 @@ import yaml
 from microgesture.data.classes import load_classes
 from microgesture.data.layouts import load_layout
 from microgesture.data.long_tail import long_tailed_counts
-from microgesture.readers.sources import places
+from microgesture.readers.folders import places
 from microgesture.synthetic.release import class_counts
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json

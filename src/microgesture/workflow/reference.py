@@ -9,14 +9,15 @@ from typing import Any, Literal, get_args, get_origin
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic.fields import FieldInfo
 
+from microgesture.settings.base import Entry
+from microgesture.settings.config import Config
 from microgesture.utils.text import markdown_table
-from microgesture.workflow.schema import Config, Entry
 
 INTRODUCTION = """# Config reference
 
 Every key of a config. A key without a default must be there; an unknown one is refused. Settings of
 `variants.<name>` win over those of `models.<model>`. This page is made from
-`src/microgesture/workflow/schema.py` by `python scripts/config_reference.py`.
+`src/microgesture/settings` by `python scripts/config_reference.py`.
 """
 CHOOSING = ("format", "model", "method", "source")
 """Keys that choose among several parts."""

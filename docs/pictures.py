@@ -1,0 +1,70 @@
+"""Remake the pictures of the README and of the docs from a results folder.
+
+The animated clip, the ablation figure and the first screen of the page of results; the last needs
+Chromium (``--chromium``) and is left as it is without.
+"""
+
+import argparse
+import shutil
+import subprocess
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from PIL import Image
+
+from microgesture.data.layouts import load_layout
+from microgesture.utils.errors import run
+from microgesture.viz.animation import find_clip, write_animation
+
+ROOT = Path(__file__).parents[1]
+IMAGES = ROOT / "docs/images"
+CLIP, FRAMES = "0018_23", slice(0, 26)  # so many make a file of less than 500 kB
+WIDTH, COLOURS = 1000, 64
+
+
+def main() -> None:
+    """Remake the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Path, default=ROOT / "results", help="results folder")
+    parser.add_argument("--clip", default=CLIP, help=f"id of the clip that is drawn ({CLIP})")
+    parser.add_argument("--chromium", default=shutil.which("chromium"), help="the browser")
+    args = parser.parse_args()
+    IMAGES.mkdir(exist_ok=True)
+    draw_clip(args.results / "skeletons/clips.parquet", args.clip)
+    shrink(args.results / "figures/ablation.png", IMAGES / "ablation.png")
+    if args.chromium:
+        picture_of_page(args.results / "report.html", args.chromium)
+
+
+def draw_clip(store: Path, name: str) -> None:
+    """Draw a part of a clip beside its limb heatmaps."""
+    clip = find_clip(store, name)
+    clip = replace(clip, points=clip.points[FRAMES])
+    layout = load_layout(ROOT / "config/layouts/openpose41.yaml")
+    write_animation(clip, layout, IMAGES / "clip.gif", "limb")
+
+
+def picture_of_page(page: Path, chromium: str) -> None:
+    """Take the first screen of the page of results."""
+    with tempfile.TemporaryDirectory() as folder:
+        shot = Path(folder, "page.png")
+        options = ["--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1280,900"]
+        subprocess.run(
+            [chromium, *options, f"--screenshot={shot}", page.resolve().as_uri()],
+            check=True,
+            capture_output=True,
+        )
+        shrink(shot, IMAGES / "page.png")
+
+
+def shrink(source: Path, target: Path) -> None:
+    """A picture no wider than a page, with few colours."""
+    with Image.open(source) as picture:
+        picture = picture.convert("RGB")
+        picture.thumbnail((WIDTH, WIDTH), Image.Resampling.LANCZOS)
+        picture.quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,44 @@
+"""What a config says about the networks."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from microgesture.settings.base import Count, Entry, Odd, Probability
+
+
+class GraphNetwork(Entry):
+    """ST-GCN and 2s-AGCN; what is not given is as in the published networks."""
+
+    base_channels: Count = 64
+    num_stages: Count = 10
+    inflate_stages: list[Annotated[int, Field(ge=2)]] = Field(default=[5, 8])
+    """Stages that double the channels."""
+    down_stages: list[Annotated[int, Field(ge=2)]] = Field(default=[5, 8])
+    """Stages that halve the frames."""
+    temporal_kernel: Annotated[Odd, Field(ge=1)] = 9
+    dropout: Probability = 0.0
+    """Before the classifier."""
+    block_dropout: Probability = 0.0
+    """In each block."""
+
+
+class HeatmapNetwork(Entry):
+    """PoseC3D's SlowOnly ResNet; what is not given is as in the published network."""
+
+    base_channels: Count = 32
+    stage_blocks: Annotated[list[Count], Field(min_length=1, max_length=4)] = Field(
+        default=[4, 6, 3]
+    )
+    """Bottleneck blocks of each stage."""
+    stem_kernel: Annotated[Odd, Field(ge=1)] = 7
+    stem_pool: bool = True
+    """Max pooling of 3 x 3 at stride 1 after the stem, as PySKL has it."""
+    inflate: list[bool] | None = None
+    """For each stage, whether its kernels extend over time."""
+    zero_init_residual: bool = True
+    """Whether each block starts as the identity."""
+    temporal_strides: list[Count] | None = None
+    """For each stage, by how much it shortens the clip."""
+    dropout: Probability = 0.5
+    """Before the classifier."""

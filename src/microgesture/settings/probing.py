@@ -1,0 +1,37 @@
+"""What a config says about testing, robustness and occlusion."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from microgesture.settings.base import Count, Entry, Positive, Share, unique
+
+
+class Testing(Entry):
+    """Test-time augmentation."""
+
+    views: Count
+    """Temporal views that are averaged where frames are sampled at random; ``align`` has one."""
+    flip: bool
+    """Whether each view is also tested mirrored."""
+
+
+class Robustness(Entry):
+    """Test clips that are corrupted on purpose."""
+
+    runs: Literal["first", "all"]
+    """Which seeds are measured."""
+    drop: Annotated[list[Share], BeforeValidator(unique)]
+    """Shares of the points lost in every frame."""
+    jitter: Annotated[list[Positive], BeforeValidator(unique)]
+    """Noise, in shoulder widths."""
+    occlude: Annotated[list[Share], BeforeValidator(unique)]
+    """Shares of the clip in which a hand, an arm or the face is hidden."""
+
+
+class Occlusion(Entry):
+    """What a model looks at: joints are hidden for a while."""
+
+    variants: Annotated[list[str], Field(min_length=1), BeforeValidator(unique)]
+    clips: Count
+    """Test clips that are predicted."""

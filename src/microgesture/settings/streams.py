@@ -1,0 +1,8 @@
+"""Names of the streams: what a network is shown of a skeleton."""
+
+from typing import Literal
+
+PointStream = Literal["joint", "bone", "joint_motion", "bone_motion"]
+"""Of networks that take points."""
+HeatmapStream = Literal["joint", "limb", "joint_motion"]
+"""Of networks that take heatmaps; `microgesture.heatmaps.draw.strokes` draws them."""

@@ -1,0 +1,22 @@
+import inspect
+
+from microgesture.models.agcn import build_agcn
+from microgesture.models.posec3d import build_posec3d
+from microgesture.models.stgcn import build_stgcn
+from microgesture.settings.networks import GraphNetwork, HeatmapNetwork
+
+
+def test_the_networks_defaults_are_those_that_the_config_states():
+    networks = {
+        build_stgcn: GraphNetwork,
+        build_agcn: GraphNetwork,
+        build_posec3d: HeatmapNetwork,
+    }
+    for build, model in networks.items():
+        given = inspect.signature(build).parameters
+        stated = model().model_dump()
+        for name, value in stated.items():
+            default = given[name].default
+            assert (list(default) if isinstance(default, tuple) else default) == value, name
+        keywords = {n for n, p in given.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
+        assert set(stated) <= keywords

@@ -16,7 +16,7 @@ def locked():
 
 def test_the_lock_holds_every_declared_package():
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    declared = project["dependencies"] + project["optional-dependencies"]["dev"]
+    declared = sum(project["optional-dependencies"].values(), project["dependencies"])
     names = {re.split(r"[=<>\[;]", entry)[0].lower() for entry in declared}
     assert names <= {name.lower() for name in locked()}
 

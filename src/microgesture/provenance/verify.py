@@ -16,7 +16,7 @@ from microgesture.provenance import record as steps
 from microgesture.provenance.code_hash import SOURCE, code_hash
 from microgesture.provenance.raw_data import frames_entry
 from microgesture.utils.errors import AGAIN, InputError
-from microgesture.utils.files import read_json, sha256
+from microgesture.utils.files import json_text, read_json, sha256
 
 TABLE = "ablation_table.md"
 SUBMISSION = "submission.json"
@@ -157,7 +157,7 @@ def _read(folder: Path, name: str, findings: list[Finding]) -> Record:
         return refused("JSON of another kind", "a step's record")
     if record[steps.SEAL] != (own := steps.seal(record)):
         return refused(f"content with seal {own}", f"seal {record[steps.SEAL]}")
-    if text != steps.json_text(record).encode():
+    if text != json_text(record).encode():
         return refused("another spelling of its content", "the bytes that the step wrote")
     return record
 

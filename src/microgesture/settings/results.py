@@ -35,6 +35,7 @@ class _Trained(Entry):
 class CardsStep(_Trained):
     """What the cards of the trained models say."""
 
+    nullable = _Trained.nullable | {"data_licence"}
     data_name: str
     data_licence: str | None = None
     robustness: Robustness | None

@@ -329,6 +329,7 @@ def test_a_step_depends_on_its_own_slice_only(config):
     values = {
         "training": {"learning_rate": 0.5},
         "title": "another",
+        "licence": "another",
         "name": "another",
         "short_limbs": "start",
         "drop": [0.123],

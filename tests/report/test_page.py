@@ -20,7 +20,6 @@ from microgesture.data.layouts import load_layout
 from microgesture.evaluation.claims import Claim, Comparison
 from microgesture.evaluation.occlusion import mean_occlusion
 from microgesture.evaluation.rows import Row
-from microgesture.report.material import load_material, read_robustness
 from microgesture.report.page import headline, write_page
 from microgesture.report.render import TEMPLATES, marked, render, sort_value
 from microgesture.report.sections import (
@@ -47,6 +46,7 @@ from microgesture.viz.comparisons import VERDICTS
 from microgesture.viz.style import series
 from tests.conftest import REPOSITORY
 from tests.report_results import make_config, make_results
+from tests.sections import load_material, read_robustness
 
 SECTIONS = ["table", "claims", "training", "classes", "confusion", "calibration", "robustness",
             "errors", "occlusion", "cost", "data", "repeat"]  # fmt: skip

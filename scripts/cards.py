@@ -4,9 +4,10 @@ import argparse
 from pathlib import Path
 
 from microgesture.data.classes import load_classes
-from microgesture.evaluation.load import parse_config
 from microgesture.provenance.record import add_record_option, write_record
 from microgesture.report.cards import files_read, write_cards
+from microgesture.settings.parse import parse_option
+from microgesture.settings.results import CardsStep
 from microgesture.utils.errors import run
 from microgesture.utils.files import read_json
 
@@ -26,12 +27,12 @@ def main() -> None:
     add_record_option(parser, __file__)
     args = parser.parse_args()
 
-    config = parse_config(args.config)
+    config = parse_option(CardsStep, args.config)
     written = write_cards(config, args.results, load_classes(args.classes), read_json(args.summary))
     write_record(
         args.record,
         __file__,
-        config=config,
+        config=config.given(),
         inputs=[*files_read(config, args.results), args.classes, args.summary],
         outputs=written,
     )

@@ -17,9 +17,10 @@ from microgesture.evaluation.calibration import (
     fit_temperature,
     negative_log_likelihood,
 )
-from microgesture.evaluation.fusion import check_same_clips, fit_weights, fuse_files, parse_recipe
+from microgesture.evaluation.fusion import check_same_clips, fit_weights, fuse_files
 from microgesture.evaluation.predictions import read_predictions, write_predictions
 from microgesture.utils.errors import InputError
+from tests.sections import parse_recipe
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "fuse.py"
 IDS = ["a", "b", "c"]
@@ -90,7 +91,7 @@ def test_a_missing_clip_is_refused_and_a_long_list_is_cut(tmp_path):
 
 @pytest.mark.parametrize("weight", [0, -1, float("nan"), float("inf")])
 def test_a_weight_must_be_a_positive_number(weight):
-    with pytest.raises(InputError, match="expected a positive number"):
+    with pytest.raises(InputError, match=r"greater than 0|finite number"):
         recipe({"joint": 1, "limb": weight})
 
 
@@ -289,8 +290,8 @@ def test_metadata_say_what_was_fused_and_how(tmp_path):
 
 
 def test_one_member_with_its_temperature_is_that_variant_calibrated(tmp_path):
-    paths = write_members(tmp_path, [2.0])
-    _, test = fused(tmp_path, recipe({"m0": 1}, temperature=True), paths)
+    paths = write_members(tmp_path, [2.0, 0.5])
+    _, test = fused(tmp_path, recipe({"m0": 1, "m1": 1e-9}, temperature=True), paths)
     plain = read_predictions(paths["test"][0])
     temperature = test.metadata["members"][0]["temperature"]
     expected = plain.probabilities.astype(float) ** (1 / temperature)
@@ -338,16 +339,22 @@ def test_files_in_the_wrong_place_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({}, "members is None; name at least one"),
-        ({"members": {}}, "name at least one"),
-        ({"members": ["a", "a"], "weights": "validation"}, "named twice"),
+        ({}, "fusion: members is missing"),
+        ({"members": {}}, "at least 2 items"),
+        ({"members": ["a", "a"], "weights": "validation"}, "fusion.members.names: unique"),
         ({"members": ["a", "b"]}, "weights is None for a list of members; expected validation"),
-        ({"members": ["a"], "weights": "test"}, "weights is 'test'"),
-        ({"members": {"a": 1}, "weights": "validation"}, "members have weights and weights is"),
-        ({"members": {"a": 0}}, "member a: weight 0, expected a positive number"),
-        ({"members": {"a": True}}, "weight True"),
-        ({"members": {"a": "1"}}, "weight '1'"),
-        ({"members": {"a": 1}, "temperature": 2}, "temperature is 2, expected true or false"),
+        ({"members": ["a", "b"], "weights": "test"}, "fusion.weights: .*'validation'"),
+        (
+            {"members": {"a": 1, "b": 1}, "weights": "validation"},
+            "members have weights and weights is",
+        ),
+        ({"members": {"a": 0, "b": 1}}, "members.weights.a: Input should be greater than 0"),
+        ({"members": {"a": True, "b": 1}}, "a: Input should be a valid number"),
+        ({"members": {"a": "1", "b": 1}}, "a: Input should be a valid number"),
+        (
+            {"members": {"a": 1, "b": 1}, "temperature": 2},
+            "temperature: Input should be a valid boolean",
+        ),
     ],
 )
 def test_a_recipe_that_says_nothing_clear_is_refused(config, message):
@@ -374,7 +381,10 @@ def test_the_script_fuses_and_its_bytes_repeat(tmp_path):
 
 @pytest.mark.parametrize(
     ("config", "message"),
-    [('{"members": {"a": 1, "a": 2}}', "a key is named twice"), ("[1]", "not a JSON object")],
+    [
+        ('{"members": {"a": 1, "a": 2}}', "a key is named twice"),
+        ("[1]", "neither JSON text nor a JSON file"),
+    ],
 )
 def test_the_script_refuses_what_is_no_recipe(tmp_path, config, message):
     done = run(tmp_path, config, {"val": ["a"], "test": ["a"]})

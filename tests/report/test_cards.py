@@ -9,6 +9,7 @@ import pytest
 
 from microgesture.evaluation.predictions import write_predictions
 from microgesture.report.cards import card, card_paths, files_read, write_cards
+from microgesture.settings.results import CardsStep
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import sha256, write_json
 from tests.conftest import REPOSITORY
@@ -22,7 +23,7 @@ CONFIG = {
     "data_name": "Ten clips",
     "data_format": "parquet",
     "data_licence": None,
-    "robustness": {"runs": "first", "drop": [0.1]},
+    "robustness": {"runs": "first", "drop": [0.1], "jitter": [], "occlude": []},
 }
 PEOPLE = {"train": ["a", "b", "c"], "val": ["v0"], "test": [f"s{one}" for one in range(5)]}
 SUMMARY = {
@@ -60,7 +61,9 @@ def make(folder, config=CONFIG, test_labels=LABELS, runs=("seed0", "seed1")):
 
 
 def told(folder, config=CONFIG, summary=SUMMARY, run="seed0"):
-    return card(config, folder, folder / f"train/weak/{run}", CLASSES, summary)
+    return card(
+        CardsStep.model_validate(config), folder, folder / f"train/weak/{run}", CLASSES, summary
+    )
 
 
 def cells(text, start):
@@ -157,7 +160,9 @@ def test_of_a_fold_the_people_are_those_of_no_other_split(tmp_path):
     config = CONFIG | {"seeds": [0], "folds": 2}
     runs = ("seed0-fold0", "seed0-fold1")
     folder = make(tmp_path, config, runs=runs)
-    assert [path.parent.name for path in card_paths(config, folder)] == list(runs)
+    assert [
+        path.parent.name for path in card_paths(CardsStep.model_validate(config), folder)
+    ] == list(runs)
     text = told(folder, config, run="seed0-fold0")
     # of 9 people and 30 clips one with 10 validates and five with 10 test
     assert cells(text, "training  ")[1:] == ["3", "10"]
@@ -187,9 +192,12 @@ def test_the_script_writes_a_card_beside_every_model_and_repeats_its_bytes(resul
     paths = [results / f"train/weak/seed{seed}/card.md" for seed in (0, 1)]
     first = [path.read_bytes() for path in paths]
     assert first[0].decode() == told(results)
-    assert write_cards(CONFIG, results, CLASSES, SUMMARY) == paths
+    assert write_cards(CardsStep.model_validate(CONFIG), results, CLASSES, SUMMARY) == paths
     assert [path.read_bytes() for path in paths] == first
     record = json.loads((results / "provenance/model_cards.json").read_text())
     assert set(record["outputs"]) == {f"train/weak/seed{seed}/card.md" for seed in (0, 1)}
-    read = {str(path.relative_to(results)) for path in files_read(CONFIG, results)}
+    read = {
+        str(path.relative_to(results))
+        for path in files_read(CardsStep.model_validate(CONFIG), results)
+    }
     assert "robustness/weak/seed0.csv" in read and read <= set(record["artifacts"])

@@ -4,10 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from microgesture.evaluation.claims import Claim, Comparison, judge_claims
-from microgesture.evaluation.load import load_evaluation
-from microgesture.report.ablation_table import markdown
-from microgesture.report.findings import findings
+from microgesture.evaluation.claims import Claim, Comparison
+from tests.sections import findings, judge_claims, load_evaluation, markdown
 from tests.table_results import CLASSES, CONFIG, LABELS, SUMMARY, fill, fill_folds
 
 ALONE = CONFIG | {

@@ -20,7 +20,6 @@ from microgesture.data.layouts import load_layout
 from microgesture.evaluation.claims import Claim, Comparison
 from microgesture.evaluation.occlusion import mean_occlusion
 from microgesture.evaluation.rows import Row
-from microgesture.report.material import load_material, read_robustness
 from microgesture.report.page import headline, write_page
 from microgesture.report.render import TEMPLATES, marked, render, sort_value
 from microgesture.report.sections import (
@@ -47,6 +46,7 @@ from microgesture.viz.comparisons import VERDICTS
 from microgesture.viz.style import series
 from tests.conftest import REPOSITORY
 from tests.report_results import make_config, make_results
+from tests.sections import load_material, read_robustness
 
 SECTIONS = ["table", "claims", "training", "classes", "confusion", "calibration", "robustness",
             "errors", "occlusion", "cost", "models", "data", "repeat"]  # fmt: skip
@@ -267,7 +267,7 @@ def test_a_row_that_is_as_high_as_the_shown_one_is_not_called_higher(made):
     best = max(material.evaluation.rows, key=lambda row: row.top1)
     twin = replace(best, name="twin", title="Twin")
     tied = replace(material.evaluation, rows=[best, twin])
-    config = {**material.config, "submission": "twin"}
+    config = material.config.model_copy(update={"submission": "twin"})
     words = headline_of(replace(material, evaluation=tied, config=config))
     assert "“Twin” (the submitted row) recognises" in words
     assert "No row is higher, and another is as high." in words and "The highest row" not in words

@@ -16,6 +16,7 @@ from microgesture.evaluation.paired import left_out_scores, variance_parts
 from microgesture.evaluation.predictions import UNKNOWN, Predictions, read_predictions
 from microgesture.evaluation.rows import HEADINGS, SPLITS, Row
 from microgesture.report.render import render
+from microgesture.settings.results import CardsStep
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json, sha256, write_text
 from microgesture.utils.text import human_count
@@ -40,17 +41,17 @@ class _Split:
     subject_of: np.ndarray
 
 
-def card_paths(config: Mapping[str, Any], results: Path) -> list[Path]:
+def card_paths(config: CardsStep, results: Path) -> list[Path]:
     """Where the cards of all trained models go."""
-    runs = paths.run_names(config["seeds"], config.get("folds"))
+    runs = paths.run_names(config.seeds, config.folds)
     return [
         results / paths.training(variant, run, "card.md")
-        for variant in config["variants"]
+        for variant in config.variants
         for run in runs
     ]
 
 
-def files_read(config: Mapping[str, Any], results: Path) -> list[Path]:
+def files_read(config: CardsStep, results: Path) -> list[Path]:
     """What `write_cards` reads below the results folder."""
     read = []
     for folder in (path.parent for path in card_paths(config, results)):
@@ -62,15 +63,13 @@ def files_read(config: Mapping[str, Any], results: Path) -> list[Path]:
 
 
 def write_cards(
-    config: Mapping[str, Any], results: Path, classes: list[str], summary: Mapping[str, Any]
+    config: CardsStep, results: Path, classes: list[str], summary: Mapping[str, Any]
 ) -> list[Path]:
     """Write a card beside every trained model.
 
     Parameters
     ----------
-    config : mapping
-        ``seeds``, ``folds``, ``imbalance``, ``variants`` (with ``title``), ``data_name``,
-        ``data_format``, ``robustness`` and ``data_licence``.
+    config : CardsStep
     results : Path
         Folder with ``train/``, ``predict/`` and, where it is asked for, ``robustness/``.
     classes : list of str
@@ -96,7 +95,7 @@ def write_cards(
 
 
 def card(
-    config: Mapping[str, Any],
+    config: CardsStep,
     results: Path,
     folder: Path,
     classes: list[str],
@@ -116,7 +115,7 @@ def card(
     trained = _trained_on(config, summary, splits, classes)
     return render(
         "cards/card.md",
-        title=" ".join(config["variants"][variant]["title"].split()),
+        title=" ".join(config.variants[variant].title.split()),
         run=run,
         file=f"train/{variant}/{run}/model.safetensors",
         sha256=sha256(folder / "model.safetensors"),
@@ -129,13 +128,13 @@ def card(
         versions=metrics.get("code_version") or {},
         recipe=_recipe(metrics["config"]),
         data=metrics.get("data"),
-        data_name=config["data_name"],
-        generated=config["data_format"] == "synthetic",
-        licence=config.get("data_licence"),
+        data_name=config.data_name,
+        generated=config.generated,
+        licence=config.data_licence,
         people=[[SPLITS[split], *counts] for split, counts in trained["people"].items()],
         by_video=bool(summary.get("subject_is_video")),
-        folds=config.get("folds"),
-        imbalance=config.get("imbalance"),
+        folds=config.folds,
+        imbalance=config.imbalance,
         shared=trained["shared"],
         classes=classes,
         scores=[[SPLITS[split], *_scores(one)] for split, one in measured.items()],
@@ -154,11 +153,11 @@ def _predicted(results: Path, variant: str, run: str, split: str) -> Path:
     return results / paths.predictions(variant, run, split)
 
 
-def _damaged(config: Mapping[str, Any], results: Path, variant: str, run: str) -> Path:
+def _damaged(config: CardsStep, results: Path, variant: str, run: str) -> Path:
     """Robustness of a run; of those that are not asked for it may lie there from before."""
-    asked = config.get("robustness")
-    measured = paths.run_names(sorted(config["seeds"])[:1], config.get("folds"))
-    if asked and (asked["runs"] == "all" or run in measured):
+    asked = config.robustness
+    measured = paths.run_names(sorted(config.seeds)[:1], config.folds)
+    if asked and (asked.runs == "all" or run in measured):
         return results / paths.robustness(variant, run)
     return results / "robustness" / "not measured"
 
@@ -183,14 +182,14 @@ def _read(path: Path, variant: str, classes: list[str]) -> _Split:
 
 
 def _trained_on(
-    config: Mapping[str, Any],
+    config: CardsStep,
     summary: Mapping[str, Any],
     splits: Mapping[str, _Split],
     classes: list[str],
 ) -> dict[str, Any]:
     """People and clips of each split, training clips of each class, and people in two splits."""
     stated = summary["splits"]
-    if config.get("folds"):
+    if config.folds:
         everybody = {one for of in stated.values() for one in of["subjects"]}
         others = everybody - splits["val"].subjects - splits["test"].subjects
         total = sum(of["clips"] for of in stated.values())
@@ -200,7 +199,7 @@ def _trained_on(
         shared: list[str] = []
     else:
         counts = np.array([stated["train"]["clips_per_class"].get(one, 0) for one in classes])
-        ratio = config.get("imbalance")
+        ratio = config.imbalance
         per_class = counts if ratio is None else long_tailed_counts(counts, ratio)
         clips = {"train": int(per_class.sum())}
         people = {"train": len(stated["train"]["subjects"])}
@@ -271,9 +270,7 @@ def _never(measured: Mapping[str, _Split], classes: list[str]) -> list[str]:
     return [name for k, name in enumerate(classes) if recall[k] == 0]
 
 
-def _robustness(
-    config: Mapping[str, Any], results: Path, variant: str, run: str
-) -> list[list[str]] | None:
+def _robustness(config: CardsStep, results: Path, variant: str, run: str) -> list[list[str]] | None:
     """Top-1 and mean class accuracy by damage; None where it was not measured for this run."""
     path = _damaged(config, results, variant, run)
     if not path.is_file():

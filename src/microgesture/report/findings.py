@@ -16,6 +16,8 @@ from microgesture.evaluation.claims import (
 from microgesture.evaluation.rows import FUSION, SPLITS, Evaluation, Row
 from microgesture.report.render import paragraphs
 from microgesture.settings.models import GRAPH_MODELS
+from microgesture.settings.results import TableStep
+from microgesture.settings.rows import ClaimEntry
 from microgesture.utils.text import mean_and_spread, signed
 
 _OTHER_METRICS = {"mean_class": " points of mean class accuracy", "macro_f1": " points of macro F1"}
@@ -26,7 +28,7 @@ _MOST_CLAIMS = 6  # of one verdict that are listed one by one
 def findings(
     evaluation: Evaluation,
     claims: Sequence[Claim],
-    config: Mapping[str, Any],
+    config: TableStep,
     summary: Mapping[str, Any],
 ) -> list[str]:
     """State the result of the shown row, what it is compared with, and which claims hold.
@@ -36,7 +38,7 @@ def findings(
     evaluation : Evaluation
     claims : sequence of Claim
         As `judge_claims` gives them.
-    config : mapping
+    config : TableStep
         ``submission`` names the row that is shown; without it `Evaluation.shown` picks one.
     summary : mapping
         Summary of the skeleton step: ``subject_overlap`` and ``subject_is_video``.
@@ -47,7 +49,7 @@ def findings(
         Plain text, the main result first.
 
     """
-    shown = evaluation.shown(config.get("submission"))
+    shown = evaluation.shown(config.submission)
     printed = [round(row.top1, 1) for row in evaluation.rows]  # equal in print: equally good
     top1 = round(shown.top1, 1)
     best = max(evaluation.rows, key=lambda row: row.top1)
@@ -71,7 +73,7 @@ def findings(
         highest=_one_line(best.title) if max(printed) > top1 else None,
         highest_score=mean_and_spread(best.scores["top1"]),
         level=printed.count(top1) - 1,
-        picked=not config.get("submission") and shown.model != FUSION,
+        picked=not config.submission and shown.model != FUSION,
         mean_class=mean_and_spread(shown.scores["mean_class"]),
         never=never,
         present=present,
@@ -86,9 +88,9 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _which(shown: Row, config: Mapping[str, Any], evaluation: Evaluation) -> str:
+def _which(shown: Row, config: TableStep, evaluation: Evaluation) -> str:
     """Why this row is shown."""
-    if config.get("submission"):
+    if config.submission:
         return "the submitted row"
     if shown.model == FUSION:
         return "the first fusion of the config"
@@ -110,9 +112,7 @@ def _apart(evaluation: Evaluation, summary: Mapping[str, Any]) -> bool:
     return not any(shared.get(f"train{sign}{evaluation.split}") for sign in "+-")
 
 
-def _contrast(
-    evaluation: Evaluation, shown: Row, config: Mapping[str, Any]
-) -> dict[str, Any] | None:
+def _contrast(evaluation: Evaluation, shown: Row, config: TableStep) -> dict[str, Any] | None:
     """The simpler row that the shown one has to beat, and by how much it does.
 
     It is the highest graph network, whatever is shown beside one; else, of a fusion, its highest
@@ -121,13 +121,13 @@ def _contrast(
     simple = [row for row in evaluation.rows if row.model in GRAPH_MODELS and row is not shown]
     kind = "graph network"
     if shown.model in GRAPH_MODELS or not simple:
-        fusion = (config.get("fusions") or {}).get(shown.name)
-        simple = [evaluation.row(name) for name in fusion["members"]] if fusion else []
+        fusion = config.fusions.get(shown.name)
+        simple = [evaluation.row(name) for name in fusion.members] if fusion else []
         kind = "member of the fusion"
     if not simple:
         return None
     row = max(simple, key=lambda one: one.top1)
-    compared = {"claim": "above the contrast", "better": shown.name, "worse": row.name}
+    compared = ClaimEntry(claim="above the contrast", better=shown.name, worse=row.name)
     (one,) = judge_claims(evaluation, [compared])[0].comparisons
     return {
         "title": _one_line(row.title),

@@ -52,9 +52,7 @@ def headline(material: Material) -> dict[str, Any]:
     """Name of the data, whether they are made up, what was found, and key numbers."""
     evaluation, shown = material.evaluation, material.shown
     return {
-        "name": str(
-            material.config.get("data_name") or material.config.get("data_format") or "Data"
-        ),
+        "name": str(material.config.data_name or material.config.data_format),
         "generated": material.generated,
         "findings": findings(evaluation, material.claims, material.config, material.summary),
         "clips": len(evaluation.labels),
@@ -64,7 +62,7 @@ def headline(material: Material) -> dict[str, Any]:
         "top1": f"{shown.top1:.1f}",
         "spread": _spread(shown),
         "which": "submitted"
-        if material.config.get("submission")
+        if material.config.submission
         else ("fused" if shown.model == FUSION else "best"),
         "per_class": f"{shown.scores['mean_class'].mean():.1f}",
         "classes": len(evaluation.classes),

@@ -49,7 +49,7 @@ def table_section(material: Material, folder: Path) -> Section:
     evaluation = material.evaluation
     content = {
         "scores": _ablation(material, score_table(evaluation)),
-        "submission": material.config.get("submission"),
+        "submission": material.config.submission,
         "figure": _existing(material, "ablation.png"),
         "alt": alt_texts.ablation(evaluation),
         "notes": notes(evaluation, material.config, material.summary),
@@ -74,7 +74,7 @@ def claims_section(material: Material, folder: Path) -> Section | None:
 
 def training_section(material: Material, folder: Path) -> Section:
     """Accuracy and loss of all trainings by epoch."""
-    titles = {name: variant["title"] for name, variant in material.config["variants"].items()}
+    titles = {name: variant.title for name, variant in material.config.variants.items()}
     runs = {titles[name]: list(of.values()) for name, of in material.runs.items()}
     figures = []
     for what, name in (("top1", "Top-1"), ("loss", "Loss")):
@@ -137,7 +137,7 @@ def robustness_section(material: Material, folder: Path) -> Section | None:
     """Accuracy under damage."""
     if material.robustness is None or (material.robustness.kind == "none").all():
         return None
-    titles = {name: variant["title"] for name, variant in material.config["variants"].items()}
+    titles = {name: variant.title for name, variant in material.config.variants.items()}
     path = folder / "robustness.png"
     plots.plot_robustness(material.robustness, titles, path, material.generated)
     runs = int(material.robustness.groupby("variant").run.nunique().max())
@@ -242,7 +242,7 @@ def data_section(material: Material, folder: Path) -> Section:
 
 def repeat_section(material: Material, folder: Path) -> Section:
     """Config, seeds, code and versions."""
-    config = json.dumps(dict(material.config), indent=2, ensure_ascii=False)
+    config = json.dumps(material.config.given(), indent=2, ensure_ascii=False)
     runs = [one for of in material.runs.values() for one in of.values()]
     facts: dict[str, list[str]] = {"Seeds": [", ".join(map(str, material.evaluation.seeds))]}
     if material.evaluation.folds:
@@ -266,7 +266,7 @@ def repeat_section(material: Material, folder: Path) -> Section:
 
 def _ablation(material: Material, columns: Columns) -> dict[str, Any]:
     """A table of one line a row of the ablation; each cell with whether it is best."""
-    submission = material.config.get("submission")
+    submission = material.config.submission
     lines = [
         {
             "title": row.title,

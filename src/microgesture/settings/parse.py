@@ -37,9 +37,18 @@ def parse_option(model: Any, text: str, option: str = "--config") -> Any:
     return parse(model, json_option(text, option), option)
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key is named twice")
+    return found
+
+
 def json_option(text: str, option: str = "--config") -> Any:
     """What an option gives as JSON text, or as the path of a JSON file."""
     try:
-        return json.loads(text) if text.lstrip().startswith("{") else read_json(text)
+        if text.lstrip().startswith("{"):
+            return json.loads(text, object_pairs_hook=_once)
+        return read_json(text)
     except (OSError, ValueError) as error:
         raise InputError(f"{option}: neither JSON text nor a JSON file ({error})") from None

@@ -18,8 +18,12 @@ class ShownVariant(Entry):
     pretrained: str | None = None
 
 
-class _Trained(Entry):
-    nullable = frozenset({"folds", "imbalance", "submission", "robustness", "occlusion"})
+class Trained(Entry):
+    """What is said of the trained models."""
+
+    nullable = frozenset(
+        {"folds", "imbalance", "submission", "robustness", "occlusion", "data_licence"}
+    )
     seeds: Annotated[list[int], Field(min_length=1)]
     folds: int | None = None
     imbalance: NotNegative | None = None
@@ -32,26 +36,27 @@ class _Trained(Entry):
         return self.data_format == "synthetic"
 
 
-class CardsStep(_Trained):
+class CardsStep(Trained):
     """What the cards of the trained models say."""
 
-    nullable = _Trained.nullable | {"data_licence"}
     data_name: str
     data_licence: str | None = None
     robustness: Robustness | None
 
 
-class _Shown(_Trained):
+class Shown(Trained):
+    """What is shown of every row."""
+
     fusions: dict[str, Fusion] = Field(default={})
     submission: str | None = None
     """The row that is looked at closely."""
 
 
-class FiguresStep(_Shown):
+class FiguresStep(Shown):
     """What the figures beside the table show."""
 
 
-class TableStep(_Shown):
+class TableStep(Shown):
     """What the ablation table shows."""
 
     claims: list[ClaimEntry] = Field(default=[])
@@ -61,5 +66,5 @@ class TableStep(_Shown):
 class PageStep(TableStep):
     """What the page of results shows."""
 
-    robustness: Robustness | None
-    occlusion: Occlusion | None
+    robustness: Robustness | None = None
+    occlusion: Occlusion | None = None

@@ -178,7 +178,13 @@ def test_what_is_missing_is_named(results):
     with pytest.raises(InputError, match=r"model\.safetensors: is not there; train the variant"):
         told(results, run="seed1")
     with pytest.raises(InputError, match=r"has 6 classes, the list of classes has 2"):
-        card(CONFIG, results, results / "train/weak/seed0", CLASSES[:2], SUMMARY)
+        card(
+            CardsStep.model_validate(CONFIG),
+            results,
+            results / "train/weak/seed0",
+            CLASSES[:2],
+            SUMMARY,
+        )
 
 
 def test_the_script_writes_a_card_beside_every_model_and_repeats_its_bytes(results, tmp_path):

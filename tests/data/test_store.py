@@ -132,9 +132,9 @@ def test_a_bad_clip_stops_or_is_skipped(tmp_path, changes, words):
         assert word in found.message
     path = tmp_path / "clips.parquet"
     with pytest.raises(InputError, match="v_0"):
-        write_store(path, [bad, make_clip(1)], NAMES, "made")
+        write_store(path, [found, make_clip(1)], NAMES, "made")
     assert not path.exists()
-    written = write_store(path, [bad, make_clip(1), found], NAMES, "made", "skip")
+    written = write_store(path, [found, make_clip(1), found], NAMES, "made", "skip")
     assert [c.clip_id for c in iter_store(path)] == ["v_1"]
     assert [b.clip_id for b in written.skipped] == ["v_0", "v_0"]
 

@@ -20,15 +20,8 @@ from microgesture.readers.labels import (
     splits_by_subject,
     whole_number,
 )
-from microgesture.readers.miga2025 import (
-    Task,
-    Video,
-    check_classes,
-    check_labels,
-    cut,
-    frame_size,
-    raw_classes,
-)
+from microgesture.readers.miga2025 import check_classes, frame_size, raw_classes, read_video
+from microgesture.readers.videos import Task, Video, check_labels
 from microgesture.readers.xlsx import EmptySheet
 from microgesture.utils.errors import InputError
 
@@ -64,15 +57,8 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
         ``imigue_rgb_test`` below ``root``, in which the videos lie. ``test_labels`` ("real", the
         default, or "placeholder": test clips get no label), ``fps`` (25), ``height`` (720),
         ``width`` (1280), ``on_bad_clip`` ("stop").
-    class_names
-        The 32 names in id order; id = raw class - 1, and 31 for raw class 99.
-    workers
-        Processes; at most this many videos are in memory at once.
-
-    Raises
-    ------
-    InputError
-        If a folder, a file, a column or a cell is not as it must be.
+    class_names, workers
+        See `microgesture.readers.miga2025.read`, and for what is raised.
 
     """
     check_classes("imigue2021", class_names)
@@ -95,7 +81,7 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
 def _cut(task: Task) -> list[Clip | BadClip] | None:
     """The clips of a video; None where its spreadsheet is empty."""
     try:
-        return cut(task)
+        return read_video(task)
     except EmptySheet:
         return None
 

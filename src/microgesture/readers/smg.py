@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,9 @@ import pyarrow as pa
 from pyarrow import csv
 
 from microgesture.data.keypoints import KINECT
-from microgesture.data.store import BadClip, Clip, check_clip
+from microgesture.data.store import BadClip, Clip
 from microgesture.readers.common import ordered_map, read_bytes, shown, subfolders
 from microgesture.readers.labels import (
-    LabelRow,
     RawClasses,
     csv_rows,
     is_number,
@@ -22,8 +20,8 @@ from microgesture.readers.labels import (
     read_subjects,
     splits_by_subject,
     subject_of,
-    tell_overlaps,
 )
+from microgesture.readers.videos import Task, Video, check_labels, cut
 from microgesture.utils.content import check_fetched
 from microgesture.utils.errors import InputError
 
@@ -36,27 +34,6 @@ LEVELS = 3
 # Of a joint: x, y, z, an orientation of four numbers, 2-D x and y, and two that are not read.
 PER_JOINT, FIRST_2D = 11, 7
 COLUMNS = PER_JOINT * KINECT.count
-
-
-@dataclass(frozen=True)
-class _Sample:
-    """One recording and what its label file says."""
-
-    split: str
-    name: str
-    subject: str
-    folder: Path
-    labels: Path
-    fps: float
-    rows: tuple[LabelRow | BadClip, ...]
-
-
-@dataclass(frozen=True)
-class _Task:
-    sample: _Sample
-    class_names: tuple[str, ...]
-    height: int
-    width: int
 
 
 def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
@@ -82,24 +59,15 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
 
     """
     samples = scan(data, class_names)
-    if data.get("on_bad_clip", "stop") == "stop":
-        for row in (row for sample in samples for row in sample.rows):
-            if isinstance(row, BadClip):
-                raise InputError(row.message)
-    tell_overlaps(
-        (sample.folder, row.start, row.end, f"{sample.labels}, row {row.line}")
-        for sample in samples
-        for row in sample.rows
-        if isinstance(row, LabelRow)
-    )
+    check_labels([video for video, _ in samples], data.get("on_bad_clip", "stop"))
     size = (int(data["height"]), int(data["width"]))
-    tasks = [_Task(sample, tuple(class_names), *size) for sample in samples]
-    for clips in ordered_map(_cut, tasks, workers):
+    tasks = [Task(video, tuple(class_names), fps, *size) for video, fps in samples]
+    for clips in ordered_map(_read_video, tasks, workers):
         yield from clips
 
 
-def scan(data: Mapping[str, Any], class_names: list[str]) -> list[_Sample]:
-    """Find the samples and read their small files, without opening a skeleton file."""
+def scan(data: Mapping[str, Any], class_names: list[str]) -> list[tuple[Video, float]]:
+    """Samples and their frames a second, from their small files; no skeleton file is opened."""
     root = Path(data["root"])
     table = read_subjects(Path(data["subjects"])) if data.get("subjects") else None
     folders = sample_folders(root)
@@ -121,7 +89,8 @@ def scan(data: Mapping[str, Any], class_names: list[str]) -> list[_Sample]:
         labels = folder / f"{name}_finelabels.csv"
         rows = read_labels(labels, split, name, classes)
         fps = read_fps(folder / f"{name}_data.csv")
-        samples.append(_Sample(split, name, subjects[name], folder, labels, fps, tuple(rows)))
+        file = folder / f"{name}_skeleton.csv"
+        samples.append((Video(split, name, subjects[name], file, labels, tuple(rows)), fps))
     return samples
 
 
@@ -169,35 +138,8 @@ def read_fps(path: Path) -> float:
     return fps
 
 
-def _cut(task: _Task) -> list[Clip | BadClip]:
-    """Read one sample's skeleton file and cut it at the rows of its label file."""
-    sample = task.sample
-    path = sample.folder / f"{sample.name}_skeleton.csv"
-    points = read_skeleton(path)
-    clips: list[Clip | BadClip] = []
-    for position, row in enumerate(sample.rows):
-        if isinstance(row, BadClip):
-            clips.append(row)
-            continue
-        clip_id = f"{sample.name}_{position}"
-        place = f"{sample.labels}, row {row.line}"
-        if row.end >= len(points):
-            frames = f"{len(points)} frames (0..{len(points) - 1})"
-            reason = f"frames {row.start}..{row.end}, but {path.name} has {frames}"
-            clips.append(BadClip(clip_id, sample.split, place, reason))
-            continue
-        clip = Clip(
-            clip_id,
-            row.label,
-            sample.subject,
-            sample.split,
-            sample.fps,
-            task.height,
-            task.width,
-            points[row.start : row.end + 1],
-        )
-        clips.append(check_clip(clip, place, task.class_names, KINECT.count))
-    return clips
+def _read_video(task: Task) -> list[Clip | BadClip]:
+    return cut(task, read_skeleton(task.video.file), KINECT.count)
 
 
 def read_skeleton(path: Path) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Draw one clip as an animation, its skeleton beside its heatmap volume (GIF or MP4).
 
-The clip is one of a skeleton store, or a recording: a folder of OpenPose JSON. With --model the
-clip is cleaned and aligned, and its joints and heatmaps are those that the model is shown.
+The clip is one of a skeleton store, or a recording: a folder of OpenPose JSON. It is drawn as it
+was found, or with --model as that is shown it: cleaned, aligned and at its own resolution.
 """
 
 import argparse
@@ -34,16 +34,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=output_file, required=True, help="file to write, .gif or .mp4"
     )
+    parser.add_argument("--model", type=Path, help="model.safetensors, instead of --layout")
+    parser.add_argument("--layout", help=f"name or file of a layout ({LAYOUT})")
     parser.add_argument(
-        "--model",
-        type=Path,
-        help="model.safetensors; the clip is shown as this network is shown it",
-    )
-    parser.add_argument("--layout", help=f"name or file of a layout, without --model ({LAYOUT})")
-    parser.add_argument(
-        "--stream",
-        choices=["joint", "limb", "joint_motion"],
-        help="which heatmap volume is drawn (joint)",
+        "--stream", choices=["joint", "limb", "joint_motion"], help="which heatmap volume (joint)"
     )
     parser.add_argument("--size", type=count, help="cells a side of the heatmaps (64)")
     parser.add_argument("--sigma", type=positive, help="of a point, in cells (0.6)")
@@ -73,26 +67,27 @@ def run(args: argparse.Namespace) -> None:
 
 
 def how_drawn(args: argparse.Namespace, clip: "Clip") -> tuple["Layout", dict[str, Any]]:
-    """The layout, and how heatmaps are drawn: as given, else as the model has them."""
+    """The layout, and what is drawn how: as given, else as the model is shown the clip."""
     from microgesture.data.layouts import load_layout
     from microgesture.utils.resources import resource_file
     from microgesture.viz.animation import RAW
 
-    keys = ("stream", "size", "sigma", "short_limbs")
-    given = {key: value for key in keys if (value := getattr(args, key)) is not None}
+    asked = ("stream", "size", "sigma", "short_limbs")
+    options = {key: value for key in asked if (value := getattr(args, key))}
     if args.model is None:
-        return load_layout(resource_file("layouts", args.layout or LAYOUT)), {**given, "note": RAW}
+        layout = load_layout(resource_file("layouts", args.layout or LAYOUT))
+        return layout, {**options, "note": RAW}
     if args.layout is not None:
-        raise InputError("view: --layout is the model's where --model is given; leave one out")
+        raise InputError("view: give --model or --layout, and not both: a model has its layout")
     from microgesture.inference.build import load_trained
     from microgesture.inference.shown import shown_to
 
     trained = load_trained(args.model)
     shown = shown_to(trained, clip)
     note = shown.note
-    if changed := [key for key in given if given[key] != shown.drawing.get(key)]:
+    if changed := [key for key in options if options[key] != shown.drawing.get(key)]:
         note += f"; drawn otherwise than for it: {', '.join(changed)}"
-    return trained.layout, {**shown.drawing, **given, "prepared": shown.points, "note": note}
+    return trained.layout, {**shown.drawing, **options, "prepared": shown.points, "note": note}
 
 
 def find(args: argparse.Namespace) -> "Clip":

@@ -79,7 +79,7 @@ def training_section(material: Material, folder: Path) -> Section:
     figures = []
     for what, name in (("top1", "Top-1"), ("loss", "Loss")):
         path = folder / f"training_{what}.png"
-        plots.plot_courses(runs, what, path)
+        plots.plot_courses(runs, what, path, material.generated)
         figures.append((name, path, alt_texts.courses(runs, what)))
     return Section("training", "Training", {"figures": figures})
 

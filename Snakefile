@@ -22,5 +22,5 @@ include: "workflow/rules/evidence.smk"
 rule all:
     default_target: True
     input:
-        f"{RESULTS}/ablation_table.md",
-        f"{RESULTS}/report.html",
+        at(paths.TABLE),
+        at(paths.PAGE),

@@ -19,16 +19,21 @@ import pyarrow.parquet as pq
 import torch
 import yaml
 
+from microgesture.data.clip_file import Records
 from microgesture.data.layouts import load_layout
 from microgesture.data.store import Clip
 from microgesture.heatmaps.cache import build_cache
 from microgesture.heatmaps.codec import draw_sparse
-from microgesture.heatmaps.draw import clip_box, draw, draw_reference, draw_torch, strokes, to_grid
+from microgesture.heatmaps.draw import draw, draw_reference, draw_torch, strokes
+from microgesture.heatmaps.grid import clip_box, to_grid
 from microgesture.inference.build import choose_precision
-from microgesture.inputs.inputs import DrawnInput, HeatmapInput, random_geometry
+from microgesture.inputs.geometry import random_geometry
+from microgesture.inputs.heatmaps import DrawnInput, HeatmapInput
 from microgesture.models.posec3d import build_posec3d
 from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.readers import parquet as plain
+from microgesture.settings.data import Parquet
+from microgesture.settings.preparation import Cleaning, Preparation
 from microgesture.synthetic.body import sample_person
 from microgesture.synthetic.gestures import CLASSES
 from microgesture.synthetic.recording import record
@@ -38,7 +43,9 @@ FRAMES, SIDE, SIGMA, PADDING = 48, 56, 0.6, 0.25
 BATCH, SAMPLED, CACHED, FED = 12, 12, 32, 28  # as config/config.yaml
 FILM = {"fps": 25, "height": 720, "width": 1280, "mean_seconds": 2.0, "noise": 0.012}
 AUGMENT = {"crop_area": [0.56, 1.0], "flip": 0.5}
-STREAM = {"cleaning": {"min_score": 0.05, "max_jump": 1.5}, "length": None, "on_bad_clip": "skip"}
+STREAM = Preparation(
+    cleaning=Cleaning(min_score=0.05, max_jump=1.5), length=None, on_bad_clip="skip"
+)
 GOALS = {"joint": 15, "limb": 40, "joint_motion": 15}
 COMPACT_GOAL, CACHE_GOAL, STEP_GOAL, FULL_CLIPS = 60, 50, 10, 18_500
 
@@ -166,8 +173,8 @@ def input_rows(path, layout, repeats):
         cache = path.with_name(f"{stream}.arrow")
         build_cache(path, layout, stream, config, cache)
         sources = {
-            "drawn in the batch": DrawnInput(path, layout, stream, config, FED),
-            "read from the cache": HeatmapInput(cache, layout, FED),
+            "drawn in the batch": DrawnInput(Records(path), layout, stream, config, FED),
+            "read from the cache": HeatmapInput(Records(cache), layout, FED),
         }
         for name, source in sources.items():
             chosen = np.linspace(0, FRAMES - 1, SAMPLED).astype(int)
@@ -196,7 +203,8 @@ def measure(data=None, repeats=9):
         rows += cache_rows(path, layouts[41], "generated clips")
         if data is not None:
             names = pq.read_table(data, columns=["label"])["label"].unique().to_pylist()
-            clips = plain.read({"format": "parquet", "path": str(data)}, names, 1)
+            form = Parquet(name="", format="parquet", path=str(data), on_bad_clip="stop")
+            clips = plain.read(form, names, 1)
             own = (replace(clip, label=None) for clip in clips if isinstance(clip, Clip))
             rows += cache_rows(stream_file(folder, "own", own, layouts[22]), layouts[22], data.stem)
     return rows

@@ -19,12 +19,14 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.memory import write_clips
+from microgesture.data.clip_file import Records
 from microgesture.data.layouts import load_layout
 from microgesture.inference.build import choose_device, choose_precision, new_model, open_input
-from microgesture.inputs.inputs import random_geometry
+from microgesture.inputs.geometry import random_geometry
 from microgesture.inputs.loader import TrainingClips
+from microgesture.settings.config import Config
 from microgesture.training.trainer import train
-from microgesture.workflow.config import layout_file, train_slice
+from microgesture.workflow.config import layout_file, training_step
 
 EPOCHS, IMIGUE = 3, 12_893
 VARIANTS = ("joint41_align", "limb41_align_semantic", "stgcn41_align")
@@ -33,7 +35,7 @@ CLASSES = 32
 
 def measure(config, name, device, batch, clips, workers):
     """Seconds of an epoch, shares of waiting for data and of making the input, of one variant."""
-    variant = train_slice(config, name)
+    variant = training_step(config, name).given()
     variant["semantic_weight"] = 0
     variant["training"] |= {"epochs": EPOCHS, "batch": batch}
     layout = load_layout(layout_file(variant["layout"]))
@@ -41,7 +43,7 @@ def measure(config, name, device, batch, clips, workers):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "clips.arrow")
         write_clips(path, clips, layout.name, len(layout.joints), variant["length"], CLASSES)
-        source = open_input(variant, layout, path)
+        source = open_input(variant, layout, Records(path))
         _, history = train(
             new_model(variant, layout, CLASSES, None).to(device),
             source,
@@ -69,7 +71,7 @@ def time_input(source, variant, batch, device):
     taken = []
     for _ in range(10):
         began = time.perf_counter()
-        source.assemble(samples, geometry, training=True)
+        source.assemble(samples, geometry, training=True, device=device)
         if device.type == "cuda":
             torch.cuda.synchronize()
         taken.append(time.perf_counter() - began)
@@ -99,7 +101,7 @@ def main():
     parser.add_argument("--workers", type=int, default=0, help="processes that load; 0: none")
     args = parser.parse_args()
     device = choose_device(args.device, max(1, args.workers))
-    config = yaml.safe_load(args.config.read_text())
+    config = Config.model_validate(yaml.safe_load(args.config.read_text()))
     report(device, config, args.batch, args.clips, args.workers)
 
 

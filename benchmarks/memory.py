@@ -59,6 +59,7 @@ def train_once(path):
     """Train a small network in this process and print its memory after every epoch."""
     import torch
 
+    from microgesture.data.clip_file import Records
     from microgesture.data.layouts import load_layout
     from microgesture.inference.build import new_model, open_input
     from microgesture.training.trainer import train
@@ -84,7 +85,7 @@ def train_once(path):
     used = []
     train(
         new_model(config, layout, 4, None),
-        open_input(config, layout, path),
+        open_input(config, layout, Records(path)),
         config,
         seed=0,
         report=lambda entry: used.append(own_megabytes()),

@@ -43,7 +43,7 @@ def write_config(folder):
     }
     config["seeds"] = list(range(SEEDS))
     config["fusions"] = {"fused": {"title": "fused", "members": {"v0": 1, "v1": 1}}}
-    config.update(claims=[], submission="fused", explain=None)
+    config.update(claims=[], submission="fused", occlusion=None)
     path.write_text(yaml.safe_dump(config, sort_keys=False))
 
 

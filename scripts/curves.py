@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from microgesture.data.folds import run_name
+from microgesture.data.paths import curve_name, run_name
 from microgesture.provenance.record import add_record_option, write_record
 from microgesture.report.dvc import curves_text
 from microgesture.utils.cli import output_file, output_folder
@@ -26,7 +26,8 @@ def main() -> None:
     runs = [read_json(path) for path in args.metrics]
     outputs = [args.out_csv]
     for metrics in runs:
-        outputs.append(args.out_dir / f"{metrics['variant']}-{run_name(metrics)}.png")
+        run = run_name(metrics["seed"], metrics.get("fold"))
+        outputs.append(args.out_dir / curve_name(metrics["variant"], run))
         plot_curve(metrics, outputs[-1])
     write_text(args.out_csv, curves_text(runs))
     write_record(args.record, __file__, config=None, inputs=args.metrics, outputs=outputs)

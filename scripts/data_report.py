@@ -1,12 +1,13 @@
 """Say what a skeleton store holds and what is probably wrong with it, before any training."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from microgesture.data_report.page import largest_layout, write_report
 from microgesture.provenance.record import add_record_option, write_record
+from microgesture.settings.data_report import DataReportStep
+from microgesture.settings.parse import parse_option
 from microgesture.utils.cli import output_file, output_folder
 from microgesture.utils.errors import run
 from microgesture.utils.files import read_json
@@ -22,7 +23,7 @@ def main() -> None:
         "--layouts", type=Path, nargs="+", required=True, help="layout files; the largest is shown"
     )
     parser.add_argument(
-        "--about", type=json.loads, default={}, help="JSON text: data_name, data_format, folds"
+        "--about", default="{}", help="JSON text: data_name, data_format, folds, cleaning"
     )
     parser.add_argument("--out", type=output_file, required=True, help="Markdown file to write")
     parser.add_argument(
@@ -31,8 +32,9 @@ def main() -> None:
     add_record_option(parser, __file__)
     args = parser.parse_args()
 
+    about = parse_option(DataReportStep, args.about, "--about")
     layout, summary = largest_layout(args.layouts), read_json(args.summary)
-    findings = write_report(args.skeletons, summary, layout, args.out, args.figures, args.about)
+    findings = write_report(args.skeletons, summary, layout, args.out, args.figures, about)
     for finding in findings:
         print(f"warning: {finding.line}", file=sys.stderr)
     count = "1 warning" if len(findings) == 1 else f"{len(findings)} warnings"
@@ -40,7 +42,7 @@ def main() -> None:
     write_record(
         args.record,
         __file__,
-        config=args.about,
+        config=about.given(),
         inputs=[args.skeletons, args.summary, *args.layouts],
         outputs=[args.out, args.figures],
     )

@@ -3,6 +3,7 @@
 import argparse
 
 from microgesture.data.classes import load_classes
+from microgesture.data.paths import FIGURES
 from microgesture.evaluation.load import files_read, load_evaluation, parse_config
 from microgesture.provenance.record import add_record_option, write_record
 from microgesture.utils.cli import output_folder
@@ -39,11 +40,7 @@ def main() -> None:
         __file__,
         config=config,
         inputs=[*files_read(config, options.results), options.classes, options.summary],
-        outputs=[
-            out_dir / f"{name}.{kind}"
-            for name in ("ablation", "per_class_recall", "confusion")
-            for kind in ("png", "pdf")
-        ],
+        outputs=[out_dir / f"{name}.{kind}" for name in FIGURES for kind in ("png", "pdf")],
     )
 
 

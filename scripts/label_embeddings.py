@@ -1,7 +1,6 @@
 """Compute one vector a class from the words of its name, for the semantic loss."""
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,8 @@ import numpy as np
 from microgesture.data.classes import load_classes
 from microgesture.models.label_embeddings import label_embeddings
 from microgesture.provenance.record import add_record_option, write_record
+from microgesture.settings.label_embeddings import WordVectors
+from microgesture.settings.parse import parse_option
 from microgesture.utils.cli import output_file
 from microgesture.utils.errors import InputError, run
 from microgesture.utils.files import atomic_path, write_json
@@ -32,12 +33,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.out.suffix not in (".npz", ".json"):
         raise InputError(f"--out {args.out}: expected a name that ends in .npz or .json")
-    try:
-        config = json.loads(args.config)
-    except ValueError as error:
-        raise InputError(f"--config: found {args.config!r}, expected JSON ({error})") from None
-    if not isinstance(config, dict):
-        raise InputError(f"--config: found {args.config!r}, expected a JSON object")
+    config = parse_option(WordVectors, args.config)
     names = load_classes(args.classes)
     embeddings = label_embeddings(names, config)
     if args.out.suffix == ".json":
@@ -45,8 +41,8 @@ def main() -> None:
     else:
         with atomic_path(args.out) as temporary:
             np.savez(temporary, embeddings=embeddings)
-    inputs = [args.classes, *([config["path"]] if "path" in config else [])]
-    write_record(args.record, __file__, config=config, inputs=inputs, outputs=[args.out])
+    inputs = [args.classes, *([config.path] if config.source == "glove" else [])]
+    write_record(args.record, __file__, config=config.given(), inputs=inputs, outputs=[args.out])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Choose a layout from the skeleton store, clean it and bring it to a timeline."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -11,6 +10,8 @@ from microgesture.data.store import iter_store, read_metadata
 from microgesture.preprocessing.prepare import prepare_clips, warnings
 from microgesture.provenance.code_hash import code_version
 from microgesture.provenance.record import add_record_option, write_record
+from microgesture.settings.parse import parse_option
+from microgesture.settings.preparation import Preparation
 from microgesture.utils.cli import output_file
 from microgesture.utils.errors import run
 from microgesture.utils.files import sha256, write_json
@@ -19,7 +20,7 @@ from microgesture.utils.progress import progress
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--config", type=json.loads, required=True, help="config slice, as JSON")
+    parser.add_argument("--config", required=True, help="cleaning and alignment, as JSON")
     parser.add_argument("--skeletons", type=Path, required=True, help="skeleton store")
     parser.add_argument("--layout", type=Path, required=True, help="layout file")
     parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
@@ -28,10 +29,11 @@ def main() -> None:
     add_record_option(parser, __file__)
     args = parser.parse_args()
 
+    config = parse_option(Preparation, args.config)
     clips = progress(iter_store(args.skeletons), "clips")
     names = load_classes(args.classes)
     layout, order = load_layout(args.layout), read_metadata(args.skeletons)["points"]
-    manifest = prepare_clips(clips, layout, names, args.config, args.out, order)
+    manifest = prepare_clips(clips, layout, names, config, args.out, order)
     about = {"skeletons": sha256(args.skeletons), "code_version": code_version(__file__)}
     write_json(args.manifest, {**manifest, **about})
     for line in warnings(manifest):
@@ -39,7 +41,7 @@ def main() -> None:
     write_record(
         args.record,
         __file__,
-        config={"layout": layout.name, **args.config},
+        config={"layout": layout.name, **config.given()},
         inputs=[args.skeletons, args.layout, args.classes],
         outputs=[args.out, args.manifest],
         known={args.out: manifest["sha256"]},

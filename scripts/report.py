@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument(
         "--config",
         required=True,
-        help="JSON text or file: the table slice, submission, robustness, explain",
+        help="JSON text or file: the table slice, submission, robustness, occlusion",
     )
     parser.add_argument("--results", type=Path, required=True, help="results folder")
     parser.add_argument("--classes", type=Path, required=True, help="list of classes (YAML)")

@@ -1,7 +1,6 @@
 """Read a data set into the skeleton store and count what is in it."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -14,6 +13,8 @@ from microgesture.provenance.code_hash import code_version
 from microgesture.provenance.raw_data import raw_inputs
 from microgesture.provenance.record import add_record_option, write_record
 from microgesture.readers.formats import by_video, keypoint_format, read_clips
+from microgesture.settings.data import read_section
+from microgesture.settings.parse import json_option
 from microgesture.utils.cli import count, output_file
 from microgesture.utils.errors import run
 from microgesture.utils.files import sha256, write_json
@@ -22,7 +23,7 @@ from microgesture.utils.progress import progress
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=json.loads, required=True, help="config section, as JSON")
+    parser.add_argument("--data", required=True, help="config section, as JSON")
     parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
     parser.add_argument("--out", type=output_file, required=True, help="Parquet file to write")
     parser.add_argument("--summary", type=output_file, required=True, help="JSON file to write")
@@ -30,27 +31,28 @@ def main() -> None:
     add_record_option(parser, __file__)
     args = parser.parse_args()
 
-    names = load_classes(args.classes)
-    clips = progress(read_clips(args.data, names, args.workers), "clips")
-    on_bad_clip = args.data.get("on_bad_clip", "stop")
-    order, source = keypoint_format(args.data), args.data["format"]
-    checks = BodyChecks(order, resolve_points(args.data.get("points")))
-    written = write_store(args.out, watched(clips, checks), names, source, on_bad_clip, order=order)
+    names, data = load_classes(args.classes), read_section(json_option(args.data, "--data"))
+    clips = progress(read_clips(data, names, args.workers), "clips")
+    order = keypoint_format(data)
+    checks = BodyChecks(order, resolve_points(getattr(data, "points", None)))
+    written = write_store(
+        args.out, watched(clips, checks), names, data.format, data.on_bad_clip, order=order
+    )
     about = {
-        "config": args.data,
+        "config": data.reading(),
         "sha256": sha256(args.out),
         "code_version": code_version(__file__),
     }
-    counted = summarise(read_index(args.out), written, names, by_video(args.data))
+    counted = summarise(read_index(args.out), written, names, by_video(data))
     summary = {**counted, **about}
     write_json(args.summary, summary)
     for line in [*checks.notes(), *warnings(summary)]:
         print(f"note: {line}", file=sys.stderr)
-    made, raw = raw_inputs(args.record, args.data)
+    made, raw = raw_inputs(args.record, data)
     write_record(
         args.record,
         __file__,
-        config=args.data,
+        config=data.reading(),
         inputs=[args.classes, *made],
         outputs=[args.out, args.summary],
         raw=raw,

@@ -2,30 +2,16 @@
 
 import argparse
 import json
-from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
-import torch
-
-from microgesture.data.classes import load_classes
-from microgesture.data.folds import run_name, use_fold
-from microgesture.data.layouts import load_layout
-from microgesture.data.profiles import training_profile
-from microgesture.inference.build import choose_device, choose_precision, new_model, open_prepared
-from microgesture.inference.checkpoints import TRAINING_FILES, save_training
-from microgesture.models.build import count_parameters
-from microgesture.models.label_embeddings import read_label_embeddings
-from microgesture.models.pretrained import load_pretrained
+from microgesture.inference.build import choose_device
+from microgesture.inference.checkpoints import TRAINING_FILES
 from microgesture.provenance.code_hash import code_version
 from microgesture.provenance.record import add_record_option, write_record
-from microgesture.training.distributed import init_distributed, last_bits, leave_distributed
-from microgesture.training.resume import Keeper, Stopped, resume_key, to_stderr
-from microgesture.training.schedule import epoch_line
-from microgesture.training.trainer import train
+from microgesture.training.distributed import init_distributed, leave_distributed
+from microgesture.training.run import Resuming, TrainingFiles, run_training
 from microgesture.utils.cli import count, output_folder
 from microgesture.utils.errors import run
-from microgesture.utils.files import read_json, sha256
 
 
 def main() -> None:
@@ -48,78 +34,36 @@ def main() -> None:
     add_record_option(parser, __file__)
     args = parser.parse_args()
 
-    config, layout, names = args.config, load_layout(args.layout), load_classes(args.classes)
+    config, pretrained = args.config, args.config.get("pretrained")
+    files = TrainingFiles(
+        args.input,
+        args.layout,
+        args.classes,
+        args.embeddings,
+        args.folds,
+        Path(pretrained) if pretrained else None,
+    )
     processes, device = init_distributed(choose_device(args.device, args.threads))
-    say = to_stderr if processes.rank == 0 else lambda line: None
-    source = open_prepared(config, layout, args.input)
-    fold = use_fold(source.records.index, args.folds, args.fold)
-    embeddings = read_label_embeddings(args.embeddings, len(names)) if args.embeddings else None
-    torch.manual_seed(args.seed)
-    size = None if embeddings is None else embeddings.shape[1]
-    model = new_model(config, layout, len(names), size).to(device)
-    if pretrained := config.get("pretrained"):
-        load_pretrained(model, Path(pretrained), say)
-    parameters = count_parameters(model)
-    dtype = choose_precision(config["training"]["precision"], device)
-    metadata = {
-        "config": config,
-        "seed": args.seed,
-        **fold,
-        "precision": str(dtype).removeprefix("torch."),
-        "classes": names,
-        "embedding_size": size,
-        "data": read_json(args.input)["sha256"],
-        "pretrained": sha256(pretrained) if pretrained else None,
-        "code_version": code_version(__file__),
-    }
-    input_spec: dict[str, Any] = {
-        "layout": layout.as_dict(),
-        "preparation": source.records.metadata,
-    }
-    name = run_name(metadata)
-    keeper = None
-    if args.resume_dir:
-        hashed = {"embeddings": sha256(args.embeddings) if args.embeddings else None}
-        key = resume_key(
-            **metadata, **input_spec, **hashed, **last_bits(device, processes, args.threads)
-        )
-        keeper = Keeper(args.resume_dir, config["variant"], name, key, args.resume_every, say)
-    with keeper or nullcontext():
-        try:
-            state, history = train(
-                model,
-                source,
-                config,
-                seed=args.seed,
-                embeddings=embeddings,
-                dtype=dtype,
-                workers=args.threads if device.type == "cuda" else 0,
-                keeper=keeper,
-                processes=processes,
-                report=lambda entry: say(epoch_line(config, name, entry)),
-            )
-        except Stopped as stopped:
-            say(str(stopped))
-            raise SystemExit(stopped.status) from None
-        if processes.rank == 0:
-            environment = {
-                "device": str(device),
-                "processes": processes.count,
-                "threads": args.threads,
-            }
-            input_spec["profile"] = training_profile(source.records.index, layout)
-            save_training(args.out, state, history, metadata, input_spec, parameters, environment)
-            read = [args.input, args.input.with_suffix(".arrow"), args.layout, args.classes]
-            write_record(
-                args.record,
-                __file__,
-                config=config,
-                seed=args.seed,
-                inputs=[*read, *filter(None, [args.embeddings, pretrained, args.folds])],
-                outputs=[args.out / f for f in TRAINING_FILES],
-            )
-            if keeper:
-                keeper.remove()
+    run_training(
+        config,
+        files,
+        args.out,
+        seed=args.seed,
+        fold=args.fold,
+        processes=processes,
+        device=device,
+        threads=args.threads,
+        resuming=Resuming(args.resume_dir, args.resume_every) if args.resume_dir else None,
+        code_version=code_version(__file__),
+        done=lambda: write_record(
+            args.record,
+            __file__,
+            config=config,
+            seed=args.seed,
+            inputs=files.all(),
+            outputs=[args.out / name for name in TRAINING_FILES],
+        ),
+    )
     leave_distributed()
 
 

@@ -130,6 +130,6 @@ def small(config, epochs):
     config["fusions"]["fused_fitted"]["members"] = kept[1:]
     config["claims"] = config["claims"][-1:]
     config["robustness"] = {"runs": "first", "drop": [0.5], "jitter": [], "occlude": []}
-    config["explain"] = {"variants": ["stgcn41_align"], "clips": 2}
+    config["occlusion"] = {"variants": ["stgcn41_align"], "clips": 2}
     config["testing"]["views"] = 2
     return config

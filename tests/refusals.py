@@ -3,8 +3,8 @@
 import pytest
 
 from microgesture.data.store import BadClip
-from microgesture.readers.formats import read_clips
 from microgesture.utils.errors import InputError
+from tests.sections import read_clips
 
 NAMES = ["wave", "nod", "rest"]
 

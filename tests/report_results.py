@@ -5,10 +5,11 @@ import pandas as pd
 
 from microgesture.data.classes import load_classes
 from microgesture.data.layouts import load_layout
+from microgesture.data.paths import run_names
 from microgesture.data.store import Clip, Written, read_index, write_store
 from microgesture.data.summary import summarise
 from microgesture.evaluation.fusion import fuse_files, parse_recipe
-from microgesture.evaluation.load import load_evaluation, run_names
+from microgesture.evaluation.load import load_evaluation
 from microgesture.evaluation.predictions import write_predictions
 from microgesture.synthetic.body import sample_person
 from microgesture.synthetic.recording import record
@@ -54,7 +55,7 @@ def make_config(variants=tuple(VARIANTS), seeds=(0, 1, 2), folds=None):
         "data_format": "synthetic",
         "submission": "fused" if fusions else first,
         "robustness": {"runs": "all", "drop": [0.1, 0.3], "jitter": [0.02, 0.1], "occlude": [0.5]},
-        "explain": {"variants": [last], "clips": 8},
+        "occlusion": {"variants": [last], "clips": 8},
     }
 
 

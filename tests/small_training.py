@@ -14,15 +14,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from microgesture.data.clip_file import Records
 from microgesture.data.layouts import load_layout
 from microgesture.inference.build import new_model
 from microgesture.inference.checkpoints import save_checkpoint
-from microgesture.inputs.inputs import PointInput
-from microgesture.preprocessing.prepare import prepare_clips
+from microgesture.inputs.points import PointInput
 from microgesture.training.distributed import ALONE, init_distributed, leave_distributed
 from microgesture.training.resume import Keeper, Stopped
 from microgesture.training.trainer import train
 from tests.conftest import REPOSITORY, make_clip
+from tests.sections import prepare_clips
 
 LAYOUT = REPOSITORY / "config/layouts/openpose22.yaml"
 CLASSES = ["left", "right"]
@@ -78,16 +79,16 @@ def config_with(training=None, **changes):
 class Disturbed(PointInput):
     """Clips whose ``at``-th batch, in training or validation, comes with a signal to itself."""
 
-    def __init__(self, path, at, number, validating):
-        super().__init__(path, load_layout(LAYOUT), 0.25)
+    def __init__(self, records, at, number, validating):
+        super().__init__(records, load_layout(LAYOUT), 0.25)
         self._left, self._number, self._validating = at, number, validating
 
-    def assemble(self, batch, geometry, training):
+    def assemble(self, batch, geometry, training, device):
         counts = training != self._validating
         self._left -= counts
         if counts and self._left == 0:
             os.killpg(0, self._number)  # its loader's workers get it too, as from a terminal
-        return super().assemble(batch, geometry, training)
+        return super().assemble(batch, geometry, training, device)
 
 
 def fit(
@@ -115,7 +116,7 @@ def fit(
     keeper = Keeper(path.parent / "resume", config["variant"], name, key, every=0, say=say)
     if torn:  # killed when the state is written, but not yet under its name
         os.fsync = lambda handle: os.kill(os.getpid(), signal.SIGKILL)
-    source = Disturbed(path, at, number, validating)
+    source = Disturbed(Records(path), at, number, validating)
     size = None if embeddings is None else embeddings.shape[1]
     model = new_model(config, load_layout(LAYOUT), 2, size)
     with keeper:

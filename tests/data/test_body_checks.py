@@ -12,11 +12,11 @@ import yaml
 from microgesture.data.body_checks import BodyChecks, watched
 from microgesture.data.keypoint_formats import named_format
 from microgesture.data.store import BadClip, Clip, read_metadata
-from microgesture.readers.formats import read_clips
 from tests import formats
 from tests.conftest import REPOSITORY
 from tests.data.test_plausibility import SPOILT, figure, in_format, read_as
 from tests.data_report.test_checks import findings
+from tests.sections import read_clips
 
 NAMES = ["wave", "nod"]
 OTHER = {"body25b": "body25", "kinect25": "body25", "h36m17": "coco17"}

@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from microgesture.data.boxes import far_points
 from microgesture.data.clip_file import Records, prepared_points
 from microgesture.heatmaps.cache import build_cache
-from microgesture.heatmaps.draw import clip_box
-from microgesture.inputs.inputs import DrawnInput, HeatmapInput, PointInput, full_frame
-from microgesture.preprocessing.prepare import prepare_clips, warnings
+from microgesture.heatmaps.grid import clip_box
+from microgesture.inputs.geometry import full_frame
+from microgesture.inputs.heatmaps import DrawnInput, HeatmapInput
+from microgesture.inputs.points import PointInput
+from microgesture.preprocessing.prepare import warnings
 from tests.data_report.test_checks import BODY, NAMES, person
+from tests.sections import prepare_clips
 
 CONFIG = {"cleaning": {"min_score": 0.05, "max_jump": 1.5}, "length": None, "on_bad_clip": "stop"}
 HEATMAPS = {"size": 24, "sigma": 0.6, "padding": 0.25}
@@ -127,13 +130,13 @@ def volumes(clip, layout, folder):
     _, path = stream([clip], layout, folder, length=12, max_gap=3)
     frames, geometry = np.arange(12), full_frame(1)
     for kind in ("joint", "bone", "joint_motion"):
-        source = PointInput(path, layout, 0.25, kind)
+        source = PointInput(Records(path), layout, 0.25, kind)
         yield source.assemble(torch.from_numpy(source.sample(0, frames))[None], geometry, False)
     for kind in ("joint", "limb", "joint_motion"):
-        source = DrawnInput(path, layout, kind, HEATMAPS, 24)
+        source = DrawnInput(Records(path), layout, kind, HEATMAPS, 24)
         yield source.assemble(torch.from_numpy(source.sample(0, frames))[None], geometry, False)
     build_cache(path, layout, "limb", HEATMAPS, folder / "h.arrow")
-    source = HeatmapInput(folder / "h.arrow", layout, 24)
+    source = HeatmapInput(Records(folder / "h.arrow"), layout, 24)
     yield source.assemble(torch.from_numpy(source.sample(0, frames))[None], geometry, False)
 
 

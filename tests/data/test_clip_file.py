@@ -5,10 +5,11 @@ import pytest
 
 from microgesture.data.clip_file import Records, prepared_points, write_records
 from microgesture.heatmaps.cache import build_cache, cached_frames
-from microgesture.heatmaps.draw import clip_box, draw_reference, to_grid
-from microgesture.preprocessing.prepare import prepare_clips
+from microgesture.heatmaps.draw import draw_reference
+from microgesture.heatmaps.grid import clip_box, to_grid
 from microgesture.utils.errors import InputError
 from tests.conftest import make_clip
+from tests.sections import prepare_clips
 
 HEATMAPS = {"size": 20, "sigma": 0.6, "padding": 0.25}
 CLEANING = {"min_score": 0.05, "max_jump": 1.5}
@@ -17,7 +18,7 @@ CLEANING = {"min_score": 0.05, "max_jump": 1.5}
 def row(number, blobs):
     return {
         "clip_id": f"c{number}",
-        "label": number if number % 2 else None,
+        "label": number if number % 2 else -1,
         "subject": "s",
         "split": "train",
         "num_frames": len(blobs),

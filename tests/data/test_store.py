@@ -19,8 +19,8 @@ from microgesture.data.store import (
     write_store,
 )
 from microgesture.data.summary import summarise, warnings
-from microgesture.readers.formats import by_video
 from microgesture.utils.errors import InputError
+from tests.sections import by_video
 
 NAMES = ["wave", "nod"]
 
@@ -132,9 +132,9 @@ def test_a_bad_clip_stops_or_is_skipped(tmp_path, changes, words):
         assert word in found.message
     path = tmp_path / "clips.parquet"
     with pytest.raises(InputError, match="v_0"):
-        write_store(path, [bad, make_clip(1)], NAMES, "made")
+        write_store(path, [found, make_clip(1)], NAMES, "made")
     assert not path.exists()
-    written = write_store(path, [bad, make_clip(1), found], NAMES, "made", "skip")
+    written = write_store(path, [found, make_clip(1), found], NAMES, "made", "skip")
     assert [c.clip_id for c in iter_store(path)] == ["v_1"]
     assert [b.clip_id for b in written.skipped] == ["v_0", "v_0"]
 
@@ -237,7 +237,7 @@ def test_recorded_sets_have_the_plain_form(name, clips):
     path = SHARED / name / "clips.parquet"
     if not path.exists():
         pytest.skip("recordings by other people, not part of the repository")
-    from microgesture.readers.formats import read_clips
+    from tests.sections import read_clips
 
     labels = set(pq.read_table(path, columns=["label"])["label"].to_pylist())
     assert pq.ParquetFile(path).metadata.num_rows == clips

@@ -336,7 +336,7 @@ def test_recorded_sets_give_warnings_only_when_they_are_spoilt(name, layout, req
     if not path.exists():
         pytest.skip("the recorded sets are not on this machine")
     from microgesture.data.classes import load_classes
-    from microgesture.readers.formats import read_clips
+    from tests.sections import read_clips
 
     layout = request.getfixturevalue(layout)
     names = load_classes(REPOSITORY / f"config/classes/{name}.yaml")

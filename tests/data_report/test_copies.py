@@ -148,7 +148,7 @@ def test_recorded_sets_hold_no_copies_but_those_that_were_made(name):
     if not path.exists():
         pytest.skip("the recorded sets are not on this machine")
     from microgesture.data.classes import load_classes
-    from microgesture.readers.formats import read_clips
+    from tests.sections import read_clips
 
     classes = load_classes(REPOSITORY / f"config/classes/{name}.yaml")
     every = 4 if name == "ksl13" else 1

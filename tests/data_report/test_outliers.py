@@ -169,7 +169,7 @@ def test_scrambled_people_of_recorded_sets_are_found_and_no_others(name, layout,
     if not path.exists():
         pytest.skip("the recorded sets are not on this machine")
     from microgesture.data.classes import load_classes
-    from microgesture.readers.formats import read_clips
+    from tests.sections import read_clips
 
     layout = request.getfixturevalue(layout)
     classes = load_classes(REPOSITORY / f"config/classes/{name}.yaml")

@@ -24,6 +24,7 @@ from microgesture.data_report.page import (
     split_pages,
     write_report,
 )
+from microgesture.settings.data_report import DataReportStep
 from microgesture.utils.files import write_json
 from microgesture.viz.skeletons import SIDES, joint_sides, limb_sides
 from microgesture.viz.style import open_figure
@@ -38,7 +39,12 @@ def report(folder, clips, layout, names=NAMES, **about):
     written = write_store(folder / "clips.parquet", clips, names, "made", "skip")
     summary = summarise(read_index(folder / "clips.parquet"), written, names)
     page, figures = folder / "data_report.md", folder / "figures/data"
-    write_report(folder / "clips.parquet", summary, layout, page, figures, about)
+    rules = about.pop("cleaning", {})
+    cut = {
+        name: {key: how[key] for key in ("min_score", "max_jump")} for name, how in rules.items()
+    }
+    told = DataReportStep(**about, cleaning=cut)
+    write_report(folder / "clips.parquet", summary, layout, page, figures, told)
     return page.read_text()
 
 

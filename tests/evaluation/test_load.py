@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from microgesture.evaluation.load import files_read, load_evaluation, parse_config, run_names
+from microgesture.data.paths import run_names, run_parts
+from microgesture.evaluation.load import files_read, load_evaluation, parse_config
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import write_json
 from tests.table_results import (
@@ -55,6 +56,7 @@ def test_time_may_stand_in_the_metrics_themselves(results):
 def test_run_names():
     assert run_names((0, 3), None) == ["seed0", "seed3"]
     assert run_names((1,), 2) == ["seed1-fold0", "seed1-fold1"]
+    assert run_parts("seed12-fold3") == ("12", "3") and run_parts("seed0") == ("0", "")
 
 
 def test_only_what_was_read_is_named_as_read(tmp_path, results):

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from microgesture.heatmaps.codec import cells_of, draw_sparse, pack, resample, unpack
 from microgesture.heatmaps.draw import draw_reference
-from microgesture.inputs.inputs import resampling
+from microgesture.inputs.heatmaps import resampling
 from microgesture.utils.errors import InputError
 
 EDGES = np.array([[0, 1], [1, 2], [0, 3], [4, 2]])

@@ -4,7 +4,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microgesture.heatmaps.draw import clip_box, draw, draw_reference, draw_torch, strokes, to_grid
+from microgesture.heatmaps.draw import draw, draw_reference, draw_torch, strokes
+from microgesture.heatmaps.grid import clip_box, to_grid
 
 STREAMS = ["joint", "limb", "joint_motion"]
 EDGES = np.array([[0, 1], [1, 2], [0, 3], [4, 2]])

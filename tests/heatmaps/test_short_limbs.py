@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 from microgesture.data.clip_file import Records
 from microgesture.heatmaps.cache import build_cache
 from microgesture.heatmaps.codec import draw_sparse
-from microgesture.heatmaps.draw import clip_box, draw, draw_reference, draw_torch, strokes, to_grid
+from microgesture.heatmaps.draw import draw, draw_reference, draw_torch, strokes
+from microgesture.heatmaps.grid import clip_box, to_grid
 from microgesture.inference.build import Trained, new_model
-from microgesture.inference.recordings import prepared_probabilities
-from microgesture.inputs.inputs import DrawnInput, Geometry, HeatmapInput, full_frame
-from microgesture.preprocessing.prepare import prepare_clips
+from microgesture.inference.clips import prepared_probabilities
+from microgesture.inputs.geometry import Geometry, full_frame
+from microgesture.inputs.heatmaps import DrawnInput, HeatmapInput
 from microgesture.viz.animation import write_animation
 from tests.data_report.test_checks import NAMES, person
+from tests.sections import prepare_clips
 
 EDGES = np.array([[0, 1], [1, 2], [3, 0]])
 RULES = ["min", "start"]
@@ -119,8 +121,8 @@ def test_inputs_of_both_sources_follow_the_rule(stored, layout41, tmp_path, rule
     assert np.abs(unlike - expected).max() > 0.3
     manifest = build_cache(stored, layout41, "limb", config, tmp_path / "c.arrow")
     assert manifest["short_limbs"] == rule
-    cached = HeatmapInput(tmp_path / "c.arrow", layout41, 28)
-    drawn = DrawnInput(stored, layout41, "limb", config, 28)
+    cached = HeatmapInput(Records(tmp_path / "c.arrow"), layout41, 28)
+    drawn = DrawnInput(Records(stored), layout41, "limb", config, 28)
     for source in (cached, drawn):
         samples = torch.from_numpy(source.sample(0, np.arange(4)))[None]
         inputs = source.assemble(samples, full_frame(1), training=False)[0].numpy()
@@ -131,7 +133,7 @@ def test_inputs_of_both_sources_follow_the_rule(stored, layout41, tmp_path, rule
 def test_a_limb_that_a_window_makes_short_is_short(stored, layout41, rule):
     """Points are moved first: how long a limb is, is told in cells of what is drawn."""
     config = {"size": 28, "sigma": 0.6, "padding": 0.25, "short_limbs": rule}
-    source = DrawnInput(stored, layout41, "limb", config, 56)
+    source = DrawnInput(Records(stored), layout41, "limb", config, 56)
     samples = source.sample(0, np.arange(4))[None]
     small, large = (
         source.strokes(samples, Geometry(np.array([[0, 0, 1, 1.0]]), np.array([False])), size)
@@ -160,7 +162,7 @@ def test_a_checkpoint_remembers_the_rule(stored, layout41, tmp_path, source):
         torch.nn.init.normal_(model.cls_head.fc_cls.weight, std=5.0)
         about = json.loads(json.dumps({"config": config, "preparation": made}))
         trained = Trained(tmp_path, model, layout41, about)
-        said[rule] = prepared_probabilities(trained, stored, {"views": 1, "flip": False})
+        said[rule] = prepared_probabilities(trained, Records(stored), {"views": 1, "flip": False})
     assert np.array_equal(said[None], said["min"])
     assert np.abs(said["start"] - said["min"]).max() > 1e-4
 

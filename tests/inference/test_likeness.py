@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from microgesture.inference.likeness import RULES, bounds, compare, divided
-from microgesture.preprocessing.profile import clip_profile
 from tests.people import CLEANING, changed, film, profile_of
+from tests.sections import clip_profile
 
 FACE, HANDS = slice(25, 95), slice(95, 137)
 

@@ -14,10 +14,10 @@ from microgesture.data.clip_file import Records
 from microgesture.inference import onnx as export
 from microgesture.inference.build import Trained, new_model
 from microgesture.inference.onnx import Difference, export_onnx
-from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import write_json
 from tests.conftest import make_clip
+from tests.sections import prepare_clips
 
 NETWORKS = {
     "stgcn": {"base_channels": 8, "num_stages": 3, "inflate_stages": [2], "down_stages": [3]},

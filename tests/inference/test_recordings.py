@@ -20,19 +20,18 @@ from microgesture.evaluation.predictions import read_predictions
 from microgesture.heatmaps.cache import build_cache
 from microgesture.inference.build import choose_device, is_cached, load_trained
 from microgesture.inference.checkpoints import load_checkpoint, save_checkpoint
+from microgesture.inference.clips import clip_probabilities
 from microgesture.inference.recordings import (
-    Window,
-    clip_probabilities,
     cut,
     find_recordings,
     in_frames,
     predict_recordings,
-    write_table,
 )
-from microgesture.preprocessing.prepare import prepare_clips
+from microgesture.inference.window_table import Window, write_table
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import write_json
 from tests.conftest import REPOSITORY, make_clip
+from tests.sections import prepare_clips
 from tests.small_training import CONFIG
 
 REAL = REPOSITORY.parent / "shared/data/openpose_json"
@@ -216,15 +215,16 @@ def test_the_checkpoint_alone_says_how_clips_are_prepared(project, layout22):
 
 
 def test_a_variant_that_draws_predicts_new_recordings_without_a_cache(project, monkeypatch):
-    monkeypatch.setattr("microgesture.inference.recordings.build_cache", None)
+    monkeypatch.setattr("microgesture.inference.clips.cache_in_memory", None)
     (window,) = predicted([trained(project, "drawn_motion")], {"a": raw_tests(project)["c32"]})
     assert window.probabilities is not None
 
 
-def test_nothing_stays_in_the_temporary_folder(project, tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    clip_probabilities(trained(project, "joint"), [make_clip()], TESTING)
-    assert list(tmp_path.iterdir()) == []
+def test_clips_in_memory_need_no_temporary_files(project, monkeypatch):
+    monkeypatch.setattr("tempfile.mkdtemp", None)
+    for name in ("joint", "limb"):
+        probabilities, empty = clip_probabilities(trained(project, name), [make_clip()], TESTING)
+        assert probabilities.shape == (1, 2) and empty == []
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

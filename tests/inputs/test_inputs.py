@@ -6,21 +6,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from microgesture.data.clip_file import Records
 from microgesture.heatmaps.cache import build_cache, cached_frames
-from microgesture.heatmaps.draw import clip_box, draw, draw_reference, draw_torch, to_grid
+from microgesture.heatmaps.draw import draw, draw_reference, draw_torch
+from microgesture.heatmaps.grid import clip_box, to_grid
 from microgesture.inference.build import open_input
-from microgesture.inputs.inputs import (
-    DrawnInput,
-    Geometry,
-    HeatmapInput,
-    PointInput,
-    full_frame,
-    random_geometry,
-    resampling,
-)
-from microgesture.preprocessing.prepare import prepare_clips
+from microgesture.inputs.geometry import Geometry, full_frame, random_geometry
+from microgesture.inputs.heatmaps import DrawnInput, HeatmapInput, resampling
+from microgesture.inputs.points import PointInput
 from microgesture.utils.errors import InputError
 from tests.conftest import make_clip
+from tests.sections import prepare_clips
 
 CONFIG = {"cleaning": {"min_score": 0.05, "max_jump": 1.5}, "length": None, "on_bad_clip": "stop"}
 STREAMS = ["joint", "limb", "joint_motion"]
@@ -41,7 +37,7 @@ def batch(source, indices):
 
 
 def test_points_are_placed_within_the_box(files, layout22):
-    source = PointInput(files[0], layout22, 0.25)
+    source = PointInput(Records(files[0]), layout22, 0.25)
     inputs = source.assemble(batch(source, np.array([0, 5, -1])), full_frame(2), training=True)
     assert inputs.shape == (2, 1, 3, 22, 3)
     assert inputs[..., :2].abs().max() <= 1 / 1.25 + 1e-6  # the padding stays free
@@ -53,7 +49,7 @@ def test_points_are_placed_within_the_box(files, layout22):
 
 
 def test_a_point_that_was_not_found_stays_in_the_middle(files, layout22):
-    source = PointInput(files[0], layout22, 0.25)
+    source = PointInput(Records(files[0]), layout22, 0.25)
     window = Geometry(np.array([[0.3, 0.2, 0.5, 0.6]] * 2), np.array([True, False]))
     inputs = source.assemble(batch(source, np.arange(6)), window, training=True)
     lost = layout22.flip[4]  # the clip is mirrored
@@ -61,7 +57,7 @@ def test_a_point_that_was_not_found_stays_in_the_middle(files, layout22):
 
 
 def test_mirroring_points_swaps_sides(files, layout22):
-    source = PointInput(files[0], layout22, 0.25)
+    source = PointInput(Records(files[0]), layout22, 0.25)
     samples = batch(source, np.arange(6))
     plain = source.assemble(samples, full_frame(2), training=False)
     mirrored = source.assemble(samples, full_frame(2, mirrored=True), training=False)
@@ -76,7 +72,7 @@ def cached(source, indices):
 
 
 def test_in_testing_a_cached_volume_is_fed_as_drawn(files, layout22):
-    source = HeatmapInput(files[1], layout22, 20)
+    source = HeatmapInput(Records(files[1]), layout22, 20)
     indices = np.array([0, 3, -1, 5])
     samples, volumes = batch(source, indices), cached(source, indices)
     inputs = source.assemble(samples, full_frame(2), training=False)
@@ -88,7 +84,8 @@ def test_in_testing_a_cached_volume_is_fed_as_drawn(files, layout22):
 @pytest.mark.parametrize("stream", STREAMS)
 def test_a_cache_is_resampled_alike_on_every_device(files, layout22, tmp_path, stream):
     build_cache(files[0], layout22, stream, HEATMAPS, tmp_path / "c.arrow")
-    source, indices = HeatmapInput(tmp_path / "c.arrow", layout22, 20), np.array([5, 1, -1, 1])
+    source = HeatmapInput(Records(tmp_path / "c.arrow"), layout22, 20)
+    indices = np.array([5, 1, -1, 1])
     geometry = Geometry(np.array([[0.3, 0.2, 0.5, 0.6]] * 2), np.array([True, False]))
     samples, volumes = batch(source, indices), cached(source, indices)
     inputs = source.assemble(samples, geometry, training=True)
@@ -98,14 +95,16 @@ def test_a_cache_is_resampled_alike_on_every_device(files, layout22, tmp_path, s
     expected = down[:, None, None] @ volumes @ across[:, None, None].mT
     assert torch.allclose(inputs, expected, atol=1e-5) and inputs.max() > 0.3
     shape = (2, len(indices), *source.records.metadata["shape"][:1], 24, 24)
-    assert torch.allclose(source._on_device(samples, geometry, shape, 20), expected, atol=1e-5)
+    assert torch.allclose(
+        source._on_device(samples, geometry, shape, 20, torch.device("cpu")), expected, atol=1e-5
+    )
 
 
 def test_a_clip_of_several_pieces_is_read_in_any_order(tmp_path, layout22):
     clip = make_clip("a", 70)
     prepare_clips([clip], layout22, ["left", "right"], CONFIG, tmp_path / "s.arrow")
     build_cache(tmp_path / "s.arrow", layout22, "joint", HEATMAPS, tmp_path / "h.arrow")
-    source = HeatmapInput(tmp_path / "h.arrow", layout22, 24)
+    source = HeatmapInput(Records(tmp_path / "h.arrow"), layout22, 24)
     indices = np.array([69, 0, 31, -1, 32, 33, 0])
     samples = torch.from_numpy(source.sample(0, indices)[None])
     inputs = source.assemble(samples, full_frame(1), training=False)[0].numpy()
@@ -138,7 +137,7 @@ def moved(points, window, size, mirrored, flip):
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("stream", STREAMS)
 def test_a_drawn_input_is_the_reference_drawing_of_moved_points(files, layout22, stream, mirrored):
-    source = DrawnInput(files[0], layout22, stream, HEATMAPS, 20)
+    source = DrawnInput(Records(files[0]), layout22, stream, HEATMAPS, 20)
     window, indices = (0.1, 0.25, 0.8, 0.6), np.array([4, 1, -1, 5])
     geometry = Geometry(np.array([window] * 2), np.array([mirrored, mirrored]))
     inputs = source.assemble(batch(source, indices), geometry, training=True)
@@ -155,8 +154,8 @@ def test_a_drawn_input_is_the_reference_drawing_of_moved_points(files, layout22,
 @pytest.mark.parametrize("stream", STREAMS)
 def test_a_whole_box_drawn_in_the_batch_is_what_the_cache_holds(files, layout22, tmp_path, stream):
     build_cache(files[0], layout22, stream, HEATMAPS, tmp_path / "c.arrow")
-    from_cache = HeatmapInput(tmp_path / "c.arrow", layout22, 20)
-    drawn = DrawnInput(files[0], layout22, stream, HEATMAPS, 20)
+    from_cache = HeatmapInput(Records(tmp_path / "c.arrow"), layout22, 20)
+    drawn = DrawnInput(Records(files[0]), layout22, stream, HEATMAPS, 20)
     inputs = [
         source.assemble(batch(source, np.array([2, 5, -1])), full_frame(2), training=False)
         for source in (from_cache, drawn)
@@ -167,7 +166,7 @@ def test_a_whole_box_drawn_in_the_batch_is_what_the_cache_holds(files, layout22,
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_a_mirrored_input_is_the_mirror_image_with_channels_swapped(files, layout22, stream):
-    source = DrawnInput(files[0], layout22, stream, HEATMAPS, 20)
+    source = DrawnInput(Records(files[0]), layout22, stream, HEATMAPS, 20)
     samples = batch(source, np.arange(6))
     plain = source.assemble(samples, full_frame(2), training=False)
     mirrored = source.assemble(samples, full_frame(2, mirrored=True), training=False)
@@ -184,7 +183,7 @@ def test_a_point_outside_the_window_is_drawn_as_far_as_it_reaches_in(tmp_path, l
     clip.points[0, layout22.points[:3]] = [(100, 100, 1), (200, 200, 1), (200, 100, 1)]
     prepare_clips([clip], layout22, ["left", "right"], CONFIG, tmp_path / "s.arrow")
     settings = {"size": 20, "sigma": 1.0, "padding": 0.0}
-    source = DrawnInput(tmp_path / "s.arrow", layout22, "joint", settings, 20)
+    source = DrawnInput(Records(tmp_path / "s.arrow"), layout22, "joint", settings, 20)
     # the window begins a tenth of the box, 2.22 cells, right of the first point
     window = Geometry(np.array([[0.1, 0.0, 0.9, 1.0]]), np.array([False]))
     samples = torch.from_numpy(source.sample(0, np.array([0]))[None])
@@ -195,7 +194,7 @@ def test_a_point_outside_the_window_is_drawn_as_far_as_it_reaches_in(tmp_path, l
 
 
 def test_torch_draws_the_same_batch(files, layout22):
-    source = DrawnInput(files[0], layout22, "limb", HEATMAPS, 20)
+    source = DrawnInput(Records(files[0]), layout22, "limb", HEATMAPS, 20)
     geometry = random_geometry(2, {"crop_area": [0.5, 1], "flip": 0.5}, np.random.default_rng(3))
     samples = batch(source, np.arange(6))
     given_strokes = torch.from_numpy(source.strokes(samples.numpy(), geometry, 20))
@@ -204,7 +203,7 @@ def test_torch_draws_the_same_batch(files, layout22):
 
 
 def test_every_batch_has_its_own_memory(files, layout22):
-    source = DrawnInput(files[0], layout22, "joint", HEATMAPS, 20)
+    source = DrawnInput(Records(files[0]), layout22, "joint", HEATMAPS, 20)
     samples = batch(source, np.arange(6))
     first = source.assemble(samples, full_frame(2), training=True)
     kept = first.clone()
@@ -235,7 +234,7 @@ FRAMES = [
 
 
 def fed(path, layout, stream, indices, geometry=None):
-    source = PointInput(path, layout, 0.0, stream)
+    source = PointInput(Records(path), layout, 0.0, stream)
     samples = torch.from_numpy(source.sample(0, np.array(indices))[None])
     inputs = source.assemble(samples, geometry or full_frame(1), training=True)
     assert inputs.shape == (1, 1, len(indices), 22, 3) and inputs.dtype == torch.float32
@@ -264,7 +263,7 @@ def test_motion_by_hand(tmp_path, layout22):
 
 @pytest.mark.parametrize("stream", ["bone", "joint_motion", "bone_motion"])
 def test_vectors_are_stretched_and_mirrored_but_not_shifted(files, layout22, stream):
-    source = PointInput(files[0], layout22, 0.25, stream)
+    source = PointInput(Records(files[0]), layout22, 0.25, stream)
     samples = batch(source, np.arange(6))
     plain = source.assemble(samples, full_frame(2), training=True)
     window = Geometry(np.array([[0.3, 0.2, 0.5, 0.8]] * 2), np.array([True, True]))
@@ -275,7 +274,9 @@ def test_vectors_are_stretched_and_mirrored_but_not_shifted(files, layout22, str
 
 def test_bones_of_moved_points_are_moved_bones(files, layout22):
     indices = np.array([0, 1, 5])
-    joints, bones = (PointInput(files[0], layout22, 0.25, stream) for stream in ("joint", "bone"))
+    joints, bones = (
+        PointInput(Records(files[0]), layout22, 0.25, stream) for stream in ("joint", "bone")
+    )
     geometry = Geometry(np.array([[0.3, 0.2, 0.5, 0.8]] * 2), np.array([True, False]))
     points = joints.assemble(batch(joints, indices), geometry, training=True)
     found = bones.assemble(batch(bones, indices), geometry, training=True)
@@ -286,16 +287,22 @@ def test_bones_of_moved_points_are_moved_bones(files, layout22):
 def test_a_center_that_has_a_mirror_image_gives_no_bones(files, layout22):
     aside = replace(layout22, center=layout22.joints.index("left_wrist"))
     with pytest.raises(InputError, match="center left_wrist has a mirror image"):
-        PointInput(files[0], aside, 0.25, "bone")
-    PointInput(files[0], aside, 0.25, "joint_motion")
+        PointInput(Records(files[0]), aside, 0.25, "bone")
+    PointInput(Records(files[0]), aside, 0.25, "joint_motion")
 
 
 def test_the_config_chooses_the_input(files, layout22):
     graph = {"model": "agcn", "padding": 0.25}
     posec3d = {"model": "posec3d", "input_size": 20, "stream": "joint"}
-    assert isinstance(open_input({**graph, "stream": "bone"}, layout22, files[0]), PointInput)
-    assert isinstance(open_input({**posec3d, "source": "cached"}, layout22, files[1]), HeatmapInput)
-    drawn = open_input({**posec3d, "source": "drawn", "heatmaps": HEATMAPS}, layout22, files[0])
+    assert isinstance(
+        open_input({**graph, "stream": "bone"}, layout22, Records(files[0])), PointInput
+    )
+    assert isinstance(
+        open_input({**posec3d, "source": "cached"}, layout22, Records(files[1])), HeatmapInput
+    )
+    drawn = open_input(
+        {**posec3d, "source": "drawn", "heatmaps": HEATMAPS}, layout22, Records(files[0])
+    )
     assert isinstance(drawn, DrawnInput)
 
 
@@ -304,7 +311,7 @@ def test_the_config_chooses_the_input(files, layout22):
 
 def test_a_window_on_a_drawn_volume_is_close_to_drawing_the_moved_points(files, layout22):
     """Gaussians grow with the zoom; besides, only interpolation and the window's cut differ."""
-    source = HeatmapInput(files[1], layout22, 24)
+    source = HeatmapInput(Records(files[1]), layout22, 24)
     window = (0.1, 0.2, 0.8, 0.8)
     geometry = Geometry(np.array([window] * 2), np.array([False, False]))
     moved = source.assemble(batch(source, np.arange(6)), geometry, training=True)[1].numpy()
@@ -366,7 +373,7 @@ def test_crops_are_distributed_as_those_that_posec3d_trains_with():
 
 
 def test_a_crop_that_never_fits_is_the_whole_box(monkeypatch):
-    monkeypatch.setattr("microgesture.inputs.inputs.ASPECT", (2.0, 2.0))
+    monkeypatch.setattr("microgesture.inputs.geometry.ASPECT", (2.0, 2.0))
     config = {"crop_area": [0.9, 1.0], "flip": 0.0}
     windows = random_geometry(5, config, np.random.default_rng(0)).windows
     assert (windows == [0, 0, 1, 1]).all()

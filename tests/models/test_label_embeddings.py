@@ -12,11 +12,11 @@ import pytest
 from microgesture.models.label_embeddings import (
     MEAN_SQUARE,
     glove_vectors,
-    label_embeddings,
     label_words,
     wordllama_vectors,
 )
 from microgesture.utils.errors import InputError
+from tests.sections import label_embeddings
 
 GLOVE = """the 9 9 9
 hat 1 0 2
@@ -141,10 +141,10 @@ def test_labels_that_share_words_are_close():
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({}, "source is None, expected wordllama or glove"),
-        ({"source": "bert"}, "source is 'bert'"),
-        ({"source": "glove"}, r"has the keys \['source'\], expected \['path', 'source'\]"),
-        ({"source": "wordllama", "path": "x"}, r"expected \['source'\]"),
+        ({}, "semantic: .*'source'"),
+        ({"source": "bert"}, "semantic: .*'bert'.*'wordllama', 'glove'"),
+        ({"source": "glove"}, "path is missing"),
+        ({"source": "wordllama", "path": "x"}, "unknown key path"),
         ({"source": "glove", "path": "/nowhere.txt"}, "/nowhere.txt: cannot be read"),
     ],
 )
@@ -178,4 +178,4 @@ def test_script_writes_vectors_without_pickle(tmp_path, suffix):
         [*command, "--config", "{", "--out", out], capture_output=True, text=True, check=False
     )
     assert failed.returncode == 2
-    assert failed.stderr.startswith("error: --config: found '{'")
+    assert failed.stderr.startswith("error: --config: neither JSON text nor a JSON file")

@@ -15,13 +15,14 @@ from safetensors.torch import save_file
 from microgesture.inference.checkpoints import load_checkpoint
 from microgesture.models.build import build_model
 from microgesture.models.pretrained import STEM, adapt_stem, load_pretrained
-from microgesture.preprocessing.prepare import prepare_clips
+from microgesture.settings.config import Config
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import write_json
 from microgesture.workflow import config as settings
 from microgesture.workflow.checks import check_config
 from tests.conftest import REPOSITORY, make_clip
 from tests.models.test_networks import slowonly_shapes, stgcn_shapes, tree_adjacency
+from tests.sections import prepare_clips
 
 SMALL = {"name": "posec3d", "base_channels": 4, "stage_blocks": [1, 1], "stem_kernel": 3}
 SMALL_STGCN = {"name": "stgcn", "base_channels": 4, "num_stages": 2, "inflate_stages": [2]}
@@ -343,8 +344,9 @@ def check(config):
 def test_the_config_names_a_checkpoint_for_one_variant(config):
     config["variants"]["joint22_align"]["pretrained"] = "README.md"
     check(config)
-    assert settings.train_slice(config, "joint22_align")["pretrained"] == "README.md"
-    assert "pretrained" not in settings.train_slice(config, "joint41_align")
+    typed = Config.model_validate(config)
+    assert settings.training_step(typed, "joint22_align").pretrained == "README.md"
+    assert "pretrained" not in settings.training_step(typed, "joint41_align").given()
 
 
 def test_a_checkpoint_that_is_not_there_stops_before_anything_runs(config):

@@ -9,19 +9,13 @@ from hypothesis.extra.numpy import arrays
 
 from microgesture.data.clip_file import Records, prepared_points
 from microgesture.data.keypoints import KINECT
-from microgesture.data_report.scan import scan
-from microgesture.preprocessing.cleaning import (
-    Emptied,
-    clean,
-    other_person,
-    outliers,
-    shoulder_width,
-)
-from microgesture.preprocessing.prepare import prepare_clips, warnings
+from microgesture.preprocessing.cleaning import Emptied, other_person, outliers, shoulder_width
+from microgesture.preprocessing.prepare import warnings
 from microgesture.preprocessing.smoothing import one_euro, savgol
 from microgesture.utils.errors import InputError
 from tests.conftest import make_clip
 from tests.data_report.test_report_page import report
+from tests.sections import clean, prepare_clips, scan
 
 CONFIG = {"min_score": 0.1, "max_jump": 1.5}
 
@@ -304,13 +298,10 @@ def test_shoulders_in_one_place_are_no_measure():
     assert shoulder_width(points) is None
 
 
-def test_a_method_that_is_none_is_refused():
-    with pytest.raises(
-        InputError, match=r"smooth\.method is 'median'; expected savgol or one_euro"
-    ):
-        clean(make_clip().points, {**CONFIG, "smooth": {"method": "median"}})
+def test_one_euro_needs_the_frames_a_second():
+    euro = {"method": "one_euro", "min_cutoff": 1.0, "beta": 0.5}
     with pytest.raises(ValueError, match="needs the frames a second"):
-        clean(make_clip().points, {**CONFIG, "smooth": {"method": "one_euro"}})
+        clean(make_clip().points, {**CONFIG, "smooth": euro})
 
 
 def test_other_orders_are_cleaned_by_their_own_shoulders():

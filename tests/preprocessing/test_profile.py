@@ -18,10 +18,10 @@ from microgesture.data.profiles import (
     training_profile,
 )
 from microgesture.heatmaps.cache import build_cache
-from microgesture.preprocessing.prepare import prepare_clips
-from microgesture.preprocessing.profile import clip_profile, combined
+from microgesture.preprocessing.profile import combined
 from tests.conftest import make_clip
 from tests.people import CLEANING, film
+from tests.sections import clip_profile, prepare_clips
 
 SETTINGS = {"cleaning": CLEANING, "length": 8, "max_gap": 3, "on_bad_clip": "stop"}
 

@@ -9,7 +9,7 @@ import pytest
 from microgesture.data.clip_file import Records, prepared_points, write_records
 from microgesture.data.store import write_store
 from microgesture.inference.build import load_trained
-from microgesture.inference.recordings import prepare_for, prepared_probabilities
+from microgesture.inference.clips import prepare_for, prepared_probabilities
 from microgesture.probing.occlusion import choose, clip_fall, explain, joint_groups, spans
 from microgesture.probing.test_clips import labelled_tests
 from microgesture.utils.errors import InputError
@@ -65,8 +65,7 @@ def test_each_cell_is_a_prediction_of_its_own(layout22, tmp_path):
     trained = load_trained(save_untrained(tmp_path / "model.safetensors", layout22))
     clips = [make_clip("a", 11, seed=5)]
     clips[0].points[3:9, 4] = 0
-    prepare_for(trained, clips, tmp_path / "s.arrow")
-    records = Records(tmp_path / "s.arrow")
+    records, _ = prepare_for(trained, clips)
     groups = [[4], [0, 8, 9, 10, 11], [7]]
     found = clip_fall(trained, records, 0, 1, groups, 3, {})
     points = prepared_points(records, 0)
@@ -76,7 +75,8 @@ def test_each_cell_is_a_prediction_of_its_own(layout22, tmp_path):
             entry = {**records.index.iloc[0].to_dict(), "blobs": [changed.tobytes()]}
             writer.append(entry)
         testing = {"views": 1, "flip": False}
-        return float(prepared_probabilities(trained, tmp_path / "one.arrow", testing)[0, 1])
+        written = Records(tmp_path / "one.arrow")
+        return float(prepared_probabilities(trained, written, testing)[0, 1])
 
     for g, joints in enumerate(groups):
         for w, (start, end) in enumerate([(0, 3), (3, 5), (5, 8)]):

@@ -15,10 +15,9 @@ from microgesture.provenance.record import (
     git_state,
     machine,
     results_of,
-    seal,
-    sealed,
     write_record,
 )
+from microgesture.utils.checksums import json_seal, sealed_json
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
 from tests.conftest import REPOSITORY
@@ -46,7 +45,7 @@ def test_a_record_says_what_was_read_and_written(tmp_path, monkeypatch):
     assert record["files"]["in.txt"]["sha256"] == hashlib.sha256(b"").hexdigest()
     assert (record["config"], record["seed"], record["script"]) == ({"b": 1}, 3, "curves.py")
     assert len(record["code"]) == 64 and record["packages"]["numpy"][0].isdigit()
-    assert record["seal"] == seal(record)
+    assert record["seal"] == json_seal(record)
 
 
 def test_a_known_hash_is_taken_and_no_option_writes_nothing(tmp_path):
@@ -67,10 +66,10 @@ def test_places_that_make_no_sense_are_refused(tmp_path):
 
 
 def test_a_seal_is_of_the_content_whatever_its_types_were():
-    text = sealed({"a": (1, 2), "b": {3: None}})
+    text = sealed_json({"a": (1, 2), "b": {3: None}})
     record = json.loads(text)
-    assert record["seal"] == seal(record)
-    assert seal({**record, "a": [1, 3]}) != record["seal"]
+    assert record["seal"] == json_seal(record)
+    assert json_seal({**record, "a": [1, 3]}) != record["seal"]
 
 
 def test_frames_are_hashed_folder_by_folder(tmp_path):

@@ -8,8 +8,7 @@ import yaml
 
 from microgesture.readers import pyskl
 from microgesture.readers.annotations import LARGEST, decompress
-from microgesture.readers.formats import read_clips
-from microgesture.readers.sources import raw_files, with_format
+from microgesture.readers.sources import with_format
 from microgesture.utils.errors import InputError
 from microgesture.workflow import config as settings
 from microgesture.workflow.checks import check_config
@@ -17,6 +16,7 @@ from tests import formats
 from tests.conftest import REPOSITORY
 from tests.readers.test_formats import assert_same
 from tests.refusals import NAMES, bad, fails, read
+from tests.sections import raw_files, read_clips, section
 
 FPS = {"format": "pyskl", "fps": 25.0}
 
@@ -110,7 +110,7 @@ def test_several_files_are_in_memory_one_after_the_other(tmp_path, monkeypatch, 
     places = {
         c.split: dump(tmp_path / f"{c.split}.pkl", [e]) for c, e in zip(clips, entries, strict=True)
     }
-    reader = pyskl.read({**FPS, "paths": places}, NAMES, 2)
+    reader = pyskl.read(section({**FPS, "paths": places}), NAMES, 2)
     next(reader)
     assert alive == ["train.pkl", "val.pkl", "test.pkl", "train.pkl"]
 
@@ -288,8 +288,7 @@ def test_keys_and_names_that_are_bytes(tmp_path, clips, entries):
 def check(data):
     config = yaml.safe_load((REPOSITORY / "config/config.yaml").read_text())
     config["data"] = {"name": "x", "on_bad_clip": "stop", **data}
-    check_config(config, "c.yaml")
-    return config
+    return check_config(config, "c.yaml")
 
 
 def test_the_config_takes_one_path_several_and_one_for_each_split(tmp_path, files, monkeypatch):
@@ -299,8 +298,9 @@ def test_the_config_takes_one_path_several_and_one_for_each_split(tmp_path, file
         config = check({**FPS, **places})
         settings.check_files(config, "c.yaml")
         expected = many[:1] if places == {"path": many[0]} else many
-        assert sorted(raw_files(config["data"])) == sorted(expected)
-        assert with_format({"data": {**config["data"], "format": "auto"}})["data"] == config["data"]
+        data = config.data.given()
+        assert sorted(raw_files(data)) == sorted(expected)
+        assert with_format({"data": {**data, "format": "auto"}})["data"] == data
     for places in ({}, {"path": many, "paths": files}):
         with pytest.raises(InputError, match="data: expected one of path and paths"):
             check({**FPS, **places})

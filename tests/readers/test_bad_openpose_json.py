@@ -9,11 +9,11 @@ import pytest
 
 from microgesture.data.store import read_index, write_store
 from microgesture.readers import openpose_json
-from microgesture.readers.formats import read_clips
-from microgesture.readers.sources import detect, frames_digest
+from microgesture.readers.sources import detect
 from microgesture.utils.errors import InputError
 from tests import formats
 from tests.refusals import NAMES, bad, fails, read
+from tests.sections import frames_digest, read_clips
 
 
 @pytest.fixture

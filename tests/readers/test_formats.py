@@ -10,15 +10,14 @@ from microgesture.data.classes import load_classes
 from microgesture.data.keypoint_formats import named_format
 from microgesture.data.layouts import load_layout
 from microgesture.data.store import Clip, iter_store, read_metadata, write_store
-from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.readers import openpose_json
 from microgesture.readers.common import COCO18, POINTS22
-from microgesture.readers.formats import keypoint_format, read_clips
 from microgesture.readers.sources import with_format
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import sha256
 from tests import formats
 from tests.conftest import REPOSITORY
+from tests.sections import keypoint_format, prepare_clips, read_clips
 
 NAMES = load_classes(REPOSITORY / "config/classes/imigue.yaml")
 SHARED = REPOSITORY.parent / "shared" / "data"

@@ -16,11 +16,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from microgesture.data.store import SCHEMA, write_store
-from microgesture.readers.formats import read_clips
 from microgesture.utils import memory
 from microgesture.utils.errors import InputError
 from tests import formats
 from tests.refusals import NAMES
+from tests.sections import read_clips
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the kernel sets the bound")
 MEGABYTE = 1 << 20

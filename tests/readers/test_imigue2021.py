@@ -11,15 +11,15 @@ import yaml
 
 from microgesture.data.classes import load_classes
 from microgesture.data.store import BadClip
-from microgesture.readers.formats import by_video, read_clips
 from microgesture.readers.light import BODY, TIPS, read_light
-from microgesture.readers.sources import detect, raw_files
+from microgesture.readers.sources import detect
 from microgesture.utils.errors import InputError
 from microgesture.workflow import config as settings
 from microgesture.workflow.checks import check_config
 from tests import formats
 from tests.conftest import REPOSITORY
 from tests.readers.test_formats import assert_same
+from tests.sections import by_video, raw_files, read_clips
 
 NAMES = load_classes(REPOSITORY / "config/classes/imigue.yaml")
 
@@ -184,11 +184,10 @@ def test_the_config_takes_the_release(release, monkeypatch, tmp_path):
     base = {"name": "x", "on_bad_clip": "stop", **release, **formats.SIZE}
     for extra in ({}, {"video_splits": "README.md"}, {"test_labels": "placeholder"}):
         config["data"] = {**base, **extra}
-        check_config(config, "c.yaml")
-        settings.check_files(config, "c.yaml")
+        settings.check_files(check_config(config, "c.yaml"), "c.yaml")
     config["data"] = {**base, "video_splits": "nowhere.csv"}
     with pytest.raises(InputError, match=r"data\.video_splits: there is no nowhere\.csv"):
-        settings.check_files(config, "c.yaml")
+        settings.check_files(check_config(config, "c.yaml"), "c.yaml")
     config["data"] = {**base, "subjects": "s.csv"}
     with pytest.raises(InputError, match="data: unknown key 'subjects'; known keys: name"):
         check_config(config, "c.yaml")

@@ -11,12 +11,12 @@ import pytest
 import xlsxwriter
 
 from microgesture.data.store import BadClip
-from microgesture.readers.formats import read_clips
 from microgesture.readers.openpose_json import read_people, unasked_parts
 from microgesture.utils.errors import InputError
 from tests import formats
 from tests.formats import annotations, dump_pickle, some_clips
 from tests.refusals import NAMES, bad, check, fails, read
+from tests.sections import read_clips
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
 FOLDER = "imigue_data_phase1/datasets/imigue_skeleton_train/0000"

@@ -6,9 +6,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from microgesture.data.store import SCHEMA, BadClip
-from microgesture.readers.formats import read_clips
 from microgesture.utils.errors import InputError
 from tests.formats import make_points
+from tests.sections import read_clips
 
 
 def plain_table(**changes):

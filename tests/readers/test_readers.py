@@ -13,11 +13,11 @@ from microgesture.data.classes import load_classes
 from microgesture.data.store import BadClip, Clip, write_store
 from microgesture.readers import miga2025 as miga
 from microgesture.readers import xlsx as sheets
-from microgesture.readers.formats import read_clips
-from microgesture.readers.sources import detect, raw_files
+from microgesture.readers.sources import detect
 from microgesture.utils.errors import InputError
 from tests.formats import make_points
 from tests.reliability.targets import sheet_of, with_sheet
+from tests.sections import raw_files, read_clips
 
 NAMES = load_classes(Path(__file__).parents[2] / "config" / "classes" / "imigue.yaml")
 FOLDERS = {
@@ -368,7 +368,7 @@ def test_the_classes_must_be_the_32(release):
 
 
 def test_an_unknown_format():
-    with pytest.raises(InputError, match=r"'kinect'.*miga2025, .*parquet"):
+    with pytest.raises(InputError, match=r"'kinect'.*'miga2025', .*'parquet'"):
         read_clips({"format": "kinect"}, NAMES)
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from microgesture.readers.folders import frame_files
-from microgesture.readers.formats import read_clips
-from microgesture.readers.sources import detect, frames_digest, raw_files, with_format
+from microgesture.readers.sources import detect, with_format
 from microgesture.utils.errors import InputError
 from tests import formats
+from tests.sections import frames_digest, raw_files, read_clips
 
 NAMES = ["wave", "nod", "rest"]
 WRITERS = {

@@ -9,8 +9,8 @@ import pytest
 from microgesture.data.keypoint_formats import named_format
 from microgesture.data.store import Clip
 from microgesture.readers import openpose_json
-from microgesture.readers.formats import read_clips
 from tests import formats
+from tests.sections import read_clips
 
 FRAMES = 40
 

@@ -9,9 +9,9 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from microgesture.readers.formats import read_clips
 from microgesture.utils.errors import InputError
 from tests import formats
+from tests.sections import read_clips
 
 NAMES = ["wave", "nod", "rest"]
 CLASSES = [f"class {number}" for number in range(32)]

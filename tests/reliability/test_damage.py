@@ -14,9 +14,9 @@ from microgesture.evaluation.predictions import read_predictions, write_predicti
 from microgesture.heatmaps.cache import build_cache, cached_frames
 from microgesture.inference.checkpoints import load_checkpoint, save_checkpoint
 from microgesture.models.label_embeddings import read_label_embeddings
-from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.utils.errors import InputError
 from tests.conftest import make_clip
+from tests.sections import prepare_clips
 
 CLEANING = {"min_score": 0.05, "max_jump": 1.5}
 STREAM = {"cleaning": CLEANING, "length": None, "max_gap": 3, "on_bad_clip": "stop"}
@@ -123,7 +123,8 @@ def test_a_damaged_clip_of_a_cache_is_named_and_others_are_still_read(written, t
     frames = np.arange(2)
     assert np.array_equal(cached_frames(damaged, 1, frames), cached_frames(whole, 1, frames))
     with pytest.raises(
-        InputError, match=r"h\.arrow: clip c2 \(row 2\) does not fit its checksum; delete it and"
+        InputError,
+        match=r"h\.arrow: damaged, clip c2 \(row 2\) does not fit its checksum; delete it and",
     ):
         damaged.blob(2, 0)
 

@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 import torch
 
+from microgesture.data.clip_file import Records
 from microgesture.evaluation.fusion import fuse_files, parse_recipe
 from microgesture.evaluation.metrics import summarise
 from microgesture.evaluation.predictions import read_predictions, write_predictions
 from microgesture.inference.build import new_model, open_input
 from microgesture.inference.predict import predict
-from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.training.trainer import train
 from tests.conftest import make_clip
+from tests.sections import prepare_clips
 from tests.small_training import CLASSES, STREAM, config_with
 
 DRAWN = {"model": "posec3d", "source": "drawn", "stream": "limb", "input_size": 12}
@@ -41,7 +42,7 @@ def test_accuracy_on_test_clips_falls_to_chance_with_shuffled_labels(
     ]
     path = tmp_path / "stream.arrow"
     prepare_clips(clips, layout22, CLASSES, STREAM, path)
-    source = open_input(config, layout22, path)
+    source = open_input(config, layout22, Records(path))
     labels = source.records.index["label"].to_numpy(copy=True)
     if shuffled:
         labels = np.random.default_rng(0).permutation(labels)

@@ -14,14 +14,13 @@ from microgesture.data.store import iter_store, write_store
 from microgesture.evaluation.predictions import write_predictions
 from microgesture.heatmaps.cache import build_cache
 from microgesture.inference.checkpoints import save_checkpoint
-from microgesture.preprocessing.prepare import prepare_clips
-from microgesture.provenance.raw_data import raw_inputs
-from microgesture.provenance.record import sealed, write_record
+from microgesture.provenance.record import write_record
 from microgesture.provenance.verify import verify
-from microgesture.readers.formats import read_clips
+from microgesture.utils.checksums import sealed_json
 from microgesture.utils.files import read_json, write_json, write_text
 from tests import formats
 from tests.conftest import REPOSITORY
+from tests.sections import prepare_clips, raw_inputs, read_clips
 
 SCRIPTS = REPOSITORY / "scripts"
 NAMES = ["wave", "nod", "rest"]
@@ -197,7 +196,7 @@ def test_a_step_that_ran_again_after_its_files_were_read_is_told(chain):
     before = path.read_bytes()
     record = json.loads(before)
     record["outputs"]["prepared/s.arrow"]["sha256"] = "0" * 64
-    path.write_text(sealed(record))
+    path.write_text(sealed_json(record))
     kinds = [(one.kind, one.record) for one in found(chain["csv"])]
     path.write_bytes(before)
     assert kinds == [("output", "prepared/s.json"), ("input", "heatmaps/h.json")]
@@ -218,7 +217,7 @@ def test_config_slices_that_do_not_fit_together_are_told(chain, name, key, value
     before = path.read_bytes()
     record = json.loads(before)
     record["config"][key] = value
-    path.write_text(sealed(record))
+    path.write_text(sealed_json(record))
     findings = found(chain["csv"])
     path.write_bytes(before)
     assert {one.kind for one in findings} == {"config"}
@@ -238,7 +237,7 @@ def test_records_of_dropped_variants_are_left_aside(chain):
     record = json.loads((results / "provenance/train/a/seed0.json").read_text())
     path = results / "provenance/train/dropped/seed0.json"
     path.parent.mkdir()
-    path.write_text(sealed({**record, "outputs": {"train/dropped/m.json": {"sha256": ""}}}))
+    path.write_text(sealed_json({**record, "outputs": {"train/dropped/m.json": {"sha256": ""}}}))
     done = verify(results, SCRIPTS)
     shutil.rmtree(path.parent)
     assert done.findings == [] and done.left_over == ["train/dropped/seed0.json"]
@@ -249,7 +248,7 @@ def test_records_of_an_earlier_config_are_left_aside(chain):
     table, predicted = folder / "ablation_table.json", folder / "predict/a/seed0.json"
     before = table.read_bytes()
     config = {"variants": {"a": {}}, "seeds": [0], "submission": None}
-    table.write_text(sealed({**json.loads(before), "config": config}))
+    table.write_text(sealed_json({**json.loads(before), "config": config}))
     other = json.loads(predicted.read_bytes())
     other["outputs"]["predict/a/seed0/val.parquet"]["sha256"] = "0" * 64
     stale = {"pool/a/seed0.json": other}
@@ -258,7 +257,7 @@ def test_records_of_an_earlier_config_are_left_aside(chain):
         stale[name] = {**other, "artifacts": gone, "outputs": {}}
     for name, record in stale.items():
         (folder / name).parent.mkdir(exist_ok=True, parents=True)
-        (folder / name).write_text(sealed(record))
+        (folder / name).write_text(sealed_json(record))
     done = verify(chain["csv"], SCRIPTS)
     table.write_bytes(before)
     asked = found(chain["csv"])

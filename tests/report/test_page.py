@@ -186,7 +186,7 @@ CLIP_ID = """"><img src=x onerror="alert('{split}&amp;{number}')">"""
 def test_names_that_look_like_html_are_shown_as_text(tmp_path):
     config = make_config(("stgcn22", "joint41"), seeds=(0,))
     config["variants"]["stgcn22"]["title"] = TITLE
-    config |= {"submission": "stgcn22", "data_name": CLASS, "explain": None}
+    config |= {"submission": "stgcn22", "data_name": CLASS, "occlusion": None}
     config["claims"][0]["claim"] = CLASS
     made = make_results(tmp_path, [CLASS, *SMALL[1:]], config, clips=(30, 30), people=4,
                         clip_id=CLIP_ID)  # fmt: skip
@@ -226,7 +226,7 @@ def test_the_script_writes_the_same_bytes(made, whole, folder, tmp_path):
 @pytest.mark.parametrize("num_classes", [2, 40])
 def test_a_part_without_input_is_left_out(tmp_path, num_classes):
     """One row, one seed, few or many classes: no claims, no robustness, no occlusion."""
-    config = make_config(("stgcn22",), seeds=(0,)) | {"robustness": None, "explain": None}
+    config = make_config(("stgcn22",), seeds=(0,)) | {"robustness": None, "occlusion": None}
     names = [f"class {one}" for one in range(num_classes)]
     made = make_results(tmp_path, names, config, clips=(60, 45), people=2)
     page = Page(written(read(made), tmp_path))
@@ -245,7 +245,7 @@ def test_a_faultless_row_has_no_errors(material, tmp_path):
 
 def test_what_is_asked_for_and_missing_is_named(made):
     with pytest.raises(InputError, match=r"limb41/seed0\.json: is not there"):
-        read(made, explain={"variants": ["limb41"], "clips": 8})
+        read(made, occlusion={"variants": ["limb41"], "clips": 8})
 
 
 def test_records_and_data_report_are_shown_where_they_are(material, tmp_path):
@@ -418,7 +418,7 @@ def test_occlusion_is_the_mean_over_clips_of_all_runs(made, tmp_path):
 
 def test_robustness_files_are_checked(made, tmp_path):
     (tmp_path / "robustness/stgcn22").mkdir(parents=True)
-    config = made["config"] | {"seeds": [0], "variants": {"stgcn22": {}}, "explain": None}
+    config = made["config"] | {"seeds": [0], "variants": {"stgcn22": {}}, "occlusion": None}
     path = tmp_path / "robustness/stgcn22/seed0.csv"
     path.write_text("kind,level,clips,top1,mean_class\ndrop,0.1,5,0.5,0.5\n")
     with pytest.raises(InputError, match="0 rows of kind none"):

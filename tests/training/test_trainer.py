@@ -7,24 +7,26 @@ import torch
 from safetensors.torch import load_file
 from torch.nn import functional
 
+from microgesture.data.clip_file import Records
 from microgesture.inference.build import new_model
 from microgesture.inference.checkpoints import load_checkpoint, save_checkpoint
 from microgesture.inference.predict import predict
-from microgesture.inputs.inputs import PointInput, full_frame, random_geometry
+from microgesture.inputs.geometry import full_frame, random_geometry
 from microgesture.inputs.loader import ORDER, epoch_order, rng_for
-from microgesture.preprocessing.prepare import prepare_clips
+from microgesture.inputs.points import PointInput
 from microgesture.training.schedule import Phase, phases
 from microgesture.training.trainer import train
 from microgesture.training.validate import validate
 from microgesture.utils.errors import InputError
 from tests.conftest import make_clip
+from tests.sections import prepare_clips
 from tests.small_training import CLASSES, CONFIG, STREAM, config_with, write_source
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory, layout22):
     _, path = write_source(tmp_path_factory.mktemp("training"), layout22)
-    return PointInput(path, layout22, 0.25)
+    return PointInput(Records(path), layout22, 0.25)
 
 
 def fit(source, layout, seed=0, embeddings=None, workers=0, **changes):
@@ -138,7 +140,7 @@ class Watched(PointInput):
     """Clips that note which rows are loaded."""
 
     def __init__(self, source, layout):
-        super().__init__(source.records.path, layout, 0.25)
+        super().__init__(source.records, layout, 0.25)
         self.loaded = []
 
     def sample(self, row, indices):
@@ -340,7 +342,7 @@ def test_training_without_validation_clips_is_refused(tmp_path, layout22):
     clips = [make_clip(f"c{i}", 8, CLASSES[i % 2]) for i in range(4)]
     prepare_clips(clips, layout22, CLASSES, STREAM, tmp_path / "s.arrow")
     with pytest.raises(InputError, match=r"s.arrow: no labelled clip in the split 'val'"):
-        fit(PointInput(tmp_path / "s.arrow", layout22, 0.25), layout22)
+        fit(PointInput(Records(tmp_path / "s.arrow"), layout22, 0.25), layout22)
 
 
 @pytest.mark.parametrize(("ratio", "clips"), [(None, 64), (4.0, 40)])

@@ -29,10 +29,26 @@ def test_every_config_that_comes_with_the_project_is_valid(path, monkeypatch):
 @pytest.mark.parametrize(
     ("section", "changes", "said"),
     [
-        ("data", {"path": "missing.parquet"}, "data.path: there is no missing.parquet"),
-        ("data", {"subjects": "none.csv"}, "data.subjects: there is no none.csv"),
-        ("data", {"root": "data/mine"}, "data.root: there is no data/mine"),
-        ("semantic", {"path": "words.txt"}, "semantic.path: there is no words.txt"),
+        (
+            "data",
+            {"format": "parquet", "path": "missing.parquet"},
+            "data.path: there is no missing.parquet",
+        ),
+        (
+            "data",
+            {"format": "smg", "root": ".", "subjects": "none.csv", "height": 1, "width": 1},
+            "data.subjects: there is no none.csv",
+        ),
+        (
+            "data",
+            {"format": "smg", "root": "data/mine", "height": 1, "width": 1},
+            "data.root: there is no data/mine",
+        ),
+        (
+            "semantic",
+            {"source": "glove", "path": "words.txt"},
+            "semantic.path: there is no words.txt",
+        ),
     ],
 )
 def test_a_missing_file_is_refused_unless_the_results_are_its_own(
@@ -40,17 +56,20 @@ def test_a_missing_file_is_refused_unless_the_results_are_its_own(
 ):
     monkeypatch.chdir(tmp_path)
     if section == "data":
-        config["data"] = {"name": "mine", "format": "parquet", "on_bad_clip": "stop"}
+        config["data"] = {"name": "mine", "on_bad_clip": "stop"}
     config[section] |= changes
+    typed = Config.model_validate(config)
     with pytest.raises(InputError, match=f"mine.yaml: {said}"):
-        settings.check_files(config, "mine.yaml")
+        settings.check_files(typed, "mine.yaml")
     records = tmp_path / "results/provenance"
-    write_json(records / "skeletons.json", {"config": settings.reader_slice(config)})
-    write_json(records / "label_embeddings.json", {"config": settings.words_slice(config)})
-    settings.check_files(config, "mine.yaml")
-    config[section]["more"] = 1
+    read, words = settings.reader_step(typed).reading(), settings.words_step(typed).given()
+    write_json(records / "skeletons.json", {"config": read})
+    write_json(records / "label_embeddings.json", {"config": words})
+    settings.check_files(typed, "mine.yaml")
+    for name in ("skeletons", "label_embeddings"):
+        write_json(records / f"{name}.json", {"config": {"format": "csv", "source": "other"}})
     with pytest.raises(InputError, match=said):
-        settings.check_files(config, "mine.yaml")
+        settings.check_files(typed, "mine.yaml")
 
 
 def test_no_two_configs_share_their_results():
@@ -219,7 +238,7 @@ CSV = "data: {name: n, format: csv, path: clips.csv, on_bad_clip: stop, split: {
             "data: {name: 2023, format: csv, path: a, on_bad_clip: stop}",
             f"data.name is 2023; {QUOTED}",
         ),
-        ("explain: {variants: [0010], clips: 1}", f"explain.variants[0] is 8; {QUOTED}"),
+        ("occlusion: {variants: [0010], clips: 1}", f"occlusion.variants[0] is 8; {QUOTED}"),
         ("submission: 0010", f"submission is 8; {QUOTED}"),
         ("classes: 2024-01-02", "classes is 2024-01-02; put it in quotes"),
         ("results: 1.5", "results is 1.5; put it in quotes"),
@@ -273,10 +292,19 @@ def test_a_stream_is_for_posec3d_only(config, monkeypatch):
 
 def test_a_variants_own_settings_win(config):
     config["variants"]["joint22_align"]["training"] = {"learning_rate": 0.5}
-    merged = settings.variant_config(config, "joint22_align")
-    shared = config["models"]["posec3d"]["training"]
-    assert merged["training"] == {**settings.PLAIN_TRAINING, **shared, "learning_rate": 0.5}
-    assert merged["network"] == config["models"]["posec3d"]["network"]
+    config["variants"]["joint22_align"]["network"] = {"dropout": 0.25}
+    merged = settings.whole_variant(Config.model_validate(config), "joint22_align")
+    shared = config["models"]["posec3d"]
+    plain = {
+        "sampling": "natural",
+        "label_smoothing": 0.0,
+        "logit_adjustment": 0.0,
+        "balanced_head_epochs": 0,
+    }
+    training = {**plain, **shared["training"], "learning_rate": 0.5}
+    assert merged.training.given() == training
+    assert merged.network.given() == {**shared["network"], "dropout": 0.25}
+    assert merged.length == shared["length"] and merged.stream == "joint"
 
 
 def test_a_step_depends_on_its_own_slice_only(config):
@@ -293,12 +321,22 @@ def test_a_step_depends_on_its_own_slice_only(config):
         ("cleaning", "standard", "min_score"): {"prepare"},
         ("data", "name"): {"table", "page"},
         ("robustness", "drop"): {"page"},
-        ("explain", "clips"): {"page"},
+        ("occlusion", "clips"): {"page"},
         ("submission",): {"figures", "page"},
         ("claims",): {"table", "page"},
     }
+    values = {
+        "training": {"learning_rate": 0.5},
+        "title": "another",
+        "name": "another",
+        "short_limbs": "start",
+        "drop": [0.123],
+        "clips": 123,
+        "submission": "another",
+        "claims": [],
+    }
     for place, moved in edits.items():
-        value = {"learning_rate": 0.5} if place[-1] == "training" else 0.123
+        value = values.get(place[-1], 0.123)
         assert differing(slices(config), slices(edited(config, place, value))) == moved, place
 
 
@@ -314,21 +352,22 @@ def test_test_labels_reach_the_reader(config, data, monkeypatch):
     data = {**data, "name": "x", "fps": 25, "on_bad_clip": "stop", "test_labels": "placeholder"}
     changed = {**config, "data": data}
     check_config(changed, "c.yaml")
-    assert settings.reader_slice(changed)["test_labels"] == "placeholder"
+    assert settings.reader_step(Config.model_validate(changed)).test_labels == "placeholder"
 
 
-def slices(config):
-    trains = {f"train {name}": settings.train_slice(config, name) for name in config["variants"]}
-    return {
-        "reader": settings.reader_slice(config),
-        "prepare": settings.preparation_slice(config, "standard", "align16"),
-        "heatmaps": settings.heatmap_slice(config, "joint"),
-        "limb heatmaps": settings.heatmap_slice(config, "limb"),
-        "table": settings.table_slice(config),
-        "figures": settings.figures_slice(config),
-        "page": settings.page_slice(config),
-        **trains,
+def slices(given):
+    config = Config.model_validate(given)
+    parts = {
+        "prepare": settings.preparation_step(config, "standard", "align16"),
+        "heatmaps": settings.heatmap_step(config, "joint"),
+        "limb heatmaps": settings.heatmap_step(config, "limb"),
+        "table": settings.table_step(config),
+        "figures": settings.figures_step(config),
+        "page": settings.page_step(config),
+        **{f"train {name}": settings.training_step(config, name) for name in config.variants},
     }
+    told = {name: part.given() for name, part in parts.items()}
+    return {"reader": settings.reader_step(config).reading(), **told}
 
 
 def differing(one, other):
@@ -348,7 +387,7 @@ def test_points_are_a_format_a_file_or_a_list_and_reach_the_reader_as_numbers(
     monkeypatch.chdir(REPOSITORY)
     changed = {**config, "data": {**POINTS, "points": points}}
     check_config(changed, "mine.yaml")
-    told = settings.reader_slice(changed)["points"]
+    told = settings.reader_step(Config.model_validate(changed)).points
     assert told[:2] in ([0, 16], [0, None], [3, None])
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from microgesture.settings.config import Config
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import write_json
 from microgesture.workflow import config as settings
@@ -16,6 +17,14 @@ from tests.conftest import REPOSITORY
 def config(monkeypatch):
     monkeypatch.chdir(REPOSITORY)
     return yaml.safe_load((REPOSITORY / "config/config.yaml").read_text())
+
+
+def check_contents(config, source):
+    preflight.check_contents(Config.model_validate(config), source)
+
+
+def training_clips(config):
+    return preflight.training_clips(Config.model_validate(config))
 
 
 def test_a_checkout_whose_path_holds_a_brace_is_refused(tmp_path, monkeypatch):
@@ -117,13 +126,13 @@ def test_results_that_are_no_folder_are_told(config, tmp_path, place):
     (tmp_path / "results").write_text("")
     said = r"mine.yaml: results is .*, but .*/results is no folder"
     with pytest.raises(InputError, match=said):
-        preflight.check_contents(config, "mine.yaml")
+        check_contents(config, "mine.yaml")
     (tmp_path / "results").unlink()
     (tmp_path / "results").symlink_to("nowhere")
     with pytest.raises(InputError, match=said):
-        preflight.check_contents(config, "mine.yaml")
+        check_contents(config, "mine.yaml")
     (tmp_path / "nowhere").mkdir()
-    preflight.check_contents(config, "mine.yaml")
+    check_contents(config, "mine.yaml")
 
 
 def test_home_and_variables_are_filled_in_wherever_a_path_stands(config, monkeypatch):
@@ -169,12 +178,13 @@ def test_paths_in_lists_and_for_each_split_are_filled_in(config, monkeypatch):
 
 def test_data_among_the_results_are_refused(config, tmp_path):
     config["results"] = str(tmp_path / "results")
-    config["data"] = {"name": "a", "format": "pyskl", "paths": {"train": str(tmp_path / "a.pkl")}}
-    preflight.check_contents(config, "mine.yaml")
+    config["data"] = {"name": "a", "format": "pyskl", "fps": 25, "on_bad_clip": "stop"}
+    config["data"]["paths"] = {"train": str(tmp_path / "a.pkl")}
+    check_contents(config, "mine.yaml")
     config["data"]["paths"]["val"] = [str(tmp_path / "results/b.pkl")]
     said = r"mine.yaml: data.paths: .*/results/b.pkl lies in the results folder"
     with pytest.raises(InputError, match=said):
-        preflight.check_contents(config, "mine.yaml")
+        check_contents(config, "mine.yaml")
 
 
 @pytest.mark.parametrize(
@@ -249,13 +259,13 @@ def test_class_names_and_layouts_are_checked_before_anything_is_planned(
         (layouts / path.name).write_text(path.read_text())
     (tmp_path / "classes.yaml").write_text("classes: [yes, no]\n")
     with pytest.raises(InputError, match=r"^classes.yaml: class 0 is True, .*put it in quotes"):
-        preflight.check_contents({**config, "classes": "classes.yaml"}, "mine.yaml")
+        check_contents({**config, "classes": "classes.yaml"}, "mine.yaml")
     (tmp_path / "classes.yaml").write_text("classes: ['yes', 'no']\n")
-    preflight.check_contents({**config, "classes": "classes.yaml"}, "mine.yaml")
+    check_contents({**config, "classes": "classes.yaml"}, "mine.yaml")
     path = layouts / "openpose41.yaml"
     path.write_text(path.read_text().replace("- [neck, nose]", "- [neck, no]"))
     with pytest.raises(InputError, match=r"openpose41.yaml: edges\[0\] names the joint False"):
-        preflight.check_contents({**config, "classes": "classes.yaml"}, "mine.yaml")
+        check_contents({**config, "classes": "classes.yaml"}, "mine.yaml")
 
 
 def batches(config, **sizes):
@@ -265,40 +275,40 @@ def batches(config, **sizes):
 
 
 def test_a_batch_larger_than_the_generated_training_set_is_refused(config):
-    preflight.check_contents(batches(config, posec3d=900), "mine.yaml")
+    check_contents(batches(config, posec3d=900), "mine.yaml")
     said = (
         r"mine.yaml: variants.joint22_segment_sample: training.batch is 901, but there are at most "
         r"900 clips to train on; lower it"
     )
     with pytest.raises(InputError, match=said):
-        preflight.check_contents(batches(config, posec3d=901), "mine.yaml")
+        check_contents(batches(config, posec3d=901), "mine.yaml")
     config["data"]["generate"]["class_minimum"]["train"] = 100  # of 32 classes
-    preflight.check_contents(config, "mine.yaml")
-    config["data"]["generate"]["class_minimum"]["train"] = 0
+    check_contents(config, "mine.yaml")
+    config["data"]["generate"]["class_minimum"]["train"] = 1
     config["folds"] = 3
-    preflight.check_contents(batches(config, posec3d=1500), "mine.yaml")
+    check_contents(batches(config, posec3d=1500), "mine.yaml")
     with pytest.raises(InputError, match="batch is 1501, but there are at most 1500 clips"):
-        preflight.check_contents(batches(config, posec3d=1501), "mine.yaml")
+        check_contents(batches(config, posec3d=1501), "mine.yaml")
 
 
 def test_a_batch_is_compared_with_what_was_read_where_it_was(config, tmp_path):
     config |= {"results": str(tmp_path), "classes": str(REPOSITORY / config["classes"])}
     config["data"] = {"name": "mine", "format": "csv", "path": "a.csv", "on_bad_clip": "stop"}
-    assert preflight.training_clips(config) is None
+    assert training_clips(config) is None
     counts = {"train": {"a": 40, "b": 20, "c": 20}, "val": {"a": 5}, "test": {"a": 1, "b": 0}}
     splits = {split: {"clips_per_class": one} for split, one in counts.items()}
     splits["val"]["clips_per_class"] |= {"b": 0, "c": 0}
     splits["test"]["clips_per_class"]["c"] = 3
     write_json(tmp_path / "skeletons/summary.json", {"splits": splits})
-    assert preflight.training_clips(config) is None
-    record = {"config": settings.reader_slice(config)}
+    assert training_clips(config) is None
+    record = {"config": settings.reader_step(Config.model_validate(config)).reading()}
     write_json(tmp_path / "provenance/skeletons.json", record)
-    assert preflight.training_clips(config) == 80
-    assert preflight.training_clips(config | {"imbalance": 4.0}) == 40 + 20 + 10
-    assert preflight.training_clips(config | {"folds": 3, "submission": None}) == 89
+    assert training_clips(config) == 80
+    assert training_clips(config | {"imbalance": 4.0}) == 40 + 20 + 10
+    assert training_clips(config | {"folds": 3, "submission": None}) == 89
     said = f"at most 80 clips to train on; lower it, or delete {tmp_path}/skeletons/summary.json if"
     with pytest.raises(InputError, match=said):
-        preflight.check_contents(batches(config, stgcn=81), "mine.yaml")
+        check_contents(batches(config, stgcn=81), "mine.yaml")
     other = copy.deepcopy(config)
     other["data"]["path"] = "b.csv"  # nothing is known of it
-    preflight.check_contents(other, "mine.yaml")
+    check_contents(other, "mine.yaml")

@@ -13,11 +13,14 @@ from snakemake.exceptions import WorkflowError
 # this checkout's code, here and in the steps, whatever is installed beside it
 sys.path.insert(0, f"{workflow.basedir}/src")
 
+from microgesture.data import paths
 from microgesture.workflow import config as settings
 from microgesture.workflow import check_file, preflight
+from microgesture.workflow.overrides import overridden
 from microgesture.readers import sources as rawdata
 from microgesture.settings.streams import HeatmapStream
 from microgesture.workflow import runlock
+from microgesture.settings.models import WholeHeatmapVariant
 from microgesture.utils.errors import InputError
 from microgesture.utils.file_times import refuse_future_times
 
@@ -40,46 +43,51 @@ def checked(config):
     try:
         for path in workflow.configfiles:
             preflight.check_syntax(Path(path))
+        config = overridden(config, workflow.config_settings.config_args or ())
         return check_file.checked(config, source)
     except InputError as error:
         raise WorkflowError(str(error))
+
+
+def given(section):
+    """A section of the config as it was given, for `told`."""
+    return None if section is None else section.given()
 
 
 def as_json(value):
     return json.dumps(value)
 
 
-def points_of(variant):
-    return f"{RESULTS}/prepared/{settings.points_name(config, variant)}.json"
+def at(name):
+    """A result, by its name in microgesture.data.paths."""
+    return f"{RESULTS}/{name}"
 
 
 def input_of(wildcards):
     """Manifest of what a variant reads: key points, or a cache of drawn heatmaps."""
-    settled = settings.variant_config(config, wildcards.variant)
-    points = points_of(wildcards.variant)
-    if settled.get("source") != "cached":
-        return points
-    return f"{RESULTS}/heatmaps/{settled['stream']}-{Path(points).name}"
+    variant = settings.whole_variant(CONFIG, wildcards.variant)
+    clips = settings.points_name(CONFIG, wildcards.variant)
+    if not isinstance(variant, WholeHeatmapVariant) or variant.source == "drawn":
+        return at(paths.prepared(clips))
+    return at(paths.cache(variant.stream, clips))
 
 
-def runs_of(seed):
-    """Trainings with one seed: one, or one for each fold of a cross-validation."""
-    if config["folds"] is None:
-        return [f"seed{seed}"]
-    return [f"seed{seed}-fold{fold}" for fold in range(config["folds"])]
+def runs_of(*seeds):
+    """Trainings of a variant with these seeds."""
+    return paths.run_names(seeds, CONFIG.folds)
 
 
 def folds_of(wildcards):
-    return [] if config["folds"] is None else f"{RESULTS}/folds.json"
+    return [] if CONFIG.folds is None else at(paths.FOLDS)
 
 
 def seed_of(wildcards):
-    return wildcards.run.removeprefix("seed").partition("-fold")[0]
+    return paths.run_parts(wildcards.run)[0]
 
 
 def fold_options(wildcards, input):
     """Options that replace the data's split by one fold's, under cross-validation."""
-    fold = wildcards.run.partition("-fold")[2]
+    fold = paths.run_parts(wildcards.run)[1]
     return ["--folds", input.folds, "--fold", fold] if fold else []
 
 
@@ -90,48 +98,46 @@ def launcher(wildcards, resources):
 
 
 def layout_of(wildcards):
-    name = wildcards.get("layout") or config["variants"][wildcards.variant]["layout"]
+    name = wildcards.get("layout") or CONFIG.variants[wildcards.variant].layout
     return settings.layout_file(name)
 
 
 def layouts_in_use():
-    names = {variant["layout"] for variant in config["variants"].values()}
+    names = {variant.layout for variant in CONFIG.variants.values()}
     return [settings.layout_file(name) for name in sorted(names)]
 
 
 def label_embeddings_of(wildcards):
-    semantic = config["variants"][wildcards.variant].get("semantic")
-    return f"{RESULTS}/labels/embeddings.npz" if semantic else []
+    semantic = CONFIG.variants[wildcards.variant].semantic
+    return at(paths.EMBEDDINGS) if semantic else []
 
 
 def pretrained_of(wildcards):
     """Published weights to start from, an input so that a changed file is noticed."""
-    return config["variants"][wildcards.variant].get("pretrained", [])
+    return CONFIG.variants[wildcards.variant].pretrained or []
+
+
+def words_file():
+    """A file of word vectors, where they do not come with a package."""
+    return [CONFIG.semantic.path] if CONFIG.semantic.source == "glove" else []
 
 
 def members_of(split):
     def files(wildcards):
-        members = config["fusions"][wildcards.fusion]["members"]
+        members = CONFIG.fusions[wildcards.fusion].members
         return [
-            f"{RESULTS}/predict/{member}/{wildcards.run}/{split}.parquet"
-            for member in members
+            at(paths.predictions(member, wildcards.run, split)) for member in members
         ]
 
     return files
 
 
-def fusion_of(wildcards):
-    fusion = config["fusions"][wildcards.fusion]
-    return {key: value for key, value in fusion.items() if key != "title"}
-
-
 @cache
 def raw_files():
     """What the reader reads; a release's own files, so that a changed one is noticed."""
-    data = config["data"]
-    if data["format"] == "synthetic":
-        return [f"{RESULTS}/release/manifest.json"]
-    return rawdata.raw_files(data)
+    if CONFIG.data.format == "synthetic":
+        return [at(paths.RELEASE_MANIFEST)]
+    return rawdata.raw_files(CONFIG.data)
 
 
 @cache
@@ -141,86 +147,75 @@ def frames_digest():
     Frames are counted by the million. A job that Snakemake starts parses these files again, but
     neither plans nor records parameters.
     """
-    return rawdata.frames_digest(config["data"]) if workflow.is_main_process else None
+    return rawdata.frames_digest(CONFIG.data) if workflow.is_main_process else None
 
 
 def dated_files():
     """Files that no step makes, and results; what is made from them has to be newer."""
-    variants = config["variants"].values()
     yield from raw_files()
-    yield from [config["classes"], *layouts_in_use()]
-    yield from filter(None, [config["semantic"].get("path")])
-    yield from (
-        variant["pretrained"] for variant in variants if "pretrained" in variant
-    )
+    yield from [CONFIG.classes, *layouts_in_use()]
+    yield from words_file()
+    yield from filter(None, (one.pretrained for one in CONFIG.variants.values()))
     for folder, below, names in os.walk(RESULTS):
-        below[:] = [name for name in below if name not in ("logs", "resume")]
+        below[:] = [name for name in below if name not in (paths.LOGS, paths.RESUME)]
         yield from (f"{folder}/{name}" for name in names if not name.startswith("."))
 
 
 def predictions_of():
     # of folds only the test clips are pooled: a subject may validate several folds
-    splits = ["val", "test"] if config["folds"] is None else ["test"]
-    return expand(
-        "{results}/predict/{row}/seed{seed}/{split}.parquet",
-        results=RESULTS,
-        row=[*VARIANTS, *FUSIONS],
-        seed=config["seeds"],
-        split=splits,
-    )
+    splits = ["val", "test"] if CONFIG.folds is None else ["test"]
+    return [
+        at(paths.predictions(row, paths.run_name(seed), split))
+        for row in [*VARIANTS, *FUSIONS]
+        for seed in CONFIG.seeds
+        for split in splits
+    ]
 
 
 def submitted(split):
-    row, seeds = config["submission"], config["seeds"]
-    return [f"{RESULTS}/predict/{row}/seed{seed}/{split}.parquet" for seed in seeds]
+    row, seeds = CONFIG.submission, CONFIG.seeds
+    return [at(paths.predictions(row, paths.run_name(seed), split)) for seed in seeds]
 
 
-def figure_files():
-    names = ["ablation", "per_class_recall", "confusion"]
-    return [f"{RESULTS}/figures/{name}.png" for name in names]
+def figure_files(ending="png"):
+    return [at(paths.figure(name, ending)) for name in paths.FIGURES]
 
 
 def curve_files():
-    return [
-        f"{RESULTS}/figures/curves/{name}-{run}.png"
-        for name in VARIANTS
-        for run in RUNS
-    ]
+    return [at(paths.curve_figure(name, run)) for name in VARIANTS for run in RUNS]
 
 
 def robustness_files():
-    if config["robustness"] is None:
+    if CONFIG.robustness is None:
         return []
-    first = runs_of(min(config["seeds"]))
-    runs = first if config["robustness"]["runs"] == "first" else RUNS
-    return [
-        f"{RESULTS}/robustness/{name}/{run}.csv" for name in VARIANTS for run in runs
-    ]
+    first = runs_of(min(CONFIG.seeds))
+    runs = first if CONFIG.robustness.runs == "first" else RUNS
+    return [at(paths.robustness(name, run)) for name in VARIANTS for run in runs]
 
 
 def occlusion_files():
-    if config["explain"] is None:
+    if CONFIG.occlusion is None:
         return []
-    runs = runs_of(min(config["seeds"]))
+    runs = runs_of(min(CONFIG.seeds))
     return [
-        f"{RESULTS}/occlusion/{name}/{run}.json"
-        for name in config["explain"]["variants"]
+        at(paths.occlusion(name, run))
+        for name in CONFIG.occlusion.variants
         for run in runs
     ]
 
 
 def submission_files():
-    if config["submission"] is None:
+    if CONFIG.submission is None:
         return []
-    names = ["kaggle2025.csv", "Submission.zip", "submission.json"]
-    return [f"{RESULTS}/submission/{name}" for name in names]
+    return [at(paths.submission(name)) for name in paths.SUBMISSION]
 
 
-config = checked(config)
-RESULTS = config["results"]
-VARIANTS = list(config["variants"])
-FUSIONS = list(config["fusions"])
-RUNS = [run for seed in config["seeds"] for run in runs_of(seed)]
+config, CONFIG = checked(config)
+RESULTS = CONFIG.results
+VARIANTS = list(CONFIG.variants)
+FUSIONS = list(CONFIG.fusions)
+RUNS = runs_of(*CONFIG.seeds)
+CLIPS = paths.clips_name("{layout}", "{cleaning}", "{timeline}")
 LAST_RUN = runlock.last_run(RESULTS)
 
 if workflow.is_main_process:
@@ -250,5 +245,5 @@ wildcard_constraints:
     fusion="|".join(FUSIONS) or "(?!)",
     row="|".join([*VARIANTS, *FUSIONS]),
     seed=r"\d+",
-    run=r"seed\d+" if config["folds"] is None else r"seed\d+-fold\d+",
+    run=paths.run_name(r"\d+", None if CONFIG.folds is None else r"\d+"),
     split="val|test",

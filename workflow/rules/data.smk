@@ -5,15 +5,15 @@
 rule synthesize:
     """Generate the embedded data set, written as a MiGA 2025 release."""
     output:
-        manifest=f"{RESULTS}/release/manifest.json",
-        record=f"{RESULTS}/provenance/synthesize.json",
+        manifest=at(paths.RELEASE_MANIFEST),
+        record=at(paths.record("synthesize")),
     log:
-        f"{RESULTS}/logs/synthesize.log",
+        at(paths.log("synthesize")),
     conda:
         "../envs/microgesture.yaml"
     params:
         made_from=made_from("synthesize"),
-        config=told(config["data"].get("generate")),
+        config=told(given(getattr(CONFIG.data, "generate", None))),
         out=subpath(output.manifest, parent=True),
     shell:
         "python scripts/synthesize.py --config {params.config:q} --out {params.out:q}"
@@ -24,20 +24,20 @@ rule skeletons:
     """Read the raw data set into the skeleton store."""
     input:
         raw=lambda wildcards: raw_files(),
-        classes=config["classes"],
+        classes=CONFIG.classes,
     output:
-        clips=f"{RESULTS}/skeletons/clips.parquet",
-        summary=f"{RESULTS}/skeletons/summary.json",
-        record=f"{RESULTS}/provenance/skeletons.json",
+        clips=at(paths.SKELETONS),
+        summary=at(paths.SUMMARY),
+        record=at(paths.record("skeletons")),
     log:
-        f"{RESULTS}/logs/skeletons.log",
+        at(paths.log("skeletons")),
     conda:
         "../envs/microgesture.yaml"
     params:
         made_from=made_from("skeletons"),
         # `made_from` states it; with `input` it is not compared, in jobs of other nodes either
         frames=lambda wildcards, input: frames_digest(),
-        config=told(settings.reader_slice(config)),
+        config=told(settings.reader_step(CONFIG).reading()),
     shell:
         "python scripts/skeletons.py --data {params.config:q} --classes {input.classes:q}"
         " --out {output.clips:q} --summary {output.summary:q} --workers {threads}"
@@ -49,21 +49,21 @@ rule prepare:
     input:
         skeletons=rules.skeletons.output.clips,
         layout=layout_of,
-        classes=config["classes"],
+        classes=CONFIG.classes,
     output:
-        points=f"{RESULTS}/prepared/{{layout}}-{{cleaning}}-{{timeline}}.arrow",
-        manifest=f"{RESULTS}/prepared/{{layout}}-{{cleaning}}-{{timeline}}.json",
-        record=f"{RESULTS}/provenance/prepared/{{layout}}-{{cleaning}}-{{timeline}}.json",
+        points=at(paths.prepared(CLIPS, "arrow")),
+        manifest=at(paths.prepared(CLIPS)),
+        record=at(paths.record("prepared", CLIPS)),
     log:
-        f"{RESULTS}/logs/prepared/{{layout}}-{{cleaning}}-{{timeline}}.log",
+        at(paths.log("prepared", CLIPS)),
     conda:
         "../envs/microgesture.yaml"
     params:
         made_from=made_from("prepare"),
         config=told(
-            lambda wildcards: settings.preparation_slice(
-                config, wildcards.cleaning, wildcards.timeline
-            )
+            lambda wildcards: settings.preparation_step(
+                CONFIG, wildcards.cleaning, wildcards.timeline
+            ).given()
         ),
     shell:
         "python scripts/prepare.py --config {params.config:q} --skeletons {input.skeletons:q}"
@@ -76,15 +76,15 @@ rule folds:
     input:
         skeletons=rules.skeletons.output.clips,
     output:
-        folds=f"{RESULTS}/folds.json",
-        record=f"{RESULTS}/provenance/folds.json",
+        folds=at(paths.FOLDS),
+        record=at(paths.record("folds")),
     log:
-        f"{RESULTS}/logs/folds.log",
+        at(paths.log("folds")),
     conda:
         "../envs/microgesture.yaml"
     params:
         made_from=made_from("folds"),
-        folds=config["folds"],
+        folds=CONFIG.folds,
     shell:
         "python scripts/folds.py --skeletons {input.skeletons:q} --folds {params.folds}"
         " --out {output.folds:q} --record {output.record:q} 2> >(tee {log:q} >&2)"

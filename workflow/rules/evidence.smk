@@ -9,17 +9,17 @@ rule robustness:
         skeletons=rules.skeletons.output.clips,
         folds=folds_of,
     output:
-        csv=f"{RESULTS}/robustness/{{variant}}/{{run}}.csv",
-        record=f"{RESULTS}/provenance/robustness/{{variant}}/{{run}}.json",
+        csv=at(paths.robustness("{variant}", "{run}")),
+        record=at(paths.record("robustness", "{variant}", "{run}")),
     log:
-        f"{RESULTS}/logs/robustness/{{variant}}/{{run}}.log",
+        at(paths.log("robustness", "{variant}", "{run}")),
     conda:
         "../envs/microgesture.yaml"
     resources:
         gpu=1,
     params:
         made_from=made_from("robustness"),
-        config=told(settings.robustness_slice(config)),
+        config=told(given(settings.robustness_step(CONFIG))),
         fold=fold_options,
     shell:
         "python scripts/robustness.py --config {params.config:q} --model {input.model:q}"
@@ -34,17 +34,17 @@ rule occlusion:
         skeletons=rules.skeletons.output.clips,
         folds=folds_of,
     output:
-        json=f"{RESULTS}/occlusion/{{variant}}/{{run}}.json",
-        record=f"{RESULTS}/provenance/occlusion/{{variant}}/{{run}}.json",
+        json=at(paths.occlusion("{variant}", "{run}")),
+        record=at(paths.record("occlusion", "{variant}", "{run}")),
     log:
-        f"{RESULTS}/logs/occlusion/{{variant}}/{{run}}.log",
+        at(paths.log("occlusion", "{variant}", "{run}")),
     conda:
         "../envs/microgesture.yaml"
     resources:
         gpu=1,
     params:
         made_from=made_from("occlusion"),
-        config=told(settings.occlusion_slice(config)),
+        config=told(given(settings.occlusion_step(CONFIG))),
         fold=fold_options,
     shell:
         "python scripts/occlusion.py --config {params.config:q} --model {input.model:q}"
@@ -64,29 +64,29 @@ rule report_page:
         data_report=rules.data_report.output.md,
         skeletons=rules.skeletons.output.clips,
         summary=rules.skeletons.output.summary,
-        classes=config["classes"],
+        classes=CONFIG.classes,
         layouts=layouts_in_use(),
     output:
         html=report(
-            f"{RESULTS}/report.html",
+            at(paths.PAGE),
             caption="../report/results_page.rst",
             category="Results",
         ),
         figures=report(
-            directory(f"{RESULTS}/figures/report"),
+            directory(at(paths.PAGE_FIGURES)),
             patterns=["{figure}.png"],
             caption="../report/page_figures.rst",
             category="Results",
             labels={"figure": "{figure}"},
         ),
-        record=f"{RESULTS}/provenance/report.json",
+        record=at(paths.record("report")),
     log:
-        f"{RESULTS}/logs/report.log",
+        at(paths.log("report")),
     conda:
         "../envs/microgesture.yaml"
     params:
         made_from=made_from("report_page"),
-        config=told(settings.page_slice(config)),
+        config=told(settings.page_step(CONFIG).given()),
         results=subpath(output.html, parent=True),
     shell:
         "python scripts/report.py --config {params.config:q} --results {params.results:q}"

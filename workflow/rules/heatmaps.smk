@@ -5,21 +5,23 @@
 rule heatmaps:
     """Draw every frame of a stream once."""
     input:
-        manifest=f"{RESULTS}/prepared/{{layout}}-{{cleaning}}-{{timeline}}.json",
+        manifest=at(paths.prepared(CLIPS)),
         layout=layout_of,
     output:
-        cache=f"{RESULTS}/heatmaps/{{stream}}-{{layout}}-{{cleaning}}-{{timeline}}.arrow",
-        manifest=f"{RESULTS}/heatmaps/{{stream}}-{{layout}}-{{cleaning}}-{{timeline}}.json",
-        record=f"{RESULTS}/provenance/heatmaps/{{stream}}-{{layout}}-{{cleaning}}-{{timeline}}.json",
+        cache=at(paths.cache("{stream}", CLIPS, "arrow")),
+        manifest=at(paths.cache("{stream}", CLIPS)),
+        record=at(paths.record("heatmaps", f"{{stream}}-{CLIPS}")),
     log:
-        f"{RESULTS}/logs/heatmaps/{{stream}}-{{layout}}-{{cleaning}}-{{timeline}}.log",
+        at(paths.log("heatmaps", f"{{stream}}-{CLIPS}")),
     conda:
         "../envs/microgesture.yaml"
     params:
         made_from=made_from("heatmaps"),
-        config=told(lambda wildcards: settings.heatmap_slice(config, wildcards.stream)),
+        config=told(
+            lambda wildcards: settings.heatmap_step(CONFIG, wildcards.stream).given()
+        ),
         # large; it hangs on its manifest
-        points=f"{RESULTS}/prepared/{{layout}}-{{cleaning}}-{{timeline}}.arrow",
+        points=at(paths.prepared(CLIPS, "arrow")),
     shell:
         "python scripts/heatmaps.py --config {params.config:q} --points {params.points:q}"
         " --stream {wildcards.stream} --layout {input.layout:q} --out {output.cache:q}"

@@ -119,7 +119,7 @@ def stated_settings(step, values):
 
 
 def name_of(record):
-    return record.removeprefix(f"{RESULTS}/provenance/").removesuffix(".json")
+    return record.removeprefix(at(f"{paths.RECORDS}/")).removesuffix(".json")
 
 
 def is_unfit(step, values):
@@ -175,7 +175,7 @@ def missing_files(step, values):
     files = [*outputs_of(step, values), *made_inputs(step, values)]
     try:  # also files that no rule names one by one, such as those of a folder
         record = read_json(outputs_of(step, values).record)
-        files += [f"{RESULTS}/{name}" for name in record["outputs"]]
+        files += [at(name) for name in record["outputs"]]
     except (OSError, InputError, KeyError, TypeError):
         pass
     return [str(file) for file in files if not is_whole(str(file))]

@@ -8,18 +8,18 @@ rule predict:
         data=input_of,
         folds=folds_of,
     output:
-        val=f"{RESULTS}/predict/{{variant}}/{{run}}/val.parquet",
-        test=f"{RESULTS}/predict/{{variant}}/{{run}}/test.parquet",
-        record=f"{RESULTS}/provenance/predict/{{variant}}/{{run}}.json",
+        val=at(paths.predictions("{variant}", "{run}", "val")),
+        test=at(paths.predictions("{variant}", "{run}", "test")),
+        record=at(paths.record("predict", "{variant}", "{run}")),
     log:
-        f"{RESULTS}/logs/predict/{{variant}}/{{run}}.log",
+        at(paths.log("predict", "{variant}", "{run}")),
     conda:
         "../envs/microgesture.yaml"
     resources:
         gpu=1,
     params:
         made_from=made_from("predict"),
-        config=told(config["testing"]),
+        config=told(CONFIG.testing.given()),
         fold=fold_options,
         out=subpath(output.val, parent=True),
     shell:
@@ -34,36 +34,38 @@ rule fuse:
         val=members_of("val"),
         test=members_of("test"),
     output:
-        val=f"{RESULTS}/predict/{{fusion}}/{{run}}/val.parquet",
-        test=f"{RESULTS}/predict/{{fusion}}/{{run}}/test.parquet",
-        record=f"{RESULTS}/provenance/fuse/{{fusion}}/{{run}}.json",
+        val=at(paths.predictions("{fusion}", "{run}", "val")),
+        test=at(paths.predictions("{fusion}", "{run}", "test")),
+        record=at(paths.record("fuse", "{fusion}", "{run}")),
     log:
-        f"{RESULTS}/logs/fuse/{{fusion}}/{{run}}.log",
+        at(paths.log("fuse", "{fusion}", "{run}")),
     conda:
         "../envs/microgesture.yaml"
     params:
         made_from=made_from("fuse"),
-        config=told(fusion_of),
+        config=told(
+            lambda wildcards: settings.fusion_step(CONFIG, wildcards.fusion).given()
+        ),
     shell:
         "python scripts/fuse.py --config {params.config:q} --val {input.val:q}"
         " --test {input.test:q} --out-val {output.val:q} --out-test {output.test:q}"
         " --record {output.record:q} 2> >(tee {log:q} >&2)"
 
 
-if config["folds"] is not None:
+if CONFIG.folds is not None:
 
     rule pool:
         """Join the folds' test predictions: every clip once, by a model that never saw its subject."""
         input:
             lambda wildcards: [
-                f"{RESULTS}/predict/{wildcards.row}/{run}/test.parquet"
+                at(paths.predictions(wildcards.row, run, "test"))
                 for run in runs_of(wildcards.seed)
             ],
         output:
-            pooled=f"{RESULTS}/predict/{{row}}/seed{{seed}}/test.parquet",
-            record=f"{RESULTS}/provenance/pool/{{row}}/seed{{seed}}.json",
+            pooled=at(paths.predictions("{row}", paths.run_name("{seed}"), "test")),
+            record=at(paths.record("pool", "{row}", paths.run_name("{seed}"))),
         log:
-            f"{RESULTS}/logs/pool/{{row}}/seed{{seed}}.log",
+            at(paths.log("pool", "{row}", paths.run_name("{seed}"))),
         conda:
             "../envs/microgesture.yaml"
         params:

@@ -9,31 +9,21 @@ rule data_report:
         summary=rules.skeletons.output.summary,
         layouts=layouts_in_use(),
     output:
-        md=f"{RESULTS}/data_report.md",
+        md=at(paths.DATA_REPORT),
         figures=report(
-            directory(f"{RESULTS}/figures/data"),
+            directory(at(paths.DATA_FIGURES)),
             patterns=["{figure}.png"],
             caption="../report/data_report.rst",
             category="Data",
         ),
-        record=f"{RESULTS}/provenance/data_report.json",
+        record=at(paths.record("data_report")),
     log:
-        f"{RESULTS}/logs/data_report.log",
+        at(paths.log("data_report")),
     conda:
         "../envs/microgesture.yaml"
     params:
         made_from=made_from("data_report"),
-        config=told(
-            {
-                "data_name": config["data"]["name"],
-                "data_format": config["data"]["format"],
-                "folds": config["folds"],
-                "cleaning": {
-                    name: {key: how[key] for key in ("min_score", "max_jump")}
-                    for name, how in config["cleaning"].items()
-                },
-            }
-        ),
+        config=told(settings.data_report_step(CONFIG).given()),
     shell:
         "python scripts/data_report.py --skeletons {input.skeletons:q} --summary {input.summary:q}"
         " --layouts {input.layouts:q} --about {params.config:q} --out {output.md:q}"

@@ -7,27 +7,27 @@ rule ablation_table:
         predictions=predictions_of(),
         metrics=expand(rules.train.output.metrics, variant=VARIANTS, run=RUNS),
         timing=expand(rules.train.output.timing, variant=VARIANTS, run=RUNS),
-        classes=config["classes"],
+        classes=CONFIG.classes,
         summary=rules.skeletons.output.summary,
         shown=figure_files() + curve_files() + submission_files(),
         data_report=rules.data_report.output.md,
     output:
-        md=f"{RESULTS}/ablation_table.md",
+        md=at(paths.TABLE),
         csv=report(
-            f"{RESULTS}/ablation_table.csv",
+            at(paths.TABLE_CSV),
             caption="../report/ablation_table.rst",
             category="Results",
         ),
-        metrics=f"{RESULTS}/metrics.json",
-        claims=f"{RESULTS}/claims.csv",
-        record=f"{RESULTS}/provenance/ablation_table.json",
+        metrics=at(paths.METRICS),
+        claims=at(paths.CLAIMS),
+        record=at(paths.record("ablation_table")),
     log:
-        f"{RESULTS}/logs/ablation_table.log",
+        at(paths.log("ablation_table")),
     conda:
         "../envs/microgesture.yaml"
     params:
         made_from=made_from("ablation_table"),
-        config=told(settings.table_slice(config)),
+        config=told(settings.table_step(CONFIG).given()),
         results=subpath(input.summary, ancestor=2),
     shell:
         "python scripts/ablation.py --config {params.config:q} --results {params.results:q}"
@@ -43,19 +43,19 @@ rule figures:
         predictions=predictions_of(),
         metrics=expand(rules.train.output.metrics, variant=VARIANTS, run=RUNS),
         timing=expand(rules.train.output.timing, variant=VARIANTS, run=RUNS),
-        classes=config["classes"],
+        classes=CONFIG.classes,
         summary=rules.skeletons.output.summary,
     output:
         report(figure_files(), caption="../report/figures.rst", category="Results"),
-        pdf=[file.replace(".png", ".pdf") for file in figure_files()],
-        record=f"{RESULTS}/provenance/figures.json",
+        pdf=figure_files("pdf"),
+        record=at(paths.record("figures")),
     log:
-        f"{RESULTS}/logs/figures.log",
+        at(paths.log("figures")),
     conda:
         "../envs/microgesture.yaml"
     params:
         made_from=made_from("figures"),
-        config=told(settings.figures_slice(config)),
+        config=told(settings.figures_step(CONFIG).given()),
         results=subpath(output[0], ancestor=2),
         out=subpath(output[0], parent=True),
     shell:
@@ -71,10 +71,10 @@ rule curves:
         metrics=expand(rules.train.output.metrics, variant=VARIANTS, run=RUNS),
     output:
         report(curve_files(), caption="../report/curves.rst", category="Training"),
-        csv=f"{RESULTS}/curves.csv",
-        record=f"{RESULTS}/provenance/curves.json",
+        csv=at(paths.CURVES),
+        record=at(paths.record("curves")),
     log:
-        f"{RESULTS}/logs/curves.log",
+        at(paths.log("curves")),
     conda:
         "../envs/microgesture.yaml"
     params:
@@ -90,18 +90,18 @@ rule submission:
     input:
         val=submitted("val"),
         test=submitted("test"),
-        classes=config["classes"],
+        classes=CONFIG.classes,
         summary=rules.skeletons.output.summary,
     output:
         submission_files(),
-        record=f"{RESULTS}/provenance/submission.json",
+        record=at(paths.record("submission")),
     log:
-        f"{RESULTS}/logs/submission.log",
+        at(paths.log("submission")),
     conda:
         "../envs/microgesture.yaml"
     params:
         made_from=made_from("submission"),
-        seeds=config["seeds"],
+        seeds=CONFIG.seeds,
         out=subpath(output[0], parent=True),
     shell:
         "python scripts/submission.py --seeds {params.seeds} --val {input.val:q}"

@@ -4,18 +4,18 @@
 rule label_embeddings:
     """Describe every class by the embeddings of its words, for the semantic loss."""
     input:
-        classes=config["classes"],
-        words=config["semantic"].get("path", []),
+        classes=CONFIG.classes,
+        words=words_file(),
     output:
-        embeddings=f"{RESULTS}/labels/embeddings.npz",
-        record=f"{RESULTS}/provenance/label_embeddings.json",
+        embeddings=at(paths.EMBEDDINGS),
+        record=at(paths.record("label_embeddings")),
     log:
-        f"{RESULTS}/logs/label_embeddings.log",
+        at(paths.log("label_embeddings")),
     conda:
         "../envs/microgesture.yaml"
     params:
         made_from=made_from("label_embeddings"),
-        config=told(settings.words_slice(config)),
+        config=told(settings.words_step(CONFIG).given()),
     shell:
         "python scripts/label_embeddings.py --classes {input.classes:q} --config {params.config:q}"
         " --out {output.embeddings:q} --record {output.record:q} 2> >(tee {log:q} >&2)"
@@ -26,30 +26,32 @@ rule train:
     input:
         data=input_of,
         layout=layout_of,
-        classes=config["classes"],
+        classes=CONFIG.classes,
         embeddings=label_embeddings_of,
         pretrained=pretrained_of,
         folds=folds_of,
     output:
-        model=f"{RESULTS}/train/{{variant}}/{{run}}/model.safetensors",
-        metrics=f"{RESULTS}/train/{{variant}}/{{run}}/metrics.json",
-        timing=f"{RESULTS}/train/{{variant}}/{{run}}/timing.json",
-        record=f"{RESULTS}/provenance/train/{{variant}}/{{run}}.json",
+        model=at(paths.training("{variant}", "{run}", paths.MODEL)),
+        metrics=at(paths.training("{variant}", "{run}", paths.TRAINING)),
+        timing=at(paths.training("{variant}", "{run}", paths.TIMING)),
+        record=at(paths.record("train", "{variant}", "{run}")),
     log:
-        f"{RESULTS}/logs/train/{{variant}}/{{run}}.log",
+        at(paths.log("train", "{variant}", "{run}")),
     conda:
         "../envs/microgesture.yaml"
     resources:
         gpu=1,
     params:
         made_from=made_from("train"),
-        config=told(lambda wildcards: settings.train_slice(config, wildcards.variant)),
+        config=told(
+            lambda wildcards: settings.training_step(CONFIG, wildcards.variant).given()
+        ),
         embeddings=lambda wildcards, input: (
             ["--embeddings", input.embeddings] if input.embeddings else []
         ),
         seed=seed_of,
         fold=fold_options,
-        resume=f"{RESULTS}/resume",
+        resume=at(paths.RESUME),
         launch=launcher,
         out=subpath(output.model, parent=True),
     shell:

@@ -70,8 +70,8 @@ def run(args: argparse.Namespace) -> None:
         cutting,
         find_recordings,
         predict_recordings,
-        write_table,
     )
+    from microgesture.inference.window_table import write_table
     from microgesture.readers.openpose_json import read_recording
     from microgesture.utils.progress import progress
 

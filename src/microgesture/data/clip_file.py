@@ -1,9 +1,11 @@
 """Files of variable-length binary records with random access through a memory map.
 
 Arrow IPC holds the records, so that a loader reads one clip of thousands without reading the others
-and memory does not grow with the file. Arrow keeps no checksums, so each clip carries two CRC-32:
-of its index entry, checked when the file is opened, and of its blobs, checked when first read. The
-file's footer, without which rows may go missing, has one too.
+and memory does not grow with the file. Arrow keeps no checksums, so the file's seal (see
+`microgesture.utils.checksums`) has two parts a clip: the CRC-32 of its index entry, checked when
+the file is opened, and of its blobs, checked when first read.
+
+A label is a class id, and -1 where it is unknown, which only the file writes as null.
 """
 
 import json
@@ -18,12 +20,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from microgesture.utils.checksums import ARROW, footer_fits, seal_footer
+from microgesture.utils.checksums import ARROW, damaged, read_seal, seal_file
 from microgesture.utils.errors import AGAIN, InputError
 from microgesture.utils.files import atomic_path
 
 METADATA_KEY = b"microgesture"
-CHECKSUM_KEY = b"microgesture.crc32"
+UNKNOWN = -1
+"""Label of a clip whose class is not known."""
 INDEX_FIELDS = [
     pa.field("clip_id", pa.string()),
     pa.field("label", pa.int32()),
@@ -33,8 +36,7 @@ INDEX_FIELDS = [
     pa.field("profile", pa.binary()),
 ]
 INDEX_NAMES = [field.name for field in INDEX_FIELDS]
-CHECKSUMS = [pa.field("index_crc32", pa.uint32()), pa.field("blobs_crc32", pa.uint32())]
-SCHEMA = pa.schema([*INDEX_FIELDS, *CHECKSUMS, pa.field("blobs", pa.list_(pa.large_binary()))])
+SCHEMA = pa.schema([*INDEX_FIELDS, pa.field("blobs", pa.list_(pa.large_binary()))])
 
 
 def index_checksum(row: int, entry: Iterable[Any]) -> int:
@@ -59,22 +61,23 @@ class RecordWriter:
         self._schema = schema
         self._batch = batch
         self._rows: list[dict[str, Any]] = []
-        self._count = 0
+        self.checksums: list[int] = []
 
     def append(self, row: dict[str, Any]) -> None:
         """Add one clip: index fields (``profile`` may lack) and ``blobs``, a list of bytes."""
         row = {"profile": None, **row}
         # plain numbers and texts, as they will be read: the checksum is one of their written form
-        entry = [
-            value if value is None or isinstance(value, str | bytes) else int(value)
-            for value in (row[name] for name in INDEX_NAMES)
-        ]
-        checksums = {
-            "index_crc32": index_checksum(self._count, entry),
-            "blobs_crc32": blobs_checksum(row["blobs"]),
+        entry = {
+            name: row[name]
+            if row[name] is None or isinstance(row[name], str | bytes)
+            else int(row[name])
+            for name in INDEX_NAMES
         }
-        self._rows.append({**row, **checksums})
-        self._count += 1
+        if entry["label"] == UNKNOWN:
+            entry["label"] = None
+        place = len(self.checksums) // 2
+        self.checksums += [index_checksum(place, entry.values()), blobs_checksum(row["blobs"])]
+        self._rows.append({**entry, "blobs": row["blobs"]})
         if len(self._rows) >= self._batch:
             self._flush()
 
@@ -94,15 +97,13 @@ def write_records(
     path: str | Path, metadata: Mapping[str, Any], batch: int = 32
 ) -> Iterator[RecordWriter]:
     """Open a record file for writing; it appears under its name only when the block ends well."""
-    text = json.dumps(metadata, sort_keys=True).encode()
-    stated = {METADATA_KEY: text, CHECKSUM_KEY: str(crc32(text)).encode()}
-    schema = SCHEMA.with_metadata(stated)
+    schema = SCHEMA.with_metadata({METADATA_KEY: json.dumps(metadata, sort_keys=True)})
     with atomic_path(path) as temporary:
         with pa.OSFile(str(temporary), "wb") as sink:
             writer = RecordWriter(sink, schema, batch)
             yield writer
             writer.close()
-        seal_footer(temporary, ARROW)
+        seal_file(temporary, ARROW, writer.checksums)
 
 
 class Records:
@@ -129,25 +130,25 @@ class Records:
         self._open()
 
     def _open(self) -> None:
-        table = self._table()
-        stated = table.schema.metadata or {}
-        text = stated.get(METADATA_KEY, b"")
-        if stated.get(CHECKSUM_KEY) != str(crc32(text)).encode():
-            raise self._damaged("what it says of itself does not fit its checksum")
-        self.metadata: dict[str, Any] = json.loads(text)
-        self.index: pd.DataFrame = self._checked_index(table)
-        self._blobs_crc32 = table["blobs_crc32"].to_numpy()
+        table, checksums = self._sealed_table()
+        self.metadata: dict[str, Any] = json.loads((table.schema.metadata or {})[METADATA_KEY])
+        self.index: pd.DataFrame = self._checked_index(table, checksums[::2])
+        self._blobs_crc32 = checksums[1::2]
         self._checked = np.zeros(len(self.index), bool)
         self._chunks = [chunk.values for chunk in table["blobs"].chunks]
         self._offsets = [chunk.offsets.to_numpy() for chunk in table["blobs"].chunks]
         lengths = [len(chunk) for chunk in table["blobs"].chunks]
         self._first = np.concatenate([[0], np.cumsum(lengths)]).astype(int)
 
-    def _table(self) -> pa.Table:
-        """The file's table over a memory map, its structure checked but no blob read."""
+    def _sealed_table(self) -> tuple[pa.Table, list[int]]:
+        """The file's table over a memory map, its structure checked but no blob read; its seal."""
         try:
-            if not footer_fits(self.path, ARROW):
-                raise self._damaged("not a readable record file, cut short or damaged at its end")
+            checksums = read_seal(self.path, ARROW)
+            if checksums is None:
+                raise InputError(
+                    f"{self.path}: not a readable record file, cut short or damaged at its end; "
+                    f"{AGAIN}"
+                )
             table = pa.ipc.open_file(pa.memory_map(str(self.path))).read_all()
             # an offset that leads out of the file would end the process, not raise
             table.validate(full=True)
@@ -160,21 +161,19 @@ class Records:
             ) from None
         if not table.schema.equals(SCHEMA):
             columns = ", ".join(f"{field.name} {field.type}" for field in table.schema)
-            raise self._damaged(f"its columns are {columns}, not those of this version")
-        return table
+            raise damaged(self.path, f"its columns are {columns}, not those of this version")
+        if len(checksums) != 2 * len(table):
+            raise damaged(self.path, f"it has {len(table)} rows and {len(checksums)} checksums")
+        return table, checksums
 
-    def _checked_index(self, table: pa.Table) -> pd.DataFrame:
+    def _checked_index(self, table: pa.Table, checksums: list[int]) -> pd.DataFrame:
         columns = [table[name].to_pylist() for name in INDEX_NAMES]
-        stated = table["index_crc32"].to_pylist()
         for row, entry in enumerate(zip(*columns, strict=True)):
-            if index_checksum(row, entry) != stated[row]:
-                raise self._damaged(f"row {row} (clip {entry[0]}) of its index is damaged")
+            if index_checksum(row, entry) != checksums[row]:
+                raise damaged(self.path, f"row {row} (clip {entry[0]}) of its index is another")
         index = table.select(INDEX_NAMES).to_pandas()
-        index["label"] = index["label"].fillna(-1).astype("int32")
+        index["label"] = index["label"].fillna(UNKNOWN).astype("int32")
         return index
-
-    def _damaged(self, what: str) -> InputError:
-        return InputError(f"{self.path}: {what}; {AGAIN}")
 
     def __len__(self) -> int:
         return len(self.index)
@@ -196,12 +195,43 @@ class Records:
             blobs = (self._chunks[chunk][place].as_buffer() for place in range(start, end))
             if blobs_checksum(blobs) != self._blobs_crc32[row]:
                 clip = self.index["clip_id"].iloc[row]
-                raise self._damaged(f"clip {clip} (row {row}) does not fit its checksum")
+                raise damaged(self.path, f"clip {clip} (row {row}) does not fit its checksum")
             self._checked[row] = True
         return self._chunks[chunk][start + number].as_buffer()
 
 
-def prepared_points(records: Records, row: int) -> np.ndarray:
+class MemoryRecords:
+    """Clips as a record file holds them, in memory alone.
+
+    Attributes
+    ----------
+    metadata, index
+        See `Records`.
+
+    """
+
+    path = Path("clips in memory")
+
+    def __init__(self, metadata: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> None:
+        clips = list(rows)
+        # as they would be read: JSON has no tuples
+        self.metadata: dict[str, Any] = json.loads(json.dumps(metadata))
+        index = pd.DataFrame(clips, columns=INDEX_NAMES)
+        self.index: pd.DataFrame = index.astype({"label": "int32", "num_frames": "int32"})
+        self._blobs: list[list[bytes]] = [clip["blobs"] for clip in clips]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def blob(self, row: int, number: int) -> bytes:
+        """Buffer ``number`` of clip ``row``."""
+        return self._blobs[row][number]
+
+
+Clips = Records | MemoryRecords
+
+
+def prepared_points(records: Clips, row: int) -> np.ndarray:
     """Points of a clip in a clip file, read-only float32 (T, V, 3)."""
     flat = np.frombuffer(records.blob(row, 0), np.float32)
     return flat.reshape(-1, records.metadata["joints"], 3)

@@ -135,8 +135,3 @@ def check_fold(path: Path, metadata: Mapping[str, Any], fold: Mapping[str, Any])
 
 def _said(fold: Mapping[str, Any]) -> str:
     return f"fold {fold['fold']} of the folds {fold['folds'][:8]}" if fold else "the data's splits"
-
-
-def run_name(metadata: Mapping[str, Any]) -> str:
-    """Name of a training among those of its variant: ``seed0``, or ``seed0-fold2``."""
-    return f"seed{metadata['seed']}" + (f"-fold{metadata['fold']}" if "fold" in metadata else "")

@@ -1,7 +1,8 @@
 """The skeleton store: one Parquet file, one row a clip, written and read as a stream.
 
-Every reader yields `Clip` and `BadClip`; `write_store` is the one place where a bad clip stops
-the run or is left out and counted.
+Every reader yields `Clip` and `BadClip`, as `check_clip` gives them: a clip is checked once, where
+its file and row are known. `write_store` is the one place where a bad clip stops the run or is left
+out and counted.
 """
 
 import json
@@ -23,7 +24,7 @@ from microgesture.utils.checksums import (
     WRITING,
     check_parquet,
     readable,
-    seal_footer,
+    seal_file,
 )
 from microgesture.utils.content import check_file
 from microgesture.utils.errors import InputError
@@ -229,7 +230,7 @@ def write_store(
     path
         The Parquet file to write.
     items
-        What a reader yields.
+        What a reader yields: clips that `check_clip` has passed.
     class_names
         K names in id order, kept in the file's metadata.
     source_format
@@ -253,10 +254,7 @@ def write_store(
     pending: list[Clip] = []
     with atomic_path(path) as temporary:
         with pq.ParquetWriter(temporary, schema, **WRITING) as writer:
-            checked = _checked(
-                items, set(class_names), source_format, KEYPOINT_FORMATS[order].count
-            )
-            for clip in _accepted(checked, source_format, on_bad_clip, written):
+            for clip in _accepted(items, source_format, on_bad_clip, written):
                 pending.append(clip)
                 numbers = sum(one.points.size for one in pending)
                 if len(pending) == row_group or numbers >= NUMBERS_AT_ONCE:
@@ -264,15 +262,8 @@ def write_store(
                     pending = []
             if pending:
                 writer.write_batch(_batch(pending, schema))
-        seal_footer(temporary, PARQUET)
+        seal_file(temporary, PARQUET)
     return written
-
-
-def _checked(
-    items: Iterable[Clip | BadClip], names: Container[str], source: str, count: int
-) -> Iterator[Clip | BadClip]:
-    for item in items:
-        yield check_clip(item, source, names, count) if isinstance(item, Clip) else item
 
 
 def _accepted(
@@ -280,20 +271,20 @@ def _accepted(
 ) -> Iterator[Clip]:
     """Yield the good clips; count into ``written``, or stop."""
     seen: set[str] = set()
-    for checked in items:
-        if isinstance(checked, BadClip):
+    for item in items:
+        if isinstance(item, BadClip):
             if on_bad_clip != "skip":
-                raise InputError(checked.message)
-            written.skipped.append(checked)
+                raise InputError(item.message)
+            written.skipped.append(item)
             continue
-        if checked.clip_id in seen:
+        if item.clip_id in seen:
             raise InputError(
-                f"{source}: clip id {checked.clip_id!r} occurs twice; give every clip its own id"
+                f"{source}: clip id {item.clip_id!r} occurs twice; give every clip its own id"
             )
-        seen.add(checked.clip_id)
-        written.visible += int(np.count_nonzero(checked.points[..., 2]))
-        written.right_of_frame += int(np.count_nonzero(checked.points[..., 0] > checked.width))
-        yield checked
+        seen.add(item.clip_id)
+        written.visible += int(np.count_nonzero(item.points[..., 2]))
+        written.right_of_frame += int(np.count_nonzero(item.points[..., 0] > item.width))
+        yield item
     if not seen:
         bad = written.skipped
         why = f"all {len(bad)} were skipped, the first was {bad[0].message}" if bad else "none came"

@@ -16,7 +16,7 @@ from microgesture.data.boxes import far_points
 from microgesture.data.layouts import Layout
 from microgesture.data.store import SPLITS
 from microgesture.data_report.scan import Scan
-from microgesture.heatmaps.draw import clip_box
+from microgesture.heatmaps.grid import clip_box
 from microgesture.viz.skeletons import SkeletonArt, side_handles
 from microgesture.viz.style import FAINT, INK, MARKS, SOFT, open_figure
 

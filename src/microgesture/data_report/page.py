@@ -28,6 +28,7 @@ from microgesture.data_report.strangest import (
     outlier_rows,
     outlier_section,
 )
+from microgesture.settings.data_report import DataReportStep
 from microgesture.utils.files import write_text
 from microgesture.utils.text import markdown_table
 
@@ -64,7 +65,7 @@ def write_report(
     layout: Layout,
     out: str | Path,
     figures: str | Path,
-    about: Mapping[str, Any],
+    about: DataReportStep,
 ) -> list[Finding]:
     """Read a store once, write the page and its figures, and return the warnings.
 
@@ -81,15 +82,14 @@ def write_report(
     figures
         Folder for the PNG files, best below that of ``out``.
     about
-        ``data_name`` and ``data_format``; "synthetic" puts a warning on top. ``folds``: how many
-        take the place of the data's splits, or null. ``cleaning``: by name, ``min_score`` and
-        ``max_jump`` of the config's cleanings.
+        A ``data_format`` of "synthetic" puts a warning on top. ``folds``: how many take the place
+        of the data's splits.
 
     """
     figures = Path(figures)
     metadata, index = read_metadata(store), read_index(store)
     chosen = choose_clips(index, metadata["classes"])
-    found = scan(iter_store(store), layout, about.get("cleaning"))
+    found = scan(iter_store(store), layout, about.cleaning)
     outliers = outlier_lists(found, layout)
     plot_classes(index, metadata["classes"], figures / "classes.png")
     plot_lengths(index, figures / "lengths.png")
@@ -103,14 +103,14 @@ def write_report(
     if strange:
         plot_sheet(strange, layout, figures / "strangest.png")
     report = Report(
-        name=str(about.get("data_name", Path(store).stem)),
-        generated=about.get("data_format") == "synthetic",
+        name=Path(store).stem if about.data_name is None else about.data_name,
+        generated=about.data_format == "synthetic",
         metadata=metadata,
         index=index,
         summary=summary,
         layout=layout,
         found=found,
-        findings=find_faults(index, found, layout, summary, about.get("folds")),
+        findings=find_faults(index, found, layout, summary, about.folds),
         figures=Path(os.path.relpath(figures, Path(out).parent)).as_posix(),
         sheets=sheets,
         outliers=outliers,

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from microgesture.data.store import SPLITS, Clip
 from microgesture.data_report.copies import NearCopy, Paths, near_copies
 from microgesture.data_report.outliers import Facts, clip_facts
 from microgesture.preprocessing.cleaning import Emptied, emptied_frames
+from microgesture.settings.preparation import PersonRule
 
 # A clip "ends in empty frames" from this many on: a detector that fails for a moment leaves fewer.
 TRAILING_FRAMES = 3
@@ -132,7 +132,7 @@ class Scan:
 
 
 def scan(
-    clips: Iterable[Clip], layout: Layout, cleanings: Mapping[str, Mapping[str, Any]] | None = None
+    clips: Iterable[Clip], layout: Layout, cleanings: Mapping[str, PersonRule] | None = None
 ) -> Scan:
     """Count over all clips, holding one of them at a time.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from microgesture.data import paths
 from microgesture.data.long_tail import long_tailed_counts
 from microgesture.evaluation.fusion import check_same_clips
 from microgesture.evaluation.predictions import UNKNOWN, Predictions, read_predictions
@@ -43,9 +44,8 @@ def load_evaluation(
         ``seeds``, ``variants`` (name -> title, model), ``fusions`` (name -> title, members),
         ``folds`` (how many, or null).
     results
-        Folder with ``predict/{name}/seed{seed}/{split}.parquet`` and
-        ``train/{variant}/{run}/metrics.json`` and ``timing.json``; a run is ``seed{seed}``, or
-        ``seed{seed}-fold{fold}`` for each of the folds.
+        Folder with `microgesture.data.paths.predictions` of every seed and the ``metrics.json`` and
+        ``timing.json`` of every training.
     classes
         K names.
     summary
@@ -62,7 +62,7 @@ def load_evaluation(
     seeds, folds = tuple(sorted(config["seeds"])), config.get("folds")
     entries = _entries(config)
     runs = {
-        name: [_read_runs(results / "train" / name, seed, folds) for seed in seeds]
+        name: [_read_runs(results, name, seed, folds) for seed in seeds]
         for name in config["variants"]
     }
     split, first = _choose_split(results, next(iter(entries)), seeds[0])
@@ -120,17 +120,10 @@ def files_read(config: Mapping[str, Any], results: str | Path) -> list[Path]:
         for split in ["test"] if folds else ["val", "test"]:
             read += [_prediction_path(results, name, seed, split) for name in rows]
     for name in config["variants"]:
-        for run in run_names(config["seeds"], folds):
-            folder = results / "train" / name / run
-            read += [folder / file for file in ("metrics.json", "timing.json")]
+        for run in paths.run_names(config["seeds"], folds):
+            files = (paths.TRAINING, paths.TIMING)
+            read += [results / paths.training(name, run, file) for file in files]
     return sorted(path for path in read if path.is_file())
-
-
-def run_names(seeds: Sequence[int], folds: int | None) -> list[str]:
-    """Names of the runs of one variant: ``seed0``, or ``seed0-fold2`` under cross-validation."""
-    if folds is None:
-        return [f"seed{seed}" for seed in seeds]
-    return [f"seed{seed}-fold{fold}" for seed in seeds for fold in range(folds)]
 
 
 def _entries(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -149,7 +142,7 @@ def _entries(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _prediction_path(results: Path, name: str, seed: int, split: str) -> Path:
-    return results / "predict" / name / f"seed{seed}" / f"{split}.parquet"
+    return results / paths.predictions(name, paths.run_name(seed), split)
 
 
 def _choose_split(results: Path, name: str, seed: int) -> tuple[str, Predictions]:
@@ -226,16 +219,16 @@ def _train_counts(
     return counts if ratio is None else long_tailed_counts(counts, ratio)
 
 
-def _read_runs(folder: Path, seed: int, folds: int | None) -> list[dict[str, Any]]:
+def _read_runs(results: Path, name: str, seed: int, folds: int | None) -> list[dict[str, Any]]:
     """Metrics of the one run of a seed, or of each of its folds."""
-    return [_read_metrics(folder / run) for run in run_names([seed], folds)]
+    return [_read_metrics(results, name, run) for run in paths.run_names([seed], folds)]
 
 
-def _read_metrics(folder: Path) -> dict[str, Any]:
+def _read_metrics(results: Path, name: str, run: str) -> dict[str, Any]:
     """Read a run's ``metrics.json`` and, where time is kept apart, its ``timing.json``."""
-    path = folder / "metrics.json"
+    path = results / paths.training(name, run, paths.TRAINING)
     # Times differ from run to run; kept apart, they do not change the hash of what was learned.
-    timing = folder / "timing.json"
+    timing = results / paths.training(name, run, paths.TIMING)
     try:
         metrics = read_json(path) | (read_json(timing) if timing.exists() else {})
     except (OSError, ValueError) as error:

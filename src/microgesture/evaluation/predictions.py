@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from microgesture.utils.checksums import PARQUET, READING, WRITING, check_parquet, seal_footer
+from microgesture.utils.checksums import PARQUET, READING, WRITING, check_parquet, seal_file
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import atomic_path
 
@@ -121,7 +121,7 @@ def write_predictions(
     )
     with atomic_path(path) as temporary:
         pq.write_table(pa.Table.from_arrays(columns, schema=schema), temporary, **WRITING)
-        seal_footer(temporary, PARQUET)
+        seal_file(temporary, PARQUET)
 
 
 def read_predictions(path: str | Path) -> Predictions:

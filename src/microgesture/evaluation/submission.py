@@ -10,15 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from microgesture.data import paths
 from microgesture.evaluation.fusion import check_same_clips
 from microgesture.evaluation.metrics import predicted_classes, top_k_accuracy
 from microgesture.evaluation.predictions import UNKNOWN, Predictions, read_predictions
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import atomic_path, sha256, write_json, write_text
 
-KAGGLE_NAME = "kaggle2025.csv"
-CODALAB_NAME = "Submission.zip"
-FILES = (KAGGLE_NAME, CODALAB_NAME, "submission.json")
+KAGGLE_NAME, CODALAB_NAME, _ = FILES = paths.SUBMISSION
 _CODALAB_MEMBER = "Submission.csv"
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold: the bytes do not tell the day
 

@@ -8,10 +8,16 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from microgesture.data.clip_file import Records, prepared_points, write_records
+from microgesture.data.clip_file import (
+    Clips,
+    MemoryRecords,
+    Records,
+    prepared_points,
+    write_records,
+)
 from microgesture.data.layouts import Layout
 from microgesture.heatmaps.codec import Sparse, cells_of, draw_sparse, pack, unpack
-from microgesture.heatmaps.draw import clip_box, to_grid
+from microgesture.heatmaps.grid import clip_box, to_grid
 from microgesture.settings.streams import HeatmapStream
 from microgesture.utils.files import sha256
 
@@ -47,39 +53,62 @@ def build_cache(
         Wraps the iterable of rows, to show how far it is.
 
     """
-    source = Records(stream_file)
-    # what the clip file states goes on, so that a cache says all that its volumes are made of
-    metadata = {**source.metadata, "stream": stream, **config}
-    size, sigma, short_limbs = config["size"], config["sigma"], config.get("short_limbs", "min")
-    shape = (layout.channels(stream), size, size)
-
-    def packed(row: int) -> tuple[int, list[bytes]]:
-        points = prepared_points(source, row)
-        grid = to_grid(points, clip_box(points, config["padding"]), size)
-        drawn, count = (
-            draw_sparse(grid[None], stream, layout.edges, sigma, size, short_limbs),
-            len(points),
-        )
-        return count, [pack(drawn, k, min(k + PIECE, count)) for k in range(0, count, PIECE)]
-
-    frames = stored = 0
-    with write_records(path, {**metadata, "shape": shape, "piece": PIECE}) as writer:
-        rows = progress(range(len(source)))
-        for row, (count, blobs) in enumerate(_in_order(packed, rows, threads)):
-            entry: dict[Any, Any] = source.index.iloc[row].to_dict()
-            entry["label"] = None if entry["label"] < 0 else entry["label"]
-            writer.append({**entry, "blobs": blobs})
-            frames += count
-            stored += sum(map(len, blobs))
+    source, frames, stored = Records(stream_file), 0, 0
+    metadata = _metadata(source, layout, stream, config)
+    with write_records(path, metadata) as writer:
+        for entry in _drawn(source, layout, metadata, threads, progress):
+            writer.append(entry)
+            frames += int(entry["num_frames"])
+            stored += sum(map(len, entry["blobs"]))
     return {
-        **metadata,
-        "shape": shape,
+        **{key: value for key, value in metadata.items() if key != "piece"},
         "clips": len(source),
         "frames": frames,
         "bytes": stored,
-        "dense_bytes": int(frames * np.prod(shape)),
+        "dense_bytes": int(frames * np.prod(metadata["shape"])),
         "sha256": sha256(path),
     }
+
+
+def cache_in_memory(
+    source: Clips, layout: Layout, stream: HeatmapStream, config: Mapping[str, Any]
+) -> MemoryRecords:
+    """What `build_cache` writes of prepared clips, in memory alone."""
+    metadata = _metadata(source, layout, stream, config)
+    return MemoryRecords(metadata, _drawn(source, layout, metadata))
+
+
+def _metadata(
+    source: Clips, layout: Layout, stream: HeatmapStream, config: Mapping[str, Any]
+) -> dict[str, Any]:
+    # what the clip file states goes on, so that a cache says all that its volumes are made of
+    size = config["size"]
+    shape = (layout.channels(stream), size, size)
+    return {**source.metadata, "stream": stream, **config, "shape": shape, "piece": PIECE}
+
+
+def _drawn(
+    source: Clips,
+    layout: Layout,
+    metadata: Mapping[str, Any],
+    threads: int = 1,
+    progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+) -> Iterator[dict[str, Any]]:
+    """Every clip's index entry and the pieces of its drawn frames."""
+    size, sigma, stream = metadata["size"], metadata["sigma"], metadata["stream"]
+    short_limbs = metadata.get("short_limbs", "min")
+
+    def packed(row: int) -> list[bytes]:
+        points = prepared_points(source, row)
+        grid = to_grid(points, clip_box(points, metadata["padding"]), size)
+        drawn = draw_sparse(grid[None], stream, layout.edges, sigma, size, short_limbs)
+        count = len(points)
+        return [pack(drawn, k, min(k + PIECE, count)) for k in range(0, count, PIECE)]
+
+    rows = progress(range(len(source)))
+    for row, blobs in enumerate(_in_order(packed, rows, threads)):
+        entry: dict[Any, Any] = source.index.iloc[row].to_dict()
+        yield {**entry, "blobs": blobs}
 
 
 def _in_order(
@@ -97,7 +126,7 @@ def _in_order(
 
 
 def cached_pieces(
-    records: Records, row: int, indices: np.ndarray
+    records: Clips, row: int, indices: np.ndarray
 ) -> Iterator[tuple[Sparse, np.ndarray]]:
     """The pieces of a cached clip that hold chosen frames.
 
@@ -117,7 +146,7 @@ def cached_pieces(
         yield piece, np.where(numbers == number, indices % length, -1)
 
 
-def cached_frames(records: Records, row: int, indices: np.ndarray) -> np.ndarray:
+def cached_frames(records: Clips, row: int, indices: np.ndarray) -> np.ndarray:
     """Frames of a cached clip, uint8 (channels, T, H, W); an index below 0 gives an empty frame."""
     volume = np.zeros((len(indices), *records.metadata["shape"]), np.uint8)
     for piece, frames in cached_pieces(records, row, indices):

@@ -1,10 +1,8 @@
 """Drawing key points as heatmap volumes (PoseC3D, Duan et al. 2022), fast and in readable form.
 
 Everything drawn is a stroke: a joint is one without length, a limb leads from joint to joint, and a
-joint's motion from its place in a frame to its place in the next.
-
-The grid's cell (row i, column j) has its centre at y = i, x = j. A box side of ``size`` cells spans
--0.5 to size - 0.5, so that mirroring a drawn volume equals drawing mirrored points.
+joint's motion from its place in a frame to its place in the next. Cells are those of
+`microgesture.heatmaps.grid`.
 """
 
 import math
@@ -13,7 +11,6 @@ from typing import Literal
 import numpy as np
 import torch
 
-from microgesture.data.boxes import far_points
 from microgesture.heatmaps.kernels import MIN_SCORE, paint
 from microgesture.settings.streams import HeatmapStream
 
@@ -26,46 +23,6 @@ where a limb's length crosses one cell, and depends on which end an edge names f
 
 _CHUNK = 1 << 26
 """Cells that `draw_torch` works on at once; a few float32 arrays of this size bound its memory."""
-
-
-def clip_box(points: np.ndarray, padding: float) -> tuple[float, float, float]:
-    """Square around the visible points of a clip; some square where none is visible.
-
-    Points that can be no part of the figure have no say, see
-    `microgesture.data.boxes.far_points`. The square grows and shrinks with the figure: what is
-    drawn is the same at every scale. A figure without any extent is in the middle of a square of
-    side 1.
-
-    Parameters
-    ----------
-    points : ndarray, (T, V, 3) or (V, 3)
-        x, y in pixels, score.
-    padding : float
-        The tight square grows by this share of its side.
-
-    Returns
-    -------
-    tuple of float
-        Left, top and side in pixels.
-
-    """
-    seen = (points[..., 2] > 0) & ~far_points(points)
-    if not seen.any():
-        return 0.0, 0.0, 1.0
-    x, y = points[..., 0][seen], points[..., 1][seen]
-    left, right, top, bottom = map(float, (x.min(), x.max(), y.min(), y.max()))
-    side = max(right - left, bottom - top) * (1 + padding) or 1.0
-    return (left + right) / 2 - side / 2, (top + bottom) / 2 - side / 2, side
-
-
-def to_grid(points: np.ndarray, box: tuple[float, float, float], size: int) -> np.ndarray:
-    """Move points from pixels to heatmap cells, float32 (T, V, 3); scores above 1 are cut to 1."""
-    left, top, side = box
-    grid = np.empty(points.shape, np.float32)
-    grid[..., 0] = (points[..., 0] - left) / side * size - 0.5
-    grid[..., 1] = (points[..., 1] - top) / side * size - 0.5
-    grid[..., 2] = np.minimum(points[..., 2], 1)
-    return grid
 
 
 def strokes(

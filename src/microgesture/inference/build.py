@@ -8,9 +8,12 @@ from typing import Any
 
 import torch
 
+from microgesture.data.clip_file import Clips, Records
 from microgesture.data.layouts import Layout, layout_from_dict
 from microgesture.inference.checkpoints import load_checkpoint
-from microgesture.inputs.inputs import DrawnInput, HeatmapInput, Input, PointInput
+from microgesture.inputs.base import Input
+from microgesture.inputs.heatmaps import DrawnInput, HeatmapInput
+from microgesture.inputs.points import PointInput
 from microgesture.models.base import Recognizer
 from microgesture.models.build import ADJACENCY, build_model
 from microgesture.utils.errors import InputError
@@ -18,8 +21,8 @@ from microgesture.utils.errors import InputError
 MOST_THREADS = 1024
 
 
-def open_input(config: Mapping[str, Any], layout: Layout, path: Path) -> Input:
-    """The variant's input: a clip file of points, to be drawn or not, or a heatmap cache.
+def open_input(config: Mapping[str, Any], layout: Layout, records: Clips) -> Input:
+    """The variant's input: prepared clips, to be drawn or not, or a heatmap cache.
 
     Parameters
     ----------
@@ -28,14 +31,14 @@ def open_input(config: Mapping[str, Any], layout: Layout, path: Path) -> Input:
         ``stream`` (``joint`` unless given); for the others ``input_size``, ``source`` (``cached``
         unless given) and, where that is ``drawn``, ``stream`` and ``heatmaps``.
     layout : Layout
-    path : Path
+    records : Clips
 
     """
     if config["model"] in ADJACENCY:
-        return PointInput(path, layout, config["padding"], config.get("stream", "joint"))
+        return PointInput(records, layout, config["padding"], config.get("stream", "joint"))
     if is_cached(config):
-        return HeatmapInput(path, layout, config["input_size"])
-    return DrawnInput(path, layout, config["stream"], config["heatmaps"], config["input_size"])
+        return HeatmapInput(records, layout, config["input_size"])
+    return DrawnInput(records, layout, config["stream"], config["heatmaps"], config["input_size"])
 
 
 def open_prepared(config: Mapping[str, Any], layout: Layout, manifest: Path) -> Input:
@@ -49,10 +52,10 @@ def open_prepared(config: Mapping[str, Any], layout: Layout, manifest: Path) -> 
     """
     if manifest.suffix != ".json" or not manifest.is_file():
         raise InputError(f"--input {manifest}: expected the manifest (.json) of a stream or cache")
-    source = open_input(config, layout, manifest.with_suffix(".arrow"))
-    if (made := source.records.metadata["layout"]) != layout.name:
+    records = Records(manifest.with_suffix(".arrow"))
+    if (made := records.metadata["layout"]) != layout.name:
         raise InputError(f"--input {manifest}: holds layout {made}, expected {layout.name}")
-    return source
+    return open_input(config, layout, records)
 
 
 def is_cached(config: Mapping[str, Any]) -> bool:

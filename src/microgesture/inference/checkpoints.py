@@ -11,12 +11,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from microgesture.data import paths
 from microgesture.utils.content import check_file
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import atomic_path, write_json
 
 METADATA_KEY = "microgesture"
-TRAINING_FILES = ("model.safetensors", "metrics.json", "timing.json")
+TRAINING_FILES = (paths.MODEL, paths.TRAINING, paths.TIMING)
 
 
 def save_checkpoint(
@@ -124,6 +125,6 @@ def save_training(
         "best_epoch": history["best_epoch"],
         "epochs": history["epochs"],
     }
-    save_checkpoint(folder / "model.safetensors", state, {**metadata, **input_spec})
-    write_json(folder / "timing.json", timing)
-    write_json(folder / "metrics.json", metrics)
+    save_checkpoint(folder / paths.MODEL, state, {**metadata, **input_spec})
+    write_json(folder / paths.TIMING, timing)
+    write_json(folder / paths.TRAINING, metrics)

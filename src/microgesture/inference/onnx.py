@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,8 +15,9 @@ from microgesture.data.keypoints import KEYPOINT_FORMATS
 from microgesture.data.layouts import Layout
 from microgesture.data.store import SPLITS, Clip
 from microgesture.inference.build import Trained, open_prepared
-from microgesture.inference.recordings import prepare_for, prepared_input
-from microgesture.inputs.inputs import Input, full_frame
+from microgesture.inference.clips import prepare_for, prepared_input
+from microgesture.inputs.base import Input
+from microgesture.inputs.geometry import full_frame
 from microgesture.inputs.loader import ViewClips
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import atomic_path
@@ -129,11 +129,9 @@ def prepared(trained: Trained, manifest: Path) -> torch.Tensor:
 
 def drawn(trained: Trained) -> torch.Tensor:
     """Made-up `figures` as the network takes them: prepared and drawn like any clip."""
-    with TemporaryDirectory(prefix="microgesture-") as folder:
-        path = Path(folder, "points.arrow")
-        prepare_for(trained, figures(trained.layout, trained.metadata["config"]["length"]), path)
-        source = prepared_input(trained, path, Path(folder))
-        return _assembled(trained, source, np.arange(EXAMPLES))
+    clips = figures(trained.layout, trained.metadata["config"]["length"])
+    records, _ = prepare_for(trained, clips)
+    return _assembled(trained, prepared_input(trained, records), np.arange(EXAMPLES))
 
 
 def figures(layout: Layout, frames: int) -> Iterator[Clip]:

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from microgesture.inputs.inputs import Input, full_frame
+from microgesture.inputs.base import Input
+from microgesture.inputs.geometry import full_frame
 from microgesture.inputs.loader import Loader, ViewClips
 from microgesture.models.base import Recognizer
 
@@ -40,7 +41,7 @@ def predict(
         Each row sums to 1.
 
     """
-    device = source.device = next(model.parameters()).device
+    device = next(model.parameters()).device
     dataset = ViewClips(source, temporal, length, views)
     keys = [(int(row), view) for row in rows for view in range(len(dataset.views(int(row))))]
     groups: list[list[tuple[int, ...]]] = [
@@ -53,7 +54,7 @@ def predict(
         for samples, batch_rows in loader.batches(groups):
             for mirrored in (False, True)[: 1 + flip]:
                 geometry = full_frame(len(samples), mirrored)
-                inputs = source.assemble(samples, geometry, training=False)
+                inputs = source.assemble(samples, geometry, training=False, device=device)
                 with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
                     logits = model(inputs)
                 probabilities = functional.softmax(logits.double(), dim=1).cpu().numpy()

@@ -1,58 +1,20 @@
-"""Prediction on new recordings, which nobody has labelled, with trained variants alone.
+"""Prediction on new recordings, which nobody has labelled, with trained variants alone."""
 
-A recording goes the way of the workflow: the same functions write its clip file and, for a
-variant that reads one, its heatmap cache, into a temporary folder, so that nothing can differ.
-"""
-
-import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from microgesture.data.keypoints import OPENPOSE
 from microgesture.data.store import Clip, clean_points
-from microgesture.heatmaps.cache import build_cache
-from microgesture.inference.build import Trained, is_cached, open_input
+from microgesture.inference.build import Trained
+from microgesture.inference.clips import clip_probabilities
 from microgesture.inference.likeness import Likeness
-from microgesture.inference.predict import predict
-from microgesture.inputs.inputs import Input
-from microgesture.preprocessing.prepare import prepare_clips
+from microgesture.inference.window_table import Window
 from microgesture.readers.common import unreadable
 from microgesture.readers.folders import FRAME, folders_below
 from microgesture.utils.errors import InputError
-from microgesture.utils.files import growing_path, unwritable
-
-TOP = 5
-
-
-@dataclass(frozen=True)
-class Window:
-    """Part of a recording and what the models say about it.
-
-    Attributes
-    ----------
-    recording : str
-    start, end : int or None
-        First and last frame, counted from 0 among the frames that are there; None for a recording
-        that is not predicted.
-    probabilities : ndarray, float32 (K,), or None
-        Class probabilities; None where no point that a model uses was found.
-    warnings : str
-        In what the recording is unlike the training data, as short codes, or why it is not
-        predicted.
-
-    """
-
-    recording: str
-    start: int | None
-    end: int | None
-    probabilities: np.ndarray | None
-    warnings: str = ""
 
 
 class Cutting(NamedTuple):
@@ -60,14 +22,6 @@ class Cutting(NamedTuple):
 
     window: int | None = None
     stride: int | None = None
-
-
-class Written(NamedTuple):
-    """Rows of a table, those of empty windows, and recordings that are not predicted."""
-
-    rows: int
-    empty: int
-    refused: list[str]
 
 
 def find_recordings(folder: Path) -> dict[str, Path]:
@@ -168,67 +122,6 @@ def check_models(models: Sequence[Trained]) -> None:
         )
 
 
-def clip_probabilities(
-    trained: Trained, clips: Iterable[Clip], testing: Mapping[str, Any]
-) -> tuple[np.ndarray, list[str]]:
-    """Class probabilities of clips, float32 (N, K), and the ids of those without visible points.
-
-    Parameters
-    ----------
-    trained : Trained
-    clips : iterable of Clip
-        With different ids; labels are not looked at.
-    testing : mapping
-        ``views`` and ``flip``, see `predict`.
-
-    """
-    with TemporaryDirectory(prefix="microgesture-") as folder:
-        path = Path(folder, "points.arrow")
-        manifest = prepare_for(trained, clips, path)
-        return prepared_probabilities(trained, path, testing), manifest["empty"]
-
-
-def prepare_for(trained: Trained, clips: Iterable[Clip], path: Path) -> dict[str, Any]:
-    """Write clips to a clip file as those were that a variant was trained on; its manifest.
-
-    A clip without visible points is kept, empty, and named in the manifest.
-    """
-    made = trained.metadata["preparation"]
-    keys = [key for key in ("cleaning", "length", "max_gap") if key in made]
-    settings = {**{key: made[key] for key in keys}, "on_bad_clip": "skip"}
-    layout, names = trained.layout, trained.metadata["classes"]
-    return prepare_clips(clips, layout, names, settings, path, layout.source)
-
-
-def prepared_probabilities(trained: Trained, path: Path, testing: Mapping[str, Any]) -> np.ndarray:
-    """Class probabilities of all clips of a clip file, float32 (N, K); see `clip_probabilities`."""
-    config = trained.metadata["config"]
-    with TemporaryDirectory(prefix="microgesture-") as folder:
-        source = prepared_input(trained, path, Path(folder))
-        return predict(
-            trained.model,
-            source,
-            np.arange(len(source.records)),
-            temporal=config["temporal"],
-            length=config["length"],
-            views=testing["views"],
-            flip=testing["flip"],
-            batch=config["training"]["batch"],
-        )
-
-
-def prepared_input(trained: Trained, path: Path, folder: Path) -> Input:
-    """What a variant reads of a clip file; a heatmap cache that it needs goes into ``folder``."""
-    config, made = trained.metadata["config"], trained.metadata["preparation"]
-    if is_cached(config):
-        keys = ("size", "sigma", "padding", "short_limbs")  # the last only where it was given
-        drawing = {key: made[key] for key in keys if key in made}
-        volumes = folder / "heatmaps.arrow"
-        build_cache(path, trained.layout, made["stream"], drawing, volumes)
-        path = volumes
-    return open_input(config, trained.layout, path)
-
-
 def predict_recordings(
     models: Sequence[Trained],
     recordings: Mapping[str, Path],
@@ -310,54 +203,3 @@ def usable(points: np.ndarray, folder: Path) -> np.ndarray:
             f"{points[frame, point].tolist()}, expected finite numbers; mend or remove that frame"
         )
     return clean_points(points)
-
-
-def write_table(
-    path: Path, windows: Iterable[Window], class_names: Sequence[str], fps: float
-) -> Written:
-    """Write one row a window with its five likeliest classes; the cells of an empty one stay free.
-
-    Rows are written as they come, into a file of another name until all are there; see
-    `microgesture.utils.files.growing_path`.
-    """
-    top = min(TOP, len(class_names))
-    ranked = [f"{key}_{n}" for n in range(1, top + 1) for key in ("class", "name", "probability")]
-    spans = ["start_frame", "end_frame", "start_seconds", "end_seconds"]
-    written = Written(0, 0, [])
-    with growing_path(path) as growing, _text(growing) as write:
-        write(["recording", *spans, *ranked, "warnings"])
-        for one in windows:
-            write([one.recording, *_span(one, fps), *_ranked(one, class_names, top), one.warnings])
-            refused = [one.recording] if one.start is None else []
-            empty = one.probabilities is None and not refused
-            written = Written(written.rows + 1, written.empty + empty, written.refused + refused)
-    return written
-
-
-@contextmanager
-def _text(path: Path) -> Iterator[Callable[[list[Any]], None]]:
-    """Open a CSV file and yield what writes a row, which is there at once whatever follows."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-
-        def write(cells: list[Any]) -> None:
-            try:
-                writer.writerow(cells)
-                file.flush()
-            except OSError as error:
-                raise unwritable(path, error) from error
-
-        yield write
-
-
-def _span(one: Window, fps: float) -> list[Any]:
-    if one.start is None or one.end is None:
-        return [""] * 4
-    return [one.start, one.end, f"{one.start / fps:.3f}", f"{(one.end + 1) / fps:.3f}"]
-
-
-def _ranked(one: Window, class_names: Sequence[str], top: int) -> list[Any]:
-    if one.probabilities is None:
-        return [""] * (3 * top)
-    best = np.argsort(-one.probabilities, kind="stable")[:top]
-    return [v for k in best for v in (k, class_names[k], f"{one.probabilities[k]:.6f}")]

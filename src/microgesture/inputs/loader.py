@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from microgesture.inputs.inputs import Input
+from microgesture.inputs.base import Input
 from microgesture.preprocessing.temporal import SAMPLERS, inference_views
 
 ORDER, FRAMES, GEOMETRY, DROPOUT, HEAD = range(5)

@@ -6,14 +6,14 @@ Names that share words ("touching hat", "touching jaw") get vectors that lie clo
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any
 from zipfile import BadZipFile
 from zlib import error as ZlibError
 
 import numpy as np
 
+from microgesture.settings import label_embeddings as settings
 from microgesture.utils.errors import AGAIN, InputError
 
 # Words that join the others and say nothing about the movement.
@@ -31,7 +31,7 @@ def label_words(name: str) -> list[str]:
     return [word for word in words if word not in STOP_WORDS]
 
 
-def label_embeddings(class_names: Sequence[str], config: Mapping[str, Any]) -> np.ndarray:
+def label_embeddings(class_names: Sequence[str], config: settings.WordVectors) -> np.ndarray:
     """Compute the label embeddings of the semantic loss.
 
     Those of wordllama are scaled by one factor, so that their mean squared element is
@@ -45,9 +45,9 @@ def label_embeddings(class_names: Sequence[str], config: Mapping[str, Any]) -> n
     class_names
         K names, in the order of the class ids.
     config
-        ``{"source": "wordllama"}``: the model inside the installed package, 256 numbers, no
-        network; a word is the mean of its subword tokens. Or ``{"source": "glove", "path": FILE}``:
-        a text file with a word and its numbers in each line.
+        Source wordllama: the model inside the installed package, 256 numbers, no network; a word
+        is the mean of its subword tokens. Source glove: a text file with a word and its numbers in
+        each line.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def label_embeddings(class_names: Sequence[str], config: Mapping[str, Any]) -> n
     Raises
     ------
     InputError
-        For an unknown source, a file that cannot be read, or a class none of whose words is known.
+        For a file that cannot be read, or a class none of whose words is known.
 
     """
     source = _source(config)
@@ -68,12 +68,12 @@ def label_embeddings(class_names: Sequence[str], config: Mapping[str, Any]) -> n
         if not found:
             raise InputError(
                 f"class {name!r}: none of its words ({', '.join(label) or 'it has none'}) has a "
-                f"vector in {config.get('path', config['source'])}; rename the class or use "
+                f"vector in {getattr(config, 'path', config.source)}; rename the class or use "
                 "another semantic source"
             )
         rows.append(np.mean(found, axis=0, dtype=np.float64))
     vectors = np.array(rows)
-    if config["source"] == "wordllama":
+    if isinstance(config, settings.WordLlamaVectors):
         vectors *= math.sqrt(MEAN_SQUARE / np.mean(vectors**2))
     return vectors.astype(np.float32)
 
@@ -108,19 +108,12 @@ def read_label_embeddings(path: str | Path, classes: int) -> np.ndarray:
     return vectors
 
 
-def _source(config: Mapping[str, Any]) -> Callable[[Collection[str]], WordVectors]:
-    """Check the config and give the function that looks words up."""
-    name = config.get("source")
-    expected = {"wordllama": {"source"}, "glove": {"source", "path"}}.get(str(name))
-    if expected is None:
-        raise InputError(f"semantic: source is {name!r}, expected wordllama or glove")
-    if set(config) != expected:
-        raise InputError(
-            f"semantic: source {name} has the keys {sorted(config)}, expected {sorted(expected)}"
-        )
-    if name == "wordllama":
-        return wordllama_vectors
-    return lambda words: glove_vectors(words, config["path"])
+def _source(config: settings.WordVectors) -> Callable[[Collection[str]], WordVectors]:
+    """The function that looks words up."""
+    if isinstance(config, settings.GloveVectors):
+        path = config.path
+        return lambda words: glove_vectors(words, path)
+    return wordllama_vectors
 
 
 def wordllama_vectors(words: Collection[str]) -> WordVectors:

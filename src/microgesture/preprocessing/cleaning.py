@@ -1,8 +1,6 @@
 """Cleaning of one clip: what was not really found, who is somebody else, what jumps or trembles."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numba
 import numpy as np
@@ -11,6 +9,7 @@ from microgesture.data.boxes import far_points
 from microgesture.data.keypoints import OPENPOSE, KeypointFormat
 from microgesture.preprocessing.smoothing import one_euro, savgol
 from microgesture.preprocessing.temporal import align
+from microgesture.settings.preparation import Cleaning, OneEuro, PersonRule, SavitzkyGolay
 from microgesture.utils.errors import InputError
 
 NORMAL = 1.4826
@@ -29,7 +28,7 @@ trembles. Without it every movement out of perfect rest would be an outlier."""
 
 def clean(
     points: np.ndarray,
-    config: Mapping[str, Any],
+    config: Cleaning,
     order: KeypointFormat = OPENPOSE,
     fps: float | None = None,
 ) -> np.ndarray:
@@ -46,18 +45,17 @@ def clean(
     ----------
     points : ndarray, float32 (T, P, 3)
         x, y in pixels, score.
-    config : mapping
+    config : Cleaning
         ``min_score``: smaller scores count as not found.
 
         ``max_jump``: see `other_person`; None leaves that step out.
 
-        ``outliers``: ``{frames, deviations}``, see `outliers`.
+        ``outliers``: see `outliers`.
 
         ``fill_gaps``: a joint that is lost for at most so many frames between two sightings is
         interpolated, with a score that says so, exactly as `align` does it.
 
-        ``smooth``: ``{method: savgol, frames, order}``, see `savgol`, or ``{method: one_euro,
-        min_cutoff, beta}``, see `one_euro`; lengths are in shoulder widths there, so that the
+        ``smooth``: see `savgol` and `one_euro`; lengths are in shoulder widths there, so that the
         numbers mean the same at every resolution. Scores are left as they are.
     order : KeypointFormat
         What the P points are.
@@ -69,36 +67,30 @@ def clean(
     ndarray, float32 (T, P, 3)
         x = y = score = 0 for everything that was taken out.
 
-    Raises
-    ------
-    InputError
-        When a setting makes no sense.
-
     """
     kept = np.where(found(points, config)[..., None], points, 0).astype(np.float32)
     kept[far_points(kept)] = 0
-    if config["max_jump"] is not None:
-        kept[other_person(kept, config["max_jump"], order)] = 0
-    if "outliers" in config:
-        rule = config["outliers"]
-        kept[outliers(kept, rule["frames"], rule["deviations"], order)] = 0
-    if "fill_gaps" in config:
-        kept = align(kept, len(kept), config["fill_gaps"])
-    if "smooth" in config:
-        kept = _smooth(kept, config["smooth"], order, fps)
+    if config.max_jump is not None:
+        kept[other_person(kept, config.max_jump, order)] = 0
+    if config.outliers is not None:
+        kept[outliers(kept, config.outliers.frames, config.outliers.deviations, order)] = 0
+    if config.fill_gaps:
+        kept = align(kept, len(kept), config.fill_gaps)
+    if config.smooth is not None:
+        kept = _smooth(kept, config.smooth, order, fps)
     return kept
 
 
 def emptied_frames(
-    points: np.ndarray, config: Mapping[str, Any], order: KeypointFormat = OPENPOSE
+    points: np.ndarray, rule: PersonRule, order: KeypointFormat = OPENPOSE
 ) -> tuple[int, int]:
     """How many frames ``max_jump`` of a cleaning empties, of how many that show anything."""
-    seen = found(points, config)
+    seen = found(points, rule)
     shown = seen.any(axis=1)
-    if config["max_jump"] is None:
+    if rule.max_jump is None:
         return 0, int(shown.sum())
     kept = np.where(seen[..., None], points, 0)
-    emptied = other_person(kept, config["max_jump"], order) & shown
+    emptied = other_person(kept, rule.max_jump, order) & shown
     return int(emptied.sum()), int(shown.sum())
 
 
@@ -146,26 +138,25 @@ class Emptied:
         )
 
 
-def found(points: np.ndarray, config: Mapping[str, Any]) -> np.ndarray:
+def found(points: np.ndarray, rule: PersonRule) -> np.ndarray:
     """Which points (..., 3) count as found by ``min_score`` of a cleaning, bool (...)."""
-    return points[..., 2] >= max(config["min_score"], np.finfo(np.float32).tiny)
+    return points[..., 2] >= max(rule.min_score, np.finfo(np.float32).tiny)
 
 
 def _smooth(
-    points: np.ndarray, rule: Mapping[str, Any], order: KeypointFormat, fps: float | None
+    points: np.ndarray,
+    rule: SavitzkyGolay | OneEuro,
+    order: KeypointFormat,
+    fps: float | None,
 ) -> np.ndarray:
-    if rule["method"] == "savgol":
-        return savgol(points, rule["frames"], rule["order"])
-    if rule["method"] != "one_euro":
-        raise InputError(
-            f"cleaning: smooth.method is {rule['method']!r}; expected savgol or one_euro"
-        )
+    if isinstance(rule, SavitzkyGolay):
+        return savgol(points, rule.frames, rule.order)
     if fps is None:
         raise ValueError("one_euro needs the frames a second")
     unit = shoulder_width(points, order)
     if unit is None:
         return points
-    return one_euro(points, fps, rule["min_cutoff"], rule["beta"], unit)
+    return one_euro(points, fps, rule.min_cutoff, rule.beta, unit)
 
 
 def shoulder_width(points: np.ndarray, order: KeypointFormat = OPENPOSE) -> float | None:

@@ -1,19 +1,21 @@
 """From the skeleton store to one clip file: layout chosen, cleaned, brought to a timeline."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from microgesture.data.boxes import far_points
-from microgesture.data.clip_file import write_records
+from microgesture.data.clip_file import UNKNOWN, MemoryRecords, write_records
 from microgesture.data.keypoints import KEYPOINT_FORMATS, OPENPOSE
 from microgesture.data.layouts import Layout
 from microgesture.data.store import Clip
 from microgesture.preprocessing.cleaning import MANY, REMEDY, Emptied, clean, emptied_frames, found
 from microgesture.preprocessing.profile import clip_profile
 from microgesture.preprocessing.temporal import align
+from microgesture.settings.preparation import Cleaning, Preparation
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import sha256
 
@@ -22,7 +24,7 @@ def prepare_clips(
     clips: Iterable[Clip],
     layout: Layout,
     class_names: Sequence[str],
-    config: Mapping[str, Any],
+    config: Preparation,
     path: Path,
     order: str = OPENPOSE.name,
 ) -> dict[str, Any]:
@@ -34,10 +36,9 @@ def prepare_clips(
     layout : Layout
     class_names : sequence of str
         Names in id order.
-    config : mapping
-        ``cleaning`` (see `clean`), ``length`` (None keeps the clip's own frames, a number aligns
-        to so many), ``max_gap`` (see `align`) and ``on_bad_clip``: whether a clip without any
-        visible point is kept, empty (``skip``; a submission needs every clip), or an error.
+    config : Preparation
+        With ``on_bad_clip: skip`` a clip without any visible point is kept, empty, since a
+        submission needs every clip; else it is an error.
     path : Path
         Record file to write; a record's one blob is float32 (T, V, 3).
     order : str
@@ -50,69 +51,113 @@ def prepare_clips(
         layout and ``on_bad_clip`` is ``stop``.
 
     """
+    seen = Seen()
+    with write_records(path, _metadata(layout, config)) as writer:
+        for row in _prepared(clips, layout, class_names, config, order, seen):
+            writer.append(row)
+    return {**_metadata(layout, config), **seen.stated(), "sha256": sha256(path)}
+
+
+def prepare_in_memory(
+    clips: Iterable[Clip],
+    layout: Layout,
+    class_names: Sequence[str],
+    config: Preparation,
+    order: str = OPENPOSE.name,
+) -> tuple[MemoryRecords, list[str]]:
+    """What `prepare_clips` writes, in memory alone, and the ids of clips without visible points."""
+    seen = Seen()
+    rows = _prepared(clips, layout, class_names, config, order, seen)
+    return MemoryRecords(_metadata(layout, config), rows), seen.empty
+
+
+def _metadata(layout: Layout, config: Preparation) -> dict[str, Any]:
+    return {"layout": layout.name, "joints": len(layout.joints), **config.given()}
+
+
+@dataclass
+class Seen:
+    """What is counted while clips are prepared, see `stated`."""
+
+    clips: int = 0
+    frames: int = 0
+    with_points: int = 0
+    cleaned_away: int = 0
+    far_points: int = 0
+    far_clips: list[str] = field(default_factory=list)
+    jumps: Emptied = field(default_factory=Emptied)
+    empty: list[str] = field(default_factory=list)
+
+    def stated(self) -> dict[str, Any]:
+        """These numbers as a manifest states them."""
+        return {
+            "clips": self.clips,
+            "frames": self.frames,
+            "frames_with_points": self.with_points,
+            "frames_cleaned_away": self.cleaned_away,
+            "far_points": self.far_points,
+            "far_clips": self.far_clips,
+            "frames_of_others": self.jumps.emptied,
+            "clips_with_others": {clip: [lost, of] for clip, lost, of in self.jumps.worst},
+            "others_note": self.jumps.note(),
+            "empty": self.empty,
+        }
+
+
+def _prepared(
+    clips: Iterable[Clip],
+    layout: Layout,
+    class_names: Sequence[str],
+    config: Preparation,
+    order: str,
+    seen: Seen,
+) -> Iterator[dict[str, Any]]:
+    """Index entry and points of every clip; counts into ``seen``."""
     if layout.source != order:
         raise InputError(
             f"layout {layout.name} numbers the points of {layout.source}, but the skeleton store "
             f"holds {order}; give the variants a layout whose source is {order}"
         )
     ids = {name: number for number, name in enumerate(class_names)}
-    metadata = {"layout": layout.name, "joints": len(layout.joints), **config}
-    frames = count = seen = lost = far = 0
-    far_clips: list[str] = []
-    empty, jumps = [], Emptied()
-    with write_records(path, metadata) as writer:
-        for clip in clips:
-            cleaned = clean(clip.points, config["cleaning"], KEYPOINT_FORMATS[order], clip.fps)
-            jumps.add(
-                clip.clip_id,
-                *emptied_frames(clip.points, config["cleaning"], KEYPOINT_FORMATS[order]),
-            )
-            points = cleaned[:, layout.points]
-            shown = found(clip.points, config["cleaning"])
-            before = shown[:, layout.points].any(axis=1)
-            seen += int(before.sum())
-            away = far_points(np.where(shown[..., None], clip.points, 0))[:, layout.points]
-            if away.any():
-                far += int(away.sum())
-                far_clips.append(_first_far(clip, layout, away))
-            lost += int((before & ~(points[..., 2] > 0).any(axis=1)).sum())
-            if config["length"] is not None:
-                points = align(points, config["length"], config["max_gap"])
-            if not (points[..., 2] > 0).any():
-                empty.append(clip.clip_id)
-                if config["on_bad_clip"] == "stop":
-                    raise InputError(
-                        f"clip {clip.clip_id}: none of the {len(layout.joints)} points of layout "
-                        f"{layout.name} is visible after cleaning in {len(clip.points)} frames; "
-                        "lower cleaning.min_score, or set data.on_bad_clip: skip"
-                    )
-            writer.append(
-                {
-                    "clip_id": clip.clip_id,
-                    "label": None if clip.label is None else ids[clip.label],
-                    "subject": clip.subject,
-                    "split": clip.split,
-                    "num_frames": len(points),
-                    "profile": clip_profile(clip, layout, config["cleaning"]).tobytes(),
-                    "blobs": [points.tobytes()],
-                }
-            )
-            frames += len(points)
-            count += 1
-    return {
-        **metadata,
-        "clips": count,
-        "frames": frames,
-        "frames_with_points": seen,
-        "frames_cleaned_away": lost,
-        "far_points": far,
-        "far_clips": far_clips,
-        "frames_of_others": jumps.emptied,
-        "clips_with_others": {clip: [lost, of] for clip, lost, of in jumps.worst},
-        "others_note": jumps.note(),
-        "empty": empty,
-        "sha256": sha256(path),
-    }
+    for clip in clips:
+        points = _cleaned(clip, layout, config.cleaning, seen)
+        if config.length is not None:
+            points = align(points, config.length, config.max_gap)
+        if not (points[..., 2] > 0).any():
+            seen.empty.append(clip.clip_id)
+            if config.on_bad_clip == "stop":
+                raise InputError(
+                    f"clip {clip.clip_id}: none of the {len(layout.joints)} points of layout "
+                    f"{layout.name} is visible after cleaning in {len(clip.points)} frames; "
+                    "lower cleaning.min_score, or set data.on_bad_clip: skip"
+                )
+        seen.clips += 1
+        seen.frames += len(points)
+        yield {
+            "clip_id": clip.clip_id,
+            "label": UNKNOWN if clip.label is None else ids[clip.label],
+            "subject": clip.subject,
+            "split": clip.split,
+            "num_frames": len(points),
+            "profile": clip_profile(clip, layout, config.cleaning).tobytes(),
+            "blobs": [points.tobytes()],
+        }
+
+
+def _cleaned(clip: Clip, layout: Layout, cleaning: Cleaning, seen: Seen) -> np.ndarray:
+    """A clip's points of a layout after cleaning, float32 (T, V, 3); counts into ``seen``."""
+    order = KEYPOINT_FORMATS[layout.source]
+    points = clean(clip.points, cleaning, order, clip.fps)[:, layout.points]
+    seen.jumps.add(clip.clip_id, *emptied_frames(clip.points, cleaning, order))
+    shown = found(clip.points, cleaning)
+    before = shown[:, layout.points].any(axis=1)
+    away = far_points(np.where(shown[..., None], clip.points, 0))[:, layout.points]
+    if away.any():
+        seen.far_points += int(away.sum())
+        seen.far_clips.append(_first_far(clip, layout, away))
+    seen.with_points += int(before.sum())
+    seen.cleaned_away += int((before & ~(points[..., 2] > 0).any(axis=1)).sum())
+    return points
 
 
 def _first_far(clip: Clip, layout: Layout, away: np.ndarray) -> str:

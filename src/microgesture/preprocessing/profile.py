@@ -5,8 +5,7 @@ before cleaning moves any; labels are not looked at. `microgesture.data.profiles
 checkpoint holds of them.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,12 +14,13 @@ from microgesture.data.layouts import Layout
 from microgesture.data.profiles import STATISTICS
 from microgesture.data.store import Clip
 from microgesture.preprocessing.cleaning import found
+from microgesture.settings.preparation import PersonRule
 
 TRIMMED = 0.05
 """Share of the fastest movements that `motion` leaves out: points that jump."""
 
 
-def clip_profile(clip: Clip, layout: Layout, cleaning: Mapping[str, Any]) -> np.ndarray:
+def clip_profile(clip: Clip, layout: Layout, cleaning: PersonRule) -> np.ndarray:
     """Numbers of one clip, float32 (10 + V,): `STATISTICS`, then the share of frames of each joint.
 
     A point counts as found from the cleaning's ``min_score`` on. NaN where a number cannot be
@@ -45,8 +45,8 @@ def clip_profile(clip: Clip, layout: Layout, cleaning: Mapping[str, Any]) -> np.
         Points (T, P, 3) as the skeleton store holds them.
     layout : Layout
         V joints.
-    cleaning : mapping
-        See `microgesture.preprocessing.cleaning.clean`; ``min_score`` alone is used.
+    cleaning : PersonRule
+        ``min_score`` alone is used.
 
     """
     order = KEYPOINT_FORMATS[layout.source]

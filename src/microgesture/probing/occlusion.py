@@ -9,18 +9,17 @@ furthest out all the time also shifts and enlarges the rest a little.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from microgesture.data.clip_file import Records, prepared_points, write_records
+from microgesture.data.clip_file import Clips, MemoryRecords, prepared_points
 from microgesture.data.keypoints import KEYPOINT_FORMATS
 from microgesture.data.layouts import Layout
 from microgesture.data.store import iter_store
 from microgesture.inference.build import Trained
-from microgesture.inference.recordings import prepare_for, prepared_probabilities
+from microgesture.inference.clips import prepare_for, prepared_probabilities
 from microgesture.utils.errors import InputError
 
 CLIPS = 32
@@ -43,7 +42,7 @@ def joint_groups(layout: Layout, kind: str) -> dict[str, list[int]]:
     if kind == "joint":
         return {name: [number] for number, name in enumerate(layout.joints)}
     if kind != "region":
-        raise InputError(f"explain: groups is {kind!r}; expected joint or region")
+        raise InputError(f"occlusion: groups is {kind!r}; expected joint or region")
     regions = KEYPOINT_FORMATS[layout.source].regions
     groups = {
         name: np.flatnonzero(np.isin(layout.points, points)).tolist()
@@ -107,21 +106,18 @@ def explain(
     chosen = choose(tests, config.get("clips", CLIPS))
     wanted = set(chosen["clip_id"])
     label_of = dict(zip(tests["clip_id"], tests["label"].tolist(), strict=True))
-    with TemporaryDirectory(prefix="microgesture-") as folder:
-        path = Path(folder, "points.arrow")
-        clips = (clip for clip in iter_store(skeletons) if clip.clip_id in wanted)
-        empty = prepare_for(trained, clips, path)["empty"]
-        records = Records(path)
-        rows = np.flatnonzero(~records.index["clip_id"].isin(empty)).tolist()
-        if not rows:
-            raise InputError(f"{skeletons}: none of the {len(wanted)} clips shows a visible point")
-        labels = np.array([label_of[records.index["clip_id"][row]] for row in rows])
-        falls = np.stack(
-            [
-                clip_fall(trained, records, row, label, list(groups.values()), windows, config)
-                for row, label in zip(progress(rows), labels.tolist(), strict=True)
-            ]
-        )
+    clips = (clip for clip in iter_store(skeletons) if clip.clip_id in wanted)
+    records, empty = prepare_for(trained, clips)
+    rows = np.flatnonzero(~records.index["clip_id"].isin(empty)).tolist()
+    if not rows:
+        raise InputError(f"{skeletons}: none of the {len(wanted)} clips shows a visible point")
+    labels = np.array([label_of[records.index["clip_id"][row]] for row in rows])
+    falls = np.stack(
+        [
+            clip_fall(trained, records, row, label, list(groups.values()), windows, config)
+            for row, label in zip(progress(rows), labels.tolist(), strict=True)
+        ]
+    )
     mean = falls.mean(axis=0)
     names = trained.metadata["classes"]
     often = np.bincount(tests["label"], minlength=len(names))
@@ -146,7 +142,7 @@ def _rounded(values: np.ndarray) -> list[Any]:
 
 def clip_fall(
     trained: Trained,
-    records: Records,
+    records: Clips,
     row: int,
     label: int,
     groups: list[list[int]],
@@ -172,20 +168,23 @@ def clip_fall(
             without[slice(*times[window]), groups[group]] = 0
             yield without
 
-    with TemporaryDirectory(prefix="microgesture-") as folder:
-        path = Path(folder, "hidden.arrow")
-        _write(path, records, row, hidden())
-        shares = prepared_probabilities(trained, path, config.get("testing", ONE_VIEW))
-    said = shares[:, label].astype(float)
+    probabilities = prepared_probabilities(
+        trained, _versions(records, row, hidden()), config.get("testing", ONE_VIEW)
+    )
+    said = probabilities[:, label].astype(float)
     fall = np.zeros((len(groups), windows))
-    for cell, share in zip(cells, said[1:], strict=True):
-        fall[cell] = said[0] - share
+    for cell, left in zip(cells, said[1:], strict=True):
+        fall[cell] = said[0] - left
     return fall
 
 
-def _write(path: Path, records: Records, row: int, versions: Iterable[np.ndarray]) -> None:
-    """Write versions of one clip's points as clips of their own."""
+def _versions(records: Clips, row: int, versions: Iterable[np.ndarray]) -> MemoryRecords:
+    """Versions of one clip's points as clips of their own."""
     entry: dict[Any, Any] = records.index.iloc[row].to_dict()
-    with write_records(path, records.metadata) as writer:
-        for number, points in enumerate(versions):
-            writer.append({**entry, "clip_id": str(number), "blobs": [points.tobytes()]})
+    return MemoryRecords(
+        records.metadata,
+        (
+            {**entry, "clip_id": str(number), "blobs": [points.tobytes()]}
+            for number, points in enumerate(versions)
+        ),
+    )

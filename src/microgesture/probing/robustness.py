@@ -16,13 +16,13 @@ from microgesture.data.keypoints import KEYPOINT_FORMATS
 from microgesture.data.store import Clip, iter_store
 from microgesture.evaluation.metrics import predicted_classes
 from microgesture.inference.build import Trained
-from microgesture.inference.recordings import clip_probabilities
+from microgesture.inference.clips import clip_probabilities
 from microgesture.probing.corruption import KINDS, check_level, corrupt
 from microgesture.utils.files import write_text
 
 NONE = "none"
 CHUNK = 128
-"""Clips prepared at once, so that neither memory nor the temporary folder grows with the set."""
+"""Clips prepared at once, so that memory does not grow with the set."""
 
 
 @dataclass(frozen=True)

@@ -104,5 +104,5 @@ def labelled_tests(
             return tests[["clip_id"]].assign(label=labels).reset_index(drop=True)
     where = f"fold {fold} of {folds}" if folds else "the splits test and val"
     raise InputError(
-        f"{skeletons}: no labelled clip in {where}; set robustness and explain to null"
+        f"{skeletons}: no labelled clip in {where}; set robustness and occlusion to null"
     )

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from microgesture.data.paths import RECORDS
 from microgesture.provenance.explain import changed_keys
-from microgesture.provenance.record import FOLDER
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
 
@@ -14,7 +14,7 @@ Records = Mapping[str, Mapping[str, Any]]
 
 def read_records(results: Path) -> dict[str, dict[str, Any]]:
     """The records of a results folder by name; damaged ones are left out, which `verify` names."""
-    folder, records = results / FOLDER, {}
+    folder, records = results / RECORDS, {}
     for path in sorted(folder.rglob("*.json")):
         try:
             record = read_json(path)

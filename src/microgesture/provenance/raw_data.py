@@ -5,17 +5,16 @@ files lie.
 """
 
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from microgesture.provenance import record as steps
 from microgesture.readers.folders import frame_files
 from microgesture.readers.sources import raw_files
+from microgesture.settings.data import Data, OpenPoseJson
 
 
 def raw_inputs(
-    record: Path | None, data: Mapping[str, Any]
+    record: Path | None, data: Data
 ) -> tuple[list[Path], dict[str, dict[str, steps.Stated]]]:
     """The raw files of the config section ``data``.
 
@@ -35,8 +34,8 @@ def raw_inputs(
     mine = [path for path in paths if steps.relative_name(path, results) is None]
     names = map(steps.outside_name, mine)
     files = dict(zip(names, steps.parallel(steps.entry, mine), strict=True))
-    by_frames = data["format"] == "openpose_json"
-    return made, {"files": files, "frames": frame_folders(Path(data["root"])) if by_frames else {}}
+    frames = frame_folders(Path(data.root)) if isinstance(data, OpenPoseJson) else {}
+    return made, {"files": files, "frames": frames}
 
 
 def frame_folders(root: Path) -> dict[str, steps.Stated]:

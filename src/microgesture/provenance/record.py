@@ -7,8 +7,6 @@ files.
 """
 
 import argparse
-import hashlib
-import json
 import os
 import platform
 import subprocess
@@ -20,13 +18,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from microgesture.data.paths import RECORDS
 from microgesture.provenance.code_hash import code_files, code_hash
+from microgesture.utils.checksums import sealed_json
 from microgesture.utils.cli import output_file
 from microgesture.utils.errors import InputError
-from microgesture.utils.files import json_text, read_json, sha256, write_text
+from microgesture.utils.files import read_json, sha256, write_text
 
-FOLDER = "provenance"
-SEAL = "seal"
 PACKAGES = (
     "matplotlib",
     "numba",
@@ -56,7 +54,7 @@ def add_record_option(parser: argparse.ArgumentParser, script: str | Path) -> No
     parser.add_argument(
         "--record",
         type=record_file,
-        help=f"JSON file in results/{FOLDER} that accounts for this step",
+        help=f"JSON file in results/{RECORDS} that accounts for this step",
     )
 
 
@@ -120,7 +118,7 @@ def write_record(
         "packages": {name: version(name) for name in PACKAGES},
         "machine": machine(),
     }
-    write_text(path, sealed(record))
+    write_text(path, sealed_json(record))
 
 
 @cache
@@ -132,20 +130,9 @@ def _origin(script: str | Path) -> dict[str, Any]:
 def results_of(path: Path) -> Path:
     """The results folder that a record belongs to: the one that holds ``provenance``."""
     for folder in path.parents:
-        if folder.name == FOLDER:
+        if folder.name == RECORDS:
             return folder.parent
-    raise InputError(f"--record {path}: expected a file in <results>/{FOLDER}")
-
-
-def seal(record: Mapping[str, Any]) -> str:
-    """SHA-256 over a record without its seal."""
-    bare = {key: value for key, value in record.items() if key != SEAL}
-    return hashlib.sha256(json_text(bare).encode()).hexdigest()
-
-
-def sealed(record: Mapping[str, Any]) -> str:
-    """A record's text, with a hash of itself: an edited or damaged record is told from a whole."""
-    return json_text({**record, SEAL: seal(json.loads(json_text(record)))})
+    raise InputError(f"--record {path}: expected a file in <results>/{RECORDS}")
 
 
 def entry(path: Path, digest: str | None = None) -> Stated:
@@ -205,7 +192,7 @@ class Upstream:
     """What the records of a results folder state about files, read when first needed."""
 
     def __init__(self, results: Path) -> None:
-        self._folder = results / FOLDER
+        self._folder = results / RECORDS
         self._stated: dict[str, tuple[Stated, int]] | None = None
 
     def entry(self, name: str, path: Path) -> Stated:

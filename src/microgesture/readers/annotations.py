@@ -15,6 +15,7 @@ from microgesture.data.store import SPLITS
 from microgesture.readers.common import plain_text, shown
 from microgesture.readers.folders import label_file, pickle_files, places
 from microgesture.readers.safe_pickle import load
+from microgesture.settings.data import PySkl
 from microgesture.utils.errors import InputError
 
 SPLIT_NAMES = {**{name: name for name in SPLITS}, "valid": "val", "validation": "val"}
@@ -44,7 +45,7 @@ class Source:
     labels: Path | None = None
 
 
-def find_sources(data: Mapping[str, Any]) -> list[Source]:
+def find_sources(data: PySkl) -> list[Source]:
     """The pickles at ``data.path``, a file, a folder or a list of them, or at ``data.paths``.
 
     Raises
@@ -59,7 +60,7 @@ def find_sources(data: Mapping[str, Any]) -> list[Source]:
         named = SPLIT_NAMES.get(path.name.partition("_")[0]) if labels else None
         sources.append(Source(path, split or named, labels))
     if not sources:
-        looked = ", ".join(places(data.get("path") or data.get("paths")))
+        looked = ", ".join(places(data.path or (data.paths and data.paths.given())))
         raise InputError(f"{looked}: holds no pickle, expected files *.pkl; check the path")
     return sources
 

@@ -2,7 +2,7 @@
 
 import csv as csv_module
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from microgesture.readers.labels import (
     csv_encoding_fault,
     splits_by_subject,
 )
+from microgesture.settings.data import Csv
 from microgesture.utils.content import check_file, check_start
 from microgesture.utils.errors import InputError
 
@@ -49,13 +50,13 @@ MAX_FRAMES = 100_000
 FEW_FRAMES, FRAMES_A_ROW = 250, 10
 
 
-def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
+def read(data: Csv, class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
     """Yield the clips in file order.
 
     Parameters
     ----------
     data
-        ``path``, and optionally ``split`` as for the Parquet form. The file has a header row with
+        The file has a header row with
         the columns of `CLIP_COLUMNS`, the same in every row of a clip, and of `POINT_COLUMNS`:
         frames from 0, and the number of the point among the 137, or among those of ``points``, see
         `microgesture.data.keypoint_formats.resolve_points`. The rows of a clip follow each
@@ -71,14 +72,14 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
         If the file is not such a table, or the rows of a clip are not together.
 
     """
-    path, columns = str(data["path"]), {**CLIP_COLUMNS, **POINT_COLUMNS}
+    path, columns = data.path, {**CLIP_COLUMNS, **POINT_COLUMNS}
     splits = None
-    if data.get("split"):
+    if data.split:
         del columns["split"]
         subjects = distinct(path, {"subject": pa.string()})["subject"] - {""}
-        splits = splits_by_subject(path, subjects, data["split"])
+        splits = splits_by_subject(path, subjects, data.split)
     names, seen = set(class_names), set[str]()
-    numbers = resolve_points(data.get("points"))
+    numbers = resolve_points(data.points)
     for row, rows in _clips(path, columns):
         if _is_blank(rows):
             continue  # which spreadsheet programs leave behind

@@ -3,9 +3,11 @@
 import math
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from microgesture.settings.data import PySkl
 
 LEVELS = 5
 FRAME = "_keypoints.json"
@@ -72,14 +74,16 @@ def places(value: Any) -> list[str]:
     return [] if value is None else [str(value)]
 
 
-def pickle_files(data: Mapping[str, Any]) -> list[tuple[str | None, Path]]:
+def pickle_files(data: PySkl) -> list[tuple[str | None, Path]]:
     """Pickles of annotations, each with the split that ``data.paths`` gives it.
 
     A folder stands for the pickles in it, but for those that hold the labels of another.
     """
-    given: Mapping[str | None, Any] = data.get("paths") or {None: data.get("path")}
+    given: Iterable[tuple[str | None, Any]] = [(None, data.path)]
+    if data.paths:
+        given = data.paths.given().items()
     found = []
-    for split, value in given.items():
+    for split, value in given:
         for place in map(Path, places(value)):
             names = files_below(place) if place.is_dir() else ()
             inside = [place / name for name in names if PICKLE.fullmatch(name)]

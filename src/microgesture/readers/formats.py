@@ -1,11 +1,12 @@
 """Readers: from what lies on a user's disk to a stream of clips.
 
 A reader is a function ``read(data, class_names, workers)`` that yields a `Clip`, or a `BadClip`
-where one cannot be used. ``data`` is the ``data:`` section of the config. What is wrong with a
-whole file is an `InputError`, whatever ``on_bad_clip`` says.
+where one cannot be used. ``data`` is the section of the config, a model of
+`microgesture.settings.data`. What is wrong with a whole file is an `InputError`, whatever
+``on_bad_clip`` says.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,9 +18,10 @@ from microgesture.readers import csv as plain_csv
 from microgesture.readers import imigue2021, miga2025, openpose_json, pyskl, release2023, smg
 from microgesture.readers import parquet as plain_parquet
 from microgesture.readers.common import unreadable
+from microgesture.settings.data import Data
 from microgesture.utils.errors import InputError
 
-Reader = Callable[[Mapping[str, Any], list[str], int], Iterator[Clip | BadClip]]
+Reader = Callable[[Any, list[str], int], Iterator[Clip | BadClip]]
 
 
 @dataclass(frozen=True)
@@ -97,32 +99,28 @@ FORMATS: dict[str, Format] = {
 }
 
 
-def read_clips(
-    data: Mapping[str, Any], class_names: list[str], workers: int = 1
-) -> Iterator[Clip | BadClip]:
-    """Read the data set that ``data`` describes, with the reader that ``data["format"]`` names."""
-    name = data.get("format")
-    if name not in FORMATS:
-        raise InputError(f"data.format is {name!r}, expected one of {', '.join(FORMATS)}")
-    return _read(FORMATS[name].read, data, class_names, workers)
+def read_clips(data: Data, class_names: list[str], workers: int = 1) -> Iterator[Clip | BadClip]:
+    """Read the data set that ``data`` describes, with the reader of its format."""
+    return _read(FORMATS[data.format].read, data, class_names, workers)
 
 
 def _read(
-    reader: Reader, data: Mapping[str, Any], class_names: list[str], workers: int
+    reader: Reader, data: Data, class_names: list[str], workers: int
 ) -> Iterator[Clip | BadClip]:
     try:
         yield from reader(data, class_names, workers)
     except (OSError, pa.ArrowException, UnicodeError) as error:
         # a file that vanishes, is damaged, may not be read or is a loop of links, wherever it shows
-        place = getattr(error, "filename", None) or data.get("path") or data.get("root")
+        given = getattr(data, "path", None) or getattr(data, "root", None)
+        place = getattr(error, "filename", None) or given
         raise InputError(unreadable(place, error)) from error
 
 
-def by_video(data: Mapping[str, Any]) -> bool:
+def by_video(data: Data) -> bool:
     """Whether each video counts as a subject, since the data do not say who is in it."""
-    return FORMATS[data["format"]].names_videos and not data.get("subjects")
+    return FORMATS[data.format].names_videos and not getattr(data, "subjects", None)
 
 
-def keypoint_format(data: Mapping[str, Any]) -> str:
+def keypoint_format(data: Data) -> str:
     """Name of the `microgesture.data.keypoints.KeypointFormat` of what the reader yields."""
-    return FORMATS[data["format"]].keypoints
+    return FORMATS[data.format].keypoints

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from microgesture.data.store import SPLITS, BadClip, Clip
 from microgesture.readers.common import ordered_map, shown
@@ -20,16 +19,10 @@ from microgesture.readers.labels import (
     splits_by_subject,
     whole_number,
 )
-from microgesture.readers.miga2025 import (
-    Task,
-    Video,
-    check_classes,
-    check_labels,
-    cut,
-    frame_size,
-    raw_classes,
-)
+from microgesture.readers.miga2025 import check_classes, raw_classes, read_video
+from microgesture.readers.videos import Task, Video, check_labels
 from microgesture.readers.xlsx import EmptySheet
+from microgesture.settings.data import Imigue2021
 from microgesture.utils.errors import InputError
 
 SKELETONS, TABLE = "mg_skeleton_only", "labels_20200831.csv"
@@ -48,7 +41,7 @@ class _Row:
     cells: tuple[str, str, str]
 
 
-def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
+def read(data: Imigue2021, class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
     """Yield the clips, sorted by split (train, val, test), then video, then row of the table.
 
     A clip's id is ``{video}_{row}``, rows of the video counted from 0. Frames are taken to be
@@ -58,27 +51,18 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
     Parameters
     ----------
     data
-        ``root``: the folder that holds ``mg_skeleton_only`` and ``Label``. Splits come from
-        ``split`` (``{by: subject, val: [...], test: [...]}``), from ``video_splits`` (a CSV
-        ``video,split``) or else from the folders ``imigue_rgb_train``, ``imigue_rgb_validate`` and
-        ``imigue_rgb_test`` below ``root``, in which the videos lie. ``test_labels`` ("real", the
-        default, or "placeholder": test clips get no label), ``fps`` (25), ``height`` (720),
-        ``width`` (1280), ``on_bad_clip`` ("stop").
-    class_names
-        The 32 names in id order; id = raw class - 1, and 31 for raw class 99.
-    workers
-        Processes; at most this many videos are in memory at once.
-
-    Raises
-    ------
-    InputError
-        If a folder, a file, a column or a cell is not as it must be.
+        Splits come from ``split``, from ``video_splits`` or else from the folders
+        ``imigue_rgb_train``, ``imigue_rgb_validate`` and ``imigue_rgb_test`` below ``root``, in
+        which the videos lie.
+    class_names, workers
+        See `microgesture.readers.miga2025.read`, and for what is raised.
 
     """
     check_classes("imigue2021", class_names)
     videos = scan(data, class_names)
-    check_labels(videos, data.get("on_bad_clip", "stop"))
-    tasks = [Task(video, tuple(class_names), *frame_size(data)) for video in videos]
+    check_labels(videos, data.on_bad_clip)
+    size = (float(data.fps), data.height, data.width)
+    tasks = [Task(video, tuple(class_names), *size) for video in videos]
     empty = []
     for video, clips in zip(videos, ordered_map(_cut, tasks, workers), strict=True):
         if clips is None:
@@ -95,14 +79,14 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
 def _cut(task: Task) -> list[Clip | BadClip] | None:
     """The clips of a video; None where its spreadsheet is empty."""
     try:
-        return cut(task)
+        return read_video(task)
     except EmptySheet:
         return None
 
 
-def scan(data: Mapping[str, Any], class_names: list[str]) -> list[Video]:
+def scan(data: Imigue2021, class_names: list[str]) -> list[Video]:
     """Read the table of clips and find the videos, without opening a spreadsheet."""
-    root = Path(data["root"])
+    root = Path(data.root)
     if not root.is_dir():
         raise InputError(f"{root}: is not a folder; set data.root to the unpacked release")
     places = find_places(root)
@@ -124,7 +108,7 @@ def scan(data: Mapping[str, Any], class_names: list[str]) -> list[Video]:
     classes = raw_classes(class_names)
     videos = []
     for split in SPLITS:
-        hidden = split == "test" and data.get("test_labels") == "placeholder"
+        hidden = split == "test" and data.test_labels == "placeholder"
         for video in sorted(v for v in subjects if splits.get(v) == split):
             folder = folders.get(video, skeletons / f"{video:04d}")
             sheet = folder / f"{folder.name}_2.xlsx"
@@ -228,18 +212,18 @@ def _label_row(
 
 
 def _splits(
-    data: Mapping[str, Any],
+    data: Imigue2021,
     root: Path,
     places: Mapping[str, list[Path]],
     table: Path,
     subjects: Mapping[int, str],
 ) -> dict[int, str]:
     """The split of every video that is in one."""
-    if data.get("split"):
-        by_subject = splits_by_subject(str(table), set(subjects.values()), data["split"])
+    if data.split:
+        by_subject = splits_by_subject(str(table), set(subjects.values()), data.split)
         return {video: by_subject.get(who, "train") for video, who in subjects.items()}
-    if data.get("video_splits"):
-        return _listed(Path(data["video_splits"]), subjects)
+    if data.video_splits:
+        return _listed(Path(data.video_splits), subjects)
     splits: dict[int, str] = {}
     for split, name in FOLDERS.items():
         if not places[name] and split == "test":

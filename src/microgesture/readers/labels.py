@@ -9,10 +9,10 @@ import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from microgesture.data.store import BadClip
 from microgesture.readers.common import read_bytes, shown
+from microgesture.settings.data import Split
 from microgesture.utils.errors import InputError
 
 # Half a million rows; a Python object for each field takes up to a hundred bytes.
@@ -290,9 +290,7 @@ def tell_overlaps(clips: Iterable[tuple[Path, int, int, str]]) -> None:
         )
 
 
-def splits_by_subject(
-    path: str, subjects: Collection[str], assigned: Mapping[str, Any]
-) -> dict[str, str]:
+def splits_by_subject(path: str, subjects: Collection[str], assigned: Split) -> dict[str, str]:
     """Splits of the subjects that ``data.split`` names; all others are for training.
 
     Parameters
@@ -302,7 +300,7 @@ def splits_by_subject(
     subjects
         All subjects of the data set.
     assigned
-        ``{by: subject, val: [...], test: [...]}``.
+        The subjects of val and test.
 
     Raises
     ------
@@ -310,12 +308,9 @@ def splits_by_subject(
         If it names a subject that is not there or twice, or leaves none for training.
 
     """
-    if assigned.get("by", "subject") != "subject":
-        raise InputError(f"data.split.by is {assigned['by']!r}, expected 'subject'")
     splits: dict[str, str] = {}
     for split in ("val", "test"):
-        # YAML reads a subject such as 07 as a number
-        for subject in map(str, assigned.get(split) or []):
+        for subject in getattr(assigned, split):
             if subject not in subjects:
                 raise InputError(
                     f"data.split.{split} names subject {subject!r}, which {path} does not have; "

@@ -19,6 +19,7 @@ from microgesture.readers.formats import FORMATS, keypoint_format, read_clips
 from microgesture.readers.labels import csv_rows
 from microgesture.readers.openpose_json import REQUIRED
 from microgesture.readers.sources import detect
+from microgesture.settings.data import PySkl, read_section
 from microgesture.utils.errors import InputError
 from microgesture.utils.resources import resource_file, resource_names
 
@@ -193,7 +194,9 @@ def _pyskl(found: Look, path: Path) -> None:
     found.said["fps"] = NOT_SAID
     outlines = [
         (source, *annotations.read_annotations(source, sized=True))
-        for source in annotations.find_sources(found.data)
+        for source in annotations.find_sources(
+            PySkl.model_validate({"name": "", "on_bad_clip": "skip", **found.data})
+        )
     ]
     every = [one for _, several, _ in outlines for one in several]
     if any("img_shape" not in one for one in every):
@@ -311,9 +314,9 @@ def _name_classes(found: Look, labels: Iterable[str]) -> None:
 
 def _read_some(found: Look, sized: bool) -> None:
     """Read the first clips: which points are there, how large the picture is."""
-    found.source = keypoint_format(found.data)
+    data = read_section({**found.data, "on_bad_clip": "skip"})
+    found.source = keypoint_format(data)
     begin, frames, corner = time.monotonic(), 0, np.zeros(2)
-    data = {**found.data, "on_bad_clip": "skip"}
     for number, clip in enumerate(read_clips(data, found.class_names), 1):
         if isinstance(clip, BadClip):
             found.bad = found.bad or clip.message

@@ -6,24 +6,22 @@ holds all points.
 """
 
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from microgesture.data.store import BadClip, Clip, check_clip
+from microgesture.data.store import BadClip, Clip
 from microgesture.readers.common import ordered_map, subfolders
 from microgesture.readers.folders import FULLEST
 from microgesture.readers.labels import (
-    LabelRow,
     RawClasses,
     read_labels,
     read_subjects,
     subject_of,
-    tell_overlaps,
 )
 from microgesture.readers.light import read_light
+from microgesture.readers.videos import Task, Video, check_labels, cut
 from microgesture.readers.xlsx import read_sheet
+from microgesture.settings.data import Miga2025
 from microgesture.utils.errors import InputError
 
 FOLDERS = {
@@ -36,30 +34,7 @@ NON_MICRO_GESTURE = 99
 LEVELS = 4  # an archive unpacked into a folder of its name adds one
 
 
-@dataclass(frozen=True)
-class Video:
-    """One video folder and what its label file says."""
-
-    split: str
-    name: str
-    subject: str
-    sheet: Path
-    labels: Path
-    rows: tuple[LabelRow | BadClip, ...]
-
-
-@dataclass(frozen=True)
-class Task:
-    """A video and what its clips are besides."""
-
-    video: Video
-    class_names: tuple[str, ...]
-    fps: float
-    height: int
-    width: int
-
-
-def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
+def read(data: Miga2025, class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
     """Yield the clips of the release, sorted by split (train, val, test), then video, then row.
 
     Without the folder of the test videos, which are given out later, no clip is in split test.
@@ -67,9 +42,8 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
     Parameters
     ----------
     data
-        ``root``, and optionally ``subjects`` (a CSV ``video,subject``, or None: every video is its
-        own subject), ``test_labels`` ("placeholder", the default: test clips get no label; or
-        "real"), ``fps`` (25), ``height`` (720), ``width`` (1280), ``on_bad_clip`` ("stop").
+        Without ``subjects``, every video is its own subject; with placeholders for ``test_labels``,
+        test clips get no label.
     class_names
         The 32 names in id order; id = raw class - 1, and 31 for raw class 99.
     workers
@@ -83,17 +57,18 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
     """
     check_classes("miga2025", class_names)
     videos = scan(data, class_names)
-    check_labels(videos, data.get("on_bad_clip", "stop"))
-    light = [video for video in videos if video.sheet.suffix == ".csv"]
+    check_labels(videos, data.on_bad_clip)
+    light = [video for video in videos if video.file.suffix == ".csv"]
     if light:
         print(
             f"note: {len(light)} videos have no spreadsheet, the first is {light[0].name}; of them "
-            f"{light[0].sheet.name} and the like are read, which have no face and at most the tips "
+            f"{light[0].file.name} and the like are read, which have no face and at most the tips "
             "of the fingers",
             file=sys.stderr,
         )
-    tasks = [Task(video, tuple(class_names), *frame_size(data)) for video in videos]
-    for clips in ordered_map(cut, tasks, workers):
+    size = (float(data.fps), data.height, data.width)
+    tasks = [Task(video, tuple(class_names), *size) for video in videos]
+    for clips in ordered_map(read_video, tasks, workers):
         yield from clips
 
 
@@ -106,34 +81,15 @@ def check_classes(name: str, class_names: list[str]) -> None:
         )
 
 
-def frame_size(data: Mapping[str, Any]) -> tuple[float, int, int]:
-    """Frames a second, height and width, those of the release where the config does not say."""
-    return float(data.get("fps", 25)), int(data.get("height", 720)), int(data.get("width", 1280))
-
-
-def check_labels(videos: list[Video], on_bad_clip: str) -> None:
-    """Refuse bad rows before hours of spreadsheets, and say which rows overlap."""
-    if on_bad_clip == "stop":
-        for row in (row for video in videos for row in video.rows):
-            if isinstance(row, BadClip):
-                raise InputError(row.message)
-    tell_overlaps(
-        (video.sheet, row.start, row.end, f"{video.labels}, row {row.line}")
-        for video in videos
-        for row in video.rows
-        if isinstance(row, LabelRow)
-    )
-
-
-def scan(data: Mapping[str, Any], class_names: list[str]) -> list[Video]:
+def scan(data: Miga2025, class_names: list[str]) -> list[Video]:
     """Find the videos and read their label files, without opening a spreadsheet."""
-    root = Path(data["root"])
-    subjects = read_subjects(Path(data["subjects"])) if data.get("subjects") else None
+    root = Path(data.root)
+    subjects = read_subjects(Path(data.subjects)) if data.subjects else None
     classes = raw_classes(class_names)
     videos: list[Video] = []
     seen: dict[str, Path] = {}
     for split, folder in _split_folders(root).items():
-        hide_label = split == "test" and data.get("test_labels", "placeholder") == "placeholder"
+        hide_label = split == "test" and data.test_labels == "placeholder"
         names = [path for path in subfolders(folder) if path.name[0] not in "._"]
         if not names:
             raise InputError(f"{folder}: holds no video folder, expected folders such as 0001")
@@ -147,7 +103,7 @@ def scan(data: Mapping[str, Any], class_names: list[str]) -> list[Video]:
             for file in (sheet, labels):
                 if not file.is_file():
                     raise InputError(f"{file}: does not exist; complete or remove the folder")
-            subject = subject_of(video, subjects, data.get("subjects"))
+            subject = subject_of(video, subjects, data.subjects)
             rows = read_labels(labels, split, video, None if hide_label else classes)
             videos.append(Video(split, video, subject, sheet, labels, tuple(rows)))
     return videos
@@ -182,31 +138,7 @@ def _split_folders(root: Path) -> dict[str, Path]:
     return {split: paths[0] for split, paths in found.items() if paths}
 
 
-def cut(task: Task) -> list[Clip | BadClip]:
+def read_video(task: Task) -> list[Clip | BadClip]:
     """Read one video's spreadsheet and cut it at the rows of its label file."""
-    video = task.video
-    light = video.sheet.suffix == ".csv"
-    points = read_light(video.sheet) if light else read_sheet(video.sheet)
-    clips: list[Clip | BadClip] = []
-    for position, row in enumerate(video.rows):
-        if isinstance(row, BadClip):
-            clips.append(row)
-            continue
-        clip_id, place = f"{video.name}_{position}", f"{video.labels}, row {row.line}"
-        if row.end >= len(points):
-            frames = f"{len(points)} frames (0..{len(points) - 1})"
-            reason = f"frames {row.start}..{row.end}, but {video.sheet.name} has {frames}"
-            clips.append(BadClip(clip_id, video.split, place, reason))
-            continue
-        clip = Clip(
-            clip_id,
-            row.label,
-            video.subject,
-            video.split,
-            task.fps,
-            task.height,
-            task.width,
-            points[row.start : row.end + 1],
-        )
-        clips.append(check_clip(clip, place, task.class_names))
-    return clips
+    file = task.video.file
+    return cut(task, read_light(file) if file.suffix == ".csv" else read_sheet(file))

@@ -21,6 +21,7 @@ from microgesture.data.store import BadClip, Clip, check_clip
 from microgesture.readers.common import COCO18, inside, ordered_map, read_bytes, shown, unreadable
 from microgesture.readers.labels import NOBODY, csv_rows, mangled, tell_overlaps, whole_number
 from microgesture.readers.tracker import BODY, Subject, sighting
+from microgesture.settings.data import OpenPoseJson
 from microgesture.utils.errors import InputError
 
 REQUIRED = ("folder", "label", "subject", "split")
@@ -65,18 +66,16 @@ class _Task:
     parts: Parts
 
 
-def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
+def read(data: OpenPoseJson, class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
     """Yield the clips in the order of the table.
 
     Parameters
     ----------
     data
-        ``root``: the folder below which all recordings lie; ``labels``: a CSV with a header row
-        and the columns ``folder`` (relative to ``root``), ``label``, ``subject``, ``split`` and,
-        where a clip is a part of a recording, ``start`` and ``end`` (positions in the sorted list
-        of frame files, from 0, the end inclusive), and optionally ``clip_id``; ``fps``,
-        ``height``, ``width``, ``on_bad_clip``; optionally ``points``: what the numbers of the body
-        are, see `body_parts`.
+        ``labels`` is a CSV with a header row and the columns ``folder`` (relative to ``root``),
+        ``label``, ``subject``, ``split`` and, where a clip is a part of a recording, ``start`` and
+        ``end`` (positions in the sorted list of frame files, from 0, the end inclusive), and
+        optionally ``clip_id``.
     class_names
         The names that the label column may hold; an empty label is not known.
     workers
@@ -88,12 +87,12 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
         If the table is not as it must be, or names a folder outside of ``root``.
 
     """
-    root, table = Path(data["root"]), Path(data["labels"])
+    root, table = Path(data.root), Path(data.labels)
     if not root.is_dir():
         raise InputError(f"{root}: is not a folder; set data.root to the one that holds them all")
     names = frozenset(class_names)
     rows = read_table(table, root, names)
-    if data.get("on_bad_clip", "stop") == "stop":
+    if data.on_bad_clip == "stop":
         for row in rows:
             if isinstance(row, BadClip):
                 raise InputError(row.message)
@@ -102,8 +101,8 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
         for row in rows
         if isinstance(row, _Row) and row.start is not None and row.end is not None
     )
-    size = (float(data["fps"]), int(data["height"]), int(data["width"]))
-    parts = body_parts(resolve_points(data.get("points")))
+    size = (float(data.fps), data.height, data.width)
+    parts = body_parts(resolve_points(data.points))
     tasks = (_Task(row, files, names, *size, parts) for row, files in _with_frames(rows))
     yield from ordered_map(_cut, tasks, workers)
 

@@ -1,6 +1,6 @@
 """The plain form: a Parquet file with one row a clip, for everybody's own data."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,22 +21,21 @@ from microgesture.data.store import (
 )
 from microgesture.readers.common import place_points
 from microgesture.readers.labels import NOBODY, splits_by_subject
+from microgesture.settings.data import Parquet
 from microgesture.utils.errors import InputError
 from microgesture.utils.memory import bounded
 
 Batch = tuple[dict[str, list[Any]], list[np.ndarray]]
 
 
-def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
+def read(data: Parquet, class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
     """Yield the clips of the file in file order.
 
     Parameters
     ----------
     data
-        ``path``, and optionally ``split``: ``{by: subject, val: [...], test: [...]}``, which sets
-        the split by subject instead of the file's column; subjects that are not named are train.
-        ``points``: what the points of a frame are where they are not the 137, see
-        `microgesture.data.keypoint_formats.resolve_points`.
+        ``split`` sets the split by subject instead of the file's column; subjects that are not
+        named are train.
     class_names
         The names that the label column may hold; null and empty text are not known.
     workers
@@ -48,8 +47,8 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
         If a column is missing or of another type, a clip id occurs twice, or a split is not known.
 
     """
-    path = str(data["path"])
-    assigned, numbers = data.get("split"), resolve_points(data.get("points"))
+    path = data.path
+    assigned, numbers = data.split, resolve_points(data.points)
     with bounded(path):
         parquet = open_parquet(path)
     with parquet:

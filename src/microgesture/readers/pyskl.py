@@ -22,6 +22,7 @@ from microgesture.readers.folders import DATA, LABELS
 from microgesture.readers.labels import read_subjects, splits_by_subject, subject_of
 from microgesture.readers.release2023 import known_label
 from microgesture.readers.tracker import follow_surest, sighting
+from microgesture.settings.data import PySkl
 from microgesture.utils.errors import InputError
 
 # Pickles up to this size, as those of one clip or video, are read by several processes.
@@ -45,26 +46,21 @@ class _Task:
 
     source: Source
     known: dict[str, tuple[str, str]]
-    data: Mapping[str, Any]
+    data: PySkl
     class_names: list[str]
 
 
-def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
+def read(data: PySkl, class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
     """Yield the clips in the order of the files and of their annotations.
 
     Parameters
     ----------
     data
-        ``path``: the pickle, a folder of pickles or a list of both; or ``paths``: the same for
-        train, val and test, which is then the split of the clips of files that name none; ``fps``;
-        optionally ``splits``: for names of the files' splits the one of train, val and test that
-        they are (the others are left out); ``split``: ``{by: subject, val: [...], test: [...]}``,
-        needed where there are no splits; ``subjects``: a CSV ``video,subject`` or None, the video
-        of a clip being its ``frame_dir`` up to the last underscore; ``test_labels`` ("real", the
-        default, or "placeholder": they are not read); ``height``, ``width``: where the annotations
-        have no ``img_shape``; ``points``: what the file's points are, see
-        `microgesture.data.keypoint_formats.resolve_points`; they are told by their number
-        otherwise.
+        Those of ``paths`` are the splits of the clips of files that name none. Of the files' own
+        splits, those that ``splits`` does not name are left out; ``split`` is needed where there
+        are none. The video of a clip, which ``subjects`` names, is its ``frame_dir`` up to the
+        last underscore. Placeholders for ``test_labels`` are not read. Without ``points``, the
+        keypoint format is told by the number of points.
     class_names
         Names in id order: a label is a class id from 0, or a class name. That of a test clip may
         be missing, None or negative: it is not known.
@@ -78,8 +74,8 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
 
     """
     sources = find_sources(data)
-    numbers = resolve_points(data.get("points"))
-    table = read_subjects(Path(data["subjects"])) if data.get("subjects") else None
+    numbers = resolve_points(data.points)
+    table = read_subjects(Path(data.subjects)) if data.subjects else None
     sized = _sized(data)
     whole = read_annotations(sources[0], sized) if len(sources) == 1 else None
     if whole:
@@ -91,18 +87,18 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
         outlines = list(ordered_map(_read_outline, jobs, workers))
     _check_ids(outlines)
     subjects = {
-        clip_id: subject_of(_video(clip_id), table, data.get("subjects"))
+        clip_id: subject_of(_video(clip_id), table, data.subjects)
         for outline in outlines
         for clip_id in outline.ids
     }
-    if data.get("split"):
+    if data.split:
         place = str(sources[0].path)
-        by_subject = splits_by_subject(place, set(subjects.values()), data["split"])
+        by_subject = splits_by_subject(place, set(subjects.values()), data.split)
         taken = {clip_id: by_subject.get(who, "train") for clip_id, who in subjects.items()}
     else:
-        taken = _taken(outlines, set(subjects), data.get("splits"))
+        taken = _taken(outlines, set(subjects), data.splits)
     # of splits that the config chooses, the clips of the others are left out
-    wanted = set(taken) if data.get("splits") else set(subjects)
+    wanted = set(taken) if data.splits else set(subjects)
     tasks = [
         _Task(
             outline.source,
@@ -122,8 +118,8 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
             yield from _clips(task, read_annotations(task.source, sized)[0], numbers)
 
 
-def _sized(data: Mapping[str, Any]) -> bool:
-    return bool(data.get("height") and data.get("width"))
+def _sized(data: PySkl) -> bool:
+    return bool(data.height and data.width)
 
 
 def _outline(source: Source, annotations: list[dict[str, Any]], splits: Any) -> _Outline:
@@ -136,7 +132,7 @@ def _read_outline(job: tuple[Source, bool]) -> _Outline:
 
 def _read_clips(task: _Task) -> list[Clip | BadClip]:
     annotations, _ = read_annotations(task.source, _sized(task.data))
-    return list(_clips(task, annotations, resolve_points(task.data.get("points"))))
+    return list(_clips(task, annotations, resolve_points(task.data.points)))
 
 
 def _clips(
@@ -152,15 +148,13 @@ def _clips(
             if split == "none":
                 raise InputError("no split of the file names it")
             raw = annotation.get("label")
-            label = known_label(raw, task.class_names, split, data.get("test_labels"))
-            height, width = _size(
-                annotation.get("img_shape", (data.get("height"), data.get("width")))
-            )
+            label = known_label(raw, task.class_names, split, data.test_labels)
+            height, width = _size(annotation.get("img_shape", (data.height, data.width)))
             points = _points(decompress(annotation), numbers)
         except InputError as error:
             yield BadClip(clip_id, split, place, str(error))
             continue
-        clip = Clip(clip_id, label, subject, split, float(data["fps"]), height, width, points)
+        clip = Clip(clip_id, label, subject, split, float(data.fps), height, width, points)
         yield check_clip(clip, place, names)
 
 

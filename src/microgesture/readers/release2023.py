@@ -12,6 +12,7 @@ from microgesture.data.store import BadClip, Clip, check_clip
 from microgesture.readers.common import POINTS22, place_points, plain_text, shown
 from microgesture.readers.labels import read_subjects, subject_of
 from microgesture.readers.safe_pickle import load
+from microgesture.settings.data import Release2023
 from microgesture.utils.content import check_fetched, check_file
 from microgesture.utils.errors import InputError
 
@@ -21,16 +22,14 @@ CHANNELS = 3
 MAX_FRAMES = 100_000
 
 
-def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
+def read(data: Release2023, class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
     """Yield the clips of train, val and test, as far as they are there, in file order.
 
     Parameters
     ----------
     data
-        ``root``: the folder that holds ``train_data.npy``, ``train_label.pkl`` and the same for
-        ``valid`` and ``test``; ``subjects``: a CSV ``video,subject`` or None; ``test_labels``
-        ("real", the default, or "placeholder": they are not read); ``fps``, ``height``, ``width``.
-        The video of a clip is its name up to the last underscore.
+        The video of a clip, which ``subjects`` names, is its name up to the last underscore.
+        Placeholders for ``test_labels`` are not read.
     class_names
         Names in id order: a label is a class id from 0, or a class name. That of a test clip may
         be None or negative: it is not known.
@@ -44,8 +43,8 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
     but its last 90 cut off.
 
     """
-    root = Path(data["root"])
-    subjects = read_subjects(Path(data["subjects"])) if data.get("subjects") else None
+    root = Path(data.root)
+    subjects = read_subjects(Path(data.subjects)) if data.subjects else None
     found = {s: name for s, name in FILES.items() if (root / f"{name}_data.npy").is_file()}
     for name in set(FILES.values()) - set(found.values()):
         check_fetched(root / f"{name}_data.npy")
@@ -62,7 +61,7 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
     if not found:
         names = ", ".join(f"{name}_data.npy" for name in FILES.values())
         raise InputError(f"{root}: holds none of {names}; set data.root to the folder that does")
-    size = (float(data["fps"]), int(data["height"]), int(data["width"]))
+    size = (float(data.fps), data.height, data.width)
     # label files are small: what is wrong in them is told before the clips are read
     labels = {split: read_names(root / f"{name}_label.pkl") for split, name in found.items()}
     _check_names({root / f"{found[split]}_label.pkl": names for split, names in labels.items()})
@@ -77,13 +76,11 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
         for row, (clip_id, raw) in enumerate(labels[split]):
             place = f"{path}, clip {row}"
             try:
-                label = known_label(raw, class_names, split, data.get("test_labels"))
+                label = known_label(raw, class_names, split, data.test_labels)
             except InputError as error:
                 yield BadClip(clip_id, split, place, str(error))
                 continue
-            subject = subject_of(
-                clip_id.rpartition("_")[0] or clip_id, subjects, data.get("subjects")
-            )
+            subject = subject_of(clip_id.rpartition("_")[0] or clip_id, subjects, data.subjects)
             points = place_points(unpadded(clips[row]), POINTS22)
             clip = Clip(clip_id, label, subject, split, *size, points)
             yield check_clip(clip, place, class_names)

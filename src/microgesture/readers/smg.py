@@ -1,20 +1,17 @@
 """SMG: long recordings of Kinect v2 as CSV files, of which the 2-D points are read."""
 
 import io
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
 from microgesture.data.keypoints import KINECT
-from microgesture.data.store import BadClip, Clip, check_clip
+from microgesture.data.store import BadClip, Clip
 from microgesture.readers.common import ordered_map, read_bytes, shown, subfolders
 from microgesture.readers.labels import (
-    LabelRow,
     RawClasses,
     csv_rows,
     is_number,
@@ -22,8 +19,9 @@ from microgesture.readers.labels import (
     read_subjects,
     splits_by_subject,
     subject_of,
-    tell_overlaps,
 )
+from microgesture.readers.videos import Task, Video, check_labels, cut
+from microgesture.settings.data import Smg
 from microgesture.utils.content import check_fetched
 from microgesture.utils.errors import InputError
 
@@ -38,38 +36,16 @@ PER_JOINT, FIRST_2D = 11, 7
 COLUMNS = PER_JOINT * KINECT.count
 
 
-@dataclass(frozen=True)
-class _Sample:
-    """One recording and what its label file says."""
-
-    split: str
-    name: str
-    subject: str
-    folder: Path
-    labels: Path
-    fps: float
-    rows: tuple[LabelRow | BadClip, ...]
-
-
-@dataclass(frozen=True)
-class _Task:
-    sample: _Sample
-    class_names: tuple[str, ...]
-    height: int
-    width: int
-
-
-def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
+def read(data: Smg, class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
     """Yield the clips sorted by sample and row; their points are Kinect's 25, not OpenPose's 137.
 
     Parameters
     ----------
     data
-        ``root``: the folder with the samples, or with the release's folders that hold them;
-        ``split``: ``{by: subject, val: [...], test: [...]}``, or None where the folders
-        ``smg_skeleton_train``, ``_validate`` and ``_test`` say it; ``subjects``: a CSV
-        ``video,subject`` or None: every sample is its own subject; ``height``, ``width`` of the
-        colour picture that the 2-D points lie in; ``on_bad_clip``.
+        ``root`` holds the samples, or the release's folders that hold them. Without ``split``,
+        the folders ``smg_skeleton_train``, ``_validate`` and ``_test`` say it; without
+        ``subjects``, every sample is its own subject. ``height`` and ``width`` are those of the
+        colour picture that the 2-D points lie in.
     class_names
         K names; raw class 1 is the first.
     workers
@@ -82,30 +58,21 @@ def read(data: Mapping[str, Any], class_names: list[str], workers: int) -> Itera
 
     """
     samples = scan(data, class_names)
-    if data.get("on_bad_clip", "stop") == "stop":
-        for row in (row for sample in samples for row in sample.rows):
-            if isinstance(row, BadClip):
-                raise InputError(row.message)
-    tell_overlaps(
-        (sample.folder, row.start, row.end, f"{sample.labels}, row {row.line}")
-        for sample in samples
-        for row in sample.rows
-        if isinstance(row, LabelRow)
-    )
-    size = (int(data["height"]), int(data["width"]))
-    tasks = [_Task(sample, tuple(class_names), *size) for sample in samples]
-    for clips in ordered_map(_cut, tasks, workers):
+    check_labels([video for video, _ in samples], data.on_bad_clip)
+    size = (data.height, data.width)
+    tasks = [Task(video, tuple(class_names), fps, *size) for video, fps in samples]
+    for clips in ordered_map(_read_video, tasks, workers):
         yield from clips
 
 
-def scan(data: Mapping[str, Any], class_names: list[str]) -> list[_Sample]:
-    """Find the samples and read their small files, without opening a skeleton file."""
-    root = Path(data["root"])
-    table = read_subjects(Path(data["subjects"])) if data.get("subjects") else None
+def scan(data: Smg, class_names: list[str]) -> list[tuple[Video, float]]:
+    """Samples and their frames a second, from their small files; no skeleton file is opened."""
+    root = Path(data.root)
+    table = read_subjects(Path(data.subjects)) if data.subjects else None
     folders = sample_folders(root)
-    subjects = {name: subject_of(name, table, data.get("subjects")) for name in folders}
-    assigned = data.get("split")
-    splits = splits_by_subject(str(root), set(subjects.values()), assigned) if assigned else None
+    subjects = {name: subject_of(name, table, data.subjects) for name in folders}
+    everybody = set(subjects.values())
+    splits = splits_by_subject(str(root), everybody, data.split) if data.split else None
     classes = RawClasses(dict(enumerate(class_names, 1)), f"1..{len(class_names)}")
     samples = []
     for name, folder in folders.items():
@@ -121,7 +88,8 @@ def scan(data: Mapping[str, Any], class_names: list[str]) -> list[_Sample]:
         labels = folder / f"{name}_finelabels.csv"
         rows = read_labels(labels, split, name, classes)
         fps = read_fps(folder / f"{name}_data.csv")
-        samples.append(_Sample(split, name, subjects[name], folder, labels, fps, tuple(rows)))
+        file = folder / f"{name}_skeleton.csv"
+        samples.append((Video(split, name, subjects[name], file, labels, tuple(rows)), fps))
     return samples
 
 
@@ -169,35 +137,8 @@ def read_fps(path: Path) -> float:
     return fps
 
 
-def _cut(task: _Task) -> list[Clip | BadClip]:
-    """Read one sample's skeleton file and cut it at the rows of its label file."""
-    sample = task.sample
-    path = sample.folder / f"{sample.name}_skeleton.csv"
-    points = read_skeleton(path)
-    clips: list[Clip | BadClip] = []
-    for position, row in enumerate(sample.rows):
-        if isinstance(row, BadClip):
-            clips.append(row)
-            continue
-        clip_id = f"{sample.name}_{position}"
-        place = f"{sample.labels}, row {row.line}"
-        if row.end >= len(points):
-            frames = f"{len(points)} frames (0..{len(points) - 1})"
-            reason = f"frames {row.start}..{row.end}, but {path.name} has {frames}"
-            clips.append(BadClip(clip_id, sample.split, place, reason))
-            continue
-        clip = Clip(
-            clip_id,
-            row.label,
-            sample.subject,
-            sample.split,
-            sample.fps,
-            task.height,
-            task.width,
-            points[row.start : row.end + 1],
-        )
-        clips.append(check_clip(clip, place, task.class_names, KINECT.count))
-    return clips
+def _read_video(task: Task) -> list[Clip | BadClip]:
+    return cut(task, read_skeleton(task.video.file), KINECT.count)
 
 
 def read_skeleton(path: Path) -> np.ndarray:

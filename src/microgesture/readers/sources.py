@@ -19,6 +19,14 @@ from microgesture.readers.folders import (
     prefix_of,
 )
 from microgesture.readers.formats import FORMATS
+from microgesture.settings.data import (
+    Data,
+    Imigue2021,
+    Miga2025,
+    OpenPoseJson,
+    PySkl,
+    Synthetic,
+)
 from microgesture.utils.errors import InputError
 
 SUFFIXES = {suffix: name for name, one in FORMATS.items() for suffix in one.suffixes}
@@ -94,28 +102,30 @@ def with_format(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def raw_files(data: Mapping[str, Any]) -> list[str]:
+def raw_files(data: Data) -> list[str]:
     """The files that the reader of ``data`` reads, so that a changed one is noticed.
 
     Frames of OpenPose are too many to be listed; see `frames_digest`. A folder that is not there
     is listed itself: Snakemake then uses what was made from it before, as on another machine.
     """
-    tables = [data[key] for key in ("subjects", "labels", "video_splits") if data.get(key)]
-    if data["format"] == "pyskl":
+    given = (getattr(data, key, None) for key in ("subjects", "labels", "video_splits"))
+    tables = [str(table) for table in given if table]
+    if isinstance(data, PySkl):
         pickles = [path for _, path in pickle_files(data)]
         files = [file for path in pickles for file in (path, label_file(path)) if file]
         return [*map(str, files), *tables]
-    if "path" in data:
-        return [data["path"], *tables]
-    if not Path(data["root"]).is_dir():
-        return [data["root"], *tables]
-    pattern, root = FORMATS[data["format"]].reads, Path(data["root"])
-    found = (
-        [root / name for name in files_below(root) if re.fullmatch(pattern, name)]
-        if pattern
-        else []
-    )
-    if data["format"] == "miga2025":
+    if isinstance(data, Synthetic):
+        return []  # another step makes them
+    form = FORMATS[data.format]
+    place = getattr(data, form.location)
+    if form.location == "path":
+        return [place, *tables]
+    root = Path(place)
+    if not root.is_dir():
+        return [place, *tables]
+    names = files_below(root) if form.reads else ()
+    found = [root / name for name in names if re.fullmatch(form.reads, name)]
+    if isinstance(data, Miga2025):
         found = _fullest(found)
     return sorted(map(str, found)) + tables
 
@@ -132,19 +142,19 @@ def _fullest(files: list[Path]) -> list[Path]:
     return [path for path in files if needed(path)]
 
 
-def frames_digest(data: Mapping[str, Any]) -> str | None:
+def frames_digest(data: Data) -> str | None:
     """SHA-256 over the names and sizes of all frames of OpenPose; None for other formats.
 
     A frame that was added, removed, renamed or changed in size changes it; one whose content
     changed at the same size does not. Times are left out: those of a versioned data set differ on
     every machine. Every frame is asked for its size: call it once a run, not in every job.
     """
-    if data["format"] == "imigue2021":
-        return _videos_digest(Path(data["root"]))
-    if data["format"] != "openpose_json":
+    if isinstance(data, Imigue2021):
+        return _videos_digest(Path(data.root))
+    if not isinstance(data, OpenPoseJson):
         return None
     digest = hashlib.sha256()
-    root = Path(data["root"])
+    root = Path(data.root)
     for folder, names in frames_below(root):
         prefix, place = prefix_of(folder, root), os.fspath(folder)
         lines = [f"{prefix}{name} {_size(f'{place}/{name}')}\n" for name in names]

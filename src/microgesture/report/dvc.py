@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from microgesture.data.folds import run_name
+from microgesture.data.paths import run_name
 from microgesture.evaluation.metrics import METRICS
 from microgesture.evaluation.rows import Evaluation
 from microgesture.utils.errors import InputError
@@ -48,5 +48,11 @@ def curves_text(runs: Iterable[Mapping[str, Any]]) -> str:
             if key not in run:
                 raise InputError(f"metrics of a training: `{key}` is missing; train it again")
         for epoch in run["epochs"]:
-            writer.writerow([run["variant"], run_name(run), *(epoch.get(name) for name in CURVES)])
+            writer.writerow(
+                [
+                    run["variant"],
+                    run_name(run["seed"], run.get("fold")),
+                    *(epoch.get(name) for name in CURVES),
+                ]
+            )
     return out.getvalue()

@@ -7,10 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from microgesture.data import paths
 from microgesture.data.layouts import Layout
 from microgesture.data.store import Clip, iter_store, read_metadata
 from microgesture.evaluation.claims import Claim, judge_claims
-from microgesture.evaluation.load import load_evaluation, run_names
+from microgesture.evaluation.load import load_evaluation
 from microgesture.evaluation.occlusion import Occlusion, mean_occlusion
 from microgesture.evaluation.rows import Evaluation, Row
 from microgesture.utils.errors import InputError
@@ -26,7 +27,7 @@ class Material:
     Attributes
     ----------
     config
-        The table slice, with ``submission``, ``robustness`` and ``explain``.
+        The table slice, with ``submission``, ``robustness`` and ``occlusion``.
     results
         The folder that all was read from.
     evaluation, claims, summary
@@ -94,7 +95,7 @@ def load_material(
 
     """
     evaluation = load_evaluation(config, results, classes, summary)
-    names = run_names(evaluation.seeds, config.get("folds"))
+    names = paths.run_names(evaluation.seeds, config.get("folds"))
     return Material(
         config=config,
         results=results,
@@ -103,7 +104,8 @@ def load_material(
         summary=summary,
         runs={
             variant: {
-                run: read_json(results / "train" / variant / run / "metrics.json") for run in names
+                run: read_json(results / paths.training(variant, run, paths.TRAINING))
+                for run in names
             }
             for variant in config["variants"]
         },
@@ -122,20 +124,20 @@ def _probes(config: Mapping[str, Any], results: Path) -> dict[str, dict[str, lis
     kinds: dict[str, dict[str, list[Path]]] = {"robustness": {}, "occlusion": {}}
     seeds, folds = sorted(config["seeds"]), config.get("folds")
     if asked := config.get("robustness"):
-        runs = run_names(seeds if asked["runs"] == "all" else seeds[:1], folds)
+        runs = paths.run_names(seeds if asked["runs"] == "all" else seeds[:1], folds)
         for variant in config["variants"]:
-            folder = results / "robustness" / variant
-            kinds["robustness"][variant] = [folder / f"{run}.csv" for run in runs]
-    if asked := config.get("explain"):
+            kinds["robustness"][variant] = [
+                results / paths.robustness(variant, run) for run in runs
+            ]
+    if asked := config.get("occlusion"):
         for variant in asked["variants"]:
-            folder = results / "occlusion" / variant
-            runs = run_names(seeds[:1], folds)
-            kinds["occlusion"][variant] = [folder / f"{run}.json" for run in runs]
-    for path in (path for kind in kinds.values() for paths in kind.values() for path in paths):
+            runs = paths.run_names(seeds[:1], folds)
+            kinds["occlusion"][variant] = [results / paths.occlusion(variant, run) for run in runs]
+    for path in (path for kind in kinds.values() for files in kind.values() for path in files):
         if not path.is_file():
             raise InputError(
-                f"{path}: is not there; run the step that writes it, or set robustness or explain "
-                "to null"
+                f"{path}: is not there; run the step that writes it, or set robustness or "
+                "occlusion to null"
             )
     return kinds
 
@@ -143,14 +145,14 @@ def _probes(config: Mapping[str, Any], results: Path) -> dict[str, dict[str, lis
 def probe_files(config: Mapping[str, Any], results: Path) -> list[Path]:
     """The files of robustness and occlusion that the config asks for."""
     kinds = _probes(config, results).values()
-    return [path for kind in kinds for paths in kind.values() for path in paths]
+    return [path for kind in kinds for files in kind.values() for path in files]
 
 
 def read_robustness(config: Mapping[str, Any], results: Path) -> pd.DataFrame:
     """Measured top-1 of every variant, see `Material.robustness`."""
     parts = []
-    for variant, paths in _probes(config, results)["robustness"].items():
-        for path in paths:
+    for variant, files in _probes(config, results)["robustness"].items():
+        for path in files:
             part = pd.read_csv(path)
             if tuple(part.columns) != ROBUSTNESS_COLUMNS or not (part.kind == "none").any():
                 raise InputError(
@@ -164,7 +166,7 @@ def read_robustness(config: Mapping[str, Any], results: Path) -> pd.DataFrame:
 
 def _occlusion(config: Mapping[str, Any], results: Path) -> dict[str, Occlusion]:
     files = _probes(config, results)["occlusion"]
-    return {variant: mean_occlusion(paths) for variant, paths in files.items()}
+    return {variant: mean_occlusion(of) for variant, of in files.items()}
 
 
 def layout_for(material: Material) -> Layout:
@@ -193,9 +195,9 @@ def read_clips(material: Material, wanted: list[str]) -> dict[str, Clip]:
 
 def recorded(material: Material) -> tuple[list[str], set[str]]:
     """Commits and package versions that the records of the trainings name."""
-    folder = material.results / "provenance" / "train"
-    paths = [folder / name / f"{run}.json" for name, of in material.runs.items() for run in of]
-    records: list[Mapping[str, Any]] = [read_json(path) for path in paths if path.is_file()]
+    trainings = [(name, run) for name, of in material.runs.items() for run in of]
+    files = [material.results / paths.record("train", *one) for one in trainings]
+    records: list[Mapping[str, Any]] = [read_json(path) for path in files if path.is_file()]
     commits = set()
     for one in records:
         state = one.get("git", {})

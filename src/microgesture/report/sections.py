@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from microgesture.data import paths
 from microgesture.data.keypoints import KEYPOINT_FORMATS
 from microgesture.data.layouts import layout_points
 from microgesture.data.store import SPLITS as SPLIT_NAMES
@@ -214,11 +215,11 @@ def data_section(material: Material, folder: Path) -> Section:
         cells = [f"{of['clips']:,}", f"{of['frames']:,}", f"{of['mean_frames']:.1f}"]
         cells += [f"{len(of['subjects']):,}", f"{present} of {len(of['clips_per_class'])}"]
         splits.append([SPLITS[split].capitalize(), *cells])
-    paths = [material.results / "figures" / "data" / name for name in _DATA_FIGURES]
+    drawn = [material.results / paths.DATA_FIGURES / name for name in _DATA_FIGURES]
     content = {
         "splits": splits,
-        "warnings": data_warnings(material.results / "data_report.md"),
-        "figures": {path.name: path for path in paths if path.is_file()},
+        "warnings": data_warnings(material.results / paths.DATA_REPORT),
+        "figures": {path.name: path for path in drawn if path.is_file()},
     }
     return Section("data", "Data", content)
 

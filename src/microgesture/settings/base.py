@@ -11,18 +11,30 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     StringConstraints,
-    WithJsonSchema,
+    Tag,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
+
+def as_written(value: float, check: ValidatorFunctionWrapHandler) -> float:
+    """Keep a whole number as it is written: what is recorded of a config reads as the config."""
+    check(value)
+    return value
+
+
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")]
 Text = Annotated[str, StringConstraints(min_length=1)]
-Positive = Annotated[float, Field(gt=0)]
-Share = Annotated[float, Field(gt=0, le=1)]
-Probability = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0), WrapValidator(as_written)]
+NotNegative = Annotated[float, Field(ge=0), WrapValidator(as_written)]
+Share = Annotated[float, Field(gt=0, le=1), WrapValidator(as_written)]
+UpToOne = Annotated[float, Field(ge=0, le=1), WrapValidator(as_written)]
+Probability = Annotated[float, Field(ge=0, lt=1), WrapValidator(as_written)]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -35,10 +47,6 @@ def _odd(value: Any) -> Any:
 Odd = Annotated[int, BeforeValidator(_odd)]
 
 
-def _listed(value: Any) -> Any:
-    return value if isinstance(value, list) else [value]
-
-
 def unique(values: list[Any]) -> list[Any]:
     """Refuse a list that holds something twice; a validator."""
     if len({repr(one) for one in values}) < len(values):
@@ -46,16 +54,23 @@ def unique(values: list[Any]) -> list[Any]:
     return values
 
 
-TEXTS_SCHEMA = {
-    "anyOf": [
-        {"type": "string"},
-        {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True},
-    ]
-}
+def one_or_list(value: Any) -> str:
+    """Which of two forms a value has, for a union of something and a list."""
+    return "list" if isinstance(value, list) else "one"
+
+
 Texts = Annotated[
-    list[str], Field(min_length=1), BeforeValidator(_listed), WithJsonSchema(TEXTS_SCHEMA)
+    Annotated[str, Tag("one")] | Annotated[list[str], Field(min_length=1), Tag("list")],
+    Discriminator(one_or_list),
 ]
 """A list of texts, or one text for a list of one."""
+
+
+def listed(texts: str | list[str] | None) -> list[str]:
+    """`Texts` as a list."""
+    if texts is None:
+        return []
+    return [texts] if isinstance(texts, str) else texts
 
 
 class Entry(BaseModel):
@@ -96,3 +111,16 @@ class Entry(BaseModel):
                 {"key": missing[0], "says": fields[missing[0]].description or ""},
             )
         return given
+
+    def given(self) -> dict[str, Any]:
+        """What was given of it, without defaults, as it stands in a config or record."""
+        fields = [key for key in type(self).model_fields if key in self.model_fields_set]
+        return {key: _plain(getattr(self, key)) for key in fields}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Entry):
+        return value.given()
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list) else value

@@ -3,11 +3,12 @@
 The reference page of the docs and the schema for editors are made from this model.
 """
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WrapValidator
 
-from microgesture.settings.base import Entry, Name, unique
+from microgesture.settings.base import Entry, Name, as_written, unique
 from microgesture.settings.data import Data
 from microgesture.settings.heatmaps import Augment, Box, Heatmaps
 from microgesture.settings.label_embeddings import Semantic
@@ -22,6 +23,7 @@ LARGEST_SEED = 2**64 - 1
 class Config(Entry):
     """A whole config."""
 
+    renamed: ClassVar[Mapping[str, str]] = {"explain": "occlusion"}
     results: str
     """The folder of all results; each config needs its own."""
     data: Data
@@ -36,7 +38,7 @@ class Config(Entry):
     """Seeds; every variant is trained once with each."""
     folds: Annotated[int, Field(ge=3)] | None
     """Folds of a cross-validation by subject; null: the split of the data."""
-    imbalance: Annotated[float, Field(gt=1)] | None
+    imbalance: Annotated[float, Field(gt=1), WrapValidator(as_written)] | None
     """How many times fewer training clips of the last class than of the first are kept; null: all
     are."""
     cleaning: dict[Name, Cleaning]
@@ -59,5 +61,5 @@ class Config(Entry):
     """The row whose probabilities are submitted; null writes no submission."""
     robustness: Robustness | None
     """Accuracy on corrupted test clips; null leaves it out."""
-    explain: Occlusion | None
+    occlusion: Occlusion | None
     """What models look at; null leaves it out."""

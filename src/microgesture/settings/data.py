@@ -1,27 +1,23 @@
 """What a config says about the data set, one model for each format."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from microgesture.settings.base import Count, Entry, Positive, Texts
+from microgesture.settings.base import Count, Entry, Positive, Texts, one_or_list
 from microgesture.settings.generate import Generate
+from microgesture.settings.parse import parse
 
 SplitName = Literal["train", "val", "test"]
-
-
 Number = Annotated[int, Field(ge=0, le=136)]
-
-
-def _how_named(points: Any) -> str:
-    return "list" if isinstance(points, list) else "name"
 
 
 Points = (
     Annotated[
-        Annotated[str, Tag("name")]
+        Annotated[str, Tag("one")]
         | Annotated[list[Number | None], Field(min_length=1), Tag("list")],
-        Discriminator(_how_named),
+        Discriminator(one_or_list),
     ]
     | None
 )
@@ -49,6 +45,10 @@ class _Data(Entry):
     """What the data are called in tables and figures."""
     on_bad_clip: Literal["stop", "skip"]
     """``stop`` ends the run at a bad clip; ``skip`` leaves it out, counts and lists it."""
+
+    def reading(self) -> dict[str, Any]:
+        """What the reading step is given: all but the name, which tables alone show."""
+        return {key: value for key, value in self.given().items() if key != "name"}
 
 
 class _Sized(_Data):
@@ -180,3 +180,8 @@ Data = Annotated[
     Synthetic | Miga2025 | Imigue2021 | OpenPoseJson | Release2023 | PySkl | Smg | Parquet | Csv,
     Field(discriminator="format"),
 ]
+
+
+def read_section(given: Mapping[str, Any]) -> Data:
+    """The section ``data`` as the reading step is given it, see `_Data.reading`."""
+    return parse(Data, {"name": "", **given}, "data")

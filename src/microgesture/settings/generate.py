@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, WrapValidator
 
-from microgesture.settings.base import Count, Entry, Positive
+from microgesture.settings.base import Count, Entry, NotNegative, Positive, as_written
 
 
 class PerSplit(Entry):
@@ -28,7 +28,7 @@ class Generate(Entry):
     """Clips, in iMiGUE's long-tailed proportions."""
     class_minimum: PerSplit
     """Clips that each class has at least."""
-    mean_seconds: Annotated[float, Field(gt=0.3)]
+    mean_seconds: Annotated[float, Field(gt=0.3), WrapValidator(as_written)]
     """Mean length of a clip."""
-    noise: Annotated[float, Field(ge=0)]
+    noise: NotNegative
     """Of the detector, in shoulder widths."""

@@ -4,13 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from microgesture.settings.base import Entry, Positive, Share
+from microgesture.settings.base import Entry, NotNegative, Positive, Share, UpToOne
 
 
 class Box(Entry):
     """The square around a clip's visible points."""
 
-    padding: Annotated[float, Field(ge=0)]
+    padding: NotNegative
     """Share of its side by which it grows."""
 
 
@@ -26,10 +26,16 @@ class Heatmaps(Entry):
     start's, as in PySKL."""
 
 
+class DrawnHeatmaps(Heatmaps):
+    """What heatmaps are drawn with, and the share by which their box grows."""
+
+    padding: NotNegative
+
+
 class Augment(Entry):
     """Random geometry in training."""
 
     crop_area: Annotated[list[Share], Field(min_length=2, max_length=2)]
     """Smallest and largest share of the box's area that a crop holds."""
-    flip: Annotated[float, Field(ge=0, le=1)]
+    flip: UpToOne
     """Probability of a mirror image."""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from microgesture.settings.base import Entry, Odd, Positive
+from microgesture.settings.base import Entry, NotNegative, Odd, Positive, UpToOne
 
 
 class Outliers(Entry):
@@ -32,18 +32,23 @@ class OneEuro(Entry):
     method: Literal["one_euro"]
     min_cutoff: Positive
     """Hz."""
-    beta: Annotated[float, Field(ge=0)]
+    beta: NotNegative
     """How much the cutoff grows with speed."""
 
 
-class Cleaning(Entry):
-    """A way to clean clips."""
+class PersonRule(Entry):
+    """Which points are taken for those of the person."""
 
-    min_score: Annotated[float, Field(ge=0, le=1)]
+    min_score: UpToOne
     """Points with a lower score are taken as not found."""
     max_jump: Positive | None
     """Shoulder widths from the clip's median place beyond which somebody else was detected; null
     where people turn, sit down or walk."""
+
+
+class Cleaning(PersonRule):
+    """A way to clean clips."""
+
     outliers: Outliers | None = None
     fill_gaps: Annotated[int, Field(ge=0)] = 0
     """Longest gap that is filled in, in frames."""
@@ -55,3 +60,14 @@ class Align(Entry):
 
     max_gap: Annotated[int, Field(ge=0)]
     """Frames over which a lost point is filled in."""
+
+
+class Preparation(Entry):
+    """What a file of prepared clips is made with."""
+
+    cleaning: Cleaning
+    length: Annotated[int, Field(ge=2)] | None
+    """Frames that clips are aligned to; null leaves them as they are."""
+    max_gap: Annotated[int, Field(ge=0)] = 0
+    """See `Align`; given with ``length`` alone."""
+    on_bad_clip: Literal["stop", "skip"]

@@ -29,6 +29,24 @@ class Robustness(Entry):
     """Shares of the clip in which a hand, an arm or the face is hidden."""
 
 
+class RobustnessStep(Entry):
+    """What is measured of a trained model on corrupted clips."""
+
+    drop: list[Share] = Field(default=[])
+    jitter: list[Positive] = Field(default=[])
+    occlude: list[Share] = Field(default=[])
+    seed: int
+    testing: Testing
+
+
+class OcclusionStep(Entry):
+    """How a trained model's clips are occluded."""
+
+    clips: Count
+    groups: Literal["joint", "region"]
+    """What is hidden at once."""
+
+
 class Occlusion(Entry):
     """What a model looks at: joints are hidden for a while."""
 

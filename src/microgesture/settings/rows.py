@@ -4,18 +4,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from microgesture.settings.base import Entry, Positive, Text, Texts, unique
+from microgesture.settings.base import Entry, Positive, Text, Texts, listed, unique
 
 
 def _how_given(members: Any) -> str:
     return "names" if isinstance(members, list) else "weights"
 
 
-class Fusion(Entry):
+class FusionRecipe(Entry):
     """A weighted mean of the probabilities of several variants."""
 
-    title: Text
-    """Its row's name in tables and figures."""
     members: Annotated[
         Annotated[dict[str, Positive], Field(min_length=2), Tag("weights")]
         | Annotated[list[str], Field(min_length=2), BeforeValidator(unique), Tag("names")],
@@ -28,6 +26,13 @@ class Fusion(Entry):
     """Whether each member is calibrated on the validation clips first."""
 
 
+class Fusion(FusionRecipe):
+    """A weighted mean of the probabilities of several variants."""
+
+    title: Text
+    """Its row's name in tables and figures."""
+
+
 class ClaimEntry(Entry):
     """A claim that one row beats others."""
 
@@ -38,3 +43,8 @@ class ClaimEntry(Entry):
     """The row that should be better."""
     worse: Texts
     """The row, or rows, that it should beat."""
+
+    @property
+    def beaten(self) -> list[str]:
+        """``worse`` as a list."""
+        return listed(self.worse)

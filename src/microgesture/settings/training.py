@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from microgesture.settings.base import Count, Entry, Positive, Probability
+from microgesture.settings.base import Count, Entry, NotNegative, Positive, Probability
 
 
 class TrainingChanges(Entry):
@@ -16,14 +16,14 @@ class TrainingChanges(Entry):
     learning_rate: Positive | None = None
     """At the start; it falls to zero along a cosine."""
     momentum: Probability | None = None
-    weight_decay: Annotated[float, Field(ge=0)] | None = None
+    weight_decay: NotNegative | None = None
     max_gradient_norm: Positive | None = None
     """Gradients that are longer are shortened to this."""
     precision: Literal["auto", "float32", "bfloat16"] | None = None
     """``auto``: bfloat16 where the hardware multiplies it natively."""
     sampling: Literal["natural", "class_balanced"] | None = None
     label_smoothing: Probability | None = None
-    logit_adjustment: Annotated[float, Field(ge=0)] | None = None
+    logit_adjustment: NotNegative | None = None
     """Times the logarithm of a class's share that its logit is lowered by in training."""
     balanced_head_epochs: Annotated[int, Field(ge=0)] | None = None
     """Epochs at the end in which only the classifier is trained, on balanced classes."""
@@ -38,14 +38,14 @@ class Training(TrainingChanges):
     learning_rate: Positive
     """At the start; it falls to zero along a cosine."""
     momentum: Probability
-    weight_decay: Annotated[float, Field(ge=0)]
+    weight_decay: NotNegative
     max_gradient_norm: Positive
     """Gradients that are longer are shortened to this."""
     precision: Literal["auto", "float32", "bfloat16"]
     """``auto``: bfloat16 where the hardware multiplies it natively."""
     sampling: Literal["natural", "class_balanced"] = "natural"
     label_smoothing: Probability = 0.0
-    logit_adjustment: Annotated[float, Field(ge=0)] = 0.0
+    logit_adjustment: NotNegative = 0.0
     """Times the logarithm of a class's share that its logit is lowered by in training."""
     balanced_head_epochs: Annotated[int, Field(ge=0)] = 0
     """Epochs at the end in which only the classifier is trained, on balanced classes."""

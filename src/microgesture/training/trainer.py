@@ -6,47 +6,24 @@ A training is one or two phases, each a loop over epochs; epochs are counted thr
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from microgesture.data.long_tail import long_tailed
-from microgesture.inputs.inputs import Geometry, Input, random_geometry, to_device
-from microgesture.inputs.loader import (
-    DROPOUT,
-    GEOMETRY,
-    HEAD,
-    ORDER,
-    Loader,
-    TrainingClips,
-    epoch_order,
-    rng_for,
-    seed_torch,
-)
-from microgesture.models.base import HEAD_INIT_STD, Recognizer
-from microgesture.training.distributed import ALONE, Processes, share_batch_norm, wrap_ddp
-from microgesture.training.losses import Objective, objective
+from microgesture.inputs.base import Input, to_device
+from microgesture.inputs.geometry import Geometry, random_geometry
+from microgesture.inputs.loader import GEOMETRY, Loader, TrainingClips, rng_for
+from microgesture.models.base import Recognizer
+from microgesture.training.batches import choose_clips
+from microgesture.training.distributed import ALONE, Processes, share_batch_norm
+from microgesture.training.losses import objective
 from microgesture.training.resume import Keeper, State, Stopped
 from microgesture.training.schedule import Phase, Progress, part, phases, unpack
+from microgesture.training.steps import Stepper, freeze_backbone, renew_head
 from microgesture.training.validate import validate
 from microgesture.utils.errors import InputError
-
-
-class Forward(nn.Module):
-    """A model's forward pass with both of its heads, as one module that can be wrapped."""
-
-    def __init__(self, model: Recognizer) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, inputs: Tensor, embeddings: bool) -> tuple[Tensor, Tensor | None]:
-        """Logits and, if asked, predicted label embeddings."""
-        return (
-            self.model.forward_with_embeddings(inputs) if embeddings else (self.model(inputs), None)
-        )
 
 
 def train(
@@ -120,7 +97,7 @@ def train(
 
 
 class _Trainer:
-    """The parts of one training, see `train`."""
+    """The course of one training, see `train`: its epochs, their validation, saves and stops."""
 
     def __init__(
         self,
@@ -136,30 +113,11 @@ class _Trainer:
         report: Callable[[dict[str, Any]], None],
     ) -> None:
         self.model, self.source, self.config, self.seed = model, source, config, seed
-        self.dtype, self.keeper = dtype, keeper
+        self.dtype, self.keeper, self.embeddings = dtype, keeper, embeddings
         self.processes, self.report = processes, report
         self.recipe = config["training"]
-        self.device = source.device = next(model.parameters()).device
-        index = source.records.index
-        self.labels = index["label"].to_numpy()
-        self.rows, self.checked = (
-            np.flatnonzero((index["split"] == s) & (self.labels >= 0)) for s in ("train", "val")
-        )
-        for split, chosen in (("train", self.rows), ("val", self.checked)):
-            if not len(chosen):
-                raise InputError(f"{source.records.path}: no labelled clip in the split {split!r}")
-        if config["imbalance"] is not None:
-            self.rows = long_tailed(self.rows, self.labels[self.rows], config["imbalance"])
-        self.size = self.recipe["batch"]
-        if self.size > len(self.rows):
-            raise InputError(
-                f"{config['variant']}: training.batch is {self.size}, but there are "
-                f"{len(self.rows)} clips to train on; lower it to at most that"
-            )
-        self.share = processes.local_slice(self.size, config["variant"])
-        self.steps = len(self.rows) // self.size
-        self.num_classes = model.cls_head.fc_cls.out_features
-        self.objectives = {head: self._objective(embeddings, head) for head in (False, True)}
+        self.device = next(model.parameters()).device
+        self.clips = choose_clips(source.records, config, processes)
         if processes.count > 1:
             share_batch_norm(model)
         dataset = TrainingClips(source, config["temporal"], config["length"], seed)
@@ -170,16 +128,6 @@ class _Trainer:
     def _zeros(self) -> Tensor:
         return torch.zeros(2, dtype=torch.float64, device=self.device)
 
-    def _objective(self, embeddings: np.ndarray | None, head: bool) -> Objective:
-        return objective(
-            self.labels[self.rows],
-            self.num_classes,
-            {**self.recipe, "logit_adjustment": 0} if head else self.recipe,
-            embeddings=None if head else embeddings,
-            weight=self.config["semantic_weight"],
-            device=self.device,
-        )
-
     def run(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """All phases, from the state that was saved."""
         state = self._restore()
@@ -187,9 +135,9 @@ class _Trainer:
         for phase in phases(self.recipe):
             if progress.epoch > phase.last:
                 continue
-            self._begin(phase, state)
+            stepper = self._begin(phase, state)
             while progress.epoch <= phase.last:
-                self._epoch(phase)
+                self._epoch(phase, stepper)
         self._clock()
         return progress.best_state, {
             "best_epoch": progress.best_epoch,
@@ -197,92 +145,112 @@ class _Trainer:
             "spent": progress.spent,
         }
 
-    def _begin(self, phase: Phase, state: State | None) -> None:
-        """Set weights, what is trained and the optimizer up, at the phase's start or inside it."""
-        progress, head = self.progress, self.model.cls_head.fc_cls
+    def _begin(self, phase: Phase, state: State | None) -> Stepper:
+        """Set weights and what is trained up, at the phase's start or inside it."""
+        progress = self.progress
         fresh = (progress.epoch, progress.step) == (phase.first, 0)
         if phase.head:
             if fresh:
                 if self.processes.rank == 0:  # the others get it when the model is wrapped
                     self.model.load_state_dict(progress.best_state)
-                seed_torch(HEAD, self.seed)
-                nn.init.normal_(head.weight, std=HEAD_INIT_STD)
-                nn.init.zeros_(head.bias)
+                renew_head(self.model, self.seed)
                 progress.best = []
-            self.model.requires_grad_(False)
-            head.requires_grad_(True)
-        self.trained = [p for p in self.model.parameters() if p.requires_grad]
-        forward = Forward(self.model)
-        self.forward = wrap_ddp(forward) if self.processes.count > 1 else forward
-        self.optimizer = torch.optim.SGD(
-            self.trained,
-            lr=self.recipe["learning_rate"],
-            momentum=self.recipe["momentum"],
-            weight_decay=self.recipe["weight_decay"],
-            fused=True,
+            freeze_backbone(self.model)
+        goal = objective(
+            self.clips.labels[self.clips.train],
+            self.model.cls_head.fc_cls.out_features,
+            {**self.recipe, "logit_adjustment": 0} if phase.head else self.recipe,
+            embeddings=None if phase.head else self.embeddings,
+            weight=self.config["semantic_weight"],
+            device=self.device,
         )
+        stepper = Stepper(self.model, goal, self.recipe, self.dtype, self.processes)
         if state is not None and not fresh:
-            for number, parameter in enumerate(self.trained):
-                if (name := f"momentum.{number}") in state[1]:
-                    # in the parameter's own order of axes in memory, which fused steps rely on
-                    buffer = torch.empty_like(parameter).copy_(state[1][name])
-                    self.optimizer.state[parameter] = {"momentum_buffer": buffer}
+            momenta = part(state[1], "momentum.")
+            stepper.restore({int(number): value for number, value in momenta.items()})
+        return stepper
 
-    def _epoch(self, phase: Phase) -> None:
+    def _epoch(self, phase: Phase, stepper: Stepper) -> None:
         """The steps of the running epoch that are left, and its validation."""
         progress = self.progress
-        rng = rng_for(ORDER, self.seed, progress.epoch)
-        order = epoch_order(self.rows, self.labels[self.rows], phase.sampling, rng)
-        # the remainder is left out: batch norm is unsteady on a few clips; other epochs have it
-        keys = [(int(row), progress.epoch, place) for place, row in enumerate(order)]
-        starts = range(progress.step * self.size, self.steps * self.size, self.size)
-        groups: list[list[tuple[int, ...]]] = [
-            [*keys[start : start + self.size][self.share]] for start in starts
-        ]
-        self.model.train()
-        if phase.head:
-            self.model.eval()  # batch norm keeps its statistics
-            self.model.cls_head.train()
-        waited = self.loader.waited
-        for samples, rows in self.loader.batches(groups):
-            self._step(phase, samples, rows)
-            progress.step += 1
-            progress.spent["clips"] += self.size
-            progress.spent["data"] += self.loader.waited - waited
-            waited = self.loader.waited
-            self._keep(epoch_ends=False)
-        totals = self.processes.all_gather(progress.sums).sum(dim=0).tolist()
-        if not np.isfinite(totals[0]):
-            raise InputError(
-                f"{self.config['variant']}: the loss is not finite in epoch {progress.epoch}; "
-                f"lower its training.learning_rate, now {self.recipe['learning_rate']}"
-            )
-        began = time.perf_counter()
-        measured = validate(
-            self.model,
-            self.source,
-            self.checked,
-            self.labels[self.checked],
-            self.config,
-            batch=self.size,
-            dtype=self.dtype,
-            processes=self.processes,
-            progress=self._between_batches,
-        )
-        progress.spent["validation"] += time.perf_counter() - began
-        seen = self.steps * self.size
+        self._steps(phase, stepper)
+        loss, hits = self._totals()
+        measured = self._validate(stepper)
+        seen = self.clips.steps * self.clips.batch
         entry = {
             "epoch": progress.epoch,
             "learning_rate": self._rate(phase, 0),
-            "train_loss": totals[0] / seen,
-            "train_top1": totals[1] / seen,
+            "train_loss": loss / seen,
+            "train_top1": hits / seen,
             **measured,
             **({"phase": "head"} if phase.head else {}),
         }
         if self.processes.rank == 0:
             self._finish(entry)
         progress.epoch, progress.step, progress.sums = progress.epoch + 1, 0, self._zeros()
-        self._keep(epoch_ends=True)
+        self._keep(stepper, epoch_ends=True)
+
+    def _steps(self, phase: Phase, stepper: Stepper) -> None:
+        progress, size = self.progress, self.clips.batch
+        groups = self.clips.epoch(self.seed, progress.epoch, phase.sampling, progress.step)
+        self.model.train()
+        if phase.head:
+            self.model.eval()  # batch norm keeps its statistics
+            self.model.cls_head.train()
+        waited = self.loader.waited
+        for samples, rows in self.loader.batches(groups):
+            place = (self.seed, progress.epoch, progress.step)
+            truth = torch.from_numpy(self.clips.labels[rows]).long()
+            progress.sums += stepper.step(
+                self._assembled(samples, place),
+                to_device(truth, self.device),
+                self._rate(phase, progress.step),
+                place,
+            )
+            progress.step += 1
+            progress.spent["clips"] += size
+            progress.spent["data"] += self.loader.waited - waited
+            waited = self.loader.waited
+            self._keep(stepper, epoch_ends=False)
+
+    def _assembled(self, samples: Tensor, place: tuple[int, ...]) -> Tensor:
+        """Share of a batch that this process takes, as the network is fed: cropped and mirrored."""
+        share = self.clips.share
+        drawn = random_geometry(self.clips.batch, self.config["augment"], rng_for(GEOMETRY, *place))
+        geometry = Geometry(drawn.windows[share], drawn.mirrored[share])
+        return self.source.assemble(samples, geometry, training=True, device=self.device)
+
+    def _totals(self) -> tuple[float, float]:
+        """Loss times clips and hits of an epoch's steps, of all processes."""
+        loss, hits = self.processes.all_gather(self.progress.sums).sum(dim=0).tolist()
+        if not np.isfinite(loss):
+            raise InputError(
+                f"{self.config['variant']}: the loss is not finite in epoch "
+                f"{self.progress.epoch}; lower its training.learning_rate, now "
+                f"{self.recipe['learning_rate']}"
+            )
+        return loss, hits
+
+    def _validate(self, stepper: Stepper) -> dict[str, float]:
+        def between_batches(count: int) -> None:
+            # a signal ends a long validation, unless other processes would wait for this one
+            if self.processes.count == 1 and self.keeper is not None and self.keeper.signalled:
+                self._keep(stepper, epoch_ends=False)
+
+        began = time.perf_counter()
+        measured = validate(
+            self.model,
+            self.source,
+            self.clips.val,
+            self.clips.labels[self.clips.val],
+            self.config,
+            batch=self.clips.batch,
+            dtype=self.dtype,
+            processes=self.processes,
+            progress=between_batches,
+        )
+        self.progress.spent["validation"] += time.perf_counter() - began
+        return measured
 
     def _finish(self, entry: dict[str, Any]) -> None:
         """Take an epoch into the history, and its weights if they are the best."""
@@ -299,37 +267,12 @@ class _Trainer:
 
     def _rate(self, phase: Phase, step: int) -> float:
         """Learning rate of a step of the running epoch."""
-        done = (self.progress.epoch - phase.first) * self.steps + step
-        share = done / ((phase.last - phase.first + 1) * self.steps)
+        steps = self.clips.steps
+        done = (self.progress.epoch - phase.first) * steps + step
+        share = done / ((phase.last - phase.first + 1) * steps)
         return self.recipe["learning_rate"] * (1 + np.cos(np.pi * share)) / 2
 
-    def _step(self, phase: Phase, samples: Tensor, rows: np.ndarray) -> None:
-        """One step on this process's share of a batch."""
-        place = (self.seed, self.progress.epoch, self.progress.step)
-        drawn = random_geometry(self.size, self.config["augment"], rng_for(GEOMETRY, *place))
-        geometry = Geometry(*(getattr(drawn, one.name)[self.share] for one in fields(drawn)))
-        inputs = self.source.assemble(samples, geometry, training=True)
-        truth = to_device(torch.from_numpy(self.labels[rows]).long(), self.device)
-        goal = self.objectives[phase.head]
-        seed_torch(DROPOUT, *place, self.processes.rank)
-        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
-            logits, embedded = self.forward(inputs, embeddings=goal.embeddings is not None)
-            loss = goal.loss(logits, embedded, truth)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.trained, self.recipe["max_gradient_norm"], foreach=True)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self._rate(phase, self.progress.step)
-        self.optimizer.step()
-        hits = (logits.argmax(dim=1) == truth).sum()
-        self.progress.sums += torch.stack([loss.detach().double() * len(rows), hits.double()])
-
-    def _between_batches(self, count: int) -> None:
-        """Let a signal end a long validation, unless other processes would wait for this one."""
-        if self.processes.count == 1 and self.keeper is not None and self.keeper.signalled:
-            self._keep(epoch_ends=False)
-
-    def _keep(self, epoch_ends: bool) -> None:
+    def _keep(self, stepper: Stepper, epoch_ends: bool) -> None:
         """Save if it is time; stop if a signal asks for it, all processes after the same step."""
         if self.keeper is None:
             return
@@ -342,13 +285,15 @@ class _Trainer:
         progress = self.progress
         sums = self.processes.all_gather(progress.sums)
         if first:
-            self._save(self.keeper, sums)
+            self._clock()
+            self.keeper.save(*progress.pack(sums, self.model, stepper.momenta))
+            progress.spent["saving"] += time.perf_counter() - self.started
         if stop:
             self.processes.all_reduce_max(0)  # torchrun ends the others as soon as one has ended
             raise Stopped(
                 stop,
                 f"{self.config['variant']}: stopped in epoch {progress.epoch} after step "
-                f"{progress.step} of {self.steps}; the same command goes on from there",
+                f"{progress.step} of {self.clips.steps}; the same command goes on from there",
             )
 
     def _clock(self) -> None:
@@ -356,12 +301,6 @@ class _Trainer:
         now = time.perf_counter()
         self.progress.spent["total"] += now - self.started
         self.started = now
-
-    def _save(self, keeper: Keeper, sums: Tensor) -> None:
-        self._clock()
-        momenta = [self.optimizer.state[p].get("momentum_buffer") for p in self.trained]
-        keeper.save(*self.progress.pack(sums, self.model, momenta))
-        self.progress.spent["saving"] += time.perf_counter() - self.started
 
     def _restore(self) -> State | None:
         """Take over the state that was saved, if there is one."""

@@ -8,7 +8,7 @@ import torch
 
 from microgesture.evaluation.metrics import summarise
 from microgesture.inference.predict import predict
-from microgesture.inputs.inputs import Input
+from microgesture.inputs.base import Input
 from microgesture.models.base import Recognizer
 from microgesture.training.distributed import ALONE, Processes
 

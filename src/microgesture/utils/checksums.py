@@ -1,43 +1,86 @@
-"""A checksum for the footers of Parquet and Arrow files, which have none of their own.
+"""How the files that this package writes say of themselves that they are whole.
 
-Both formats end in a footer, its length and a few letters, and keep types, places and metadata in
-the footer. A reader finds data by offsets alone, so a few bytes before the footer are allowed; they
-hold its CRC-32 here. Parquet's pages have a CRC-32 each by the format, which is switched on here.
+Parquet and Arrow files end in a footer, its length and a few letters. A reader finds data by
+offsets alone, so bytes before the footer are allowed; they hold a seal here: the CRC-32 of parts of
+the content, as many as the writer gives, and one over these numbers and the footer. Parquet's pages
+have a CRC-32 each by the format, which is switched on here, so its seal needs no parts. JSON has an
+entry ``seal``, the SHA-256 of the rest. What does not fit is told by `damaged`, whatever the file.
 """
 
+import hashlib
+import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
+import numpy as np
 import pyarrow as pa
 
-from microgesture.utils.errors import InputError
+from microgesture.utils.errors import AGAIN, InputError
+from microgesture.utils.files import json_text
 
 PARQUET, ARROW = b"PAR1", b"ARROW1"
 WRITING: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 READING: dict[str, Any] = {"page_checksum_verification": True}
-# sixteen bytes, so that what follows stays where Arrow wants it, on a multiple of eight
-_MARK = b"footer CRC32"
-_SEAL = struct.Struct("<12sI")
+SEAL = "seal"
+"""The entry of sealed JSON."""
+# sixteen bytes, and parts in pairs: what follows stays where Arrow wants it, on a multiple of eight
+_MARK = b"sealCRC"
+_SEAL = struct.Struct("<II8s")
 
 
-def seal_footer(path: Path, magic: bytes) -> None:
-    """Put a checksum of the footer before the footer of a file that was just written.
+def damaged(path: str | Path, what: str, advice: str = AGAIN) -> InputError:
+    """What to tell of a file whose content is not what was written."""
+    return InputError(f"{path}: damaged, {what}; {advice}")
+
+
+def seal_file(path: Path, magic: bytes, parts: Sequence[int] = ()) -> None:
+    """Put a seal before the footer of a file that was just written.
 
     Parameters
     ----------
     path : Path
     magic : bytes
         The letters that end the file: `PARQUET` or `ARROW`.
+    parts : sequence of int
+        CRC-32 of parts of the content, which `read_seal` gives back.
 
     """
+    numbers = np.zeros(len(parts) + len(parts) % 2, "<u4")
+    numbers[: len(parts)] = parts
     with open(path, "rb+") as file:
         place, footer = _footer(file, magic)
         file.seek(place)
-        file.write(_SEAL.pack(_MARK, crc32(footer)) + footer)
+        checksum = crc32(footer, crc32(numbers.tobytes()))
+        file.write(numbers.tobytes() + _SEAL.pack(len(parts), checksum, _MARK) + footer)
+
+
+def read_seal(path: str | Path, magic: bytes) -> list[int] | None:
+    """The CRC-32 of a file's parts; None where it has no seal.
+
+    Raises
+    ------
+    InputError
+        When seal and footer do not fit each other.
+
+    """
+    with open(path, "rb") as file:
+        place, footer = _footer(file, magic)
+        if place < _SEAL.size:
+            return None
+        file.seek(place - _SEAL.size)
+        count, checksum, mark = _SEAL.unpack(file.read(_SEAL.size))
+        if mark.rstrip(b"\0") != _MARK:
+            return None
+        start = place - _SEAL.size - 4 * (count + count % 2)
+        file.seek(max(start, 0))
+        numbers = file.read(max(place - _SEAL.size - start, 0)) if start >= 0 else b""
+    if start < 0 or checksum != crc32(footer, crc32(numbers)):
+        raise damaged(path, "its footer does not fit its checksum")
+    return np.frombuffer(numbers, "<u4")[:count].tolist()
 
 
 def _footer(file: Any, magic: bytes) -> tuple[int, bytes]:
@@ -55,19 +98,8 @@ def _footer(file: Any, magic: bytes) -> tuple[int, bytes]:
     return place, file.read()
 
 
-def footer_fits(path: str | Path, magic: bytes) -> bool | None:
-    """Whether a file's footer fits its checksum; None where it has none."""
-    with open(path, "rb") as file:
-        place, footer = _footer(file, magic)
-        if place < _SEAL.size:
-            return None
-        file.seek(place - _SEAL.size)
-        mark, stated = _SEAL.unpack(file.read(_SEAL.size))
-    return stated == crc32(footer) if mark == _MARK else None
-
-
 def check_parquet(path: str | Path) -> None:
-    """Refuse a Parquet file with a damaged footer; files of other programs have no checksum.
+    """Refuse a Parquet file with a damaged footer; files of other programs have no seal.
 
     Raises
     ------
@@ -76,9 +108,7 @@ def check_parquet(path: str | Path) -> None:
 
     """
     with readable(path):
-        fits = footer_fits(path, PARQUET)
-    if fits is False:
-        raise InputError(f"{path}: damaged, its footer does not fit its checksum; write it anew")
+        read_seal(path, PARQUET)
 
 
 @contextmanager
@@ -93,3 +123,37 @@ def readable(path: str | Path) -> Iterator[None]:
         raise InputError(
             f"{path}: cannot be read as a Parquet file: {reason}; write it anew"
         ) from error
+
+
+def json_seal(value: Mapping[str, Any]) -> str:
+    """SHA-256 over a JSON object without its seal."""
+    bare = {key: entry for key, entry in value.items() if key != SEAL}
+    return hashlib.sha256(json_text(bare).encode()).hexdigest()
+
+
+def sealed_json(value: Mapping[str, Any]) -> str:
+    """A JSON object's text with its seal: an edited or damaged one is told from a whole."""
+    return json_text({**value, SEAL: json_seal(json.loads(json_text(value)))})
+
+
+def json_fault(text: bytes, keys: set[str]) -> tuple[str, str] | None:
+    """What is found in place of what is expected, where a text is not as `sealed_json` wrote it.
+
+    Parameters
+    ----------
+    text : bytes
+    keys : set of str
+        What the object has at least, besides its seal.
+
+    """
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        return f"unreadable JSON ({error})", "a step's record"
+    if not isinstance(value, dict) or not {SEAL, *keys} <= set(value):
+        return "JSON of another kind", "a step's record"
+    if value[SEAL] != (own := json_seal(value)):
+        return f"content with seal {own}", f"seal {value[SEAL]}"
+    if text != json_text(value).encode():
+        return "another spelling of its content", "the bytes that the step wrote"
+    return None

@@ -17,7 +17,8 @@ from PIL import Image
 
 from microgesture.data.layouts import Layout, layout_points
 from microgesture.data.store import Clip, iter_store, read_index
-from microgesture.heatmaps.draw import ShortLimbs, clip_box, draw, to_grid
+from microgesture.heatmaps.draw import ShortLimbs, draw
+from microgesture.heatmaps.grid import clip_box, to_grid
 from microgesture.settings.streams import HeatmapStream
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import atomic_path
@@ -79,7 +80,7 @@ def write_animation(
     size, sigma
         Cells a side of the heatmaps, and the width of a point in cells.
     padding
-        See `microgesture.heatmaps.draw.clip_box`.
+        See `microgesture.heatmaps.grid.clip_box`.
     short_limbs
         See `microgesture.heatmaps.draw.ShortLimbs`.
 

@@ -17,7 +17,7 @@ from microgesture.data.keypoints import KeypointFormat
 from microgesture.data.layouts import Layout
 from microgesture.evaluation.occlusion import Occlusion
 from microgesture.evaluation.rows import Row
-from microgesture.heatmaps.draw import clip_box
+from microgesture.heatmaps.grid import clip_box
 from microgesture.utils.text import short
 from microgesture.viz.ablation import warn
 from microgesture.viz.skeletons import SkeletonArt

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from microgesture.readers.sources import with_format
+from microgesture.settings.config import Config
 from microgesture.utils.errors import InputError
 from microgesture.workflow.checks import check_config
 from microgesture.workflow.config import check_files
@@ -22,7 +23,7 @@ def need_checkout() -> None:
         )
 
 
-def read_checked(path: Path) -> dict[str, Any]:
+def read_checked(path: Path) -> Config:
     """Read a config file and check all of it, see `checked`.
 
     Raises
@@ -33,15 +34,15 @@ def read_checked(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"{path}: there is no such file; give a config")
     check_syntax(path)
-    return checked(yaml.safe_load(path.read_text(encoding="utf-8")), str(path))
+    return checked(yaml.safe_load(path.read_text(encoding="utf-8")), str(path))[1]
 
 
-def check_text(text: str, source: str) -> dict[str, Any]:
+def check_text(text: str, source: str) -> Config:
     """Check a config that is not written yet, see `checked`."""
-    return checked(yaml.safe_load(text), source)
+    return checked(yaml.safe_load(text), source)[1]
 
 
-def checked(given: Mapping[str, Any], source: str) -> dict[str, Any]:
+def checked(given: Mapping[str, Any], source: str) -> tuple[dict[str, Any], Config]:
     """A config with its paths filled in and its format known, and found to be usable.
 
     Parameters
@@ -51,13 +52,20 @@ def checked(given: Mapping[str, Any], source: str) -> dict[str, Any]:
     source : str
         Its name, for messages.
 
+    Returns
+    -------
+    dict
+        What was given, with its paths and format.
+    Config
+        The same, typed.
+
     Raises
     ------
     InputError
 
     """
     config = with_format(with_paths(given, source))
-    check_config(config, source)
-    check_files(config, source)
-    check_contents(config, source)
-    return config
+    typed = check_config(config, source)
+    check_files(typed, source)
+    check_contents(typed, source)
+    return config, typed

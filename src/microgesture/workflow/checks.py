@@ -1,22 +1,23 @@
 """Checks of a whole config: its keys and values, and its names against each other."""
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from microgesture.data.keypoint_formats import resolve_points
-from microgesture.settings.config import Config as Settings
-from microgesture.settings.models import GRAPH_MODELS, HEATMAP_MODELS
-from microgesture.settings.networks import GraphNetwork, HeatmapNetwork
+from microgesture.settings.config import Config
+from microgesture.settings.data import PySkl
+from microgesture.settings.models import WholeGraphVariant, WholeHeatmapVariant, WholeVariant
+from microgesture.settings.networks import GraphNetwork
+from microgesture.settings.preparation import SavitzkyGolay
 from microgesture.utils.errors import InputError
-from microgesture.workflow.config import Config, layout_file, variant_config
+from microgesture.workflow.config import layout_file, whole_variant
 from microgesture.workflow.messages import explain, why_unquoted
 
 
-def check_config(config: Config, source: str) -> None:
+def check_config(given: Mapping[str, Any], source: str) -> Config:
     """Check a config's keys and values, and its names against each other.
 
     Raises
@@ -25,50 +26,51 @@ def check_config(config: Config, source: str) -> None:
         Naming the config file, the entry, what was found and what was expected.
 
     """
-    _check_names(source, config, "")
+    _check_names(source, given, "")
     try:
-        Settings.model_validate(dict(config))
+        config = Config.model_validate(dict(given))
     except ValidationError as error:
-        raise InputError(f"{source}: {explain(error, config)}") from None
+        raise InputError(f"{source}: {explain(error, given)}") from None
     _check_data(config, source)
     _check_fusions(config, source)
     _check_claims(config, source)
     _check_titles(config, source)
     _check_choices(config, source)
-    for name, variant in config["variants"].items():
+    models = config.models.given()
+    for name, variant in config.variants.items():
         place = f"variants.{name}"
-        _known(source, f"{place}.model", variant["model"], config["models"])
-        _check_variant(variant_config(config, name), config, f"{source}: {place}")
+        _known(source, f"{place}.model", variant.model, models)
+        _check_variant(whole_variant(config, name), config, f"{source}: {place}")
+    return config
 
 
 def _check_data(config: Config, source: str) -> None:
-    data = config["data"]
-    if data["format"] == "pyskl" and ("path" in data) == ("paths" in data):
+    data = config.data
+    if isinstance(data, PySkl) and (data.path is None) == (data.paths is None):
         raise InputError(
             f"{source}: data: expected one of path and paths, which format pyskl reads"
         )
     try:
-        resolve_points(data.get("points"))
+        resolve_points(getattr(data, "points", None))
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
-    for name, cleaning in config["cleaning"].items():
-        smooth = cleaning.get("smooth") or {}
-        if smooth.get("order", 0) >= smooth.get("frames", math.inf):
+    for name, cleaning in config.cleaning.items():
+        smooth = cleaning.smooth
+        if isinstance(smooth, SavitzkyGolay) and smooth.order >= smooth.frames:
             raise InputError(
-                f"{source}: cleaning.{name}.smooth: order is {smooth['order']}; expected one below "
-                f"the {smooth['frames']} frames"
+                f"{source}: cleaning.{name}.smooth: order is {smooth.order}; expected one below "
+                f"the {smooth.frames} frames"
             )
 
 
 def _check_fusions(config: Config, source: str) -> None:
-    variants, fusions = config["variants"], config["fusions"]
+    variants, fusions = config.variants, config.fusions
     if both := sorted(set(variants) & set(fusions)):
         raise InputError(f"{source}: {both[0]} is a variant and a fusion; rename one of them")
     for name, fusion in fusions.items():
-        members = fusion["members"]
-        for member in members:
+        for member in fusion.members:
             _known(source, f"fusions.{name}.members", member, variants)
-        if isinstance(members, list) != ("weights" in fusion):
+        if isinstance(fusion.members, list) != (fusion.weights is not None):
             raise InputError(
                 f"{source}: fusions.{name}: give every member a weight, or list the members and "
                 "set weights: validation"
@@ -76,46 +78,44 @@ def _check_fusions(config: Config, source: str) -> None:
 
 
 def _check_claims(config: Config, source: str) -> None:
-    rows = {*config["variants"], *config["fusions"]}
-    for number, claim in enumerate(config["claims"]):
-        worse = claim["worse"]
-        worse = worse if isinstance(worse, list) else [worse]
-        for row in [claim["better"], *worse]:
+    rows = {*config.variants, *config.fusions}
+    for number, claim in enumerate(config.claims):
+        for row in [claim.better, *claim.beaten]:
             _known(source, f"claims[{number}]", row, rows)
-        if claim["better"] in worse:
+        if claim.better in claim.beaten:
             raise InputError(
-                f"{source}: claims[{number}] compares {claim['better']} with itself; name another"
+                f"{source}: claims[{number}] compares {claim.better} with itself; name another"
             )
 
 
 def _check_titles(config: Config, source: str) -> None:
     titles: dict[str, str] = {}
-    for name, row in [*config["variants"].items(), *config["fusions"].items()]:
-        other = titles.setdefault(row["title"], name)
+    for name, row in [*config.variants.items(), *config.fusions.items()]:
+        other = titles.setdefault(row.title, name)
         if other != name:
             raise InputError(
-                f"{source}: {other} and {name} have the same title {row['title']!r}; nobody could "
+                f"{source}: {other} and {name} have the same title {row.title!r}; nobody could "
                 "tell their rows apart"
             )
 
 
 def _check_choices(config: Config, source: str) -> None:
-    """Check what is submitted, explained, cropped and tested."""
-    variants = config["variants"]
-    if config["submission"] is not None:
-        _known(source, "submission", config["submission"], {*variants, *config["fusions"]})
-    low, high = config["augment"]["crop_area"]
+    """Check what is submitted, cropped and tested."""
+    variants = config.variants
+    if config.submission is not None:
+        _known(source, "submission", config.submission, {*variants, *config.fusions})
+    low, high = config.augment.crop_area
     if low > high:
         raise InputError(
             f"{source}: augment.crop_area is [{low}, {high}]; expected the smaller share first"
         )
-    if config["folds"] is not None and config["submission"] is not None:
+    if config.folds is not None and config.submission is not None:
         raise InputError(
-            f"{source}: folds is {config['folds']} and submission is {config['submission']!r}; a "
+            f"{source}: folds is {config.folds} and submission is {config.submission!r}; a "
             "challenge's test clips are no fold's, so set one of both to null"
         )
-    for name in (config.get("explain") or {}).get("variants", []):
-        _known(source, "explain.variants", name, variants)
+    for name in config.occlusion.variants if config.occlusion else []:
+        _known(source, "occlusion.variants", name, variants)
 
 
 def _check_names(source: str, entry: Any, place: str) -> None:
@@ -133,40 +133,48 @@ def _check_names(source: str, entry: Any, place: str) -> None:
             _check_names(source, one, f"{place}.{name}".lstrip("."))
 
 
-def _check_variant(variant: Mapping[str, Any], config: Config, place: str) -> None:
+def _check_variant(variant: WholeVariant, config: Config, place: str) -> None:
     """Check one variant, its model's settings included, against the rest of the config."""
-    network = variant["network"]
-    if variant["model"] in GRAPH_MODELS:
-        whole = GraphNetwork(**network).model_dump()
-        for key in ("inflate_stages", "down_stages"):
-            if beyond := [stage for stage in whole[key] if stage > whole["num_stages"]]:
-                unless = "" if key in network else ", which it is unless given"
-                raise InputError(
-                    f"{place}: network.{key} is {list(whole[key])}{unless}, but there is no stage "
-                    f"{beyond[0]}; num_stages is {whole['num_stages']}"
-                )
-    if variant["model"] in HEATMAP_MODELS:
-        stages = len(HeatmapNetwork(**network).stage_blocks)
-        for key in ("inflate", "temporal_strides"):
-            if key in network and len(network[key]) != stages:
-                raise InputError(
-                    f"{place}: network.{key} has {len(network[key])} entries; expected {stages}, "
-                    "one for each of stage_blocks"
-                )
-    if variant["cleaning"] not in config["cleaning"]:
-        known = ", ".join(config["cleaning"])
-        raise InputError(f"{place}: cleaning is {variant['cleaning']!r}; expected one of {known}")
-    if variant.get("input_size", 0) > config["heatmaps"]["size"]:
-        raise InputError(
-            f"{place}: input_size {variant['input_size']} is larger than heatmaps.size "
-            f"{config['heatmaps']['size']}, which is tested on, and cropped where it is cached"
-        )
-    given = [variant["pretrained"]] if "pretrained" in variant else []
-    for path in (layout_file(variant["layout"]), config["classes"], *given):
+    if isinstance(variant, WholeGraphVariant):
+        _check_stages(variant.network, place)
+    if isinstance(variant, WholeHeatmapVariant):
+        _check_heatmaps(variant, config, place)
+    if variant.cleaning not in config.cleaning:
+        known = ", ".join(config.cleaning)
+        raise InputError(f"{place}: cleaning is {variant.cleaning!r}; expected one of {known}")
+    given = [] if variant.pretrained is None else [variant.pretrained]
+    for path in (layout_file(variant.layout), config.classes, *given):
         if not Path(path).is_file():
             raise InputError(f"{place}: there is no file {path}")
 
 
-def _known(source: str, place: str, name: str, names: Any) -> None:
+def _check_stages(network: GraphNetwork, place: str) -> None:
+    for key in ("inflate_stages", "down_stages"):
+        stages = getattr(network, key)
+        if beyond := [stage for stage in stages if stage > network.num_stages]:
+            unless = "" if key in network.given() else ", which it is unless given"
+            raise InputError(
+                f"{place}: network.{key} is {stages}{unless}, but there is no stage "
+                f"{beyond[0]}; num_stages is {network.num_stages}"
+            )
+
+
+def _check_heatmaps(variant: WholeHeatmapVariant, config: Config, place: str) -> None:
+    stages = len(variant.network.stage_blocks)
+    for key in ("inflate", "temporal_strides"):
+        each = getattr(variant.network, key)
+        if each is not None and len(each) != stages:
+            raise InputError(
+                f"{place}: network.{key} has {len(each)} entries; expected {stages}, one "
+                "for each of stage_blocks"
+            )
+    if variant.input_size > config.heatmaps.size:
+        raise InputError(
+            f"{place}: input_size {variant.input_size} is larger than heatmaps.size "
+            f"{config.heatmaps.size}, which is tested on, and cropped where it is cached"
+        )
+
+
+def _known(source: str, place: str, name: str, names: Iterable[str]) -> None:
     if name not in names:
         raise InputError(f"{source}: {place} names {name!r}; expected one of {', '.join(names)}")

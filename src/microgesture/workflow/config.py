@@ -1,26 +1,28 @@
-"""The workflow's config, cut into the slice that each step depends on.
+"""The workflow's config, cut into the part that each step depends on.
 
-A step sees only its own slice, so editing one variant reruns one training job and what follows it.
+A step sees only its own part, so editing one variant reruns one training job and what follows it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from microgesture.data import paths
 from microgesture.data.keypoint_formats import resolve_points
 from microgesture.preprocessing.temporal import timeline
 from microgesture.readers.folders import places
-from microgesture.settings.models import HEATMAP_MODELS
-from microgesture.settings.training import Training
+from microgesture.settings.config import Config
+from microgesture.settings.data import Data, Miga2025, Synthetic
+from microgesture.settings.data_report import DataReportStep
+from microgesture.settings.heatmaps import DrawnHeatmaps
+from microgesture.settings.label_embeddings import Glove, GloveVectors, WordLlamaVectors
+from microgesture.settings.models import TrainingStep, WholeHeatmapVariant, WholeVariant
+from microgesture.settings.preparation import PersonRule, Preparation
+from microgesture.settings.probing import OcclusionStep, RobustnessStep, Testing
+from microgesture.settings.results import FiguresStep, PageStep, ShownVariant, TableStep
+from microgesture.settings.rows import FusionRecipe
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
-
-Config = Mapping[str, Any]
-
-PLAIN_TRAINING = {
-    key: field.default for key, field in Training.model_fields.items() if not field.is_required()
-}
-"""Training settings that a config may leave out, and what they are then."""
 
 
 def check_files(config: Config, source: str) -> None:
@@ -39,15 +41,17 @@ def check_files(config: Config, source: str) -> None:
             raise InputError(f"{source}: {place}: there is no {path}")
 
 
-def _named_files(config: Config) -> Iterator[tuple[str, str, Path, Any]]:
+def _named_files(config: Config) -> Iterator[tuple[str, str, Path, dict[str, Any]]]:
     """Place, path, record of the step that reads it and that step's config."""
-    records = Path(config["results"], "provenance")
+    results = Path(config.results)
+    data = config.data.given()
     for key in ("root", "path", "paths", "labels", "subjects", "video_splits"):
-        for path in places(config["data"].get(key)):
-            yield f"data.{key}", path, records / "skeletons.json", reader_slice(config)
-    words = config["semantic"].get("path")
-    if words and any(variant.get("semantic") for variant in config["variants"].values()):
-        yield "semantic.path", words, records / "label_embeddings.json", words_slice(config)
+        for path in places(data.get(key)):
+            record = results / paths.record("skeletons")
+            yield f"data.{key}", path, record, reader_step(config).reading()
+    if isinstance(config.semantic, Glove) and any(one.semantic for one in config.variants.values()):
+        record = results / paths.record("label_embeddings")
+        yield "semantic.path", config.semantic.path, record, words_step(config).given()
 
 
 def recorded(record: Path) -> Any:
@@ -63,130 +67,187 @@ def layout_file(name: str) -> str:
     return f"config/layouts/{name}.yaml"
 
 
-def variant_config(config: Config, name: str) -> dict[str, Any]:
-    """A variant's settings: those of its model, with the variant's own on top."""
-    variant = dict(config["variants"][name])
-    shared = config["models"][variant["model"]]
-    merged = {"stream": "joint", "cleaning": "standard", **shared, **variant}
-    merged["network"] = {**shared["network"], **variant.get("network", {})}
-    merged["training"] = {**PLAIN_TRAINING, **shared["training"], **variant.get("training", {})}
-    return merged
+def whole_variant(config: Config, name: str) -> WholeVariant:
+    """A variant with the settings of its model, over which its own win."""
+    variant = config.variants[name]
+    shared = getattr(config.models, variant.model)
+    own = variant.given()
+    training = {**shared.training.model_dump(), **own.get("training", {})}
+    merged = {
+        **{key: value for key, value in shared.given().items() if key != "training"},
+        **own,
+        "network": {**shared.network.given(), **own.get("network", {})},
+        "training": training,
+    }
+    kind = next(one for one in get_args(WholeVariant) if issubclass(one, type(variant)))
+    whole: WholeVariant = kind.model_validate(merged)
+    return whole
 
 
 def points_name(config: Config, name: str) -> str:
     """Name of the clip file that a variant reads, such as ``openpose41-standard-align16``."""
-    variant = variant_config(config, name)
-    return "-".join(
-        [variant["layout"], variant["cleaning"], timeline(variant["temporal"], variant["length"])]
-    )
+    variant = whole_variant(config, name)
+    when = timeline(variant.temporal, variant.length)
+    return paths.clips_name(variant.layout, variant.cleaning, when)
 
 
-def reader_slice(config: Config) -> dict[str, Any]:
+def reader_step(config: Config) -> Data:
     """What the reader depends on; generated data is read like any other release."""
-    data = config["data"]
-    if data["format"] != "synthetic":
-        own = {key: value for key, value in data.items() if key != "name"}
+    data = config.data
+    if isinstance(data, Synthetic):
+        release = f"{config.results}/{paths.RELEASE}"
+        made = data.generate
+        return Miga2025(
+            name=data.name,
+            format="miga2025",
+            root=release,
+            subjects=f"{release}/subjects.csv",
+            test_labels="real",
+            on_bad_clip=data.on_bad_clip,
+            fps=made.fps,
+            height=made.height,
+            width=made.width,
+        )
+    own = data.given()
+    if "points" in own:
         # the numbers themselves, so that a changed format file is noticed
-        points = {"points": list(resolve_points(own["points"]) or ())} if "points" in own else {}
-        return {**own, **points}
-    release = f"{config['results']}/release"
-    return {
-        "format": "miga2025",
-        "root": release,
-        "subjects": f"{release}/subjects.csv",
-        "test_labels": "real",
-        "on_bad_clip": data["on_bad_clip"],
-        **{key: data["generate"][key] for key in ("fps", "height", "width")},
-    }
+        own["points"] = list(resolve_points(own["points"]) or ())
+    return type(data).model_validate(own)
 
 
-def preparation_slice(config: Config, cleaning: str, timeline_name: str) -> dict[str, Any]:
+def preparation_step(config: Config, cleaning: str, timeline_name: str) -> Preparation:
     """What a clip file depends on, besides layout and data."""
     aligned = timeline_name.removeprefix("align")
     length = None if aligned == timeline_name else int(aligned)
-    gap = {} if length is None else {"max_gap": config["align"]["max_gap"]}
-    policy = config["data"]["on_bad_clip"]
-    settings = dict(config["cleaning"][cleaning])
-    return {"cleaning": settings, "length": length, **gap, "on_bad_clip": policy}
+    gap = {} if length is None else {"max_gap": config.align.max_gap}
+    return Preparation(
+        cleaning=config.cleaning[cleaning],
+        length=length,
+        on_bad_clip=config.data.on_bad_clip,
+        **gap,
+    )
 
 
-def words_slice(config: Config) -> dict[str, Any]:
+def words_step(config: Config) -> WordLlamaVectors | GloveVectors:
     """What the label embeddings depend on, besides the classes."""
-    return {key: value for key, value in config["semantic"].items() if key != "weight"}
+    if isinstance(config.semantic, Glove):
+        return GloveVectors(source="glove", path=config.semantic.path)
+    return WordLlamaVectors(source="wordllama")
 
 
-def heatmap_slice(config: Config, stream: str) -> dict[str, Any]:
+def heatmap_step(config: Config, stream: str) -> DrawnHeatmaps:
     """What drawn heatmaps of a stream depend on, besides their points."""
-    own = {k: v for k, v in config["heatmaps"].items() if stream == "limb" or k != "short_limbs"}
-    return {**own, "padding": config["box"]["padding"]}
+    own = config.heatmaps.given()
+    if stream != "limb":
+        own.pop("short_limbs", None)
+    return DrawnHeatmaps(**own, padding=config.box.padding)
 
 
-def train_slice(config: Config, name: str) -> dict[str, Any]:
+def training_step(config: Config, name: str) -> TrainingStep:
     """What training a variant depends on, besides its input, seed, folds and label embeddings."""
-    variant = variant_config(config, name)
-    keys = ["model", "layout", "stream", "temporal", "length", "network", "training"]
-    weight = config["semantic"]["weight"] if variant.get("semantic") else 0
-    own: dict[str, Any]
-    if variant["model"] in HEATMAP_MODELS:
-        own = {key: variant[key] for key in ("source", "input_size")}
-        if variant["source"] == "drawn":  # a cache says it of itself
-            own["heatmaps"] = heatmap_slice(config, variant["stream"])
-    else:
-        own = {"padding": config["box"]["padding"]}
-    if "pretrained" in variant:
-        own["pretrained"] = variant["pretrained"]
-    return {
+    variant = whole_variant(config, name)
+    shared: dict[str, Any] = {
         "variant": name,
-        **{key: variant[key] for key in keys},
-        **own,
-        "semantic_weight": weight,
-        "augment": dict(config["augment"]),
-        "imbalance": config["imbalance"],
+        "layout": variant.layout,
+        "stream": variant.stream,
+        "temporal": variant.temporal,
+        "length": variant.length,
+        "network": variant.network,
+        "training": variant.training,
+        "semantic_weight": config.semantic.weight if variant.semantic else 0,
+        "augment": config.augment,
+        "imbalance": config.imbalance,
     }
+    if variant.pretrained is not None:
+        shared["pretrained"] = variant.pretrained
+    if isinstance(variant, WholeHeatmapVariant):
+        shared |= {"source": variant.source, "input_size": variant.input_size}
+        if variant.source == "drawn":  # a cache says it of itself
+            shared["heatmaps"] = heatmap_step(config, variant.stream)
+    else:
+        shared["padding"] = config.box.padding
+    kinds = {get_args(one.model_fields["model"].annotation): one for one in get_args(TrainingStep)}
+    kind = next(one for names, one in kinds.items() if variant.model in names)
+    step: TrainingStep = kind(model=variant.model, **shared)
+    return step
 
 
-def robustness_slice(config: Config) -> dict[str, Any]:
+def fusion_step(config: Config, name: str) -> FusionRecipe:
+    """What a fusion depends on, besides its members' predictions."""
+    fusion = config.fusions[name].given()
+    del fusion["title"]
+    return FusionRecipe(**fusion)
+
+
+def robustness_step(config: Config) -> RobustnessStep | None:
     """What the measurement of robustness depends on, besides the model and the clips.
 
     One view without mirror images is enough to compare levels of noise, and ten times cheaper.
     """
-    levels = config["robustness"] or {}
-    kinds = {key: value for key, value in levels.items() if key != "runs"}
-    return {**kinds, "seed": 0, "testing": {"views": 1, "flip": False}}
+    if config.robustness is None:
+        return None
+    levels = config.robustness.given()
+    del levels["runs"]
+    return RobustnessStep(**levels, seed=0, testing=Testing(views=1, flip=False))
 
 
-def occlusion_slice(config: Config) -> dict[str, Any]:
+def occlusion_step(config: Config) -> OcclusionStep | None:
     """What occlusion maps depend on, besides the model and the clips."""
-    return {"clips": (config["explain"] or {}).get("clips"), "groups": "joint"}
+    if config.occlusion is None:
+        return None
+    return OcclusionStep(clips=config.occlusion.clips, groups="joint")
 
 
-def table_slice(config: Config) -> dict[str, Any]:
+def data_report_step(config: Config) -> DataReportStep:
+    """What the data report shows of the config."""
+    return DataReportStep(
+        data_name=config.data.name,
+        data_format=config.data.format,
+        folds=config.folds,
+        cleaning={
+            name: PersonRule(min_score=how.min_score, max_jump=how.max_jump)
+            for name, how in config.cleaning.items()
+        },
+    )
+
+
+def table_step(config: Config) -> TableStep:
     """What the ablation table shows of the config."""
-    titles = {}
-    for name in config["variants"]:
-        variant = variant_config(config, name)
-        keys = [key for key in ("title", "model", "source", "pretrained") if key in variant]
-        titles[name] = {key: variant[key] for key in keys}
+    return TableStep(**_shown(config), **_compared(config))
+
+
+def figures_step(config: Config) -> FiguresStep:
+    """What the figures beside the table show of the config; one is of the submitted row."""
+    return FiguresStep(**_shown(config), submission=config.submission)
+
+
+def page_step(config: Config) -> PageStep:
+    """What the page of results shows of the config."""
+    return PageStep(
+        **_shown(config),
+        **_compared(config),
+        submission=config.submission,
+        robustness=config.robustness,
+        occlusion=config.occlusion,
+    )
+
+
+def _shown(config: Config) -> dict[str, Any]:
     return {
-        "seeds": list(config["seeds"]),
-        "folds": config["folds"],
-        "imbalance": config["imbalance"],
-        "variants": titles,
-        "fusions": config["fusions"],
-        "claims": config["claims"],
-        "data_name": config["data"]["name"],
-        "data_format": config["data"]["format"],
+        "seeds": config.seeds,
+        "folds": config.folds,
+        "imbalance": config.imbalance,
+        "variants": {name: _shown_variant(config, name) for name in config.variants},
+        "fusions": config.fusions,
+        "data_format": config.data.format,
     }
 
 
-def figures_slice(config: Config) -> dict[str, Any]:
-    """What the figures beside the table show of the config; one is of the submitted row."""
-    keys = ("seeds", "folds", "imbalance", "variants", "fusions", "data_format")
-    shown = table_slice(config)
-    return {**{key: shown[key] for key in keys}, "submission": config["submission"]}
+def _shown_variant(config: Config, name: str) -> ShownVariant:
+    keys = ("title", "model", "source", "pretrained")
+    given = whole_variant(config, name).given()
+    return ShownVariant(**{key: given[key] for key in keys if key in given})
 
 
-def page_slice(config: Config) -> dict[str, Any]:
-    """What the page of results shows of the config."""
-    more = ("submission", "robustness", "explain")
-    return {**table_slice(config), **{key: config[key] for key in more}}
+def _compared(config: Config) -> dict[str, Any]:
+    return {"claims": config.claims, "data_name": config.data.name}

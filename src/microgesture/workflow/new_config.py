@@ -77,7 +77,7 @@ def config_text(
         *_variants(layout, missing),
         "submission: null # or a row, where there are test clips of a challenge",
         "robustness: null # or as in config/config.yaml: accuracy on damaged test clips",
-        "explain: null # or as in config/config.yaml: what a model looks at",
+        "occlusion: null # or as in config/config.yaml: what a model looks at",
     ]
     return "\n".join(lines) + "\n"
 

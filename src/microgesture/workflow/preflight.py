@@ -21,10 +21,12 @@ from microgesture.data.classes import load_classes
 from microgesture.data.layouts import load_layout
 from microgesture.data.long_tail import long_tailed_counts
 from microgesture.readers.folders import places
+from microgesture.settings.config import Config
+from microgesture.settings.data import Synthetic
 from microgesture.synthetic.release import class_counts
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
-from microgesture.workflow.config import Config, layout_file, reader_slice, recorded, variant_config
+from microgesture.workflow.config import layout_file, reader_step, recorded, whole_variant
 
 PATHS = (
     ("results",),
@@ -212,26 +214,26 @@ def check_contents(config: Config, source: str) -> None:
     InputError
 
     """
-    results = Path(config["results"])
+    results = Path(config.results)
     for place in (results, *results.parents):
         if os.path.lexists(place) and not place.is_dir():
             raise InputError(
                 f"{source}: results is {results}, but {place} is no folder, or a link that leads "
                 "nowhere; remove it or name another"
             )
-    for key, above, last in _paths(config):
+    for key, above, last in _paths(config.given()):
         for path in places(above[last]) if key != "results" else ():
             if Path(path).resolve().is_relative_to(results.resolve()):
                 raise InputError(
                     f"{source}: {key}: {path} lies in the results folder {results}, where only "
                     "what the workflow makes belongs; move it elsewhere"
                 )
-    load_classes(config["classes"])
-    for layout in sorted({variant["layout"] for variant in config["variants"].values()}):
+    load_classes(config.classes)
+    for layout in sorted({variant.layout for variant in config.variants.values()}):
         load_layout(layout_file(layout))
     clips = training_clips(config)
-    for name in config["variants"]:
-        batch = variant_config(config, name)["training"]["batch"]
+    for name in config.variants:
+        batch = whole_variant(config, name).training.batch
         if clips is not None and batch > clips:
             raise InputError(
                 f"{source}: variants.{name}: training.batch is {batch}, but there are at most "
@@ -245,22 +247,25 @@ def training_clips(config: Config) -> int | None:
 
     Under cross-validation these are the clips of all splits, of which each fold leaves some out.
     """
-    splits = ["train"] if config["folds"] is None else ["train", "val", "test"]
-    if recorded(Path(config["results"], "provenance/skeletons.json")) == reader_slice(config):
+    splits = ["train"] if config.folds is None else ["train", "val", "test"]
+    if recorded(Path(config.results, "provenance/skeletons.json")) == reader_step(config).reading():
         try:
             found = read_json(_summary(config))["splits"]
             each = [list(found[split]["clips_per_class"].values()) for split in splits]
         except (OSError, InputError, KeyError, TypeError, AttributeError):
             return None
-        counts, ratio = np.sum(each, axis=0), config["imbalance"]
-        if ratio is None or config["folds"] is not None:
+        counts, ratio = np.sum(each, axis=0), config.imbalance
+        if ratio is None or config.folds is not None:
             return int(counts.sum())
         return int(long_tailed_counts(counts, ratio).sum())
-    if config["data"]["format"] != "synthetic":
+    if not isinstance(config.data, Synthetic):
         return None
-    made = config["data"]["generate"]
-    return sum(int(class_counts(made["clips"][s], made["class_minimum"][s]).sum()) for s in splits)
+    made = config.data.generate
+    return sum(
+        int(class_counts(getattr(made.clips, s), getattr(made.class_minimum, s)).sum())
+        for s in splits
+    )
 
 
 def _summary(config: Config) -> Path:
-    return Path(config["results"], "skeletons/summary.json")
+    return Path(config.results, "skeletons/summary.json")

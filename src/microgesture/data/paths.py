@@ -1,0 +1,113 @@
+"""Where results lie below the results folder, and what trainings are called.
+
+The workflow's rules and the library both go by this. Names have forward slashes; a rule gives its
+wildcards, such as ``{variant}``, in place of values.
+"""
+
+from collections.abc import Sequence
+
+RELEASE = "release"
+RELEASE_MANIFEST = f"{RELEASE}/manifest.json"
+SKELETONS = "skeletons/clips.parquet"
+SUMMARY = "skeletons/summary.json"
+FOLDS = "folds.json"
+EMBEDDINGS = "labels/embeddings.npz"
+RESUME = "resume"
+LOGS = "logs"
+RECORDS = "provenance"
+"""Folder of the steps' records; they are named as the logs are."""
+TABLE = "ablation_table.md"
+TABLE_CSV = "ablation_table.csv"
+METRICS = "metrics.json"
+CLAIMS = "claims.csv"
+CURVES = "curves.csv"
+PAGE = "report.html"
+PAGE_FIGURES = "figures/report"
+DATA_REPORT = "data_report.md"
+DATA_FIGURES = "figures/data"
+MODEL, TRAINING, TIMING = "model.safetensors", "metrics.json", "timing.json"
+"""Files of a training."""
+SUBMISSION = ("kaggle2025.csv", "Submission.zip", "submission.json")
+FIGURES = ("ablation", "per_class_recall", "confusion")
+
+
+def run_name(seed: int | str, fold: int | str | None = None) -> str:
+    """Name of a training among those of its variant: ``seed0``, or ``seed0-fold2``."""
+    return f"seed{seed}" if fold is None else f"seed{seed}-fold{fold}"
+
+
+def run_names(seeds: Sequence[int], folds: int | None) -> list[str]:
+    """Names of a variant's trainings: one a seed, or under cross-validation one a fold."""
+    every = [None] if folds is None else list(range(folds))
+    return [run_name(seed, fold) for seed in seeds for fold in every]
+
+
+def run_parts(run: str) -> tuple[str, str]:
+    """Seed and fold of a run's name as texts; the fold is empty without cross-validation."""
+    seed, _, fold = run.removeprefix("seed").partition("-fold")
+    return seed, fold
+
+
+def clips_name(layout: str, cleaning: str, timeline: str) -> str:
+    """Name of prepared clips, such as ``openpose41-standard-align16``."""
+    return f"{layout}-{cleaning}-{timeline}"
+
+
+def prepared(clips: str, kind: str = "json") -> str:
+    """A clip file (``arrow``) or its manifest."""
+    return f"prepared/{clips}.{kind}"
+
+
+def cache(stream: str, clips: str, kind: str = "json") -> str:
+    """A heatmap cache (``arrow``) or its manifest."""
+    return f"heatmaps/{stream}-{clips}.{kind}"
+
+
+def training(variant: str, run: str, file: str) -> str:
+    """A file of a training: `MODEL`, `TRAINING` or `TIMING`."""
+    return f"train/{variant}/{run}/{file}"
+
+
+def predictions(row: str, run: str, split: str) -> str:
+    """Predictions of a variant or fusion; those of a seed alone are pooled over its folds."""
+    return f"predict/{row}/{run}/{split}.parquet"
+
+
+def robustness(variant: str, run: str) -> str:
+    """Accuracy of a training under corruption."""
+    return f"robustness/{variant}/{run}.csv"
+
+
+def occlusion(variant: str, run: str) -> str:
+    """What a training looks at."""
+    return f"occlusion/{variant}/{run}.json"
+
+
+def figure(name: str, ending: str = "png") -> str:
+    """A figure beside the table."""
+    return f"figures/{name}.{ending}"
+
+
+def curve_figure(variant: str, run: str) -> str:
+    """The figure of a training's curves."""
+    return f"figures/curves/{curve_name(variant, run)}"
+
+
+def curve_name(variant: str, run: str) -> str:
+    """The same in its folder."""
+    return f"{variant}-{run}.png"
+
+
+def submission(name: str) -> str:
+    """A file of the submission."""
+    return f"submission/{name}"
+
+
+def record(*step: str) -> str:
+    """Record of a step: its name, then its wildcards where it runs more than once."""
+    return f"{RECORDS}/{'/'.join(step)}.json"
+
+
+def log(*step: str) -> str:
+    """Log of a step, named as its record."""
+    return f"{LOGS}/{'/'.join(step)}.log"

@@ -1,0 +1,79 @@
+"""From pixels to heatmap cells: a box around a clip's figure, a window in it, and its cells.
+
+The grid's cell (row i, column j) has its centre at y = i, x = j. A window's side of ``size`` cells
+spans -0.5 to size - 0.5, so that mirroring a drawn volume equals drawing mirrored points.
+"""
+
+import numpy as np
+
+from microgesture.data.boxes import far_points
+
+Box = tuple[float, float, float]
+"""Left, top and side in pixels."""
+WHOLE = np.array([0.0, 0.0, 1.0, 1.0])
+"""Left, top, width and height of the window that shows the whole box."""
+
+
+def clip_box(points: np.ndarray, padding: float) -> Box:
+    """Square around the visible points of a clip; some square where none is visible.
+
+    Points that can be no part of the figure have no say, see
+    `microgesture.data.boxes.far_points`. The square grows and shrinks with the figure: what is
+    drawn is the same at every scale. A figure without any extent is in the middle of a square of
+    side 1.
+
+    Parameters
+    ----------
+    points : ndarray, (T, V, 3) or (V, 3)
+        x, y in pixels, score.
+    padding : float
+        The tight square grows by this share of its side.
+
+    Returns
+    -------
+    Box
+
+    """
+    seen = (points[..., 2] > 0) & ~far_points(points)
+    if not seen.any():
+        return 0.0, 0.0, 1.0
+    x, y = points[..., 0][seen], points[..., 1][seen]
+    left, right, top, bottom = map(float, (x.min(), x.max(), y.min(), y.max()))
+    side = max(right - left, bottom - top) * (1 + padding) or 1.0
+    return (left + right) / 2 - side / 2, (top + bottom) / 2 - side / 2, side
+
+
+def to_shares(points: np.ndarray, box: Box) -> np.ndarray:
+    """Move points (..., 3) from pixels to shares of a box's side; of their own precision."""
+    left, top, side = box
+    shares = points.copy()
+    shares[..., 0] = (points[..., 0] - left) / side
+    shares[..., 1] = (points[..., 1] - top) / side
+    return shares
+
+
+def to_cells(shares: np.ndarray, window: np.ndarray, size: int) -> np.ndarray:
+    """Move points from shares of a box to the cells of a window; of their own precision.
+
+    Scores above 1 are cut to 1.
+
+    Parameters
+    ----------
+    shares : ndarray, (..., 3)
+        Of the box, and the score.
+    window : ndarray, (..., 4)
+        Left, top, width and height in shares of the box; for each point, or for all.
+    size : int
+        Cells a side.
+
+    """
+    cells = shares.copy()
+    window = window.astype(shares.dtype, copy=False)
+    cells[..., :2] = (shares[..., :2] - window[..., :2]) / window[..., 2:] * size - 0.5
+    cells[..., 2] = np.minimum(shares[..., 2], 1)
+    return cells
+
+
+def to_grid(points: np.ndarray, box: Box, size: int) -> np.ndarray:
+    """Move points from pixels to the cells of their whole box, float32 (T, V, 3)."""
+    return to_cells(to_shares(points, box), WHOLE, size).astype(np.float32)

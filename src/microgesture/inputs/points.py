@@ -1,0 +1,100 @@
+"""Key points in shares of their clip's box, and what graph networks are fed."""
+
+import numpy as np
+import torch
+
+from microgesture.data.clip_file import Clips, prepared_points
+from microgesture.data.layouts import Layout
+from microgesture.heatmaps.grid import Box, clip_box, to_shares
+from microgesture.inputs.base import CPU, Input, to_device
+from microgesture.inputs.geometry import Geometry
+from microgesture.preprocessing.temporal import PADDING
+from microgesture.settings.streams import PointStream
+from microgesture.utils.errors import InputError
+
+
+class Places:
+    """Points of a clip file in shares of their clip's box, which is looked for only once."""
+
+    def __init__(self, records: Clips, padding: float) -> None:
+        self._records, self._padding = records, padding
+        self._boxes: dict[int, Box] = {}
+
+    def at(self, row: int, indices: np.ndarray) -> np.ndarray:
+        """Float64 (T, V, 3); 0 where a point is missing or the index is `PADDING`."""
+        points = prepared_points(self._records, row)
+        if row not in self._boxes:
+            self._boxes[row] = clip_box(points, self._padding)
+        chosen = np.where((indices == PADDING)[:, None, None], 0, points[indices]).astype(float)
+        return np.where(chosen[..., 2:] > 0, to_shares(chosen, self._boxes[row]), 0)
+
+    def after(self, row: int, indices: np.ndarray) -> np.ndarray:
+        """Indices of the file's next frames; `PADDING` after the last frame and after itself."""
+        count = len(prepared_points(self._records, row))
+        return np.where((indices == PADDING) | (indices + 1 >= count), PADDING, indices + 1)
+
+
+def vectors(points: np.ndarray, origins: np.ndarray) -> np.ndarray:
+    """From each origin to its point, (..., 3) with the smaller score; 0 where either is missing."""
+    score = np.minimum(points[..., 2:], origins[..., 2:])
+    moved = np.concatenate([points[..., :2] - origins[..., :2], score], axis=-1)
+    return np.where(score > 0, moved, 0)
+
+
+class PointInput(Input):
+    """Key points for graph networks, (N, 1, T, V, 3): two numbers and the score.
+
+    The numbers are, by stream, in units of half the window:
+
+    - ``joint``: x and y from -1 to 1 over the window;
+    - ``bone``: the vector to the joint from its neighbour on the way to the layout's center, and 0
+      at the center;
+    - ``joint_motion``, ``bone_motion``: what is added to these until the file's next frame.
+
+    A vector's score is the smaller of both ends'. Source: Shi et al. 2019, two-stream adaptive
+    graph convolution, and PySKL's multi-stream ST-GCN++.
+    """
+
+    def __init__(
+        self, records: Clips, layout: Layout, padding: float, stream: PointStream = "joint"
+    ) -> None:
+        self.records = records
+        self._flip = torch.from_numpy(layout.flip)
+        self._places, self._stream = Places(self.records, padding), stream
+        self._parents = layout.parents()
+        mirrored = layout.flip[self._parents]
+        self._bones = stream.startswith("bone")
+        if self._bones and (mirrored != self._parents[layout.flip]).any():
+            raise InputError(
+                f"layout {layout.name}: its center {layout.joints[layout.center]} has a mirror "
+                "image, so mirrored bones are no bones; choose a center on the midline"
+            )
+
+    def sample(self, row: int, indices: np.ndarray) -> np.ndarray:
+        """Points or vectors in shares of the clip's box, float32 (T, V, 3); empty where missing."""
+        values = self._values(row, indices)
+        if self._stream.endswith("motion"):
+            values = vectors(self._values(row, self._places.after(row, indices)), values)
+        return values.astype(np.float32)
+
+    def _values(self, row: int, indices: np.ndarray) -> np.ndarray:
+        points = self._places.at(row, indices)
+        return vectors(points, points[:, self._parents]) if self._bones else points
+
+    def assemble(
+        self, batch: torch.Tensor, geometry: Geometry, training: bool, device: torch.device = CPU
+    ) -> torch.Tensor:
+        """See `Input.assemble`; what is missing stays 0, for points at the window's middle."""
+        window = to_device(torch.as_tensor(geometry.windows, dtype=batch.dtype), device)
+        mirrored = to_device(geometry.mirrored, device)[:, None, None, None]
+        self._flip, batch = self._flip.to(device), to_device(batch, device)
+        corner, size = window[:, None, None, :2], window[:, None, None, 2:]
+        found = batch[..., 2:] > 0
+        if self._stream == "joint":
+            place = torch.where(found, (batch[..., :2] - corner) / size * 2 - 1, 0)
+        else:  # a vector is only stretched
+            place = batch[..., :2] / size * 2
+        points = torch.cat([place, batch[..., 2:]], dim=-1)
+        turned = points[:, :, self._flip]
+        turned[..., 0].neg_()
+        return torch.where(mirrored, turned, points)[:, None]

@@ -1,0 +1,78 @@
+"""Which clips a training learns from and is checked on, and how epochs deal them out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from microgesture.data.clip_file import Clips
+from microgesture.data.long_tail import long_tailed
+from microgesture.inputs.loader import ORDER, epoch_order, rng_for
+from microgesture.training.distributed import Processes
+from microgesture.utils.errors import InputError
+
+
+@dataclass(frozen=True)
+class ClipChoice:
+    """The clips of one training.
+
+    Attributes
+    ----------
+    labels : ndarray, int (N,)
+        Of all clips, -1 where unknown.
+    train, val : ndarray, int
+        Rows that are trained on, and that epochs are compared on.
+    batch : int
+        Clips in a step, of all processes together.
+    share : slice
+        Those of a batch that this process takes.
+
+    """
+
+    labels: np.ndarray
+    train: np.ndarray
+    val: np.ndarray
+    batch: int
+    share: slice
+
+    @property
+    def steps(self) -> int:
+        """Steps in an epoch."""
+        # the remainder is left out: batch norm is unsteady on a few clips; other epochs have it
+        return len(self.train) // self.batch
+
+    def epoch(self, seed: int, epoch: int, sampling: str, done: int) -> list[list[tuple[int, ...]]]:
+        """Row, epoch and place of this process's samples, for every step after ``done``."""
+        order = epoch_order(
+            self.train, self.labels[self.train], sampling, rng_for(ORDER, seed, epoch)
+        )
+        keys = [(int(row), epoch, place) for place, row in enumerate(order)]
+        starts = range(done * self.batch, self.steps * self.batch, self.batch)
+        return [[*keys[start : start + self.batch][self.share]] for start in starts]
+
+
+def choose_clips(records: Clips, config: Mapping[str, Any], processes: Processes) -> ClipChoice:
+    """The labelled clips of the splits ``train`` and ``val``.
+
+    Raises
+    ------
+    InputError
+        Where a split has none, or the batch is larger than the clips to train on or cannot be
+        shared by the processes.
+
+    """
+    index, size = records.index, config["training"]["batch"]
+    labels = index["label"].to_numpy()
+    train, val = (np.flatnonzero((index["split"] == s) & (labels >= 0)) for s in ("train", "val"))
+    for split, chosen in (("train", train), ("val", val)):
+        if not len(chosen):
+            raise InputError(f"{records.path}: no labelled clip in the split {split!r}")
+    if config["imbalance"] is not None:
+        train = long_tailed(train, labels[train], config["imbalance"])
+    if size > len(train):
+        raise InputError(
+            f"{config['variant']}: training.batch is {size}, but there are {len(train)} clips to "
+            "train on; lower it to at most that"
+        )
+    return ClipChoice(labels, train, val, size, processes.local_slice(size, config["variant"]))

@@ -1,0 +1,207 @@
+"""One training as a step of the workflow: from its files to its checkpoint."""
+
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from microgesture.data.classes import load_classes
+from microgesture.data.folds import use_fold
+from microgesture.data.layouts import Layout, load_layout
+from microgesture.data.paths import run_name
+from microgesture.data.profiles import training_profile
+from microgesture.inference.build import choose_precision, new_model, open_prepared
+from microgesture.inference.checkpoints import save_training
+from microgesture.inputs.base import Input
+from microgesture.models.base import Recognizer
+from microgesture.models.build import count_parameters
+from microgesture.models.label_embeddings import read_label_embeddings
+from microgesture.models.pretrained import load_pretrained
+from microgesture.training.distributed import Processes, last_bits
+from microgesture.training.resume import Keeper, Stopped, resume_key, to_stderr
+from microgesture.training.schedule import epoch_line
+from microgesture.training.trainer import train
+from microgesture.utils.files import read_json, sha256
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TrainingFiles:
+    """What a training reads.
+
+    Attributes
+    ----------
+    manifest : Path
+        Of prepared clips or of a heatmap cache, which lies beside it.
+    layout, classes : Path
+    embeddings : Path, optional
+        Label embeddings, for the semantic loss.
+    folds : Path, optional
+        For cross-validation.
+    pretrained : Path, optional
+        Weights to start from.
+
+    """
+
+    manifest: Path
+    layout: Path
+    classes: Path
+    embeddings: Path | None = None
+    folds: Path | None = None
+    pretrained: Path | None = None
+
+    def all(self) -> list[Path]:
+        """Every file that is read."""
+        needed = [self.manifest, self.manifest.with_suffix(".arrow"), self.layout, self.classes]
+        return [*needed, *filter(None, [self.embeddings, self.pretrained, self.folds])]
+
+
+@dataclass(frozen=True)
+class Resuming:
+    """Where the state of an unfinished training is kept, and the least seconds between saves."""
+
+    folder: Path
+    every: float
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The files' contents."""
+
+    layout: Layout
+    names: list[str]
+    source: Input
+    fold: dict[str, Any]
+    embeddings: np.ndarray | None
+
+    @property
+    def embedding_size(self) -> int | None:
+        """Numbers in a label embedding."""
+        return None if self.embeddings is None else self.embeddings.shape[1]
+
+
+def run_training(
+    config: Mapping[str, Any],
+    files: TrainingFiles,
+    out: Path,
+    *,
+    seed: int,
+    fold: int | None,
+    processes: Processes,
+    device: torch.device,
+    threads: int,
+    resuming: Resuming | None,
+    code_version: Mapping[str, Any],
+    done: Callable[[], None] = lambda: None,
+) -> None:
+    """Train a variant and write its checkpoint, metrics and times into ``out``.
+
+    Parameters
+    ----------
+    config : mapping
+        See `microgesture.training.trainer.train`; besides, what builds input and network.
+    files : TrainingFiles
+    out : Path
+    seed : int
+    fold : int, optional
+        The fold to leave for testing.
+    processes : Processes
+    device : torch.device
+    threads : int
+        Of a process; on a GPU, they load.
+    resuming : Resuming, optional
+    code_version : mapping
+        What a checkpoint says of the code.
+    done : callable
+        Called in the first process when the files are written, before the resume file is removed.
+
+    Raises
+    ------
+    InputError
+    SystemExit
+        On a signal, when the state is saved.
+
+    """
+    say = to_stderr if processes.rank == 0 else lambda line: None
+    opened = open_files(config, files, fold)
+    model = first_model(config, files, opened, seed, device, say)
+    parameters = count_parameters(model)
+    dtype = choose_precision(config["training"]["precision"], device)
+    metadata = {
+        "config": config,
+        "seed": seed,
+        **opened.fold,
+        "precision": str(dtype).removeprefix("torch."),
+        "classes": opened.names,
+        "embedding_size": opened.embedding_size,
+        "data": read_json(files.manifest)["sha256"],
+        "pretrained": sha256(files.pretrained) if files.pretrained else None,
+        "code_version": code_version,
+    }
+    records = opened.source.records
+    input_spec: dict[str, Any] = {
+        "layout": opened.layout.as_dict(),
+        "preparation": records.metadata,
+    }
+    name = run_name(seed, fold)
+    keeper = None
+    if resuming:
+        hashed = {"embeddings": sha256(files.embeddings) if files.embeddings else None}
+        bits = last_bits(device, processes, threads)
+        key = resume_key(**metadata, **input_spec, **hashed, **bits)
+        keeper = Keeper(resuming.folder, config["variant"], name, key, resuming.every, say)
+    with keeper or nullcontext():
+        try:
+            state, history = train(
+                model,
+                opened.source,
+                config,
+                seed=seed,
+                embeddings=opened.embeddings,
+                dtype=dtype,
+                workers=threads if device.type == "cuda" else 0,
+                keeper=keeper,
+                processes=processes,
+                report=lambda entry: say(epoch_line(config, name, entry)),
+            )
+        except Stopped as stopped:
+            say(str(stopped))
+            raise SystemExit(stopped.status) from None
+        if processes.rank == 0:
+            input_spec["profile"] = training_profile(records.index, opened.layout)
+            ran = {"device": str(device), "processes": processes.count, "threads": threads}
+            save_training(out, state, history, metadata, input_spec, parameters, ran)
+            done()
+            if keeper:
+                keeper.remove()
+
+
+def open_files(config: Mapping[str, Any], files: TrainingFiles, fold: int | None) -> Opened:
+    """Read all but the pretrained weights; the clips get the splits of the fold."""
+    layout, names = load_layout(files.layout), load_classes(files.classes)
+    source = open_prepared(config, layout, files.manifest)
+    used = use_fold(source.records.index, files.folds, fold)
+    given = files.embeddings
+    embeddings = read_label_embeddings(given, len(names)) if given else None
+    return Opened(layout, names, source, used, embeddings)
+
+
+def first_model(
+    config: Mapping[str, Any],
+    files: TrainingFiles,
+    opened: Opened,
+    seed: int,
+    device: torch.device,
+    say: Say,
+) -> Recognizer:
+    """The network with fresh weights of a seed, or with pretrained ones where they are given."""
+    torch.manual_seed(seed)
+    model = new_model(config, opened.layout, len(opened.names), opened.embedding_size).to(device)
+    if files.pretrained:
+        load_pretrained(model, files.pretrained, say)
+    return model

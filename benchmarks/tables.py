@@ -19,6 +19,8 @@ from microgesture.evaluation.claims import judge_claims
 from microgesture.evaluation.load import load_evaluation
 from microgesture.evaluation.predictions import write_predictions
 from microgesture.report.ablation_table import claims_csv, csv_text, markdown
+from microgesture.settings.results import ShownVariant, TableStep
+from microgesture.settings.rows import ClaimEntry
 from microgesture.utils.files import write_json
 
 
@@ -58,18 +60,20 @@ def main():
     counts = np.bincount(labels, minlength=args.classes).tolist()
     summary = {"splits": {"train": {"clips_per_class": dict(zip(classes, counts, strict=True))}}}
     names = [f"v{one}" for one in range(args.variants)]
-    config = {
-        "seeds": list(range(args.seeds)),
-        "variants": {name: {"title": name, "model": "stgcn"} for name in names},
-        "claims": [
-            {"claim": f"{one} beats {other}", "better": one, "worse": other, "metric": args.metric}
+    config = TableStep(
+        seeds=list(range(args.seeds)),
+        variants={name: ShownVariant(title=name, model="stgcn") for name in names},
+        claims=[
+            ClaimEntry(claim=f"{one} beats {other}", better=one, worse=other, metric=args.metric)
             for one, other in pairwise(names)
         ],
-    }
+        data_name="generated",
+        data_format="parquet",
+    )
     with tempfile.TemporaryDirectory() as folder:
         timed("write", write_results, Path(folder), args, labels)
         evaluation = timed("read", load_evaluation, config, folder, classes, summary)
-    claims = timed("claims", judge_claims, evaluation, config["claims"])
+    claims = timed("claims", judge_claims, evaluation, config.claims)
     timed("markdown", markdown, evaluation, claims, config, summary)
     timed("CSV", csv_text, evaluation)
     timed("claims CSV", claims_csv, evaluation, claims)

@@ -4,10 +4,12 @@ import argparse
 
 from microgesture.data.classes import load_classes
 from microgesture.evaluation.claims import judge_claims
-from microgesture.evaluation.load import files_read, load_evaluation, parse_config
+from microgesture.evaluation.load import files_read, load_evaluation
 from microgesture.provenance.record import add_record_option, write_record
 from microgesture.report.ablation_table import claims_csv, csv_text, markdown
 from microgesture.report.dvc import table_metrics
+from microgesture.settings.parse import parse_option
+from microgesture.settings.results import TableStep
 from microgesture.utils.cli import output_file
 from microgesture.utils.errors import run
 from microgesture.utils.files import read_json, write_json, write_text
@@ -33,11 +35,11 @@ def main() -> None:
     )
     add_record_option(parser, __file__)
     options = parser.parse_args()
-    config = parse_config(options.config)
+    config = parse_option(TableStep, options.config)
     summary = read_json(options.summary)
     classes = load_classes(options.classes)
     evaluation = load_evaluation(config, options.results, classes, summary)
-    claims = judge_claims(evaluation, config.get("claims") or [])
+    claims = judge_claims(evaluation, config.claims)
     write_text(options.out_md, markdown(evaluation, claims, config, summary))
     write_text(options.out_csv, csv_text(evaluation))
     write_json(options.out_json, table_metrics(evaluation))
@@ -45,7 +47,7 @@ def main() -> None:
     write_record(
         options.record,
         __file__,
-        config=config,
+        config=config.given(),
         inputs=[*files_read(config, options.results), options.classes, options.summary],
         outputs=[options.out_md, options.out_csv, options.out_json, options.out_claims],
     )

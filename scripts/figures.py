@@ -4,8 +4,10 @@ import argparse
 
 from microgesture.data.classes import load_classes
 from microgesture.data.paths import FIGURES
-from microgesture.evaluation.load import files_read, load_evaluation, parse_config
+from microgesture.evaluation.load import files_read, load_evaluation
 from microgesture.provenance.record import add_record_option, write_record
+from microgesture.settings.parse import parse_option
+from microgesture.settings.results import FiguresStep
 from microgesture.utils.cli import output_folder
 from microgesture.utils.errors import run
 from microgesture.utils.files import read_json
@@ -27,18 +29,18 @@ def main() -> None:
     )
     add_record_option(parser, __file__)
     options = parser.parse_args()
-    config = parse_config(options.config)
+    config = parse_option(FiguresStep, options.config)
     summary = read_json(options.summary)
     evaluation = load_evaluation(config, options.results, load_classes(options.classes), summary)
-    generated = config.get("data_format") == "synthetic"
+    generated = config.data_format == "synthetic"
     out_dir = options.out_dir
     plot_ablation(evaluation, out_dir / "ablation.png", generated)
     plot_recall(evaluation, out_dir / "per_class_recall.png", generated)
-    plot_confusion(evaluation, out_dir / "confusion.png", generated, config.get("submission"))
+    plot_confusion(evaluation, out_dir / "confusion.png", generated, config.submission)
     write_record(
         options.record,
         __file__,
-        config=config,
+        config=config.given(),
         inputs=[*files_read(config, options.results), options.classes, options.summary],
         outputs=[out_dir / f"{name}.{kind}" for name in FIGURES for kind in ("png", "pdf")],
     )

@@ -1,28 +1,27 @@
 """Record what a trained variant looks at: hide joints for a while and predict again."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from microgesture.inference.build import Trained
-from microgesture.probing.occlusion import explain
+from microgesture.probing.occlusion import occlusion_map
 from microgesture.probing.test_clips import probe_step
+from microgesture.settings.probing import OcclusionStep
 from microgesture.utils.errors import run
 from microgesture.utils.files import write_json
 from microgesture.utils.progress import progress
 
 
 def main() -> None:
-    probe_step(__file__, __doc__, write_map)
+    probe_step(__file__, __doc__, OcclusionStep, write_map)
 
 
 def write_map(
-    trained: Trained, skeletons: Path, tests: pd.DataFrame, config: Mapping[str, Any], out: Path
+    trained: Trained, skeletons: Path, tests: pd.DataFrame, config: OcclusionStep, out: Path
 ) -> None:
     write_json(
-        out, explain(trained, skeletons, tests, config, lambda rows: progress(rows, "clips"))
+        out, occlusion_map(trained, skeletons, tests, config, lambda rows: progress(rows, "clips"))
     )
 
 

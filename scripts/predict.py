@@ -1,7 +1,6 @@
 """Predict the validation and test clips with a trained variant."""
 
 import argparse
-import json
 from pathlib import Path
 
 from microgesture.data.folds import check_fold, use_fold
@@ -10,6 +9,8 @@ from microgesture.inference.build import choose_device, load_trained, open_prepa
 from microgesture.inference.predict import predict
 from microgesture.provenance.code_hash import code_version
 from microgesture.provenance.record import add_record_option, write_record
+from microgesture.settings.parse import parse_option
+from microgesture.settings.probing import Testing
 from microgesture.utils.cli import count, output_folder
 from microgesture.utils.errors import InputError, run
 from microgesture.utils.files import sha256
@@ -17,7 +18,7 @@ from microgesture.utils.files import sha256
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--config", type=json.loads, required=True, help="testing: views and flip")
+    parser.add_argument("--config", required=True, help="testing: views and flip")
     parser.add_argument("--model", type=Path, required=True, help="checkpoint")
     parser.add_argument("--input", type=Path, required=True, help="manifest of stream or cache")
     parser.add_argument("--folds", type=Path, help="file of folds, for cross-validation")
@@ -30,6 +31,7 @@ def main() -> None:
     add_record_option(parser, __file__)
     args = parser.parse_args()
 
+    testing: Testing = parse_option(Testing, args.config)
     trained = load_trained(args.model)
     config = trained.metadata["config"]
     device = choose_device(args.device, args.threads)
@@ -42,7 +44,7 @@ def main() -> None:
     check_fold(args.model, trained.metadata, use_fold(source.records.index, args.folds, args.fold))
     model = trained.model.to(device)
     about = trained.metadata | {
-        "testing": args.config,
+        "testing": testing.given(),
         "model": sha256(args.model),
         "predicted_by": code_version(__file__),
     }
@@ -54,8 +56,8 @@ def main() -> None:
             chosen.index.to_numpy(),
             temporal=config["temporal"],
             length=config["length"],
-            views=args.config["views"],
-            flip=args.config["flip"],
+            views=testing.views,
+            flip=testing.flip,
             batch=config["training"]["batch"],
             workers=args.threads if device.type == "cuda" else 0,
         )
@@ -72,7 +74,7 @@ def main() -> None:
     write_record(
         args.record,
         __file__,
-        config={"variant": config["variant"], **args.config},
+        config={"variant": config["variant"], **testing.given()},
         seed=about["seed"],
         inputs=[args.model, args.input, args.input.with_suffix(".arrow"), *folds],
         outputs=[args.out / "val.parquet", args.out / "test.parquet"],

@@ -5,10 +5,12 @@ from pathlib import Path
 
 from microgesture.data.classes import load_classes
 from microgesture.data.layouts import load_layout
-from microgesture.evaluation.load import files_read, parse_config
+from microgesture.evaluation.load import files_read
 from microgesture.provenance.record import add_record_option, write_record
 from microgesture.report.material import load_material, probe_files
 from microgesture.report.page import write_page
+from microgesture.settings.parse import parse_option
+from microgesture.settings.results import PageStep
 from microgesture.utils.cli import output_file, output_folder
 from microgesture.utils.errors import run
 from microgesture.utils.files import read_json
@@ -37,7 +39,7 @@ def main() -> None:
     add_record_option(parser, __file__)
     args = parser.parse_args()
 
-    config = parse_config(args.config)
+    config = parse_option(PageStep, args.config)
     material = load_material(
         config,
         args.results,
@@ -54,7 +56,7 @@ def main() -> None:
     write_record(
         args.record,
         __file__,
-        config=config,
+        config=config.given(),
         inputs=[*files_read(config, args.results), *probed, *shown, *stated],
         outputs=[args.out, args.figures],
     )

@@ -53,6 +53,15 @@ def layout41():
     return load_layout(REPOSITORY / "config/layouts/openpose41.yaml")
 
 
+@pytest.fixture(scope="session")
+def finished_folder(tmp_path_factory):
+    """A finished tiny project, made once for all processes of a test run; tests work on copies."""
+    from tests.project import finished_once
+
+    folder = tmp_path_factory.getbasetemp()
+    return finished_once(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
+
+
 @pytest.fixture
 def annotated(monkeypatch):
     """Every text that is written beside a point of a figure, in order."""

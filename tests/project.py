@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import yaml
+from filelock import FileLock
 
 from microgesture.utils.files import sha256
 from tests.conftest import REPOSITORY
@@ -51,6 +52,18 @@ class Project:
         copy_repository(folder)
         self.config_file = folder / "config/config.yaml"
         self.write(small(yaml.safe_load(self.config_file.read_text()), epochs))
+
+    @classmethod
+    def at(cls, folder: Path):
+        """The project that lies there."""
+        project = cls.__new__(cls)
+        project.folder, project.config_file = folder, folder / "config/config.yaml"
+        return project
+
+    @classmethod
+    def copy_of(cls, folder: Path, copy: Path):
+        """The same project in another folder, its results and the files' times included."""
+        return cls.at(shutil.copytree(folder, copy, symlinks=True, dirs_exist_ok=True))
 
     @property
     def config(self):
@@ -97,6 +110,17 @@ class Project:
             return {}
         rows = [line.split() for line in table[1].splitlines()]
         return {rule: int(count) for rule, count in rows if rule != "all"}
+
+
+def finished_once(shared: Path) -> Path:
+    """The folder of a project whose default target is made, by the first process that asks."""
+    folder = shared / "finished"
+    with FileLock(shared / "finished.lock"):
+        if not (folder / "results/report.html").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            done = Project(folder).snakemake()
+            assert done.returncode == 0, done.stderr
+    return folder
 
 
 def small(config, epochs):

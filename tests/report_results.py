@@ -8,14 +8,14 @@ from microgesture.data.layouts import load_layout
 from microgesture.data.paths import run_names
 from microgesture.data.store import Clip, Written, read_index, write_store
 from microgesture.data.summary import summarise
-from microgesture.evaluation.fusion import fuse_files, parse_recipe
-from microgesture.evaluation.load import load_evaluation
+from microgesture.evaluation.fusion import fuse_files
 from microgesture.evaluation.predictions import write_predictions
 from microgesture.synthetic.body import sample_person
 from microgesture.synthetic.recording import record
 from microgesture.utils.files import write_json, write_text
 from microgesture.viz.ablation import plot_ablation, plot_confusion, plot_recall
 from tests.conftest import REPOSITORY
+from tests.sections import load_evaluation, parse_recipe
 
 FILM = {"fps": 25, "height": 720, "width": 1280, "mean_seconds": 1.0, "noise": 0.012}
 LAYOUTS = [REPOSITORY / f"config/layouts/openpose{count}.yaml" for count in (22, 41)]

@@ -3,14 +3,19 @@
 import json
 
 from microgesture.data_report import scan as data_scan
+from microgesture.evaluation import claims as judging
+from microgesture.evaluation import fusion, load
 from microgesture.models import label_embeddings as embeddings
 from microgesture.preprocessing import cleaning, prepare, profile
 from microgesture.provenance import raw_data
 from microgesture.readers import formats, sources
+from microgesture.report import ablation_table, material
 from microgesture.settings.data import read_section
 from microgesture.settings.label_embeddings import WordVectors
 from microgesture.settings.parse import parse
 from microgesture.settings.preparation import Cleaning, PersonRule, Preparation
+from microgesture.settings.results import PageStep
+from microgesture.settings.rows import ClaimEntry, FusionRecipe
 
 USUAL = {
     "miga2025": {"subjects": None, "test_labels": "placeholder"},
@@ -79,3 +84,42 @@ def scan(clips, layout, cleanings=None):
 
 def label_embeddings(class_names, config):
     return embeddings.label_embeddings(class_names, parse(WordVectors, config, "semantic"))
+
+
+def shown(config):
+    """What the page shows, with titles where they are left out."""
+    variants = {
+        name: {"title": name, "model": "stgcn", **variant}
+        for name, variant in config["variants"].items()
+    }
+    usual = {"data_name": "Data", "data_format": "parquet"}
+    return parse(PageStep, {**usual, **config, "variants": variants}, "config")
+
+
+def load_evaluation(config, *more):
+    return load.load_evaluation(shown(config), *more)
+
+
+def files_read(config, results):
+    return load.files_read(shown(config), results)
+
+
+def judge_claims(evaluation, claims):
+    return judging.judge_claims(evaluation, [parse(ClaimEntry, one, "claim") for one in claims])
+
+
+def markdown(evaluation, claims, config, summary):
+    return ablation_table.markdown(evaluation, claims, shown(config), summary)
+
+
+def load_material(config, *more):
+    return material.load_material(shown(config), *more)
+
+
+def read_robustness(config, results):
+    return material.read_robustness(shown(config), results)
+
+
+def parse_recipe(config):
+    told = {key: value for key, value in config.items() if key != "title"}
+    return fusion.parse_recipe(parse(FusionRecipe, told, "fusion"))

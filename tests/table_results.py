@@ -3,9 +3,10 @@
 import numpy as np
 
 from microgesture.evaluation.cross_validation import pool_files
-from microgesture.evaluation.fusion import fuse_files, parse_recipe
+from microgesture.evaluation.fusion import fuse_files
 from microgesture.evaluation.predictions import write_predictions
 from microgesture.utils.files import write_json
+from tests.sections import parse_recipe
 
 CLASSES = ["wave", "nod", "shrug", "point", "rest", "lean"]
 LABELS = [0, 0, 0, 1, 1, 2, 3, 4, 0, 0]

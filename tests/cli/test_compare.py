@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 
 from microgesture.cli.main import main
-from microgesture.evaluation.claims import judge_claims
 from microgesture.evaluation.compare import compare_rows
-from microgesture.evaluation.load import load_evaluation
 from microgesture.evaluation.paired import holm
 from microgesture.evaluation.predictions import write_predictions
 from microgesture.utils.files import write_json
 from tests import table_results
+from tests.sections import judge_claims, load_evaluation
 from tests.table_results import CLASSES, CONFIG, IDS, LABELS, fill
 
 

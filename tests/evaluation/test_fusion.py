@@ -17,9 +17,10 @@ from microgesture.evaluation.calibration import (
     fit_temperature,
     negative_log_likelihood,
 )
-from microgesture.evaluation.fusion import check_same_clips, fit_weights, fuse_files, parse_recipe
+from microgesture.evaluation.fusion import check_same_clips, fit_weights, fuse_files
 from microgesture.evaluation.predictions import read_predictions, write_predictions
 from microgesture.utils.errors import InputError
+from tests.sections import parse_recipe
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "fuse.py"
 IDS = ["a", "b", "c"]
@@ -338,16 +339,22 @@ def test_files_in_the_wrong_place_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({}, "members is None; name at least one"),
-        ({"members": {}}, "name at least one"),
-        ({"members": ["a", "a"], "weights": "validation"}, "named twice"),
+        ({}, "fusion: members is missing"),
+        ({"members": {}}, "at least 2 items"),
+        ({"members": ["a", "a"], "weights": "validation"}, "fusion.members.names: unique"),
         ({"members": ["a", "b"]}, "weights is None for a list of members; expected validation"),
-        ({"members": ["a"], "weights": "test"}, "weights is 'test'"),
-        ({"members": {"a": 1}, "weights": "validation"}, "members have weights and weights is"),
-        ({"members": {"a": 0}}, "member a: weight 0, expected a positive number"),
-        ({"members": {"a": True}}, "weight True"),
-        ({"members": {"a": "1"}}, "weight '1'"),
-        ({"members": {"a": 1}, "temperature": 2}, "temperature is 2, expected true or false"),
+        ({"members": ["a", "b"], "weights": "test"}, "fusion.weights: .*'validation'"),
+        (
+            {"members": {"a": 1, "b": 1}, "weights": "validation"},
+            "members have weights and weights is",
+        ),
+        ({"members": {"a": 0, "b": 1}}, "members.weights.a: Input should be greater than 0"),
+        ({"members": {"a": True, "b": 1}}, "a: Input should be a valid number"),
+        ({"members": {"a": "1", "b": 1}}, "a: Input should be a valid number"),
+        (
+            {"members": {"a": 1, "b": 1}, "temperature": 2},
+            "temperature: Input should be a valid boolean",
+        ),
     ],
 )
 def test_a_recipe_that_says_nothing_clear_is_refused(config, message):

@@ -5,9 +5,11 @@ import json
 import pytest
 
 from microgesture.data.paths import run_names, run_parts
-from microgesture.evaluation.load import files_read, load_evaluation, parse_config
+from microgesture.settings.parse import parse_option
+from microgesture.settings.results import TableStep
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import write_json
+from tests.sections import files_read, load_evaluation
 from tests.table_results import (
     CLASSES,
     CONFIG,
@@ -82,8 +84,14 @@ def test_unpooled_predictions_are_refused_where_folds_are_stated(results):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"fusions": {"f": {"members": {"strange": 1}}}}, "member strange, which is no variant"),
-        ({"fusions": {"weak": {"members": {"strong": 1}}}}, "weak names a variant and a fusion"),
+        (
+            {"fusions": {"f": {"title": "f", "members": {"strange": 1, "weak": 1}}}},
+            "member strange, which is no variant",
+        ),
+        (
+            {"fusions": {"weak": {"title": "w", "members": {"strong": 1, "weak": 1}}}},
+            "weak names a variant and a fusion",
+        ),
         ({"seeds": [0, 2]}, "seed2"),
     ],
 )
@@ -99,8 +107,9 @@ def test_another_list_of_classes_is_refused(results):
 
 def test_config_may_be_text_or_a_file(tmp_path):
     write_json(tmp_path / "config.json", CONFIG)
-    assert parse_config(json.dumps(CONFIG)) == parse_config(str(tmp_path / "config.json"))
-    with pytest.raises(InputError, match="seeds missing or empty"):
-        parse_config('{"variants": {"a": {}}, "seeds": []}')
+    told = parse_option(TableStep, json.dumps(CONFIG))
+    assert told == parse_option(TableStep, str(tmp_path / "config.json")) and told.given() == CONFIG
+    with pytest.raises(InputError, match=r"--config: data_name is missing"):
+        parse_option(TableStep, '{"variants": {}, "seeds": [], "data_format": "csv"}')
     with pytest.raises(InputError, match="neither JSON text nor a JSON file"):
-        parse_config("{seeds: 1}")
+        parse_option(TableStep, "{seeds: 1}")

@@ -18,6 +18,7 @@ from microgesture.inference.build import Trained, new_model
 from microgesture.inference.clips import prepared_probabilities
 from microgesture.inputs.geometry import Geometry, full_frame
 from microgesture.inputs.heatmaps import DrawnInput, HeatmapInput
+from microgesture.settings.probing import Testing
 from microgesture.viz.animation import write_animation
 from tests.data_report.test_checks import NAMES, person
 from tests.sections import prepare_clips
@@ -162,7 +163,7 @@ def test_a_checkpoint_remembers_the_rule(stored, layout41, tmp_path, source):
         torch.nn.init.normal_(model.cls_head.fc_cls.weight, std=5.0)
         about = json.loads(json.dumps({"config": config, "preparation": made}))
         trained = Trained(tmp_path, model, layout41, about)
-        said[rule] = prepared_probabilities(trained, Records(stored), {"views": 1, "flip": False})
+        said[rule] = prepared_probabilities(trained, Records(stored), Testing(views=1, flip=False))
     assert np.array_equal(said[None], said["min"])
     assert np.abs(said["start"] - said["min"]).max() > 1e-4
 

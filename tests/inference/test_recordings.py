@@ -28,6 +28,7 @@ from microgesture.inference.recordings import (
     predict_recordings,
 )
 from microgesture.inference.window_table import Window, write_table
+from microgesture.settings.probing import Testing
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import write_json
 from tests.conftest import REPOSITORY, make_clip
@@ -141,7 +142,7 @@ def raw_tests(project):
 
 def predicted(models, arrays, **options):
     """Windows of recordings that are arrays, by the function that reads folders."""
-    options = {"fps": 25, "testing": TESTING, **options}
+    options = {"fps": 25, "testing": Testing(**TESTING), **options}
     return list(predict_recordings(models, {n: n for n in arrays}, arrays.__getitem__, **options))
 
 
@@ -223,7 +224,9 @@ def test_a_variant_that_draws_predicts_new_recordings_without_a_cache(project, m
 def test_clips_in_memory_need_no_temporary_files(project, monkeypatch):
     monkeypatch.setattr("tempfile.mkdtemp", None)
     for name in ("joint", "limb"):
-        probabilities, empty = clip_probabilities(trained(project, name), [make_clip()], TESTING)
+        probabilities, empty = clip_probabilities(
+            trained(project, name), [make_clip()], Testing(**TESTING)
+        )
         assert probabilities.shape == (1, 2) and empty == []
 
 

@@ -10,8 +10,9 @@ from microgesture.data.clip_file import Records, prepared_points, write_records
 from microgesture.data.store import write_store
 from microgesture.inference.build import load_trained
 from microgesture.inference.clips import prepare_for, prepared_probabilities
-from microgesture.probing.occlusion import choose, clip_fall, explain, joint_groups, spans
+from microgesture.probing.occlusion import choose, clip_fall, joint_groups, occlusion_map, spans
 from microgesture.probing.test_clips import labelled_tests
+from microgesture.settings.probing import OcclusionStep, Testing
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
 from tests.conftest import make_clip
@@ -30,7 +31,7 @@ def store(tmp_path_factory, layout22):
 
 
 def explained(store, model, config=SMALL):
-    return explain(model, store, labelled_tests(store, model), config)
+    return occlusion_map(model, store, labelled_tests(store, model), OcclusionStep(**config))
 
 
 def test_the_whole_fall_is_at_the_joint_that_the_model_looks_at(store, layout22):
@@ -67,14 +68,14 @@ def test_each_cell_is_a_prediction_of_its_own(layout22, tmp_path):
     clips[0].points[3:9, 4] = 0
     records, _ = prepare_for(trained, clips)
     groups = [[4], [0, 8, 9, 10, 11], [7]]
-    found = clip_fall(trained, records, 0, 1, groups, 3, {})
+    found = clip_fall(trained, records, 0, 1, groups, 3, Testing(views=1, flip=False))
     points = prepared_points(records, 0)
 
     def said(changed):
         with write_records(tmp_path / "one.arrow", records.metadata) as writer:
             entry = {**records.index.iloc[0].to_dict(), "blobs": [changed.tobytes()]}
             writer.append(entry)
-        testing = {"views": 1, "flip": False}
+        testing = Testing(views=1, flip=False)
         written = Records(tmp_path / "one.arrow")
         return float(prepared_probabilities(trained, written, testing)[0, 1])
 

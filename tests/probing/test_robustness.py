@@ -14,6 +14,7 @@ from microgesture.inference.checkpoints import load_checkpoint, save_checkpoint
 from microgesture.probing.corruption import KINDS, corrupt
 from microgesture.probing.robustness import accuracies, measure, write_measured
 from microgesture.probing.test_clips import labelled_tests
+from microgesture.settings.probing import RobustnessStep
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import sha256, write_json
 from tests.conftest import REPOSITORY, make_clip
@@ -36,7 +37,7 @@ def stored(tmp_path_factory, layout22):
 
 def measured(stored, model, config=CONFIG):
     tests = labelled_tests(stored[0], model)
-    return list(measure(model, stored[0], tests, config))
+    return list(measure(model, stored[0], tests, RobustnessStep(**config)))
 
 
 def test_the_labelled_clips_of_the_split_test_are_measured(stored, layout22):

@@ -51,9 +51,7 @@ class Tracked(Project):
 
     def clone(self, folder):
         self.said("git", "clone", "-q", str(self.folder), str(folder))
-        copy = Tracked.__new__(Tracked)
-        copy.folder, copy.config_file = folder, folder / "config/config.yaml"
-        return copy
+        return Tracked.at(folder)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from microgesture.evaluation.claims import judge_claims
-from microgesture.evaluation.load import load_evaluation
 from microgesture.evaluation.predictions import read_predictions, write_predictions
-from microgesture.report.ablation_table import claims_csv, csv_text, markdown
+from microgesture.report.ablation_table import claims_csv, csv_text
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import write_json
 from microgesture.utils.text import human_count, human_time, markdown_table, mean_and_spread
+from tests.sections import judge_claims, load_evaluation, markdown
 from tests.table_results import (
     CLASSES,
     CONFIG,

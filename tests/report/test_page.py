@@ -1,11 +1,15 @@
 """The page of results: needs nothing else, shows what there is, and never what there is not."""
 
+import base64
+import hashlib
 import json
 import re
 import subprocess
 import sys
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -16,9 +20,8 @@ from microgesture.data.layouts import load_layout
 from microgesture.evaluation.claims import Claim, Comparison
 from microgesture.evaluation.occlusion import mean_occlusion
 from microgesture.evaluation.rows import Row
-from microgesture.report.material import load_material, read_robustness
 from microgesture.report.page import headline, write_page
-from microgesture.report.render import marked, render
+from microgesture.report.render import TEMPLATES, marked, render, sort_value
 from microgesture.report.sections import (
     claims_section,
     classes_section,
@@ -30,8 +33,9 @@ from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json, write_json, write_text
 from microgesture.viz.clips import (
     FRAMES,
+    confident_errors,
     layout_of,
-    most_confident_errors,
+    one_of_each_pair,
     plot_occlusion,
     plot_strip,
     steady_box,
@@ -42,6 +46,7 @@ from microgesture.viz.comparisons import VERDICTS
 from microgesture.viz.style import series
 from tests.conftest import REPOSITORY
 from tests.report_results import make_config, make_results
+from tests.sections import load_material, read_robustness
 
 SECTIONS = ["table", "claims", "training", "classes", "confusion", "calibration", "robustness",
             "errors", "occlusion", "cost", "data", "repeat"]  # fmt: skip
@@ -56,7 +61,7 @@ class Page(HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.open, self.resources, self.sections, self.images, self.anchors = [], [], [], [], []
-        self.words, self.attributes = [], set()
+        self.words, self.attributes, self.scripts, self.headings = [], set(), [], []
         self.feed(text)
         self.close()
 
@@ -66,8 +71,12 @@ class Page(HTMLParser):
         if tag not in self.EMPTY:
             self.open.append(tag)
         self.resources += [attributes[key] for key in ("src", "srcset") if key in attributes]
-        if tag in ("link", "script", "iframe", "object", "embed"):
+        if tag in ("link", "iframe", "object", "embed"):
             self.resources.append(f"<{tag}>")
+        if tag == "script":
+            self.scripts.append("")
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
         if tag == "a":
             self.anchors.append(attributes["href"])
         if tag == "img":
@@ -79,7 +88,9 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if not self.open or self.open[-1] != "style":
+        if self.open and self.open[-1] == "script":
+            self.scripts[-1] += data
+        elif not self.open or self.open[-1] != "style":
             self.words.append(data)
 
 
@@ -145,8 +156,10 @@ def test_the_page_needs_nothing_else(whole):
 def test_every_section_is_there_and_in_the_contents(whole):
     page = Page(whole)
     assert page.sections == SECTIONS
-    assert page.anchors == [f"#{one}" for one in SECTIONS]
-    assert all(page.images)  # every picture says what it shows
+    assert page.anchors == ["#table", *(f"#{one}" for one in SECTIONS)]  # the first skips the head
+    assert all(len(alt) > 20 for alt in page.images)  # every picture says what it shows
+    assert page.headings[0] == 1
+    assert all(b <= a + 1 for a, b in pairwise(page.headings))  # none is skipped
 
 
 def test_the_headline(whole):
@@ -157,18 +170,104 @@ def test_the_headline(whole):
     assert re.search(r"most frequent class would reach \d+\.\d %", words)
 
 
+def test_no_script_runs_but_the_page_s_own(whole):
+    (script,) = Page(whole).scripts
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', whole)[1]
+    assert "default-src 'none'" in policy
+    assert f"script-src 'sha256-{digest}'" in policy
+    assert not re.search(r"https?:|fetch\(|import\(|XMLHttpRequest|innerHTML|eval\(", script)
+
+
+def test_every_table_has_a_caption_and_headings_of_columns_and_rows(whole):
+    tables = re.findall(r"<table.*?</table>", whole, re.DOTALL)
+    assert len(tables) >= 6
+    for table in tables:
+        assert re.search(r"<caption>[^<]+</caption>", table)
+        assert "<th>" not in table and "<th class" not in table
+        for row in re.findall(r"<tr.*?</tr>", table, re.DOTALL):
+            assert ('<th scope="col"' in row) != ('<th scope="row"' in row)
+
+
+def test_numbers_are_sorted_as_numbers(whole):
+    cells = re.findall(r'data-sort="([^"]*)">(?:<b>)?([^<]*)', whole)
+    assert cells
+    assert {sort_value(text) for _, text in cells} == {value for value, _ in cells}
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("45.3 ± 1.2", "45.3"), ("−94.43 to +100.00", "-94.43"), ("+2.20", "2.2"), ("0.00", "0"),
+        ("1,500", "1500"), ("31.2 k", "31200"), ("0.31 M", "310000"), ("2.05 M", "2050000"),
+        ("3:04", "184"), ("1:08:27", "4107"), ("< 0.001", "0"), ("0.050", "0.05"), ("41%", "41"),
+        ("12 of 32", "12"), ("–", ""), ("", ""), ("no clip", ""), ("not recorded", ""),
+    ],
+)  # fmt: skip
+def test_what_a_cell_is_sorted_by(cell, value):
+    assert sort_value(cell) == value
+
+
+def test_errors_can_be_filtered_by_class_and_clip(material, tmp_path):
+    section = errors_section(material, tmp_path)
+    body = html_of(section)
+    row, classes = material.shown, material.evaluation.classes
+    taken = row.probabilities.astype(np.float64).mean(axis=0).argmax(axis=1)
+    wrong = np.flatnonzero(taken != row.labels)
+    listed = re.findall(
+        r'<tr data-true="([^"]*)" data-taken="([^"]*)" data-clip="([^"]*)" data-subject="([^"]*)">',
+        body,
+    )
+    evaluation = material.evaluation
+    expected = {
+        (classes[row.labels[k]], classes[taken[k]], evaluation.clip_ids[k], evaluation.subjects[k])
+        for k in wrong
+    }
+    assert {tuple(map(unescape, one)) for one in listed} == expected
+    assert len(listed) == len(wrong) == section.content["total"]
+    assert f"got {len(wrong)} clips wrong" in body
+    options = re.findall(r'<option value="([^"]+)">', body)
+    assert sorted(map(unescape, options)) == sorted({c for one in expected for c in one[:2]})
+    assert re.search(r'<form class="filters"[^>]* hidden>', body)  # of no use without the script
+    confidence = [float(one) for one in re.findall(r'data-sort="([\d.]+)">\d+%', body)[::2]]
+    assert confidence == sorted(confidence, reverse=True)
+
+
+def luminance(colour):
+    colour = colour * 2 if len(colour) == 3 else colour
+    parts = np.array([int(colour[k : k + 2], 16) for k in (0, 2, 4)]) / 255
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))
+
+
+@pytest.mark.parametrize("mode", [0, 1], ids=["light", "dark"])
+def test_words_stand_out_from_what_they_are_on(mode):
+    """4.5 to 1, as WCAG 2.2 asks of text."""
+    style = (TEMPLATES / "page.css").read_text()
+    blocks = re.findall(r":root \{(.*?)\}", style, re.DOTALL)
+    assert len(blocks) == 2 and "@media screen and (prefers-color-scheme: dark)" in style
+    colours = dict(re.findall(r"--(\w+): #(\w+);", blocks[mode]))
+    pairs = [(text, on) for text in ("ink", "soft") for on in ("page", "pale", "chosen", "warning")]
+    pairs += [("blue", "page"), ("blue", "pale")]
+    pairs += [("page", pill) for pill in ("blue", "orange", "grey")]
+    for text, on in pairs:
+        dark, light = sorted(luminance(colours[one]) for one in (text, on))
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, on)
+
+
 def test_real_data_have_no_banner(made):
     assert "says nothing" not in headline_of(read(made, data_format="miga"))
 
 
 def test_a_row_that_is_as_high_as_the_shown_one_is_not_called_higher(made):
     material = read(made)
-    twin = replace(material.best, name="twin", title="Twin")
-    tied = replace(material.evaluation, rows=[material.best, twin])
+    best = max(material.evaluation.rows, key=lambda row: row.top1)
+    twin = replace(best, name="twin", title="Twin")
+    tied = replace(material.evaluation, rows=[best, twin])
     config = {**material.config, "submission": "twin"}
     words = headline_of(replace(material, evaluation=tied, config=config))
-    assert "Twin</strong> recognises" in words
-    assert "No row is higher, and others are as high." in words and "The highest row" not in words
+    assert "“Twin” (the submitted row) recognises" in words
+    assert "No row is higher, and another is as high." in words and "The highest row" not in words
 
 
 def test_names_are_escaped(whole):
@@ -196,11 +295,14 @@ def test_names_that_look_like_html_are_shown_as_text(tmp_path):
     assert page.open == []
     assert all(one.startswith("data:image/png;base64,") for one in page.resources)
     assert not [name for name in page.attributes if name.startswith("on")]
+    assert page.scripts == [render("page.js")]
     words = " ".join("".join(page.words).split())
     for shown in (CLASS, TITLE.strip()):
         assert shown in words
         assert any(shown in one for one in page.images)
-    errors = errors_section(material, tmp_path / "figures").content["errors"]
+    section = errors_section(material, tmp_path / "figures")
+    assert CLASS in section.content["classes"]
+    errors = section.content["errors"]
     assert errors
     for one in errors:
         assert one["clip"] in material.evaluation.clip_ids and "&amp;" in one["clip"]
@@ -232,7 +334,7 @@ def test_a_part_without_input_is_left_out(tmp_path, num_classes):
     page = Page(written(read(made), tmp_path))
     left = [one for one in SECTIONS if one not in ("claims", "robustness", "occlusion")]
     assert page.sections == left
-    assert page.anchors == [f"#{one}" for one in left]
+    assert page.anchors == ["#table", *(f"#{one}" for one in left)]
 
 
 def test_a_faultless_row_has_no_errors(material, tmp_path):
@@ -265,7 +367,7 @@ def test_records_and_data_report_are_shown_where_they_are(material, tmp_path):
 def test_recall_of_every_class_is_there_as_text(material, tmp_path):
     body = html_of(classes_section(material, tmp_path))
     shown, counts = material.shown, material.evaluation.counts
-    rows = re.findall(r"<tr><td class=\"l\">(.*?)</td>.*?>([\d.]+|no clip)</td></tr>", body)
+    rows = re.findall(r"<tr><th scope=\"row\".*?>(.*?)</th>.*?>([\d.]+|no clip)</td></tr>", body)
     expected = [
         f"{100 * recall:.1f}" if count else "no clip"
         for recall, count in zip(shown.recall, counts, strict=True)
@@ -304,7 +406,7 @@ def test_an_undecided_line_says_what_it_would_need(material, tmp_path):
         "fused", "stgcn22", 2.0, 0.5, 3.5, p_interval=0.03, p_holm=0.09, lacking=("seeds", "people")
     )
     body = html_of(claims_section(replace(material, claims=[Claim("c", (line,))]), tmp_path))
-    assert "more seeds and people" in body and "<td>0.090" in body.replace(' class="r"', "")
+    assert "more seeds and people" in body and 'data-sort="0.09">0.090</td>' in body
     assert 'class="pill undecided"' in body
     assert "after Holm&#39;s correction" in body
     decided = replace(line, p_holm=0.04, lacking=())
@@ -346,12 +448,14 @@ def test_most_confident_errors_by_hand():
     # clip 0 right; 1 and 3 are 1 taken for 0, 3 the surer; 2 is 2 taken for 0
     first = [[0.9, 0.1, 0.0], [0.7, 0.3, 0.0], [0.5, 0.3, 0.2], [0.9, 0.1, 0.0]]
     second = [[0.7, 0.3, 0.0], [0.7, 0.3, 0.0], [0.7, 0.1, 0.2], [0.7, 0.2, 0.1]]
-    found = most_confident_errors(row_of([0, 1, 2, 1], [first, second]), 5)
+    every = confident_errors(row_of([0, 1, 2, 1], [first, second]))
+    assert [one.row for one in every] == [3, 1, 2]
+    found = one_of_each_pair(every, 5)
     assert [(one.row, one.true, one.taken) for one in found] == [(3, 1, 0), (2, 2, 0)]
     assert found[0].confidence == pytest.approx(0.8)
     assert found[0].of_true == pytest.approx(0.15)
-    assert len(most_confident_errors(row_of([0, 1, 2, 1], [first, second]), 1)) == 1
-    assert most_confident_errors(row_of([0], [[[1.0, 0.0]]]), 5) == []
+    assert len(one_of_each_pair(every, 1)) == 1
+    assert confident_errors(row_of([0], [[[1.0, 0.0]]])) == []
 
 
 @pytest.mark.parametrize("total", [1, 2, 7, 8, 9, 400])

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 
 from microgesture.data.classes import load_classes
 from microgesture.data.layouts import load_layout
-from microgesture.report.material import load_material
 from microgesture.report.page import write_page
 from microgesture.utils.files import read_json
 from microgesture.viz.ablation import plot_ablation, plot_confusion, plot_recall
@@ -22,6 +21,7 @@ from microgesture.viz.style import open_figure
 from tests.data_report.test_checks import correct, person
 from tests.data_report.test_report_page import report
 from tests.report_results import make_config, make_results
+from tests.sections import load_material
 from tests.viz.test_figures import made_up
 
 

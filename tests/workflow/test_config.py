@@ -304,7 +304,7 @@ def test_a_variants_own_settings_win(config):
     training = {**plain, **shared["training"], "learning_rate": 0.5}
     assert merged.training.given() == training
     assert merged.network.given() == {**shared["network"], "dropout": 0.25}
-    assert merged.length == shared["length"] and merged.stream == "joint"
+    assert merged.length == shared["length"] and merged.own.stream == "joint"
 
 
 def test_a_step_depends_on_its_own_slice_only(config):
@@ -322,7 +322,7 @@ def test_a_step_depends_on_its_own_slice_only(config):
         ("data", "name"): {"table", "page"},
         ("robustness", "drop"): {"page"},
         ("occlusion", "clips"): {"page"},
-        ("submission",): {"figures", "page"},
+        ("submission",): {"table", "figures", "page"},
         ("claims",): {"table", "page"},
     }
     values = {

@@ -5,7 +5,6 @@ It must do what is left to do, and with the edit undone it must come back to the
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -34,22 +33,9 @@ exec "{python}" "$@"
 """
 
 
-@pytest.fixture(scope="module")
-def original(tmp_path_factory):
-    project = Project(tmp_path_factory.mktemp("finished") / "project")
-    done = project.snakemake()
-    assert done.returncode == 0, done.stderr
-    return project
-
-
 @pytest.fixture
-def finished(original, tmp_path):
-    """A copy of the finished project for one test, files' times included."""
-    folder = tmp_path / "project"
-    shutil.copytree(original.folder, folder, symlinks=True)
-    copy = Project.__new__(Project)
-    copy.folder, copy.config_file = folder, folder / "config/config.yaml"
-    return copy
+def finished(finished_folder, tmp_path):
+    return Project.copy_of(finished_folder, tmp_path / "project")
 
 
 def edit(project, place, value):

@@ -16,11 +16,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    project = Project(tmp_path_factory.mktemp("workflow"))
-    done = project.snakemake()
-    assert done.returncode == 0, done.stderr
-    return project
+def finished(finished_folder, tmp_path_factory):
+    return Project.copy_of(finished_folder, tmp_path_factory.mktemp("workflow"))
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from microgesture.workflow.overrides import overridden
 from microgesture.readers import sources as rawdata
 from microgesture.settings.streams import HeatmapStream
 from microgesture.workflow import runlock
-from microgesture.settings.models import WholeHeatmapVariant
+from microgesture.settings.config import Config
 from microgesture.utils.errors import InputError
 from microgesture.utils.file_times import refuse_future_times
 
@@ -67,9 +67,9 @@ def input_of(wildcards):
     """Manifest of what a variant reads: key points, or a cache of drawn heatmaps."""
     variant = settings.whole_variant(CONFIG, wildcards.variant)
     clips = settings.points_name(CONFIG, wildcards.variant)
-    if not isinstance(variant, WholeHeatmapVariant) or variant.source == "drawn":
+    if variant.source != "cached":
         return at(paths.prepared(clips))
-    return at(paths.cache(variant.stream, clips))
+    return at(paths.cache(variant.own.stream, clips))
 
 
 def runs_of(*seeds):
@@ -210,7 +210,8 @@ def submission_files():
     return [at(paths.submission(name)) for name in paths.SUBMISSION]
 
 
-config, CONFIG = checked(config)
+config = checked(config)
+CONFIG = Config.model_validate(config)
 RESULTS = CONFIG.results
 VARIANTS = list(CONFIG.variants)
 FUSIONS = list(CONFIG.fusions)

@@ -23,10 +23,10 @@ def run(args: argparse.Namespace) -> None:
 
     need_checkout()
     config = read_checked(args.config)
-    rows = counted(len(config.variants), "variant")
-    seeds = counted(len(config.seeds), "seed")
-    runs = len(config.variants) * len(config.seeds) * (config.folds or 1)
+    rows = counted(len(config["variants"]), "variant")
+    seeds = counted(len(config["seeds"]), "seed")
+    runs = len(config["variants"]) * len(config["seeds"]) * (config["folds"] or 1)
     print(
         f"{args.config}: fine; {rows} with {seeds}, {counted(runs, 'training')}, "
-        f"data in the format {config.data.format}, results in {config.results}"
+        f"data in the format {config['data']['format']}, results in {config['results']}"
     )

@@ -73,6 +73,7 @@ def run(args: argparse.Namespace) -> None:
     )
     from microgesture.inference.window_table import write_table
     from microgesture.readers.openpose_json import read_recording
+    from microgesture.settings.probing import Testing
     from microgesture.utils.progress import progress
 
     device = choose_device(args.device, args.threads)
@@ -100,7 +101,7 @@ def run(args: argparse.Namespace) -> None:
         recordings,
         read_recording,
         fps=fps,
-        testing={"views": args.views, "flip": args.flip},
+        testing=Testing(views=args.views, flip=args.flip),
         window=args.window,
         stride=args.stride,
         checked=checked,

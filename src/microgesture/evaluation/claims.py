@@ -1,8 +1,7 @@
 """Testing a claim "this row beats that one" against other clips, people and seeds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from scipy.stats import binomtest
@@ -10,7 +9,7 @@ from scipy.stats import binomtest
 from microgesture.evaluation.metrics import METRICS
 from microgesture.evaluation.paired import LEVEL, Parts, holm, left_out_scores, variance_parts
 from microgesture.evaluation.rows import Evaluation, Row
-from microgesture.utils.errors import InputError
+from microgesture.settings.rows import ClaimEntry
 
 MIN_SUBJECTS = 5
 CLAIM_METRICS = tuple(name for name in METRICS if name != "top5")
@@ -84,13 +83,13 @@ class Claim:
         return min((one.verdict for one in self.comparisons), key=_FROM_WORST.index)
 
 
-def judge_claims(evaluation: Evaluation, claims: Sequence[Mapping[str, Any]]) -> list[Claim]:
-    """Test each claim: ``claim``, ``better``, ``worse`` (a name or names), ``metric`` (top1).
+def judge_claims(evaluation: Evaluation, claims: Sequence[ClaimEntry]) -> list[Claim]:
+    """Test each claim.
 
     Raises
     ------
     InputError
-        For a claim without one of the first three, one that names no row, or another metric.
+        For a claim that names no row.
 
     """
     groups, by_subject = sampled_groups(evaluation.subjects)
@@ -104,19 +103,17 @@ def judge_claims(evaluation: Evaluation, claims: Sequence[Mapping[str, Any]]) ->
         return scores[key]
 
     tested: list[list[tuple[Comparison, Parts]]] = []
-    for number, claim in enumerate(claims, start=1):
-        metric = _check_claim(number, claim)
-        better = evaluation.row(claim["better"])
-        names = [claim["worse"]] if isinstance(claim["worse"], str) else claim["worse"]
+    for claim in claims:
+        metric, better = claim.metric, evaluation.row(claim.better)
         tested.append([])
-        for worse in map(evaluation.row, names):
+        for worse in map(evaluation.row, claim.beaten):
             gains = better.scores[metric] - worse.scores[metric]
             others = left_out(better, metric) - left_out(worse, metric)
             parts = variance_parts(gains, others, sizes)
             tested[-1].append((_compare(better, worse, metric, gains, parts), parts))
     corrected = iter(_correct([one for of_claim in tested for one in of_claim], by_subject))
     return [
-        Claim(claim["claim"], tuple(next(corrected) for _ in of_claim))
+        Claim(claim.claim, tuple(next(corrected) for _ in of_claim))
         for claim, of_claim in zip(claims, tested, strict=True)
     ]
 
@@ -130,20 +127,6 @@ def sampled_groups(subjects: np.ndarray) -> tuple[np.ndarray, bool]:
     if len(names) < MIN_SUBJECTS:
         return np.arange(len(subjects)), False
     return groups, True
-
-
-def _check_claim(number: int, claim: Mapping[str, Any]) -> str:
-    """Refuse a claim that cannot be tested; its metric."""
-    missing = [key for key in ("claim", "better", "worse") if not claim.get(key)]
-    if missing:
-        raise InputError(f"config: claim {number} has no {' and no '.join(missing)}")
-    metric = claim.get("metric", "top1")
-    if metric not in CLAIM_METRICS:
-        raise InputError(
-            f"config: claim {number} has the metric {metric!r}; "
-            f"expected one of {', '.join(CLAIM_METRICS)}"
-        )
-    return str(metric)
 
 
 def _compare(better: Row, worse: Row, metric: str, gains: np.ndarray, parts: Parts) -> Comparison:

@@ -9,6 +9,7 @@ import numpy as np
 from microgesture.evaluation.claims import Comparison, judge_claims
 from microgesture.evaluation.predictions import UNKNOWN, Predictions, read_predictions
 from microgesture.evaluation.rows import Evaluation, Row
+from microgesture.settings.rows import ClaimEntry
 from microgesture.utils.errors import InputError
 
 SPLITS = ("test", "val")
@@ -155,12 +156,14 @@ def _compared(group: Sequence[_Files], metric: str) -> Iterator[RowPair]:
         devices=(),
     )
     claims = [
-        {
-            "claim": one.name,
-            "better": f"{SECOND}/{one.name}",
-            "worse": f"{FIRST}/{one.name}",
-            "metric": metric,
-        }
+        ClaimEntry.model_validate(
+            {
+                "claim": one.name,
+                "better": f"{SECOND}/{one.name}",
+                "worse": f"{FIRST}/{one.name}",
+                "metric": metric,
+            }
+        )
         for one in group
     ]
     for one, claim in zip(group, judge_claims(evaluation, claims), strict=True):

@@ -1,7 +1,7 @@
 """Weighted mean of the probabilities of several models, joined by clip id."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from microgesture.evaluation.predictions import (
     variant_of,
     write_predictions,
 )
+from microgesture.settings.rows import FusionRecipe
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import sha256
 
@@ -55,39 +56,30 @@ class Recipe:
         return self.weights is None or self.temperature
 
 
-def parse_recipe(config: Mapping[str, Any]) -> Recipe:
-    """Read ``members`` (name -> weight, or names with ``weights: validation``), ``temperature``.
+def parse_recipe(config: FusionRecipe) -> Recipe:
+    """The members of a fusion in order, with their weights where these are given.
 
     Raises
     ------
     InputError
-        For anything else, a name given twice, and a weight that is not a positive number.
+        For weights that are given and to be found as well, and for neither.
 
     """
-    members, chosen = config.get("members"), config.get("weights")
-    if not isinstance(members, Mapping | list) or not members:
-        raise InputError(f"fusion: members is {members!r}; name at least one")
-    names = tuple(members)
-    if len(set(names)) < len(names):
-        raise InputError(f"fusion: a member is named twice in {', '.join(names)}; name it once")
-    temperature = config.get("temperature", False)
-    if not isinstance(temperature, bool):
-        raise InputError(f"fusion: temperature is {temperature!r}, expected true or false")
-    if isinstance(members, Mapping):
-        if chosen is not None:
+    members = config.members
+    if isinstance(members, dict):
+        if config.weights is not None:
             raise InputError(
-                f"fusion: members have weights and weights is {chosen!r}; give members as a list "
-                "to have the weights found on validation, or take weights away"
+                f"fusion: members have weights and weights is {config.weights!r}; give members as "
+                "a list to have the weights found on validation, or take weights away"
             )
-        for name, weight in members.items():
-            _check_weight(f"fusion: member {name}", weight)
-        return Recipe(names, tuple(map(float, members.values())), temperature)
-    if chosen != "validation":
+        weights = tuple(map(float, members.values()))
+        return Recipe(tuple(members), weights, config.temperature)
+    if config.weights is None:
         raise InputError(
-            f"fusion: weights is {chosen!r} for a list of members; expected validation, or give "
-            "each member its weight, {name: 1, ...}"
+            "fusion: weights is None for a list of members; expected validation, or give each "
+            "member its weight, {name: 1, ...}"
         )
-    return Recipe(names, None, temperature)
+    return Recipe(tuple(members), None, config.temperature)
 
 
 def check_same_clips(first: Predictions, other: Predictions) -> None:
@@ -290,13 +282,6 @@ def _mix(members: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
     for member, weight in zip(members, weights, strict=True):
         total += (weight / whole) * member
     return total.astype(np.float32)
-
-
-def _check_weight(owner: str, weight: Any) -> None:
-    """Refuse what is not a positive number."""
-    number = isinstance(weight, int | float) and not isinstance(weight, bool)
-    if not (number and math.isfinite(weight) and weight > 0):
-        raise InputError(f"{owner}: weight {weight!r}, expected a positive number")
 
 
 def _some(names: list[str]) -> str:

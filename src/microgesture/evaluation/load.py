@@ -1,6 +1,5 @@
 """Reading every variant's predictions into one checked set of rows, for the table and figures."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,24 +11,14 @@ from microgesture.data.long_tail import long_tailed_counts
 from microgesture.evaluation.fusion import check_same_clips
 from microgesture.evaluation.predictions import UNKNOWN, Predictions, read_predictions
 from microgesture.evaluation.rows import FUSION, Evaluation, Member, Row
+from microgesture.settings.results import Shown, ShownVariant
+from microgesture.settings.rows import Fusion
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
 
 
-def parse_config(text: str) -> dict[str, Any]:
-    """Read ``--config``: JSON text, or the path of a JSON file."""
-    try:
-        config = json.loads(text) if text.lstrip().startswith("{") else read_json(text)
-    except (OSError, ValueError) as error:
-        raise InputError(f"--config: neither JSON text nor a JSON file ({error})") from None
-    missing = [key for key in ("seeds", "variants") if not config.get(key)]
-    if missing:
-        raise InputError(f"--config: {' and '.join(missing)} missing or empty; give at least one")
-    return config
-
-
 def load_evaluation(
-    config: dict[str, Any],
+    config: Shown,
     results: str | Path,
     classes: list[str],
     summary: Mapping[str, Any] | None = None,
@@ -41,8 +30,7 @@ def load_evaluation(
     Parameters
     ----------
     config
-        ``seeds``, ``variants`` (name -> title, model), ``fusions`` (name -> title, members),
-        ``folds`` (how many, or null).
+        Seeds, folds, variants and fusions.
     results
         Folder with `microgesture.data.paths.predictions` of every seed and the ``metrics.json`` and
         ``timing.json`` of every training.
@@ -59,11 +47,10 @@ def load_evaluation(
 
     """
     results = Path(results)
-    seeds, folds = tuple(sorted(config["seeds"])), config.get("folds")
+    seeds, folds = tuple(sorted(config.seeds)), config.folds
     entries = _entries(config)
     runs = {
-        name: [_read_runs(results, name, seed, folds) for seed in seeds]
-        for name in config["variants"]
+        name: [_read_runs(results, name, seed, folds) for seed in seeds] for name in config.variants
     }
     split, first = _choose_split(results, next(iter(entries)), seeds[0])
     if first.probabilities.shape[1] != len(classes):
@@ -74,13 +61,15 @@ def load_evaluation(
     known = first.labels != UNKNOWN
     rows = []
     for name, entry in entries.items():
-        costs = [runs[member] for member in entry.get("members", [name])]
+        costs = [
+            runs[member] for member in (entry.members if isinstance(entry, Fusion) else [name])
+        ]
         files = _read_row(results, name, seeds, split, first, folds)
         rows.append(
             Row(
                 name=name,
-                title=entry.get("title", name),
-                model=entry.get("model", FUSION),
+                title=entry.title,
+                model=FUSION if isinstance(entry, Fusion) else entry.model,
                 labels=first.labels[known],
                 probabilities=np.stack([one.probabilities[known] for one in files]),
                 parameters=sum(int(cost[0][0]["parameters"]) for cost in costs),
@@ -105,34 +94,34 @@ def load_evaluation(
         devices=tuple(sorted({run["device"] for run in every if "device" in run})),
         train_counts=None if summary is None else _train_counts(summary, classes, config),
         folds=folds,
-        imbalance=config.get("imbalance"),
+        imbalance=config.imbalance,
         clip_ids=tuple(np.array(first.clip_ids)[known].tolist()),
     )
 
 
-def files_read(config: Mapping[str, Any], results: str | Path) -> list[Path]:
+def files_read(config: Shown, results: str | Path) -> list[Path]:
     """The predictions, metrics and times that `load_evaluation` goes back to."""
     results = Path(results)
-    rows, folds = [*config["variants"], *(config.get("fusions") or {})], config.get("folds")
+    rows, folds = [*config.variants, *config.fusions], config.folds
     read = []
-    for seed in sorted(config["seeds"]):
+    for seed in sorted(config.seeds):
         # what lies there of another number of folds was not read
         for split in ["test"] if folds else ["val", "test"]:
             read += [_prediction_path(results, name, seed, split) for name in rows]
-    for name in config["variants"]:
-        for run in paths.run_names(config["seeds"], folds):
+    for name in config.variants:
+        for run in paths.run_names(config.seeds, folds):
             files = (paths.TRAINING, paths.TIMING)
             read += [results / paths.training(name, run, file) for file in files]
     return sorted(path for path in read if path.is_file())
 
 
-def _entries(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _entries(config: Shown) -> dict[str, ShownVariant | Fusion]:
     """Variants, then fusions, by name; refuse a name used twice and a member that is no variant."""
-    variants, fusions = config["variants"], config.get("fusions") or {}
+    variants, fusions = config.variants, config.fusions
     for name, fusion in fusions.items():
         if name in variants:
             raise InputError(f"config: {name} names a variant and a fusion; rename one of them")
-        unknown = [member for member in fusion["members"] if member not in variants]
+        unknown = [member for member in fusion.members if member not in variants]
         if unknown:
             raise InputError(
                 f"config: fusion {name} has the member {unknown[0]}, which is no variant; "
@@ -205,17 +194,17 @@ def _members(files: Sequence[Predictions]) -> tuple[Member, ...]:
 
 
 def _train_counts(
-    summary: Mapping[str, Any], classes: Sequence[str], config: Mapping[str, Any]
+    summary: Mapping[str, Any], classes: Sequence[str], config: Shown
 ) -> np.ndarray | None:
     """Clips of each class to learn from; folds train on all splits in turn. None: not recorded."""
     splits = summary.get("splits", {})
     counts = np.zeros(len(classes), dtype=np.int64)
-    for split in splits if config.get("folds") else ["train"]:
+    for split in splits if config.folds else ["train"]:
         of_split = splits.get(split, {}).get("clips_per_class", {})
         counts += np.array([of_split.get(name, 0) for name in classes], dtype=np.int64)
     if not counts.sum():
         return None
-    ratio = config.get("imbalance")
+    ratio = config.imbalance
     return counts if ratio is None else long_tailed_counts(counts, ratio)
 
 

@@ -1,7 +1,6 @@
 """Prediction of clips in memory, prepared as those were that a variant was trained on."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -13,10 +12,11 @@ from microgesture.inference.predict import predict
 from microgesture.inputs.base import Input
 from microgesture.preprocessing.prepare import prepare_in_memory
 from microgesture.settings.preparation import Preparation
+from microgesture.settings.probing import Testing
 
 
 def clip_probabilities(
-    trained: Trained, clips: Iterable[Clip], testing: Mapping[str, Any]
+    trained: Trained, clips: Iterable[Clip], testing: Testing
 ) -> tuple[np.ndarray, list[str]]:
     """Class probabilities of clips, float32 (N, K), and the ids of those without visible points.
 
@@ -25,8 +25,8 @@ def clip_probabilities(
     trained : Trained
     clips : iterable of Clip
         With different ids; labels are not looked at.
-    testing : mapping
-        ``views`` and ``flip``, see `predict`.
+    testing : Testing
+        See `predict`.
 
     """
     records, empty = prepare_for(trained, clips)
@@ -45,9 +45,7 @@ def prepare_for(trained: Trained, clips: Iterable[Clip]) -> tuple[MemoryRecords,
     return prepare_in_memory(clips, layout, names, settings, layout.source)
 
 
-def prepared_probabilities(
-    trained: Trained, records: Clips, testing: Mapping[str, Any]
-) -> np.ndarray:
+def prepared_probabilities(trained: Trained, records: Clips, testing: Testing) -> np.ndarray:
     """Class probabilities of prepared clips, float32 (N, K); see `clip_probabilities`."""
     config = trained.metadata["config"]
     return predict(
@@ -56,8 +54,8 @@ def prepared_probabilities(
         np.arange(len(records)),
         temporal=config["temporal"],
         length=config["length"],
-        views=testing["views"],
-        flip=testing["flip"],
+        views=testing.views,
+        flip=testing.flip,
         batch=config["training"]["batch"],
     )
 

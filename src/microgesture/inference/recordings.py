@@ -14,6 +14,7 @@ from microgesture.inference.likeness import Likeness
 from microgesture.inference.window_table import Window
 from microgesture.readers.common import unreadable
 from microgesture.readers.folders import FRAME, folders_below
+from microgesture.settings.probing import Testing
 from microgesture.utils.errors import InputError
 
 
@@ -128,7 +129,7 @@ def predict_recordings(
     read: Callable[[Path], np.ndarray],
     *,
     fps: float,
-    testing: Mapping[str, Any],
+    testing: Testing,
     window: float | None = None,
     stride: float | None = None,
     checked: Mapping[str, Likeness] | None = None,
@@ -147,8 +148,8 @@ def predict_recordings(
         Reads such a folder: the points of one person, float32 (T, 137, 3).
     fps : float
         Frames a second, for the windows.
-    testing : mapping
-        ``views`` and ``flip``, see `predict`.
+    testing : Testing
+        See `predict`.
     window, stride : float, optional
         In seconds, see `cut`; the stride is half a window unless given.
     checked : mapping, optional

@@ -6,10 +6,10 @@ the box around the clip's visible points is then drawn without them: hiding the 
 furthest out all the time also shifts and enlarges the rest a little.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -20,16 +20,14 @@ from microgesture.data.layouts import Layout
 from microgesture.data.store import iter_store
 from microgesture.inference.build import Trained
 from microgesture.inference.clips import prepare_for, prepared_probabilities
+from microgesture.settings.probing import OcclusionStep, Testing
 from microgesture.utils.errors import InputError
 
-CLIPS = 32
-WINDOWS = 8
 CLASSES = 5
 """Classes that get a map of their own: the most frequent ones."""
-ONE_VIEW = {"views": 1, "flip": False}
 
 
-def joint_groups(layout: Layout, kind: str) -> dict[str, list[int]]:
+def joint_groups(layout: Layout, kind: Literal["joint", "region"]) -> dict[str, list[int]]:
     """Joints that are hidden together, by name.
 
     Parameters
@@ -41,8 +39,6 @@ def joint_groups(layout: Layout, kind: str) -> dict[str, list[int]]:
     """
     if kind == "joint":
         return {name: [number] for number, name in enumerate(layout.joints)}
-    if kind != "region":
-        raise InputError(f"occlusion: groups is {kind!r}; expected joint or region")
     regions = KEYPOINT_FORMATS[layout.source].regions
     groups = {
         name: np.flatnonzero(np.isin(layout.points, points)).tolist()
@@ -68,11 +64,11 @@ def choose(tests: pd.DataFrame, count: int) -> pd.DataFrame:
     return ranked.assign(turn=turn).sort_values(["turn", "label"], kind="stable").head(count)
 
 
-def explain(
+def occlusion_map(
     trained: Trained,
     skeletons: Path,
     tests: pd.DataFrame,
-    config: Mapping[str, Any],
+    config: OcclusionStep,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> dict[str, Any]:
     """How far the true class's probability falls when joints are hidden during a window.
@@ -83,11 +79,8 @@ def explain(
     skeletons : Path
     tests : DataFrame
         See `microgesture.probing.test_clips.labelled_tests`.
-    config : mapping
-        ``clips``: how many are chosen at most (`CLIPS`), see `choose`; those without a visible
-        point are left out. ``groups``: see `joint_groups` (``joint``). ``windows``: into how many
-        equal parts each clip's timeline is cut (`WINDOWS`). ``testing``: ``views`` and ``flip``
-        (one view, no flip).
+    config : OcclusionStep
+        Of the clips that are chosen (`choose`), those without a visible point are left out.
     progress : callable
         Wraps the rows of the chosen clips.
 
@@ -101,9 +94,9 @@ def explain(
         ``clips`` and ``clips_by_class`` (how many were averaged). Rounded to 6 digits.
 
     """
-    groups = joint_groups(trained.layout, config.get("groups", "joint"))
-    windows = config.get("windows", WINDOWS)
-    chosen = choose(tests, config.get("clips", CLIPS))
+    groups = joint_groups(trained.layout, config.groups)
+    windows = config.windows
+    chosen = choose(tests, config.clips)
     wanted = set(chosen["clip_id"])
     label_of = dict(zip(tests["clip_id"], tests["label"].tolist(), strict=True))
     clips = (clip for clip in iter_store(skeletons) if clip.clip_id in wanted)
@@ -114,7 +107,7 @@ def explain(
     labels = np.array([label_of[records.index["clip_id"][row]] for row in rows])
     falls = np.stack(
         [
-            clip_fall(trained, records, row, label, list(groups.values()), windows, config)
+            clip_fall(trained, records, row, label, list(groups.values()), windows, config.testing)
             for row, label in zip(progress(rows), labels.tolist(), strict=True)
         ]
     )
@@ -147,7 +140,7 @@ def clip_fall(
     label: int,
     groups: list[list[int]],
     windows: int,
-    config: Mapping[str, Any],
+    testing: Testing,
 ) -> np.ndarray:
     """Fall of the true class's probability of one clip, float64 (groups, windows).
 
@@ -168,9 +161,8 @@ def clip_fall(
             without[slice(*times[window]), groups[group]] = 0
             yield without
 
-    probabilities = prepared_probabilities(
-        trained, _versions(records, row, hidden()), config.get("testing", ONE_VIEW)
-    )
+    versions = _versions(records, row, hidden())
+    probabilities = prepared_probabilities(trained, versions, testing)
     said = probabilities[:, label].astype(float)
     fall = np.zeros((len(groups), windows))
     for cell, left in zip(cells, said[1:], strict=True):

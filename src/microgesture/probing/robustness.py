@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -18,6 +18,7 @@ from microgesture.evaluation.metrics import predicted_classes
 from microgesture.inference.build import Trained
 from microgesture.inference.clips import clip_probabilities
 from microgesture.probing.corruption import KINDS, check_level, corrupt
+from microgesture.settings.probing import RobustnessStep, Testing
 from microgesture.utils.files import write_text
 
 NONE = "none"
@@ -40,7 +41,7 @@ def measure(
     trained: Trained,
     skeletons: Path,
     tests: pd.DataFrame,
-    config: Mapping[str, Any],
+    config: RobustnessStep,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> Iterator[Measured]:
     """Accuracy on untouched clips (kind ``none``), then under every kind and level.
@@ -54,15 +55,14 @@ def measure(
     skeletons : Path
     tests : DataFrame
         See `microgesture.probing.test_clips.labelled_tests`.
-    config : mapping
-        ``drop``, ``jitter``, ``occlude`` (levels, see `microgesture.probing.corruption`; any may be
-        missing), ``seed`` and ``testing`` (``views`` and ``flip``).
+    config : RobustnessStep
+        Levels of every kind, see `microgesture.probing.corruption`.
     progress : callable
         Wraps the list of conditions.
 
     """
     conditions = [(NONE, 0.0)]
-    conditions += [(kind, float(level)) for kind in KINDS for level in config.get(kind, ())]
+    conditions += [(kind, float(level)) for kind in KINDS for level in getattr(config, kind)]
     for kind, level in conditions[1:]:
         check_level(kind, level)
     labels = tests["label"].to_numpy()
@@ -71,14 +71,14 @@ def measure(
     for kind, level in progress(conditions):
         clips: Iterable[Clip] = (c for c in iter_store(skeletons) if c.clip_id in wanted)
         if kind != NONE:
-            damage = partial(corrupt, kind=kind, level=level, seed=config["seed"], order=order)
+            damage = partial(corrupt, kind=kind, level=level, seed=config.seed, order=order)
             clips = map(damage, clips)
-        right = _recognised(trained, clips, labels, config["testing"])
+        right = _recognised(trained, clips, labels, config.testing)
         yield Measured(kind, level, len(labels), *accuracies(right, labels))
 
 
 def _recognised(
-    trained: Trained, clips: Iterable[Clip], labels: np.ndarray, testing: Mapping[str, Any]
+    trained: Trained, clips: Iterable[Clip], labels: np.ndarray, testing: Testing
 ) -> np.ndarray:
     """Whether each clip gets its own class, bool (N,); labels are in the order of the clips."""
     right = np.zeros(len(labels), bool)

@@ -1,10 +1,9 @@
 """What steps share that test a trained variant again, on test clips changed on purpose."""
 
 import argparse
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import pandas as pd
 
@@ -12,14 +11,19 @@ from microgesture.data.folds import check_fold, use_fold
 from microgesture.data.store import read_index, read_metadata
 from microgesture.inference.build import Trained, choose_device, load_trained
 from microgesture.provenance.record import add_record_option, write_record
+from microgesture.settings.base import Entry
+from microgesture.settings.parse import parse_option
 from microgesture.utils.cli import count, output_file
 from microgesture.utils.errors import InputError
 
-Probe = Callable[[Trained, Path, pd.DataFrame, Mapping[str, Any], Path], None]
-"""Variant, skeleton store, its `labelled_tests`, config slice, file to write."""
+Settings = TypeVar("Settings", bound=Entry)
+Probe = Callable[[Trained, Path, pd.DataFrame, Settings, Path], None]
+"""Variant, skeleton store, its `labelled_tests`, settings, file to write."""
 
 
-def probe_step(script: str, description: str | None, probe: Probe) -> None:
+def probe_step(
+    script: str, description: str | None, model: type[Settings], probe: Probe[Settings]
+) -> None:
     """Read the options of such a step, open what they name, probe, and write the record.
 
     Parameters
@@ -28,6 +32,8 @@ def probe_step(script: str, description: str | None, probe: Probe) -> None:
         ``__file__`` of the step.
     description : str, optional
         For its help.
+    model : type
+        Of its settings.
     probe : callable
 
     Raises
@@ -37,7 +43,7 @@ def probe_step(script: str, description: str | None, probe: Probe) -> None:
 
     """
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--config", type=json.loads, required=True, help="config slice, as JSON")
+    parser.add_argument("--config", required=True, help="its settings, as JSON")
     parser.add_argument("--model", type=Path, required=True, help="checkpoint")
     parser.add_argument("--skeletons", type=Path, required=True, help="skeleton store")
     parser.add_argument("--out", type=output_file, required=True, help="file to write")
@@ -48,13 +54,14 @@ def probe_step(script: str, description: str | None, probe: Probe) -> None:
     add_record_option(parser, script)
     args = parser.parse_args()
 
+    config: Settings = parse_option(model, args.config)
     device = choose_device(args.device, args.threads)
     trained = load_trained(args.model)
     trained.model.to(device)
     tests = labelled_tests(args.skeletons, trained, args.folds, args.fold)
-    probe(trained, args.skeletons, tests, args.config, args.out)
+    probe(trained, args.skeletons, tests, config, args.out)
     inputs = [args.model, args.skeletons, *([args.folds] if args.folds else [])]
-    write_record(args.record, script, config=args.config, inputs=inputs, outputs=[args.out])
+    write_record(args.record, script, config=config.given(), inputs=inputs, outputs=[args.out])
 
 
 def labelled_tests(

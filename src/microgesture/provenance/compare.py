@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from microgesture.data.paths import RECORDS
+from microgesture.data import paths
 from microgesture.provenance.explain import changed_keys
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
@@ -14,7 +14,7 @@ Records = Mapping[str, Mapping[str, Any]]
 
 def read_records(results: Path) -> dict[str, dict[str, Any]]:
     """The records of a results folder by name; damaged ones are left out, which `verify` names."""
-    folder, records = results / RECORDS, {}
+    folder, records = results / paths.RECORDS, {}
     for path in sorted(folder.rglob("*.json")):
         try:
             record = read_json(path)

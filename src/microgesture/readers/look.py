@@ -192,11 +192,10 @@ def _clip_table(path: Path) -> tuple[Path, list[list[str]]]:
 def _pyskl(found: Look, path: Path) -> None:
     found.data["fps"] = 30
     found.said["fps"] = NOT_SAID
+    data = PySkl.model_validate({"name": "", "on_bad_clip": "skip", **found.data})
     outlines = [
         (source, *annotations.read_annotations(source, sized=True))
-        for source in annotations.find_sources(
-            PySkl.model_validate({"name": "", "on_bad_clip": "skip", **found.data})
-        )
+        for source in annotations.find_sources(data)
     ]
     every = [one for _, several, _ in outlines for one in several]
     if any("img_shape" not in one for one in every):

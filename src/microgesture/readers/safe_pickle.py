@@ -31,7 +31,10 @@ from microgesture.utils.errors import InputError
 from microgesture.utils.memory import bounded
 
 _MARK = object()
-_OPERATIONS = {operation.code: operation for operation in pickletools.opcodes}
+_OPERATIONS: dict[bytes, tuple[str, Any]] = {
+    operation.code.encode("latin-1"): (operation.name, operation.arg and operation.arg.reader)
+    for operation in pickletools.opcodes
+}
 
 
 @dataclass
@@ -82,28 +85,28 @@ class _Bounded:
 
     def __init__(self, handle: io.BufferedReader, size: int) -> None:
         self.handle, self.size = handle, size
+        self.place = 0
 
     def read(self, count: int) -> bytes:
-        return self.handle.read(max(0, min(count, self.size - self.handle.tell())))
+        content = self.handle.read(max(0, min(count, self.size - self.place)))
+        self.place += len(content)
+        return content
 
     def readline(self) -> bytes:
-        return self.handle.readline()
+        line = self.handle.readline()
+        self.place += len(line)
+        return line
 
-    def tell(self) -> int:
-        return self.handle.tell()
 
-
-def _next_operation(file: Any) -> tuple[str, Any]:
+def _next_operation(file: _Bounded) -> tuple[str, Any]:
     """Name and argument of an operation, read strictly: an argument is complete."""
     code = file.read(1)
-    if not code:
-        raise ValueError("it does not end")
-    operation = _OPERATIONS.get(code.decode("latin-1"))
-    if operation is None:
-        raise ValueError(f"{code!r} is no operation")
-    if operation.name == "STRING":
-        return operation.name, _python2_text(file.readline())
-    return operation.name, operation.arg.reader(file) if operation.arg else None
+    if code not in _OPERATIONS:
+        raise ValueError(f"{code!r} is no operation" if code else "it does not end")
+    name, reader = _OPERATIONS[code]
+    if name == "STRING":
+        return name, _python2_text(file.readline())
+    return name, reader(file) if reader else None
 
 
 def _python2_text(line: bytes) -> str:
@@ -122,12 +125,12 @@ class _Machine:
         self.memo: dict[int, Any] = {}
         self.left = 2 * size  # bytes that may yet be made of the file's own
 
-    def run(self, file: Any) -> Any:
+    def run(self, file: _Bounded) -> Any:
         place = 0
         try:
             # the strict reading of the operations, with their arguments checked for completeness
             while True:
-                place = file.tell()
+                place = file.place
                 name, argument = _next_operation(file)
                 if name == "STOP":
                     return self.pop()

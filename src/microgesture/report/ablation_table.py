@@ -11,8 +11,10 @@ import numpy as np
 from microgesture.evaluation.claims import Claim
 from microgesture.evaluation.metrics import METRICS
 from microgesture.evaluation.rows import HEADINGS, Evaluation, Row
+from microgesture.report.findings import findings
 from microgesture.report.notes import SPLITS, claims_legend, notes, tail_legend
 from microgesture.report.render import render
+from microgesture.settings.results import TableStep
 from microgesture.utils.text import (
     human_count,
     human_time,
@@ -35,18 +37,17 @@ _TAIL_COLUMNS = ("head", "middle", "tail", "ece", "nll")
 def markdown(
     evaluation: Evaluation,
     claims: Sequence[Claim],
-    config: Mapping[str, Any],
+    config: TableStep,
     summary: Mapping[str, Any],
 ) -> str:
-    """Write the whole page: one line on the data, the table, claims, notes, figures and classes.
+    """Write the whole page: what was found, the data, the table, claims, notes and figures.
 
     Parameters
     ----------
     evaluation, claims
         What was measured.
     config
-        ``data_name`` and ``data_format``; "synthetic" puts a warning on top. ``variants``, of
-        which ``source`` is read: whether PoseC3D's training changes points or drawn volumes.
+        A ``data_format`` of "synthetic" puts a warning on top.
     summary
         Summary of the skeleton stage: ``subject_overlap``, "train+val" or "train-val" -> shared
         subjects (a pair not named shares none), and ``subject_is_video``.
@@ -54,7 +55,8 @@ def markdown(
     """
     return render(
         "ablation_table.md",
-        generated=config.get("data_format") == "synthetic",
+        generated=config.generated,
+        findings=findings(evaluation, claims, config, summary),
         measured=_measured_on(evaluation, config),
         scores=_rows_table(evaluation, score_table(evaluation)),
         claims=_claims(evaluation, claims),
@@ -125,10 +127,10 @@ def _mean_std(values: np.ndarray, digits: int) -> list[str]:
     return [f"{values.mean():.{digits}f}", spread]
 
 
-def _measured_on(evaluation: Evaluation, config: Mapping[str, Any]) -> dict[str, Any]:
+def _measured_on(evaluation: Evaluation, config: TableStep) -> dict[str, Any]:
     """What the line on the data states."""
     return {
-        "name": config.get("data_name") or config.get("data_format") or "Data",
+        "name": config.data_name or config.data_format,
         "clips": len(evaluation.labels),
         "split": SPLITS[evaluation.split],
         "classes": len(evaluation.classes),

@@ -14,6 +14,7 @@ from microgesture.evaluation.claims import Claim, judge_claims
 from microgesture.evaluation.load import load_evaluation
 from microgesture.evaluation.occlusion import Occlusion, mean_occlusion
 from microgesture.evaluation.rows import Evaluation, Row
+from microgesture.settings.results import PageStep
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
 
@@ -27,7 +28,7 @@ class Material:
     Attributes
     ----------
     config
-        The table slice, with ``submission``, ``robustness`` and ``occlusion``.
+        What of the config is shown.
     results
         The folder that all was read from.
     evaluation, claims, summary
@@ -45,7 +46,7 @@ class Material:
 
     """
 
-    config: Mapping[str, Any]
+    config: PageStep
     results: Path
     evaluation: Evaluation
     claims: Sequence[Claim]
@@ -59,27 +60,22 @@ class Material:
     @property
     def generated(self) -> bool:
         """Whether the data are made up."""
-        return self.config.get("data_format") == "synthetic"
-
-    @property
-    def best(self) -> Row:
-        """The row of highest mean top-1."""
-        return max(self.evaluation.rows, key=lambda row: row.top1)
+        return self.config.generated
 
     @property
     def shown(self) -> Row:
         """The row that is looked at closely: the submitted one, or see `Evaluation.shown`."""
-        return self.evaluation.shown(self.config.get("submission"))
+        return self.evaluation.shown(self.config.submission)
 
     @property
     def members(self) -> list[Row]:
         """The variants that the shown row is fused from; none where it is a variant."""
-        fusion = (self.config.get("fusions") or {}).get(self.shown.name)
-        return [self.evaluation.row(name) for name in fusion["members"]] if fusion else []
+        fusion = self.config.fusions.get(self.shown.name)
+        return [self.evaluation.row(name) for name in fusion.members] if fusion else []
 
 
 def load_material(
-    config: dict[str, Any],
+    config: PageStep,
     results: Path,
     classes: list[str],
     summary: Mapping[str, Any],
@@ -95,42 +91,42 @@ def load_material(
 
     """
     evaluation = load_evaluation(config, results, classes, summary)
-    names = paths.run_names(evaluation.seeds, config.get("folds"))
+    names = paths.run_names(evaluation.seeds, config.folds)
     return Material(
         config=config,
         results=results,
         evaluation=evaluation,
-        claims=judge_claims(evaluation, config.get("claims") or []),
+        claims=judge_claims(evaluation, config.claims),
         summary=summary,
         runs={
             variant: {
                 run: read_json(results / paths.training(variant, run, paths.TRAINING))
                 for run in names
             }
-            for variant in config["variants"]
+            for variant in config.variants
         },
-        robustness=read_robustness(config, results) if config.get("robustness") else None,
+        robustness=read_robustness(config, results) if config.robustness else None,
         occlusion=_occlusion(config, results),
         layouts=sorted(layouts, key=lambda one: -len(one.joints)),
         skeletons=skeletons,
     )
 
 
-def _probes(config: Mapping[str, Any], results: Path) -> dict[str, dict[str, list[Path]]]:
+def _probes(config: PageStep, results: Path) -> dict[str, dict[str, list[Path]]]:
     """Files of ``robustness`` and of ``occlusion``, by variant and in the order of the runs.
 
     Those of other runs may lie there too, from before the config was changed.
     """
     kinds: dict[str, dict[str, list[Path]]] = {"robustness": {}, "occlusion": {}}
-    seeds, folds = sorted(config["seeds"]), config.get("folds")
-    if asked := config.get("robustness"):
-        runs = paths.run_names(seeds if asked["runs"] == "all" else seeds[:1], folds)
-        for variant in config["variants"]:
+    seeds, folds = sorted(config.seeds), config.folds
+    if config.robustness:
+        runs = paths.run_names(seeds if config.robustness.runs == "all" else seeds[:1], folds)
+        for variant in config.variants:
             kinds["robustness"][variant] = [
                 results / paths.robustness(variant, run) for run in runs
             ]
-    if asked := config.get("occlusion"):
-        for variant in asked["variants"]:
+    if config.occlusion:
+        for variant in config.occlusion.variants:
             runs = paths.run_names(seeds[:1], folds)
             kinds["occlusion"][variant] = [results / paths.occlusion(variant, run) for run in runs]
     for path in (path for kind in kinds.values() for files in kind.values() for path in files):
@@ -142,13 +138,13 @@ def _probes(config: Mapping[str, Any], results: Path) -> dict[str, dict[str, lis
     return kinds
 
 
-def probe_files(config: Mapping[str, Any], results: Path) -> list[Path]:
+def probe_files(config: PageStep, results: Path) -> list[Path]:
     """The files of robustness and occlusion that the config asks for."""
     kinds = _probes(config, results).values()
     return [path for kind in kinds for files in kind.values() for path in files]
 
 
-def read_robustness(config: Mapping[str, Any], results: Path) -> pd.DataFrame:
+def read_robustness(config: PageStep, results: Path) -> pd.DataFrame:
     """Measured top-1 of every variant, see `Material.robustness`."""
     parts = []
     for variant, files in _probes(config, results)["robustness"].items():
@@ -164,7 +160,7 @@ def read_robustness(config: Mapping[str, Any], results: Path) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _occlusion(config: Mapping[str, Any], results: Path) -> dict[str, Occlusion]:
+def _occlusion(config: PageStep, results: Path) -> dict[str, Occlusion]:
     files = _probes(config, results)["occlusion"]
     return {variant: mean_occlusion(of) for variant, of in files.items()}
 

@@ -12,6 +12,7 @@ from microgesture.evaluation.metrics import HEAD_SHARE, TAIL_SHARE
 from microgesture.evaluation.paired import LEVEL
 from microgesture.evaluation.rows import FUSION, Evaluation
 from microgesture.report.render import paragraphs
+from microgesture.settings.results import TableStep
 
 SPLITS = {"test": "test", "val": "validation", "train": "training"}
 
@@ -59,14 +60,14 @@ def tail_legend(evaluation: Evaluation) -> str:
     return text
 
 
-def notes(
-    evaluation: Evaluation, config: Mapping[str, Any], summary: Mapping[str, Any]
-) -> list[str]:
+def notes(evaluation: Evaluation, config: TableStep, summary: Mapping[str, Any]) -> list[str]:
     """List what a reader must know before believing the numbers."""
-    variants = config.get("variants", {})
+    variants = config.variants
     heatmaps = [row for row in evaluation.rows if row.model == "posec3d"]
-    cached = [row for row in heatmaps if variants[row.name].get("source") == "cached"]
-    pretrained = [row for row in evaluation.rows if variants.get(row.name, {}).get("pretrained")]
+    cached = [row for row in heatmaps if variants[row.name].source == "cached"]
+    pretrained = [
+        row for row in evaluation.rows if row.name in variants and variants[row.name].pretrained
+    ]
     return paragraphs(
         "notes/notes.md",
         split=evaluation.split,

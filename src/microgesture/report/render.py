@@ -1,6 +1,8 @@
 """Templates filled with plain data: text is escaped in HTML and stays as it is in Markdown."""
 
 import base64
+import hashlib
+import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +57,32 @@ def marked(text: str) -> Markup:
     return out
 
 
+def sort_value(cell: str) -> str:
+    """Write the number that a cell is sorted by: of ``0.31 M``, ``1:05``, ``45.3 ± 1.2``; else "".
+
+    Parameters
+    ----------
+    cell : str
+        As it stands in a table: the first number counts, with its unit.
+
+    """
+    text = cell.replace("−", "-").replace(",", "").strip()
+    if time := re.fullmatch(r"(?:(\d+):)?(\d+):(\d\d)", text):
+        hours, minutes, seconds = (int(part or 0) for part in time.groups())
+        return f"{3600 * hours + 60 * minutes + seconds}"
+    number = re.match(r"(< ?)?([+-]?\d+(?:\.\d+)?)(?: ([kM])\b)?", text)
+    if number is None:
+        return ""
+    less, digits, unit = number.groups()
+    value = float(digits) * {None: 1.0, "k": 1e3, "M": 1e6}[unit]
+    return "0" if less else f"{value:g}" if abs(value) < 1e5 else f"{value:.0f}"
+
+
+def script_hash(text: str) -> str:
+    """Source expression of a script's whole text for a Content-Security-Policy."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
 def inlined(path: Path) -> InlinePng:
     """Read a PNG of `_DPI` dots an inch, to be part of the page."""
     data = path.read_bytes()
@@ -71,5 +99,10 @@ _ENVIRONMENT = Environment(
     lstrip_blocks=True,
     keep_trailing_newline=True,
 )
-_ENVIRONMENT.filters |= {"counted": counted, "inlined": inlined, "marked": marked}
+_ENVIRONMENT.filters |= {
+    "counted": counted,
+    "inlined": inlined,
+    "marked": marked,
+    "sort_value": sort_value,
+}
 _ENVIRONMENT.globals |= {"markdown_table": markdown_table}

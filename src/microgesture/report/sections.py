@@ -19,6 +19,7 @@ from microgesture.data.store import SPLITS as SPLIT_NAMES
 from microgesture.data.store import iter_store, read_metadata
 from microgesture.evaluation.calibration import BINS
 from microgesture.evaluation.rows import Row
+from microgesture.report import alt_texts
 from microgesture.report.ablation_table import Columns, claim_lines, score_table, tail_table
 from microgesture.report.material import Material, data_warnings, layout_for, read_clips, recorded
 from microgesture.report.notes import SPLITS, claims_legend, notes, tail_legend
@@ -28,6 +29,7 @@ from microgesture.viz import clips as pictures
 from microgesture.viz import comparisons as plots
 
 ERRORS = 8
+_LISTED = 300  # errors in words, of which a large test split has thousands
 _MOST_PANELS = 12
 _POSE_CLIPS = 200  # enough for a median; a store may hold a hundred times as many
 _DATA_FIGURES = ("classes.png", "lengths.png", "missing.png", "skeletons-1.png")
@@ -47,10 +49,9 @@ def table_section(material: Material, folder: Path) -> Section:
     evaluation = material.evaluation
     content = {
         "scores": _ablation(material, score_table(evaluation)),
-        "submission": material.config.get("submission"),
+        "submission": material.config.submission,
         "figure": _existing(material, "ablation.png"),
-        "shown": material.shown.title,
-        "top1": f"{material.shown.top1:.1f}",
+        "alt": alt_texts.ablation(evaluation),
         "notes": notes(evaluation, material.config, material.summary),
     }
     return Section("table", "Ablation", content)
@@ -73,23 +74,25 @@ def claims_section(material: Material, folder: Path) -> Section | None:
 
 def training_section(material: Material, folder: Path) -> Section:
     """Accuracy and loss of all trainings by epoch."""
-    titles = {name: variant["title"] for name, variant in material.config["variants"].items()}
+    titles = {name: variant.title for name, variant in material.config.variants.items()}
     runs = {titles[name]: list(of.values()) for name, of in material.runs.items()}
     figures = []
     for what, name in (("top1", "Top-1"), ("loss", "Loss")):
         path = folder / f"training_{what}.png"
         plots.plot_courses(runs, what, path)
-        figures.append((name, path))
+        figures.append((name, path, alt_texts.courses(runs, what)))
     return Section("training", "Training", {"figures": figures})
 
 
 def classes_section(material: Material, folder: Path) -> Section:
     """Recall of each class, by how often it occurs in training."""
     evaluation = material.evaluation
+    by_training_clips = evaluation.train_counts is not None and not evaluation.folds
+    order = "training clips" if by_training_clips else "clips"
     content = {
         "figure": _existing(material, "per_class_recall.png"),
-        "classes": len(evaluation.classes),
-        "by_training_clips": evaluation.train_counts is not None and not evaluation.folds,
+        "alt": alt_texts.recalls(evaluation, material.shown, order),
+        "order": order,
         "grouped": bool(evaluation.groups),
         "folds": evaluation.folds,
         "tail": _ablation(material, tail_table(evaluation)),
@@ -102,10 +105,12 @@ def classes_section(material: Material, folder: Path) -> Section:
 
 def confusion_section(material: Material, folder: Path) -> Section:
     """What each class is taken for."""
+    pairs = _confused_pairs(material.shown, material.evaluation.classes)
     content = {
         "figure": _existing(material, "confusion.png"),
+        "alt": alt_texts.confusion(material.shown, pairs),
         "shown": material.shown.title,
-        "pairs": _confused_pairs(material.shown, material.evaluation.classes),
+        "pairs": pairs,
     }
     return Section("confusion", "Confusion", content)
 
@@ -132,37 +137,36 @@ def robustness_section(material: Material, folder: Path) -> Section | None:
     """Accuracy under damage."""
     if material.robustness is None or (material.robustness.kind == "none").all():
         return None
-    titles = {name: variant["title"] for name, variant in material.config["variants"].items()}
+    titles = {name: variant.title for name, variant in material.config.variants.items()}
     path = folder / "robustness.png"
     plots.plot_robustness(material.robustness, titles, path, material.generated)
     runs = int(material.robustness.groupby("variant").run.nunique().max())
-    return Section("robustness", "Robustness", {"figure": path, "runs": runs})
+    alt = alt_texts.robustness(material.robustness, titles)
+    return Section("robustness", "Robustness", {"figure": path, "alt": alt, "runs": runs})
 
 
 def errors_section(material: Material, folder: Path) -> Section | None:
-    """The errors that the shown row was most confident of, drawn."""
-    errors = pictures.most_confident_errors(material.shown, ERRORS)
-    if not errors:
+    """Clips that the shown row got wrong, the most confident first; some of them are drawn."""
+    every = pictures.confident_errors(material.shown)
+    if not every:
         return None
     evaluation, layout = material.evaluation, layout_for(material)
-    clips = read_clips(material, [evaluation.clip_ids[one.row] for one in errors])
-    shown = []
-    for number, one in enumerate(errors, start=1):
+    drawn = []
+    chosen = pictures.one_of_each_pair(every, ERRORS)
+    clips = read_clips(material, [evaluation.clip_ids[one.row] for one in chosen])
+    for number, one in enumerate(chosen, start=1):
         clip = clips[evaluation.clip_ids[one.row]]
         path = folder / f"error_{number}.png"
         pictures.plot_strip(layout_points(clip, layout), clip.fps, layout, path)
-        shown.append(
-            {
-                "figure": path,
-                "true": evaluation.classes[one.true],
-                "taken": evaluation.classes[one.taken],
-                "confidence": f"{one.confidence:.0%}",
-                "of_true": f"{one.of_true:.0%}",
-                "clip": clip.clip_id,
-                "subject": clip.subject,
-            }
-        )
-    content = {"shown": material.shown.title, "seeds": len(evaluation.seeds), "errors": shown}
+        drawn.append({"figure": path, **_error(material, one)})
+    content = {
+        "shown": material.shown.title,
+        "seeds": len(evaluation.seeds),
+        "total": len(every),
+        "classes": sorted({evaluation.classes[k] for one in every for k in (one.true, one.taken)}),
+        "errors": drawn,
+        "listed": [_error(material, one) for one in every[:_LISTED]],
+    }
     return Section("errors", "Most confident errors", content)
 
 
@@ -201,7 +205,9 @@ def cost_section(material: Material, folder: Path) -> Section:
     """Accuracy against parameters and training time."""
     path = folder / "cost.png"
     plots.plot_cost(material.evaluation, path, material.generated)
-    return Section("cost", "Cost", {"figure": path, "devices": material.evaluation.devices})
+    alt = alt_texts.cost(material.evaluation)
+    content = {"figure": path, "alt": alt, "devices": material.evaluation.devices}
+    return Section("cost", "Cost", content)
 
 
 def data_section(material: Material, folder: Path) -> Section:
@@ -226,7 +232,7 @@ def data_section(material: Material, folder: Path) -> Section:
 
 def repeat_section(material: Material, folder: Path) -> Section:
     """Config, seeds, code and versions."""
-    config = json.dumps(dict(material.config), indent=2, ensure_ascii=False)
+    config = json.dumps(material.config.given(), indent=2, ensure_ascii=False)
     runs = [one for of in material.runs.values() for one in of.values()]
     facts: dict[str, list[str]] = {"Seeds": [", ".join(map(str, material.evaluation.seeds))]}
     if material.evaluation.folds:
@@ -250,7 +256,7 @@ def repeat_section(material: Material, folder: Path) -> Section:
 
 def _ablation(material: Material, columns: Columns) -> dict[str, Any]:
     """A table of one line a row of the ablation; each cell with whether it is best."""
-    submission = material.config.get("submission")
+    submission = material.config.submission
     lines = [
         {
             "title": row.title,
@@ -278,6 +284,19 @@ def _recalls(material: Material) -> list[list[str]]:
         ]
         for k, name in enumerate(evaluation.classes)
     ]
+
+
+def _error(material: Material, one: pictures.ConfidentError) -> dict[str, str]:
+    """An error in words."""
+    evaluation = material.evaluation
+    return {
+        "true": evaluation.classes[one.true],
+        "taken": evaluation.classes[one.taken],
+        "confidence": f"{one.confidence:.0%}",
+        "of_true": f"{one.of_true:.0%}",
+        "clip": evaluation.clip_ids[one.row],
+        "subject": str(evaluation.subjects[one.row]),
+    }
 
 
 def _existing(material: Material, name: str) -> Path:

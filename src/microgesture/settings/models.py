@@ -1,6 +1,6 @@
 """What a config says about models and variants: what is trained."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -8,11 +8,14 @@ from microgesture.settings.base import Entry, Name, Text
 from microgesture.settings.networks import GraphNetwork, HeatmapNetwork
 from microgesture.settings.streams import HeatmapStream, PointStream
 from microgesture.settings.training import Training, TrainingChanges
-from microgesture.settings.training_step import GraphTraining, HeatmapTraining
 
 Length = Annotated[int, Field(ge=2)]
 InputSize = Annotated[int, Field(ge=8)]
 Source = Literal["drawn", "cached"]
+GraphName = Literal["stgcn", "agcn"]
+HeatmapName = Literal["posec3d"]
+GRAPH_MODELS: tuple[str, ...] = get_args(GraphName)
+HEATMAP_MODELS: tuple[str, ...] = get_args(HeatmapName)
 
 
 class GraphModel(Entry):
@@ -68,7 +71,7 @@ class _Variant(Entry):
 class GraphVariant(_Variant):
     """A graph network on points."""
 
-    model: Literal["stgcn", "agcn"]
+    model: GraphName
     stream: PointStream = "joint"
     network: GraphNetwork | None = None
     """Instead of the model's."""
@@ -77,7 +80,7 @@ class GraphVariant(_Variant):
 class HeatmapVariant(_Variant):
     """PoseC3D on heatmaps."""
 
-    model: Literal["posec3d"]
+    model: HeatmapName
     stream: HeatmapStream
     source: Source | None = None
     """Instead of the model's."""
@@ -87,25 +90,4 @@ class HeatmapVariant(_Variant):
     """Instead of the model's."""
 
 
-class WholeGraphVariant(GraphVariant):
-    """A graph network's variant with the settings of its model."""
-
-    length: Length
-    network: GraphNetwork
-    training: Training
-
-
-class WholeHeatmapVariant(HeatmapVariant):
-    """A variant of PoseC3D with the settings of its model."""
-
-    length: Length
-    source: Source
-    input_size: InputSize
-    network: HeatmapNetwork
-    training: Training
-
-
 Variant = Annotated[GraphVariant | HeatmapVariant, Field(discriminator="model")]
-WholeVariant = WholeGraphVariant | WholeHeatmapVariant
-TrainingStep = GraphTraining | HeatmapTraining
-"""What the training of one variant is given; a checkpoint states it as its config."""

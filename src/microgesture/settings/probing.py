@@ -42,9 +42,13 @@ class RobustnessStep(Entry):
 class OcclusionStep(Entry):
     """How a trained model's clips are occluded."""
 
-    clips: Count
-    groups: Literal["joint", "region"]
-    """What is hidden at once."""
+    clips: Count = 32
+    """How many are chosen at most."""
+    groups: Literal["joint", "region"] = "joint"
+    """What is hidden at once: each joint alone, or the regions of the body."""
+    windows: Count = 8
+    """Into how many equal parts each clip's timeline is cut."""
+    testing: Testing = Testing(views=1, flip=False)
 
 
 class Occlusion(Entry):

@@ -18,13 +18,31 @@ class ShownVariant(Entry):
     pretrained: str | None = None
 
 
-class _Shown(Entry):
+class Shown(Entry):
+    """What is shown of every row."""
+
     nullable = frozenset({"folds", "imbalance", "submission", "robustness", "occlusion"})
     seeds: Annotated[list[int], Field(min_length=1)]
     folds: int | None = None
     imbalance: NotNegative | None = None
     variants: Annotated[dict[str, ShownVariant], Field(min_length=1)]
     fusions: dict[str, Fusion] = Field(default={})
+
+
+class FiguresStep(Shown):
+    """What the figures beside the table show; one is of the submitted row."""
+
+    data_format: str
+    submission: str | None = None
+
+
+class TableStep(Shown):
+    """What the ablation table shows."""
+
+    claims: list[ClaimEntry] = Field(default=[])
+    submission: str | None = None
+    """The row that the first sentence is about."""
+    data_name: str
     data_format: str
 
     @property
@@ -33,22 +51,8 @@ class _Shown(Entry):
         return self.data_format == "synthetic"
 
 
-class FiguresStep(_Shown):
-    """What the figures beside the table show; one is of the submitted row."""
-
-    submission: str | None
-
-
-class TableStep(_Shown):
-    """What the ablation table shows."""
-
-    claims: list[ClaimEntry] = Field(default=[])
-    data_name: str
-
-
 class PageStep(TableStep):
     """What the page of results shows."""
 
-    submission: str | None
-    robustness: Robustness | None
-    occlusion: Occlusion | None
+    robustness: Robustness | None = None
+    occlusion: Occlusion | None = None

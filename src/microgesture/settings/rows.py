@@ -26,11 +26,13 @@ class FusionRecipe(Entry):
     """Whether each member is calibrated on the validation clips first."""
 
 
-class Fusion(FusionRecipe):
-    """A weighted mean of the probabilities of several variants."""
-
+class _Titled(Entry):
     title: Text
     """Its row's name in tables and figures."""
+
+
+class Fusion(FusionRecipe, _Titled):
+    """A weighted mean of the probabilities of several variants."""
 
 
 class ClaimEntry(Entry):
@@ -38,11 +40,11 @@ class ClaimEntry(Entry):
 
     claim: Text
     """The claim in words."""
-    metric: Literal["top1", "mean_class", "macro_f1"] = "top1"
     better: str
     """The row that should be better."""
     worse: Texts
     """The row, or rows, that it should beat."""
+    metric: Literal["top1", "mean_class", "macro_f1"] = "top1"
 
     @property
     def beaten(self) -> list[str]:

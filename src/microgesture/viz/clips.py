@@ -42,23 +42,25 @@ class ConfidentError:
     of_true: float
 
 
-def most_confident_errors(row: Row, count: int) -> list[ConfidentError]:
-    """The most confident errors of a row's mean over seeds, one of each pair of classes.
-
-    One of each pair, or a single confusion could fill the whole list.
-    """
+def confident_errors(row: Row) -> list[ConfidentError]:
+    """All errors of a row's mean over seeds, the most confident first."""
     mean = row.probabilities.astype(np.float64).mean(axis=0)
     taken, clips = mean.argmax(axis=1), np.arange(len(mean))
     sure = mean[clips, taken]
     wrong = np.flatnonzero(taken != row.labels)
+    return [
+        ConfidentError(one, true, said, float(sure[one]), float(mean[one, true]))
+        for one in wrong[np.argsort(-sure[wrong], kind="stable")].tolist()
+        for true, said in [(int(row.labels[one]), int(taken[one]))]
+    ]
+
+
+def one_of_each_pair(errors: Iterable[ConfidentError], count: int) -> list[ConfidentError]:
+    """The first errors, one of each pair of classes, or a single confusion could fill the list."""
     chosen: dict[tuple[int, int], ConfidentError] = {}
-    for one in wrong[np.argsort(-sure[wrong], kind="stable")].tolist():
-        true, said = int(row.labels[one]), int(taken[one])
-        error = ConfidentError(one, true, said, float(sure[one]), float(mean[one, true]))
-        chosen.setdefault((true, said), error)
-        if len(chosen) == count:
-            break
-    return list(chosen.values())
+    for error in errors:
+        chosen.setdefault((error.true, error.taken), error)
+    return list(chosen.values())[:count]
 
 
 def strip_frames(total: int, count: int = FRAMES) -> list[int]:

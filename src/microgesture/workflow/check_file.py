@@ -7,7 +7,6 @@ from typing import Any
 import yaml
 
 from microgesture.readers.sources import with_format
-from microgesture.settings.config import Config
 from microgesture.utils.errors import InputError
 from microgesture.workflow.checks import check_config
 from microgesture.workflow.config import check_files
@@ -23,7 +22,7 @@ def need_checkout() -> None:
         )
 
 
-def read_checked(path: Path) -> Config:
+def read_checked(path: Path) -> dict[str, Any]:
     """Read a config file and check all of it, see `checked`.
 
     Raises
@@ -34,15 +33,15 @@ def read_checked(path: Path) -> Config:
     if not path.is_file():
         raise InputError(f"{path}: there is no such file; give a config")
     check_syntax(path)
-    return checked(yaml.safe_load(path.read_text(encoding="utf-8")), str(path))[1]
+    return checked(yaml.safe_load(path.read_text(encoding="utf-8")), str(path))
 
 
-def check_text(text: str, source: str) -> Config:
+def check_text(text: str, source: str) -> dict[str, Any]:
     """Check a config that is not written yet, see `checked`."""
-    return checked(yaml.safe_load(text), source)[1]
+    return checked(yaml.safe_load(text), source)
 
 
-def checked(given: Mapping[str, Any], source: str) -> tuple[dict[str, Any], Config]:
+def checked(given: Mapping[str, Any], source: str) -> dict[str, Any]:
     """A config with its paths filled in and its format known, and found to be usable.
 
     Parameters
@@ -51,13 +50,6 @@ def checked(given: Mapping[str, Any], source: str) -> tuple[dict[str, Any], Conf
         What the file holds.
     source : str
         Its name, for messages.
-
-    Returns
-    -------
-    dict
-        What was given, with its paths and format.
-    Config
-        The same, typed.
 
     Raises
     ------
@@ -68,4 +60,4 @@ def checked(given: Mapping[str, Any], source: str) -> tuple[dict[str, Any], Conf
     typed = check_config(config, source)
     check_files(typed, source)
     check_contents(typed, source)
-    return config, typed
+    return config

@@ -9,11 +9,10 @@ from pydantic import ValidationError
 from microgesture.data.keypoint_formats import resolve_points
 from microgesture.settings.config import Config
 from microgesture.settings.data import PySkl
-from microgesture.settings.models import WholeGraphVariant, WholeHeatmapVariant, WholeVariant
-from microgesture.settings.networks import GraphNetwork
+from microgesture.settings.networks import GraphNetwork, HeatmapNetwork
 from microgesture.settings.preparation import SavitzkyGolay
 from microgesture.utils.errors import InputError
-from microgesture.workflow.config import layout_file, whole_variant
+from microgesture.workflow.config import WholeVariant, layout_file, whole_variant
 from microgesture.workflow.messages import explain, why_unquoted
 
 
@@ -135,15 +134,21 @@ def _check_names(source: str, entry: Any, place: str) -> None:
 
 def _check_variant(variant: WholeVariant, config: Config, place: str) -> None:
     """Check one variant, its model's settings included, against the rest of the config."""
-    if isinstance(variant, WholeGraphVariant):
+    own = variant.own
+    if isinstance(variant.network, GraphNetwork):
         _check_stages(variant.network, place)
-    if isinstance(variant, WholeHeatmapVariant):
-        _check_heatmaps(variant, config, place)
-    if variant.cleaning not in config.cleaning:
+    if isinstance(variant.network, HeatmapNetwork):
+        _check_heatmaps(variant.network, place)
+    if own.cleaning not in config.cleaning:
         known = ", ".join(config.cleaning)
-        raise InputError(f"{place}: cleaning is {variant.cleaning!r}; expected one of {known}")
-    given = [] if variant.pretrained is None else [variant.pretrained]
-    for path in (layout_file(variant.layout), config.classes, *given):
+        raise InputError(f"{place}: cleaning is {own.cleaning!r}; expected one of {known}")
+    if variant.input_size is not None and variant.input_size > config.heatmaps.size:
+        raise InputError(
+            f"{place}: input_size {variant.input_size} is larger than heatmaps.size "
+            f"{config.heatmaps.size}, which is tested on, and cropped where it is cached"
+        )
+    given = [] if own.pretrained is None else [own.pretrained]
+    for path in (layout_file(own.layout), config.classes, *given):
         if not Path(path).is_file():
             raise InputError(f"{place}: there is no file {path}")
 
@@ -159,20 +164,15 @@ def _check_stages(network: GraphNetwork, place: str) -> None:
             )
 
 
-def _check_heatmaps(variant: WholeHeatmapVariant, config: Config, place: str) -> None:
-    stages = len(variant.network.stage_blocks)
+def _check_heatmaps(network: HeatmapNetwork, place: str) -> None:
+    stages = len(network.stage_blocks)
     for key in ("inflate", "temporal_strides"):
-        each = getattr(variant.network, key)
+        each = getattr(network, key)
         if each is not None and len(each) != stages:
             raise InputError(
                 f"{place}: network.{key} has {len(each)} entries; expected {stages}, one "
                 "for each of stage_blocks"
             )
-    if variant.input_size > config.heatmaps.size:
-        raise InputError(
-            f"{place}: input_size {variant.input_size} is larger than heatmaps.size "
-            f"{config.heatmaps.size}, which is tested on, and cropped where it is cached"
-        )
 
 
 def _known(source: str, place: str, name: str, names: Iterable[str]) -> None:

@@ -4,8 +4,9 @@ A step sees only its own part, so editing one variant reruns one training job an
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from microgesture.data import paths
 from microgesture.data.keypoint_formats import resolve_points
@@ -16,11 +17,14 @@ from microgesture.settings.data import Data, Miga2025, Synthetic
 from microgesture.settings.data_report import DataReportStep
 from microgesture.settings.heatmaps import DrawnHeatmaps
 from microgesture.settings.label_embeddings import Glove, GloveVectors, WordLlamaVectors
-from microgesture.settings.models import TrainingStep, WholeHeatmapVariant, WholeVariant
+from microgesture.settings.models import GraphVariant, HeatmapModel, HeatmapVariant, Source
+from microgesture.settings.networks import GraphNetwork, HeatmapNetwork
 from microgesture.settings.preparation import PersonRule, Preparation
 from microgesture.settings.probing import OcclusionStep, RobustnessStep, Testing
 from microgesture.settings.results import FiguresStep, PageStep, ShownVariant, TableStep
 from microgesture.settings.rows import FusionRecipe
+from microgesture.settings.training import Training
+from microgesture.settings.training_step import TrainingStep
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
 
@@ -67,28 +71,52 @@ def layout_file(name: str) -> str:
     return f"config/layouts/{name}.yaml"
 
 
+@dataclass(frozen=True)
+class WholeVariant:
+    """A variant with the settings of its model, over which its own win.
+
+    Attributes
+    ----------
+    own
+        The variant alone.
+    length, network, training
+        Of the variant where it says them, else of its model.
+    source, input_size
+        The same, of networks on heatmaps; None of others.
+
+    """
+
+    own: GraphVariant | HeatmapVariant
+    length: int
+    network: GraphNetwork | HeatmapNetwork
+    training: Training
+    source: Source | None = None
+    input_size: int | None = None
+
+
 def whole_variant(config: Config, name: str) -> WholeVariant:
-    """A variant with the settings of its model, over which its own win."""
+    """A variant with the settings of its model."""
     variant = config.variants[name]
     shared = getattr(config.models, variant.model)
-    own = variant.given()
-    training = {**shared.training.model_dump(), **own.get("training", {})}
-    merged = {
-        **{key: value for key, value in shared.given().items() if key != "training"},
-        **own,
-        "network": {**shared.network.given(), **own.get("network", {})},
-        "training": training,
-    }
-    kind = next(one for one in get_args(WholeVariant) if issubclass(one, type(variant)))
-    whole: WholeVariant = kind.model_validate(merged)
+    network = {**shared.network.given(), **(variant.network.given() if variant.network else {})}
+    training = variant.training.given() if variant.training else {}
+    whole = WholeVariant(
+        own=variant,
+        length=variant.length or shared.length,
+        network=type(shared.network)(**network),
+        training=Training(**{**shared.training.model_dump(), **training}),
+    )
+    if isinstance(shared, HeatmapModel) and isinstance(variant, HeatmapVariant):
+        size = variant.input_size or shared.input_size
+        return replace(whole, source=variant.source or shared.source, input_size=size)
     return whole
 
 
 def points_name(config: Config, name: str) -> str:
     """Name of the clip file that a variant reads, such as ``openpose41-standard-align16``."""
     variant = whole_variant(config, name)
-    when = timeline(variant.temporal, variant.length)
-    return paths.clips_name(variant.layout, variant.cleaning, when)
+    when = timeline(variant.own.temporal, variant.length)
+    return paths.clips_name(variant.own.layout, variant.own.cleaning, when)
 
 
 def reader_step(config: Config) -> Data:
@@ -146,30 +174,28 @@ def heatmap_step(config: Config, stream: str) -> DrawnHeatmaps:
 def training_step(config: Config, name: str) -> TrainingStep:
     """What training a variant depends on, besides its input, seed, folds and label embeddings."""
     variant = whole_variant(config, name)
-    shared: dict[str, Any] = {
-        "variant": name,
-        "layout": variant.layout,
-        "stream": variant.stream,
-        "temporal": variant.temporal,
-        "length": variant.length,
-        "network": variant.network,
-        "training": variant.training,
-        "semantic_weight": config.semantic.weight if variant.semantic else 0,
-        "augment": config.augment,
-        "imbalance": config.imbalance,
-    }
-    if variant.pretrained is not None:
-        shared["pretrained"] = variant.pretrained
-    if isinstance(variant, WholeHeatmapVariant):
-        shared |= {"source": variant.source, "input_size": variant.input_size}
-        if variant.source == "drawn":  # a cache says it of itself
-            shared["heatmaps"] = heatmap_step(config, variant.stream)
+    own = variant.own
+    more: dict[str, Any] = {} if own.pretrained is None else {"pretrained": own.pretrained}
+    if variant.source is None:
+        more["padding"] = config.box.padding
     else:
-        shared["padding"] = config.box.padding
-    kinds = {get_args(one.model_fields["model"].annotation): one for one in get_args(TrainingStep)}
-    kind = next(one for names, one in kinds.items() if variant.model in names)
-    step: TrainingStep = kind(model=variant.model, **shared)
-    return step
+        more |= {"source": variant.source, "input_size": variant.input_size}
+        if variant.source == "drawn":  # a cache says it of itself
+            more["heatmaps"] = heatmap_step(config, own.stream)
+    return TrainingStep(
+        variant=name,
+        model=own.model,
+        layout=own.layout,
+        stream=own.stream,
+        temporal=own.temporal,
+        length=variant.length,
+        network=variant.network.given(),
+        training=variant.training,
+        semantic_weight=config.semantic.weight if own.semantic else 0,
+        augment=config.augment,
+        imbalance=config.imbalance,
+        **more,
+    )
 
 
 def fusion_step(config: Config, name: str) -> FusionRecipe:
@@ -226,7 +252,6 @@ def page_step(config: Config) -> PageStep:
     return PageStep(
         **_shown(config),
         **_compared(config),
-        submission=config.submission,
         robustness=config.robustness,
         occlusion=config.occlusion,
     )
@@ -244,10 +269,16 @@ def _shown(config: Config) -> dict[str, Any]:
 
 
 def _shown_variant(config: Config, name: str) -> ShownVariant:
-    keys = ("title", "model", "source", "pretrained")
-    given = whole_variant(config, name).given()
-    return ShownVariant(**{key: given[key] for key in keys if key in given})
+    variant = whole_variant(config, name)
+    own = variant.own
+    more = {"source": variant.source, "pretrained": own.pretrained}
+    said: dict[str, Any] = {key: value for key, value in more.items() if value is not None}
+    return ShownVariant(title=own.title, model=own.model, **said)
 
 
 def _compared(config: Config) -> dict[str, Any]:
-    return {"claims": config.claims, "data_name": config.data.name}
+    return {
+        "claims": config.claims,
+        "submission": config.submission,
+        "data_name": config.data.name,
+    }

@@ -121,7 +121,7 @@ def check_words(parser: argparse.ArgumentParser, parsers: Parsers, words: Sequen
     """
     place = next((n for n, word in enumerate(words) if not word.startswith("-")), len(words))
     _check_options(parser, words[:place])
-    if place < len(words) and words[place] not in ("bash", "zsh", "tcsh"):
+    if place < len(words) and words[place - 1 : place] != ["--print-completion"]:
         name = words[place]
         if name not in parsers:
             parser.error(f"there is no subcommand {name!r}{_nearest(name, list(parsers))}")

@@ -264,7 +264,7 @@ def test_a_row_that_is_as_high_as_the_shown_one_is_not_called_higher(made):
     best = max(material.evaluation.rows, key=lambda row: row.top1)
     twin = replace(best, name="twin", title="Twin")
     tied = replace(material.evaluation, rows=[best, twin])
-    config = {**material.config, "submission": "twin"}
+    config = material.config.model_copy(update={"submission": "twin"})
     words = headline_of(replace(material, evaluation=tied, config=config))
     assert "“Twin” (the submitted row) recognises" in words
     assert "No row is higher, and another is as high." in words and "The highest row" not in words

@@ -29,6 +29,13 @@ from microgesture.inputs.loader import (
 from microgesture.models.base import HEAD_INIT_STD, Recognizer
 from microgesture.training.distributed import ALONE, Processes, share_batch_norm, wrap_ddp
 from microgesture.training.losses import Objective, objective
+from microgesture.training.optimization import (
+    learning_rate,
+    new_average,
+    new_optimizer,
+    pack,
+    restore,
+)
 from microgesture.training.resume import Keeper, State, Stopped
 from microgesture.training.schedule import Phase, Progress, part, phases, unpack
 from microgesture.training.validate import validate
@@ -64,8 +71,8 @@ def train(
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Train on the split ``train`` and keep the weights of the epoch that was best on ``val``.
 
-    Best is the highest top-1, of equals the lowest loss, of equals the earliest epoch. The
-    learning rate belongs to the batch size that is configured and falls to zero along a cosine.
+    Best is the highest top-1, of equals the lowest loss, of equals the earliest epoch; one
+    that is not validated is never kept. The learning rate belongs to the configured batch size.
 
     Parameters
     ----------
@@ -75,7 +82,10 @@ def train(
     config : mapping
         ``temporal``, ``length``, ``semantic_weight``, ``augment`` (see `random_geometry`),
         ``imbalance`` (see `long_tailed`; None keeps all clips) and ``training``: epochs, batch,
-        learning_rate, momentum, weight_decay, max_gradient_norm, sampling (see `epoch_order`),
+        learning_rate, momentum, weight_decay, optimizer (see `new_optimizer`), schedule (see
+        `learning_rate`), ema (decay of the average of the weights that is validated and kept, see
+        `new_average`; 0 for the weights themselves), validate_from (share of a phase's epochs
+        before the first that is validated), max_gradient_norm, sampling (see `epoch_order`),
         label_smoothing, logit_adjustment (tau, see `Objective`; it knows the clips' classes, not
         how they are sampled) and balanced_head_epochs (see `Phase`; neither label embeddings nor
         logit adjustment are used there).
@@ -215,19 +225,11 @@ class _Trainer:
         self.trained = [p for p in self.model.parameters() if p.requires_grad]
         forward = Forward(self.model)
         self.forward = wrap_ddp(forward) if self.processes.count > 1 else forward
-        self.optimizer = torch.optim.SGD(
-            self.trained,
-            lr=self.recipe["learning_rate"],
-            momentum=self.recipe["momentum"],
-            weight_decay=self.recipe["weight_decay"],
-            fused=True,
-        )
+        self.optimizer = new_optimizer(self.recipe, self.trained)
+        self.average = new_average(self.model, self.recipe["ema"])
+        self.judged = self.model if self.average is None else self.average.module
         if state is not None and not fresh:
-            for number, parameter in enumerate(self.trained):
-                if (name := f"momentum.{number}") in state[1]:
-                    # in the parameter's own order of axes in memory, which fused steps rely on
-                    buffer = torch.empty_like(parameter).copy_(state[1][name])
-                    self.optimizer.state[parameter] = {"momentum_buffer": buffer}
+            restore(state[1], self.optimizer, self.trained, self.average)
 
     def _epoch(self, phase: Phase) -> None:
         """The steps of the running epoch that are left, and its validation."""
@@ -258,9 +260,28 @@ class _Trainer:
                 f"{self.config['variant']}: the loss is not finite in epoch {progress.epoch}; "
                 f"lower its training.learning_rate, now {self.recipe['learning_rate']}"
             )
+        seen = self.steps * self.size
+        entry = {
+            "epoch": progress.epoch,
+            "learning_rate": self._rate(phase, 0),
+            "train_loss": totals[0] / seen,
+            "train_top1": totals[1] / seen,
+            **self._validate(phase),
+            **({"phase": "head"} if phase.head else {}),
+        }
+        if self.processes.rank == 0:
+            self._finish(entry)
+        progress.epoch, progress.step, progress.sums = progress.epoch + 1, 0, self._zeros()
+        self._keep(epoch_ends=True)
+
+    def _validate(self, phase: Phase) -> dict[str, float]:
+        """Loss and accuracy on the validation clips; nothing in epochs that are left out."""
+        epochs = phase.last - phase.first + 1
+        if self.progress.epoch - phase.first + 1 <= self.recipe["validate_from"] * epochs:
+            return {}
         began = time.perf_counter()
         measured = validate(
-            self.model,
+            self.judged,
             self.source,
             self.checked,
             self.labels[self.checked],
@@ -270,39 +291,29 @@ class _Trainer:
             processes=self.processes,
             progress=self._between_batches,
         )
-        progress.spent["validation"] += time.perf_counter() - began
-        seen = self.steps * self.size
-        entry = {
-            "epoch": progress.epoch,
-            "learning_rate": self._rate(phase, 0),
-            "train_loss": totals[0] / seen,
-            "train_top1": totals[1] / seen,
-            **measured,
-            **({"phase": "head"} if phase.head else {}),
-        }
-        if self.processes.rank == 0:
-            self._finish(entry)
-        progress.epoch, progress.step, progress.sums = progress.epoch + 1, 0, self._zeros()
-        self._keep(epoch_ends=True)
+        self.progress.spent["validation"] += time.perf_counter() - began
+        return measured
 
     def _finish(self, entry: dict[str, Any]) -> None:
         """Take an epoch into the history, and its weights if they are the best."""
         progress = self.progress
         progress.entries.append(entry)
         self.report(entry)
+        if "val_top1" not in entry:
+            return
         score = [float(entry["val_top1"]), -float(entry["val_loss"])]
         if not progress.best or score > progress.best:
             progress.best, progress.best_epoch = score, progress.epoch
             progress.best_state = {
                 name: value.detach().cpu().clone()
-                for name, value in self.model.state_dict().items()
+                for name, value in self.judged.state_dict().items()
             }
 
     def _rate(self, phase: Phase, step: int) -> float:
         """Learning rate of a step of the running epoch."""
         done = (self.progress.epoch - phase.first) * self.steps + step
         share = done / ((phase.last - phase.first + 1) * self.steps)
-        return self.recipe["learning_rate"] * (1 + np.cos(np.pi * share)) / 2
+        return learning_rate(self.recipe["schedule"], self.recipe["learning_rate"], share)
 
     def _step(self, phase: Phase, samples: Tensor, rows: np.ndarray) -> None:
         """One step on this process's share of a batch."""
@@ -322,6 +333,8 @@ class _Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate(phase, self.progress.step)
         self.optimizer.step()
+        if self.average is not None:
+            self.average.update_parameters(self.model)
         hits = (logits.argmax(dim=1) == truth).sum()
         self.progress.sums += torch.stack([loss.detach().double() * len(rows), hits.double()])
 
@@ -360,8 +373,8 @@ class _Trainer:
 
     def _save(self, keeper: Keeper, sums: Tensor) -> None:
         self._clock()
-        momenta = [self.optimizer.state[p].get("momentum_buffer") for p in self.trained]
-        keeper.save(*self.progress.pack(sums, self.model, momenta))
+        steps = pack(self.optimizer, self.trained, self.average)
+        keeper.save(*self.progress.pack(sums, self.model, steps))
         self.progress.spent["saving"] += time.perf_counter() - self.started
 
     def _restore(self) -> State | None:

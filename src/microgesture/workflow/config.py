@@ -17,6 +17,10 @@ from microgesture.utils.files import read_json
 Config = Mapping[str, Any]
 
 PLAIN_TRAINING = {
+    "optimizer": "sgd",
+    "schedule": "cosine",
+    "ema": 0.0,
+    "validate_from": 0.0,
     "sampling": "natural",
     "label_smoothing": 0.0,
     "logit_adjustment": 0.0,

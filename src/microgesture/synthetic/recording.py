@@ -28,6 +28,7 @@ from microgesture.synthetic.motion import (
     resolve,
 )
 
+MOST_TURN = 0.7  # radians that a torso turns or leans on its chair, or shoulders vanish behind it
 SHORTEST, LONGEST, SIGMA = 0.3, 6.0, 0.55  # seconds, seconds, spread of the log of the length
 
 
@@ -174,6 +175,8 @@ def act(
             acted.append((part, span))
     for name, most in (("open", 2.5), ("puff", 2.6), ("blink", 1.0), ("press", 1.15)):
         track[name] = np.clip(track[name], -0.1, most)
+    for name in ("torso_yaw", "torso_pitch", "torso_roll"):
+        track[name] = MOST_TURN * np.tanh(track[name] / MOST_TURN)
     poses = pose_frames(person, track)
     hands = _resting_hands(rng, person, poses, fps)
     for gesture, span in acted:

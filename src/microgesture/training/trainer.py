@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import fields
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -227,7 +227,7 @@ class _Trainer:
         self.forward = wrap_ddp(forward) if self.processes.count > 1 else forward
         self.optimizer = new_optimizer(self.recipe, self.trained)
         self.average = new_average(self.model, self.recipe["ema"])
-        self.judged = self.model if self.average is None else self.average.module
+        self.judged = self.model if self.average is None else cast(Recognizer, self.average.module)
         if state is not None and not fresh:
             restore(state[1], self.optimizer, self.trained, self.average)
 

@@ -1,14 +1,18 @@
-# `make` sets everything up and runs the default pipeline; `make test` runs the tests, `make docs` builds the pages.
+# `make` sets everything up and runs the default pipeline, `make quick` a slice of it; `make test` runs the tests,
+# `make docs` builds the pages.
 # `make bench` times everything, `make soak` kills the workflow a hundred times, `make verify` checks results.
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: all test lint docs bench soak verify lock
+.PHONY: all quick test lint docs bench soak verify lock
 
 all: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all
+
+quick: $(READY)
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all --configfile config/quick.yaml
 
 test: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n 2 --dist loadfile --no-loadscope-reorder

@@ -148,6 +148,7 @@ def small(config, epochs):
         "stem_kernel": 3,
     }
     config["models"]["posec3d"]["input_size"] = 14
+    config["models"]["posec3d"]["source"] = "drawn"
     kept = ["stgcn22_crop_pad", "stgcn41_align", "joint41_align_semantic", "limb41_align_semantic"]
     config["variants"] = {name: config["variants"][name] for name in kept}
     config["variants"]["limb41_align_semantic"]["source"] = "cached"

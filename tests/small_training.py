@@ -56,6 +56,10 @@ CONFIG = {
         "label_smoothing": 0.0,
         "logit_adjustment": 0.0,
         "balanced_head_epochs": 0,
+        "optimizer": "sgd",
+        "schedule": "cosine",
+        "ema": 0.0,
+        "validate_from": 0.0,
     },
 }
 

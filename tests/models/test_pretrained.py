@@ -370,6 +370,7 @@ def test_training_starts_from_the_checkpoint_and_says_so(tmp_path, layout22, cap
     recipe = {"epochs": 1, "batch": 4, "learning_rate": 1e-9, "momentum": 0, "weight_decay": 0}
     recipe |= {"max_gradient_norm": 1, "precision": "float32", "sampling": "natural"}
     recipe |= {"label_smoothing": 0, "logit_adjustment": 0, "balanced_head_epochs": 0}
+    recipe |= {"optimizer": "sgd", "schedule": "cosine", "ema": 0, "validate_from": 0}
     config = {
         "variant": "tuned",
         "model": "stgcn",

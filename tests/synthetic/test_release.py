@@ -1,6 +1,7 @@
 """The embedded data set: its files, its anatomy, and that only the movement tells the class."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from python_calamine import CalamineWorkbook
 
 from microgesture.synthetic import gestures, release
 from microgesture.synthetic.body import sample_person
-from microgesture.synthetic.detector import bursts
+from microgesture.synthetic.cues import HABIT, Cue
+from microgesture.synthetic.detector import bursts, disturb
 from microgesture.synthetic.face import LOWER_OUTER, UPPER_OUTER
 from microgesture.synthetic.hands import hand_points
 from microgesture.synthetic.kinematics import rotation, two_bone, wander
@@ -33,7 +35,7 @@ CONFIG = {
     "noise": 0.012,
 }
 HEAD, FOREHEAD, COVER, FACE, EARS, JAW, NECK = 3, 4, 5, 7, 8, 10, 11
-FOLDED, RUB, CROSS, HEAD_UP, LIPS, SHRUG, TALK = 16, 22, 23, 27, 28, 30, 31
+TORSO, FOLDED, RUB, CROSS, HEAD_UP, LIPS, SHRUG, TALK = 19, 16, 22, 23, 27, 28, 30, 31
 
 
 @pytest.fixture(scope="module")
@@ -378,3 +380,53 @@ def test_noise_and_loss_are_a_detectors() -> None:
     assert 0.3 < seen[100] < 0.99 and 0.3 < seen[124] < 0.99
     score = points[..., 2]
     assert score[:, 1][score[:, 1] > 0].mean() > score[:, 124][score[:, 124] > 0].mean()
+
+
+def test_another_person_takes_at_most_a_fifth_of_a_clip() -> None:
+    lengths = np.tile([8, 9, 25, 60], 200)
+    busy = np.repeat(np.arange(len(lengths)), lengths)
+    points = np.ones((len(busy), 137, 3))
+    disturb(np.random.default_rng(0), points, np.full_like(points, 2), busy)
+    taken = np.bincount(busy[(points == 2).all(axis=(1, 2))], minlength=len(lengths))
+    assert (taken <= lengths // 5).all()
+    assert (taken == lengths // 5).sum() > 10  # it happens, and is cut there
+    shown = np.bincount(busy[points.any(axis=(1, 2))], minlength=len(lengths))
+    assert shown.min() >= 1
+
+
+def test_a_torso_turns_only_as_far_as_shoulders_are_seen() -> None:
+    person = sample_person(np.random.default_rng(3), 32)
+    wild = replace(person, amplitude=8.0)
+    clips = [(TORSO, start, start + 59) for start in range(10, 2000, 80)]
+    truth = act(np.random.default_rng(4), wild, clips, 2100, 25.0)
+    across = truth[:, 5] - truth[:, 2]
+    turn = np.arctan2(np.abs(across[:, 2]), across[:, 0])
+    assert 0.6 < turn.max() < 0.9  # 0.7 radians, and a little of leaning and shrugging
+
+
+def cue(seed: int, variety: float) -> Cue:
+    person = replace(sample_person(np.random.default_rng(1), 32), amplitude=1.0, tempo=1.0)
+    rng = np.random.default_rng(seed)
+    return Cue(rng, person, np.full(8, 0.99), np.arange(30) / 25, 1.2, 25.0, variety)
+
+
+@pytest.mark.parametrize("variety", [1.0, 0.5, 0.2])
+def test_variety_scales_what_differs_between_clips(variety: float) -> None:
+    cues = [cue(seed, variety) for seed in range(3000)]
+    sizes = np.log([one.size(2.0, 0.3) for one in cues])
+    assert sizes.mean() == pytest.approx(np.log(2), abs=0.03)
+    assert sizes.std() == pytest.approx(0.3 * variety, rel=0.06)
+    assert np.std([one.around(1.5)[0] for one in cues]) == pytest.approx(1.5 * variety, rel=0.06)
+    # half of those that are not typical take the habit, which is the last, others any
+    first = np.mean([one.pick((0, 1, 2, 3)) == 0 for one in cues])
+    assert first == pytest.approx(1 - variety + variety * (1 - HABIT) / 4, abs=0.03)
+
+
+def test_amplitude_makes_movements_larger() -> None:
+    def shrug(amplitude: float) -> float:
+        person = sample_person(np.random.default_rng(5), 32)
+        config = {**CONFIG, "variety": 0.2, "amplitude": amplitude, "mean_seconds": 2.0}
+        truth = record(np.random.default_rng(6), person, [SHRUG] * 30, config).truth
+        return float(np.ptp(truth[:, 2, 1] - truth[:, 1, 1]))
+
+    assert 1.6 * shrug(1.0) < shrug(2.0) < 2.4 * shrug(1.0)

@@ -31,6 +31,11 @@ CONFIG = config_with(
         "block_dropout": 0.2,
     },
 )
+MODERN = {
+    **CONFIG,
+    "training": CONFIG["training"]
+    | {"optimizer": "adamw", "schedule": "one_cycle", "ema": 0.8, "validate_from": 0.5},
+}
 KILL, TERM = signal.SIGKILL, signal.SIGTERM
 
 
@@ -47,9 +52,9 @@ def path(tmp_path_factory, layout22):
     return write_source(tmp_path_factory.mktemp("resume"), layout22, train=24)[1]
 
 
-def run(processes, path, name, **options):
+def run(processes, path, name, config=CONFIG, **options):
     """Exit status of a process that trains, negative for the signal that killed it."""
-    process = processes.Process(target=child, args=(path, CONFIG, name), kwargs=options)
+    process = processes.Process(target=child, args=(path, config, name), kwargs=options)
     process.start()
     process.join()
     return process.exitcode
@@ -82,6 +87,17 @@ def test_a_killed_training_ends_as_if_undisturbed(processes, path, undisturbed, 
         assert done == sum(kills) - len(kills)  # a step in which it is killed is not done
     assert run(processes, path, name) == 0
     assert path.with_name(f"{name}.safetensors").read_bytes() == undisturbed
+
+
+def test_moments_and_averages_of_weights_go_on_too(processes, path):
+    assert run(processes, path, "moments", MODERN) == 0
+    for at in (2, 2, 3, 2):
+        assert run(processes, path, "moments_killed", MODERN, at=at, number=KILL) == -KILL
+    assert run(processes, path, "moments_killed", MODERN) == 0
+    first, second = (
+        path.with_name(f"{name}.safetensors").read_bytes() for name in ("moments", "moments_killed")
+    )
+    assert first == second
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])

@@ -200,13 +200,13 @@ def edited(config, place, value):
             ["models", "stgcn", "network", "inflate_stages"],
             [3, 7],
             r"variants.stgcn22_crop_pad: network.inflate_stages is \[3, 7\], but there is no"
-            " stage 7; num_stages is 6",
+            " stage 7; num_stages is 4",
         ),
         (
             ["variants", "stgcn22_align", "network"],
-            {"num_stages": 4},
-            r"stgcn22_align: network.inflate_stages is \[3, 5\], but there is no stage 5;"
-            " num_stages is 4",
+            {"num_stages": 2},
+            r"stgcn22_align: network.inflate_stages is \[2, 3\], but there is no stage 3;"
+            " num_stages is 2",
         ),
         (
             ["models", "stgcn", "network"],
@@ -309,6 +309,7 @@ def test_a_variants_own_settings_win(config):
 
 def test_a_step_depends_on_its_own_slice_only(config):
     """An edit moves the slices named here; the workflow reruns exactly their steps."""
+    config["models"]["posec3d"]["source"] = "drawn"
     config["variants"]["joint41_align"]["source"] = "cached"
     posec3d = [name for name, v in config["variants"].items() if v["model"] == "posec3d"]
     drawn = {f"train {name}" for name in posec3d if name != "joint41_align"}

@@ -1,12 +1,16 @@
 """What a user's config file meets before anything runs, through Snakemake's own command line."""
 
+import os
+import re
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import yaml
 
 from microgesture.utils.files import read_json
-from tests.project import Project
+from tests.project import Project, copy_repository
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +33,22 @@ def test_a_file_that_is_not_yaml_is_told_in_one_line(project):
     own = [line for line in said.stderr.splitlines() if not line.startswith("Using workflow")]
     assert len(own) == 1
     assert own[0].startswith("bad.yaml, line 3, column 6: is not YAML: expected ',' or '}'")
+
+
+def test_the_quick_run_is_a_slice_of_the_default(tmp_path):
+    """Three rows with one seed, through the same steps but for robustness."""
+    copy_repository(tmp_path)
+    said = subprocess.run(
+        ["snakemake", "--cores", "2", "-n", "--configfile", "config/quick.yaml"],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+    )
+    assert said.returncode == 0, said.stderr
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", said.stdout, re.M))
+    expected = {"train": "3", "predict": "3", "fuse": "1", "heatmaps": "2", "report_page": "1"}
+    assert expected.items() <= jobs.items() and "robustness" not in jobs
 
 
 def test_a_target_after_configfile_is_told_in_one_line(project):

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, WrapValidator
 
-from microgesture.settings.base import Count, Entry, NotNegative, Positive, as_written
+from microgesture.settings.base import Count, Entry, NotNegative, Positive, Share, as_written
 
 
 class PerSplit(Entry):
@@ -32,3 +32,8 @@ class Generate(Entry):
     """Mean length of a clip."""
     noise: NotNegative
     """Of the detector, in shoulder widths."""
+    variety: Share = 1.0
+    """How much clips of a class differ from each other, and people move besides; 1: as much as
+    people do."""
+    amplitude: Positive = 1.0
+    """Size of the movements, in times of what people do."""

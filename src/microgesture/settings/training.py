@@ -14,7 +14,7 @@ class TrainingChanges(Entry):
     batch: Annotated[int, Field(ge=2)] | None = None
     """Clips of a step, over all processes together."""
     learning_rate: Positive | None = None
-    """At the start; it falls to zero along a cosine."""
+    """The highest of the ``schedule``."""
     momentum: Probability | None = None
     weight_decay: NotNegative | None = None
     max_gradient_norm: Positive | None = None
@@ -27,6 +27,16 @@ class TrainingChanges(Entry):
     """Times the logarithm of a class's share that its logit is lowered by in training."""
     balanced_head_epochs: Annotated[int, Field(ge=0)] | None = None
     """Epochs at the end in which only the classifier is trained, on balanced classes."""
+    optimizer: Literal["sgd", "adamw"] | None = None
+    """``adamw`` takes ``momentum`` for the gradients and 0.999 for their squares."""
+    schedule: Literal["cosine", "one_cycle"] | None = None
+    """``cosine``: the learning rate falls to zero along a cosine; ``one_cycle``: it rises to its
+    peak in the first 30 % of the steps before."""
+    ema: Probability | None = None
+    """Share that a moving average of the weights keeps of itself in each step; the average is
+    validated and kept. 0: the weights themselves."""
+    validate_from: Probability | None = None
+    """Share of the epochs before the first one that is validated, and may be kept."""
 
 
 class Training(TrainingChanges):
@@ -36,7 +46,7 @@ class Training(TrainingChanges):
     batch: Annotated[int, Field(ge=2)]
     """Clips of a step, over all processes together."""
     learning_rate: Positive
-    """At the start; it falls to zero along a cosine."""
+    """The highest of the ``schedule``."""
     momentum: Probability
     weight_decay: NotNegative
     max_gradient_norm: Positive
@@ -49,3 +59,13 @@ class Training(TrainingChanges):
     """Times the logarithm of a class's share that its logit is lowered by in training."""
     balanced_head_epochs: Annotated[int, Field(ge=0)] = 0
     """Epochs at the end in which only the classifier is trained, on balanced classes."""
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    """``adamw`` takes ``momentum`` for the gradients and 0.999 for their squares."""
+    schedule: Literal["cosine", "one_cycle"] = "cosine"
+    """``cosine``: the learning rate falls to zero along a cosine; ``one_cycle``: it rises to its
+    peak in the first 30 % of the steps before."""
+    ema: Probability = 0.0
+    """Share that a moving average of the weights keeps of itself in each step; the average is
+    validated and kept. 0: the weights themselves."""
+    validate_from: Probability = 0.0
+    """Share of the epochs before the first one that is validated, and may be kept."""

@@ -21,7 +21,8 @@ class Cue:
     """The setting of one clip.
 
     ``time`` (T,) is in seconds from the clip's first frame (negative while ramping in), ``length``
-    the clip's duration, ``habit`` (8,) the subject's uniform numbers for this class.
+    the clip's duration, ``habit`` (8,) the subject's uniform numbers for this class, ``variety``
+    (0 to 1) how much one clip of a class differs from the next.
     """
 
     rng: np.random.Generator
@@ -30,11 +31,14 @@ class Cue:
     time: np.ndarray
     length: float
     fps: float
+    variety: float = 1.0
     _picked: int = field(default=0, init=False)
 
     def pick(self, options: Sequence[Option]) -> Option:
-        """One of several variants, often the one that this subject prefers."""
+        """One of several variants, often the one that this subject prefers; typical ones first."""
         self._picked += 1
+        if self.variety < 1 and not self.chance(self.variety):
+            return options[0]
         usual = self.habit[self._picked % len(self.habit)]
         return options[int((usual if self.chance(HABIT) else self.rng.uniform()) * len(options))]
 
@@ -44,11 +48,13 @@ class Cue:
 
     def size(self, mean: float, spread: float = 0.3) -> float:
         """A positive amount around ``mean``, larger for expansive subjects."""
+        spread *= self.variety
         return float(mean * self.person.amplitude * np.exp(spread * self.rng.standard_normal()))
 
     def rate(self, mean: float) -> float:
         """A frequency in Hz around ``mean``, higher for hasty subjects."""
-        return float(mean * self.person.tempo * np.exp(0.2 * self.rng.standard_normal()))
+        spread = 0.2 * self.variety
+        return float(mean * self.person.tempo * np.exp(spread * self.rng.standard_normal()))
 
     def side(self) -> int:
         """The hand that does it."""
@@ -86,7 +92,7 @@ class Cue:
 
     def around(self, spread: float, centre: Sequence[float] = (0, 0, 0)) -> np.ndarray:
         """A place (3,) near ``centre``, centimetres."""
-        return np.array(centre) + spread * self.rng.standard_normal(3)
+        return np.array(centre) + self.variety * spread * self.rng.standard_normal(3)
 
     def turn(self, direction: Sequence[float], spread: float = 0.2) -> tuple[float, float, float]:
         """A direction, changed a little."""
@@ -95,7 +101,7 @@ class Cue:
 
     def shape(self, name: str, spread: float = 0.07) -> np.ndarray:
         """A finger pose (6,), changed a little."""
-        pose = np.array(POSES[name]) + spread * self.rng.standard_normal(6)
+        pose = np.array(POSES[name]) + self.variety * spread * self.rng.standard_normal(6)
         return np.clip(pose, -0.1, 1.4)
 
     def fidget(self, name: str, amount: float, rate: float) -> np.ndarray:

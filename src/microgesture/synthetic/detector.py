@@ -150,7 +150,8 @@ def disturb(
 
     Frames with nobody, frames with another person's points (``bystander``, (T, 137, 3)), and left
     and right hands taken for each other. ``busy`` (T,) holds the clip number of a frame, -1 between
-    clips: every clip keeps at least one frame as it was.
+    clips: another person's are at most a fifth of a clip's frames, and at least one frame of every
+    clip shows somebody.
     """
     frames = len(points)
     swap = bursts(rng, frames, 0.0012, 3.0, 1)[:, 0]
@@ -162,6 +163,7 @@ def disturb(
     nobody = bursts(rng, frames, 0.0015, 2.5, 1)[:, 0]
     for clip in range(int(busy.max(initial=-1)) + 1):
         inside = np.flatnonzero(busy == clip)
+        other[inside[other[inside]][len(inside) // 5 :]] = False
         if len(inside) and (other | nobody)[inside].all():
             other[inside[0]] = nobody[inside[0]] = False
     points[other] = bystander[other]

@@ -29,6 +29,7 @@ from microgesture.synthetic.motion import (
     resolve,
 )
 
+MOST_TURN = 0.7  # radians that a torso turns or leans on its chair, or shoulders vanish behind it
 SHORTEST, LONGEST, SIGMA = 0.3, 6.0, 0.55  # seconds, seconds, spread of the log of the length
 
 
@@ -153,6 +154,7 @@ def act(
     clips: Sequence[tuple[int, int, int]],
     total: int,
     fps: float,
+    variety: float = 1.0,
 ) -> np.ndarray:
     """The true points (T, 137, 3), in centimetres, of a person acting out clips."""
     track = _idle(rng, person, total, fps)
@@ -161,18 +163,21 @@ def act(
         span = _span(rng, start, end, fps)
         frames = span.frames(total)
         time = (np.arange(frames.start, frames.stop) - start) / fps
-        cue = Cue(rng, person, person.habits[label], time, (end - start + 1) / fps, fps)
+        cue = Cue(rng, person, person.habits[label], time, (end - start + 1) / fps, fps, variety)
         gesture = CLASSES[label](cue)
         if not gesture.hush and label != len(CLASSES) - 1:
             # Who fidgets mostly listens.
             gesture = replace(gesture, hush=rng.beta(1.2, 1.2))
         # The main gesture comes last: it has the hands where both want them.
         other = replace(cue, habit=rng.uniform(size=8))
-        for part in (aside(other), gesture):
+        stirs = variety == 1 or rng.uniform() < variety
+        for part in (aside(other), gesture) if stirs else (gesture,):
             add_channels(track, part, span)
             acted.append((part, span))
     for name, most in (("open", 2.5), ("puff", 2.6), ("blink", 1.0), ("press", 1.15)):
         track[name] = np.clip(track[name], -0.1, most)
+    for name in ("torso_yaw", "torso_pitch", "torso_roll"):
+        track[name] = MOST_TURN * np.tanh(track[name] / MOST_TURN)
     poses = pose_frames(person, track)
     hands = _resting_hands(rng, person, poses, fps)
     for gesture, span in acted:
@@ -210,11 +215,18 @@ def record(
 ) -> Recording:
     """Film a subject who acts out ``labels`` in the given order.
 
-    ``config`` gives fps, height, width, mean_seconds and noise, as `release.generate` takes them.
+    ``config`` gives fps, height, width, mean_seconds, noise, variety and amplitude, as
+    `release.generate` takes them.
     """
+    variety = float(config.get("variety", 1.0))
+    person = replace(
+        person,
+        amplitude=person.amplitude * float(config.get("amplitude", 1.0)),
+        liveliness=person.liveliness * variety,
+    )
     fps, height, width = float(config["fps"]), int(config["height"]), int(config["width"])
     clips, total = plan(rng, labels, fps, float(config["mean_seconds"]))
-    truth = act(rng, person, clips, total, fps)
+    truth = act(rng, person, clips, total, fps, variety)
     camera = sample_camera(rng, height, width)
     scene = _film(rng, person, truth, camera)
     points = detect(rng, scene, float(config["noise"]), height, width)

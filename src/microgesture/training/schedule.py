@@ -43,10 +43,11 @@ def phases(recipe: Mapping[str, Any]) -> list[Phase]:
 
 def epoch_line(config: Mapping[str, Any], run: str, entry: Mapping[str, Any]) -> str:
     """What a person watching a training is told of an epoch."""
+    checked = f", validation {entry['val_top1']:.1%}" if "val_top1" in entry else ""
     return (
         f"{config['variant']} {run}: epoch {entry['epoch']} of "
         f"{phases(config['training'])[-1].last}, loss {entry['train_loss']:.3f}, "
-        f"train {entry['train_top1']:.1%}, validation {entry['val_top1']:.1%}"
+        f"train {entry['train_top1']:.1%}{checked}"
     )
 
 
@@ -85,13 +86,17 @@ class Progress:
         )
     )
 
-    def pack(self, sums: Tensor, model: nn.Module, momenta: list[Tensor | None]) -> State:
-        """All that a resumed training needs; ``sums`` are those of every process, by rank."""
+    def pack(self, sums: Tensor, model: nn.Module, steps: Mapping[str, Tensor]) -> State:
+        """All that a resumed training needs.
+
+        ``sums`` are those of every process, by rank, and ``steps`` is what
+        `microgesture.training.optimization.pack` gives.
+        """
         tensors = {
             "sums": sums,
             **{f"model.{name}": value for name, value in model.state_dict().items()},
             **{f"best.{name}": value for name, value in self.best_state.items()},
-            **{f"momentum.{n}": value for n, value in enumerate(momenta) if value is not None},
+            **steps,
         }
         metadata = {name: getattr(self, name) for name in _PLAIN}
         return metadata, {n: value.detach().cpu().contiguous() for n, value in tensors.items()}

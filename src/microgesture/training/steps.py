@@ -1,7 +1,7 @@
 """One step of a training: forward, loss, backward and the optimizer, for the length of a phase."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,7 @@ from microgesture.inputs.loader import DROPOUT, HEAD, seed_torch
 from microgesture.models.base import HEAD_INIT_STD, Recognizer
 from microgesture.training.distributed import Processes, wrap_ddp
 from microgesture.training.losses import Objective
+from microgesture.training.optimization import new_average, new_optimizer, pack, restore
 
 
 class Forward(nn.Module):
@@ -27,7 +28,14 @@ class Forward(nn.Module):
 
 
 class Stepper:
-    """Takes steps with the parameters that are trainable when it is made."""
+    """Takes steps with the parameters that are trainable when it is made.
+
+    Attributes
+    ----------
+    judged : Recognizer
+        What is validated and kept: the model, or the average of its weights.
+
+    """
 
     def __init__(
         self,
@@ -42,13 +50,9 @@ class Stepper:
         self._trained = [p for p in model.parameters() if p.requires_grad]
         forward = Forward(model)
         self._forward = wrap_ddp(forward) if processes.count > 1 else forward
-        self._optimizer = torch.optim.SGD(
-            self._trained,
-            lr=recipe["learning_rate"],
-            momentum=recipe["momentum"],
-            weight_decay=recipe["weight_decay"],
-            fused=True,
-        )
+        self._optimizer = new_optimizer(recipe, self._trained)
+        self._model, self._average = model, new_average(model, recipe["ema"])
+        self.judged = model if self._average is None else cast(Recognizer, self._average.module)
 
     def step(self, inputs: Tensor, truth: Tensor, rate: float, place: tuple[int, ...]) -> Tensor:
         """Take a step; the loss times the clips and the hits, float64 (2,).
@@ -74,21 +78,18 @@ class Stepper:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         self._optimizer.step()
+        if self._average is not None:
+            self._average.update_parameters(self._model)
         hits = (logits.argmax(dim=1) == truth).sum()
         return torch.stack([loss.detach().double() * len(truth), hits.double()])
 
-    @property
-    def momenta(self) -> list[Tensor | None]:
-        """Of every trained parameter; None before its first step."""
-        return [self._optimizer.state[p].get("momentum_buffer") for p in self._trained]
+    def pack(self) -> dict[str, Tensor]:
+        """All that the next step depends on besides the weights."""
+        return pack(self._optimizer, self._trained, self._average)
 
-    def restore(self, momenta: Mapping[int, Tensor]) -> None:
-        """Set momenta that were saved, by the parameter's number."""
-        for number, momentum in momenta.items():
-            parameter = self._trained[number]
-            # in the parameter's own order of axes in memory, which fused steps rely on
-            buffer = torch.empty_like(parameter).copy_(momentum)
-            self._optimizer.state[parameter] = {"momentum_buffer": buffer}
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take over what `pack` gave."""
+        restore(tensors, self._optimizer, self._trained, self._average)
 
 
 def renew_head(model: Recognizer, seed: int) -> None:

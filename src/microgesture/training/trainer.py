@@ -19,6 +19,7 @@ from microgesture.models.base import Recognizer
 from microgesture.training.batches import choose_clips
 from microgesture.training.distributed import ALONE, Processes, share_batch_norm
 from microgesture.training.losses import objective
+from microgesture.training.optimization import learning_rate
 from microgesture.training.resume import Keeper, State, Stopped
 from microgesture.training.schedule import Phase, Progress, part, phases, unpack
 from microgesture.training.steps import Stepper, freeze_backbone, renew_head
@@ -41,8 +42,8 @@ def train(
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Train on the split ``train`` and keep the weights of the epoch that was best on ``val``.
 
-    Best is the highest top-1, of equals the lowest loss, of equals the earliest epoch. The
-    learning rate belongs to the batch size that is configured and falls to zero along a cosine.
+    Best is the highest top-1, of equals the lowest loss, of equals the earliest epoch; one
+    that is not validated is never kept. The learning rate belongs to the configured batch size.
 
     Parameters
     ----------
@@ -52,7 +53,10 @@ def train(
     config : mapping
         ``temporal``, ``length``, ``semantic_weight``, ``augment`` (see `random_geometry`),
         ``imbalance`` (see `long_tailed`; None keeps all clips) and ``training``: epochs, batch,
-        learning_rate, momentum, weight_decay, max_gradient_norm, sampling (see `epoch_order`),
+        learning_rate, momentum, weight_decay, optimizer (see `new_optimizer`), schedule (see
+        `learning_rate`), ema (decay of the average of the weights that is validated and kept, see
+        `new_average`; 0 for the weights themselves), validate_from (share of a phase's epochs
+        before the first that is validated), max_gradient_norm, sampling (see `epoch_order`),
         label_smoothing, logit_adjustment (tau, see `Objective`; it knows the clips' classes, not
         how they are sampled) and balanced_head_epochs (see `Phase`; neither label embeddings nor
         logit adjustment are used there).
@@ -166,8 +170,7 @@ class _Trainer:
         )
         stepper = Stepper(self.model, goal, self.recipe, self.dtype, self.processes)
         if state is not None and not fresh:
-            momenta = part(state[1], "momentum.")
-            stepper.restore({int(number): value for number, value in momenta.items()})
+            stepper.restore(state[1])
         return stepper
 
     def _epoch(self, phase: Phase, stepper: Stepper) -> None:
@@ -175,7 +178,7 @@ class _Trainer:
         progress = self.progress
         self._steps(phase, stepper)
         loss, hits = self._totals()
-        measured = self._validate(stepper)
+        measured = self._validate(phase, stepper)
         seen = self.clips.steps * self.clips.batch
         entry = {
             "epoch": progress.epoch,
@@ -186,7 +189,7 @@ class _Trainer:
             **({"phase": "head"} if phase.head else {}),
         }
         if self.processes.rank == 0:
-            self._finish(entry)
+            self._finish(entry, stepper.judged)
         progress.epoch, progress.step, progress.sums = progress.epoch + 1, 0, self._zeros()
         self._keep(stepper, epoch_ends=True)
 
@@ -231,15 +234,20 @@ class _Trainer:
             )
         return loss, hits
 
-    def _validate(self, stepper: Stepper) -> dict[str, float]:
+    def _validate(self, phase: Phase, stepper: Stepper) -> dict[str, float]:
+        """Loss and accuracy on the validation clips; nothing in epochs that are left out."""
+
         def between_batches(count: int) -> None:
             # a signal ends a long validation, unless other processes would wait for this one
             if self.processes.count == 1 and self.keeper is not None and self.keeper.signalled:
                 self._keep(stepper, epoch_ends=False)
 
+        epochs = phase.last - phase.first + 1
+        if self.progress.epoch - phase.first + 1 <= self.recipe["validate_from"] * epochs:
+            return {}
         began = time.perf_counter()
         measured = validate(
-            self.model,
+            stepper.judged,
             self.source,
             self.clips.val,
             self.clips.labels[self.clips.val],
@@ -252,17 +260,18 @@ class _Trainer:
         self.progress.spent["validation"] += time.perf_counter() - began
         return measured
 
-    def _finish(self, entry: dict[str, Any]) -> None:
+    def _finish(self, entry: dict[str, Any], judged: Recognizer) -> None:
         """Take an epoch into the history, and its weights if they are the best."""
         progress = self.progress
         progress.entries.append(entry)
         self.report(entry)
+        if "val_top1" not in entry:
+            return
         score = [float(entry["val_top1"]), -float(entry["val_loss"])]
         if not progress.best or score > progress.best:
             progress.best, progress.best_epoch = score, progress.epoch
             progress.best_state = {
-                name: value.detach().cpu().clone()
-                for name, value in self.model.state_dict().items()
+                name: value.detach().cpu().clone() for name, value in judged.state_dict().items()
             }
 
     def _rate(self, phase: Phase, step: int) -> float:
@@ -270,7 +279,7 @@ class _Trainer:
         steps = self.clips.steps
         done = (self.progress.epoch - phase.first) * steps + step
         share = done / ((phase.last - phase.first + 1) * steps)
-        return self.recipe["learning_rate"] * (1 + np.cos(np.pi * share)) / 2
+        return learning_rate(self.recipe["schedule"], self.recipe["learning_rate"], share)
 
     def _keep(self, stepper: Stepper, epoch_ends: bool) -> None:
         """Save if it is time; stop if a signal asks for it, all processes after the same step."""
@@ -286,7 +295,7 @@ class _Trainer:
         sums = self.processes.all_gather(progress.sums)
         if first:
             self._clock()
-            self.keeper.save(*progress.pack(sums, self.model, stepper.momenta))
+            self.keeper.save(*progress.pack(sums, self.model, stepper.pack()))
             progress.spent["saving"] += time.perf_counter() - self.started
         if stop:
             self.processes.all_reduce_max(0)  # torchrun ends the others as soon as one has ended

@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from microgesture.inputs.inputs import PointInput
 from torch import nn
 
+from microgesture.data.clip_file import Records
 from microgesture.inference.build import new_model
+from microgesture.inputs.points import PointInput
 from microgesture.training.optimization import (
     learning_rate,
     new_average,
@@ -23,7 +24,7 @@ from tests.small_training import config_with, write_source
 @pytest.fixture(scope="module")
 def source(tmp_path_factory, layout22):
     _, path = write_source(tmp_path_factory.mktemp("optimization"), layout22)
-    return PointInput(path, layout22, 0.25)
+    return PointInput(Records(path), layout22, 0.25)
 
 
 def fit(source, layout, training):

@@ -296,6 +296,10 @@ def test_a_variants_own_settings_win(config):
     merged = settings.whole_variant(Config.model_validate(config), "joint22_align")
     shared = config["models"]["posec3d"]
     plain = {
+        "optimizer": "sgd",
+        "schedule": "cosine",
+        "ema": 0.0,
+        "validate_from": 0.0,
         "sampling": "natural",
         "label_smoothing": 0.0,
         "logit_adjustment": 0.0,

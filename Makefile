@@ -1,17 +1,21 @@
-# `make` sets everything up and runs the default pipeline; `make test` runs the tests.
+# `make` sets everything up and runs the default pipeline; `make test` runs the tests, `make docs` builds the pages.
 # `make bench` times everything, `make soak` kills the workflow a hundred times, `make verify` checks results.
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: all test lint bench soak verify lock
+.PHONY: all test lint docs bench soak verify lock
 
 all: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all
 
 test: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# warnings are errors, links between pages and within them included; the network is not asked
+docs: $(READY)
+	PATH="$(CURDIR)/$(BIN):$$PATH" sphinx-build -q -W --keep-going -j auto docs docs/_build
 
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py

@@ -63,6 +63,17 @@ def skip_member(
     return True if what == "module" and (foreign or hasattr(member, "__origin__")) else None
 
 
+def mend_for_screen_readers(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Give headings of the navigation their level, and let code be scrolled by keyboard."""
+    tree = context.get("furo_navigation_tree", "")
+    levelled = tree.replace('role="heading"', 'role="heading" aria-level="2"')
+    context["furo_navigation_tree"] = levelled
+    context["body"] = context.get("body", "").replace("<pre>", '<pre tabindex="0">')
+
+
 def setup(app: Sphinx) -> None:
     """Connect to Sphinx."""
     app.connect("autodoc-skip-member", skip_member)
+    app.connect("html-page-context", mend_for_screen_readers, priority=900)  # after the theme

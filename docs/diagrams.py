@@ -4,12 +4,14 @@ import ast
 import re
 import subprocess
 from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.path import Path as MplPath
 
 ROOT = Path(__file__).parents[1]
 INK, LINE, FILL = "#1d2733", "#5b7083", "#e8f0f8"
@@ -60,21 +62,44 @@ def write_rules(path: Path) -> None:
     # `all` only collects what is made
     names = {number: name for number, name in names.items() if name != "all"}
     edges = [edge for edge in edges if set(edge) <= set(names)]
-    edges = [edge for edge in edges if not _around(edge, edges)]
-    places = _places(names, edges)
+    ways = _ways(names, [edge for edge in edges if not _around(edge, edges)])
+    places = _places(names, ways)
     depth = max(y for _, y in places.values())
-    figure, axes = _canvas(9, 0.82 * (depth + 1))
-    for source, target in edges:
-        (x, y), (x2, y2) = places[source], places[target]
-        arrow = FancyArrowPatch(
-            (x, -y - 0.24), (x2, -y2 + 0.24), arrowstyle="-|>", mutation_scale=9, color=LINE, lw=1
-        )
-        axes.add_patch(arrow)
+    figure, axes = _canvas(9, 0.85 * (depth + 1))
+    for way in ways:
+        _arrow(axes, [places[step] for step in way])
     for number, name in names.items():
         x, y = places[number]
-        _box(axes, (x, -y), name.replace("_", " "), 1.45, 0.46)
+        _box(axes, (x, -y), name.replace("_", " "), 1.7, 0.46)
     axes.set(xlim=(-0.1, 10.1), ylim=(-depth - 0.5, 0.5))
     _save(figure, path)
+
+
+def _arrow(axes: Axes, steps: list[Place]) -> None:
+    """A smooth line that leaves and enters boxes from above."""
+    points = [(x, -y) for x, y in steps]
+    points[0] = (points[0][0], points[0][1] - 0.24)
+    points[-1] = (points[-1][0], points[-1][1] + 0.26)
+    vertices, codes = [points[0]], [MplPath.MOVETO]
+    for (x, y), (x2, y2) in pairwise(points):
+        middle = (y + y2) / 2
+        vertices += [(x, middle), (x2, middle), (x2, y2)]
+        codes += [MplPath.CURVE4] * 3
+    line = MplPath(vertices, codes)
+    axes.add_patch(FancyArrowPatch(path=line, arrowstyle="-|>", mutation_scale=9, color=LINE, lw=1))
+
+
+def _ways(names: dict[str, str], edges: list[tuple[str, str]]) -> list[list[str]]:
+    """Each arrow by what it passes in every row between; what is no rule is a place to pass."""
+    depth = dict.fromkeys(names, 0)
+    for _ in names:
+        for source, target in edges:
+            depth[target] = max(depth[target], depth[source] + 1)
+    between = {
+        edge: [f"{'-'.join(edge)}@{level}" for level in range(depth[edge[0]] + 1, depth[edge[1]])]
+        for edge in edges
+    }
+    return [[source, *between[source, target], target] for source, target in edges]
 
 
 def _around(edge: tuple[str, str], edges: list[tuple[str, str]]) -> bool:
@@ -90,22 +115,32 @@ def _around(edge: tuple[str, str], edges: list[tuple[str, str]]) -> bool:
     return False
 
 
-def _places(names: dict[str, str], edges: list[tuple[str, str]]) -> dict[str, Place]:
-    """Depth by the longest way from above; in a row, near the mean of what is read."""
-    depth = dict.fromkeys(names, 0)
-    for _ in names:
-        for source, target in edges:
-            depth[target] = max(depth[target], depth[source] + 1)
+def _places(names: dict[str, str], ways: list[list[str]]) -> dict[str, Place]:
+    """Rows by depth; in a row, near the mean of what is above."""
+    above = defaultdict(set)
+    for way in ways:
+        for upper, lower in pairwise(way):
+            above[lower].add(upper)
+    depth: dict[str, int] = {}
+    waiting = [*names, *(step for way in ways for step in way[1:-1])]
+    while waiting:
+        step = waiting.pop(0)
+        if above[step] <= depth.keys():
+            depth[step] = 1 + max((depth[one] for one in above[step]), default=-1)
+        else:
+            waiting.append(step)
     rows = defaultdict(list)
-    for number in names:
-        rows[depth[number]].append(number)
+    for step, level in depth.items():
+        rows[level].append(step)
     across: dict[str, float] = {}
     for level in sorted(rows):
-        above = {n: [across[a] for a, b in edges if b == n] for n in rows[level]}
-        row = sorted(rows[level], key=lambda n: (sum(above[n]) / max(len(above[n]), 1), names[n]))
-        for place, number in enumerate(row):
-            across[number] = (place + 0.5) * 10 / len(row)
-    return {number: (across[number], depth[number]) for number in names}
+        means = {n: sum(across[a] for a in above[n]) / max(len(above[n]), 1) for n in rows[level]}
+        row = sorted(rows[level], key=lambda n: (means[n], names.get(n, n)))
+        widths = [1.8 if step in names else 0.4 for step in row]
+        gap = (10 - sum(widths)) / (len(row) + 1)
+        for place, step in enumerate(row):
+            across[step] = sum(widths[:place]) + widths[place] / 2 + (place + 1) * gap
+    return {step: (across[step], depth[step]) for step in depth}
 
 
 def _canvas(width: float, height: float) -> tuple[Figure, Axes]:

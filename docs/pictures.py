@@ -19,7 +19,7 @@ from microgesture.viz.animation import find_clip, write_animation
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs/images"
-CLIP, FRAMES = "0018_23", slice(0, 26)  # so many make a file of less than 500 kB
+CLIP, FRAMES = "0028_22", slice(0, 23)  # so many make a file of less than 500 kB
 WIDTH, COLOURS = 1000, 64
 
 
@@ -49,7 +49,7 @@ def picture_of_page(page: Path, chromium: str) -> None:
     """Take the first screen of the page of results."""
     with tempfile.TemporaryDirectory() as folder:
         shot = Path(folder, "page.png")
-        options = ["--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1280,900"]
+        options = ["--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1000,800"]
         subprocess.run(
             [chromium, *options, f"--screenshot={shot}", page.resolve().as_uri()],
             check=True,

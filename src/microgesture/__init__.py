@@ -1,3 +1,3 @@
 """Skeleton-based micro-gesture recognition: the library behind the workflow."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

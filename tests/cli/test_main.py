@@ -120,6 +120,11 @@ def test_bash_completes_subcommands_options_and_files(tmp_path):
     assert "model.safetensors" in completions("microgesture", "predict", "--model", "mo")
 
 
+def test_a_shell_without_completion_is_told(capsys):
+    status, _, error = said(capsys, "--print-completion", "fish")
+    assert status == 2 and "invalid choice: 'fish'" in error and error.count("\n") == 1
+
+
 def test_a_pager_that_is_closed_is_no_traceback():
     done = subprocess.run(
         f"{sys.executable} -m microgesture card --template | head -1; exit ${{PIPESTATUS[0]}}",

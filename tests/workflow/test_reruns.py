@@ -275,11 +275,15 @@ def test_the_reason_of_a_rerun_is_short_and_names_the_key(finished):
     assert re.search(re.escape(line) + r"[\d.]+ -> 0\.01", text)
     reasons = re.findall(r"Params have changed since last execution.*", text)
     assert reasons and max(map(len, reasons)) < 400
+    short = finished.run("python", "-m", "microgesture", "why", TABLE)
+    assert short.returncode == 0, short.stderr
+    assert "1 train, 1 predict" in short.stdout.splitlines()[0]
+    assert line in short.stdout and len(short.stdout.splitlines()) < 20
 
 
 def test_claims_and_robustness_leave_the_figures_alone(finished):
     edit(finished, ("robustness", "drop"), [0.6])
-    assert finished.planned() == {"robustness": 4, "report_page": 1}
+    assert finished.planned() == {"robustness": 4, "model_cards": 1, "report_page": 1}
     config = finished.config
     config["robustness"]["drop"], config["claims"] = [0.5], []
     finished.write(config)

@@ -23,7 +23,7 @@ from microgesture.cli import (
     view,
     why,
 )
-from microgesture.utils.cli import OUTPUTS
+from microgesture.utils.cli import output_file, output_folder
 from microgesture.utils.errors import run
 
 SUBCOMMANDS = {
@@ -74,7 +74,7 @@ class PrintCompletion(argparse.Action):
         whole, parsers = build_parser()
         for one in parsers.values():
             for action in one._actions:
-                if action.type is Path or action.type in OUTPUTS:
+                if action.type in (Path, output_file, output_folder):
                     action.complete = shtab.FILE  # type: ignore[attr-defined]
         print(shtab.complete(whole, shell=values))
         parser.exit()
@@ -121,7 +121,7 @@ def check_words(parser: argparse.ArgumentParser, parsers: Parsers, words: Sequen
     """
     place = next((n for n, word in enumerate(words) if not word.startswith("-")), len(words))
     _check_options(parser, words[:place])
-    if place < len(words) and words[place] not in ("bash", "zsh", "tcsh"):
+    if place < len(words) and words[place - 1 : place] != ["--print-completion"]:
         name = words[place]
         if name not in parsers:
             parser.error(f"there is no subcommand {name!r}{_nearest(name, list(parsers))}")

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -94,17 +94,12 @@ def look(path: Path, given: Mapping[str, float]) -> Look:
     """
     path = _single_table(path)
     kind = detect(path)
+    if kind not in LOOKS:
+        raise InputError(
+            f"{path}: is of the format {kind}, for which no config is written; copy one of config/"
+        )
     found = Look({"format": kind, FORMATS[kind].location: str(path)})
-    {
-        "miga2025": _imigue,
-        "imigue2021": _imigue2021,
-        "release2023": _imigue,
-        "openpose_json": _openpose,
-        "pyskl": _pyskl,
-        "smg": _smg,
-        "parquet": _parquet,
-        "csv": _csv,
-    }[kind](found, path)
+    LOOKS[kind](found, path)
     for key, value in given.items():
         if key in found.said or (kind in ("pyskl", "smg") and key != "fps"):
             found.data[key] = value
@@ -345,3 +340,16 @@ def _corner(clip: Clip) -> np.ndarray:
     """Largest x and y of the points that were found, but for the outermost hundredth."""
     points = clip.points[clip.points[..., 2] > 0]
     return np.quantile(points[:, :2], 0.99, axis=0) if len(points) else np.zeros(2)
+
+
+LOOKS: dict[str, Callable[[Look, Path], None]] = {
+    "miga2025": _imigue,
+    "imigue2021": _imigue2021,
+    "release2023": _imigue,
+    "openpose_json": _openpose,
+    "pyskl": _pyskl,
+    "smg": _smg,
+    "parquet": _parquet,
+    "csv": _csv,
+}
+"""What is told of each format's data, beside their clips."""

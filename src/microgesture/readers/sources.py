@@ -20,12 +20,10 @@ from microgesture.readers.folders import (
 )
 from microgesture.readers.formats import FORMATS
 from microgesture.settings.data import (
-    Csv,
     Data,
     Imigue2021,
     Miga2025,
     OpenPoseJson,
-    Parquet,
     PySkl,
     Synthetic,
 )
@@ -116,18 +114,17 @@ def raw_files(data: Data) -> list[str]:
         pickles = [path for _, path in pickle_files(data)]
         files = [file for path in pickles for file in (path, label_file(path)) if file]
         return [*map(str, files), *tables]
-    if isinstance(data, Parquet | Csv):
-        return [data.path, *tables]
     if isinstance(data, Synthetic):
         return []  # another step makes them
-    if not Path(data.root).is_dir():
-        return [data.root, *tables]
-    pattern, root = FORMATS[data.format].reads, Path(data.root)
-    found = (
-        [root / name for name in files_below(root) if re.fullmatch(pattern, name)]
-        if pattern
-        else []
-    )
+    form = FORMATS[data.format]
+    place = getattr(data, form.location)
+    if form.location == "path":
+        return [place, *tables]
+    root = Path(place)
+    if not root.is_dir():
+        return [place, *tables]
+    names = files_below(root) if form.reads else ()
+    found = [root / name for name in names if re.fullmatch(form.reads, name)]
     if isinstance(data, Miga2025):
         found = _fullest(found)
     return sorted(map(str, found)) + tables

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -205,7 +206,7 @@ def record(
     rng: np.random.Generator,
     person: Person,
     labels: Sequence[int],
-    config: Mapping,
+    config: Mapping[str, Any],
 ) -> Recording:
     """Film a subject who acts out ``labels`` in the given order.
 

@@ -61,11 +61,10 @@ def main() -> None:
             batch=config["training"]["batch"],
             workers=args.threads if device.type == "cuda" else 0,
         )
-        labels = [None if label < 0 else label for label in chosen["label"].tolist()]
         write_predictions(
             args.out / f"{split}.parquet",
             chosen["clip_id"].tolist(),
-            labels,
+            chosen["label"].to_numpy(),
             chosen["subject"].tolist(),
             probabilities,
             about | {"split": split},

@@ -19,6 +19,7 @@ from tests.sections import clip_profile
 FILM = {"fps": 25, "height": 720, "width": 1280, "mean_seconds": 1.3, "noise": 0.012}
 CLEANING = {"min_score": 0.05, "max_jump": 1.5}
 CONFIG = {
+    "variant": "small",
     "model": "stgcn",
     "padding": 0.25,
     "temporal": "align",

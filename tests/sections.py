@@ -10,6 +10,7 @@ from microgesture.preprocessing import cleaning, prepare, profile
 from microgesture.provenance import raw_data
 from microgesture.readers import formats, sources
 from microgesture.report import ablation_table, material
+from microgesture.report import findings as finding
 from microgesture.settings.data import read_section
 from microgesture.settings.label_embeddings import WordVectors
 from microgesture.settings.parse import parse
@@ -110,6 +111,10 @@ def judge_claims(evaluation, claims):
 
 def markdown(evaluation, claims, config, summary):
     return ablation_table.markdown(evaluation, claims, shown(config), summary)
+
+
+def findings(evaluation, claims, config, summary):
+    return finding.findings(evaluation, claims, shown(config), summary)
 
 
 def load_material(config, *more):

@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from microgesture.cli.main import main
-from microgesture.inference.checkpoints import save_checkpoint
+from microgesture.inference.build import load_trained
+from microgesture.inference.shown import shown_to
 from microgesture.viz import animation
 from tests.formats import write_frames
 from tests.people import film
+from tests.watcher import save_untrained
 
 
 @pytest.fixture(scope="module")
@@ -30,25 +31,34 @@ def drawn(monkeypatch):
     return seen
 
 
-def test_a_recording_is_drawn_as_the_model_sees_it(clips, layout22, tmp_path, drawn, capsys):
-    model = tmp_path / "model.safetensors"
-    heatmaps = {"size": 24, "sigma": 0.7, "padding": 0.5}
-    config = {"model": "posec3d", "stream": "limb", "heatmaps": heatmaps}
-    about = {"layout": layout22.as_dict(), "config": config, "preparation": {"length": 8}}
-    save_checkpoint(model, {"weight": torch.zeros(1)}, about)
+def test_a_recording_is_drawn_as_it_was_found(clips, tmp_path, drawn, capsys):
     points = clips[0].points[:6]
     for name in ("one", "two"):
         write_frames(tmp_path / "in" / name, points)
-    words = ["view", "--input", str(tmp_path / "in"), "--model", str(model)]
-    words += ["--out", str(tmp_path / "a.gif")]
-    main([*words, "--clip", "two", "--frames", "2-4", "--fps", "10"])
-    assert capsys.readouterr().out == f"{tmp_path}/a.gif: 3 frames\n"
+    words = ["view", "--input", str(tmp_path / "in"), "--out", str(tmp_path / "a.gif")]
+    main([*words, "--clip", "two", "--frames", "2-4", "--fps", "10", "--stream", "limb"])
+    assert capsys.readouterr().out.startswith(f"{tmp_path}/a.gif: 3 frames, as in the store")
     ((clip, layout, drawing),) = drawn
-    assert drawing == {"stream": "limb", **heatmaps}
-    assert clip.clip_id == "two" and clip.fps == 10 and layout.name == "openpose22"
+    assert drawing["stream"] == "limb" and layout.name == "openpose41"
+    assert clip.clip_id == "two" and clip.fps == 10
     np.testing.assert_allclose(clip.points[..., :2], points[2:5, :, :2], atol=1e-3)
     with Image.open(tmp_path / "a.gif") as image:
         assert image.n_frames == 3 and image.info["duration"] == 100
+
+
+def test_a_model_is_shown_it_cleaned_and_at_its_own_resolution(
+    clips, layout22, tmp_path, drawn, capsys
+):
+    model = save_untrained(tmp_path / "model.safetensors", layout22)
+    write_frames(tmp_path / "in", clips[0].points[:20])
+    words = ["view", "--input", str(tmp_path / "in"), "--out", str(tmp_path / "a.gif")]
+    main([*words, "--model", str(model), "--sigma", "0.9"])
+    ((clip, layout, drawing),) = drawn
+    expected = shown_to(load_trained(model), clip)
+    np.testing.assert_array_equal(drawing["prepared"], expected.points)
+    assert layout.name == "openpose22" and drawing["size"] == 16 and drawing["sigma"] == 0.9
+    assert "cleaned" in drawing["note"] and "drawn otherwise than for it: sigma" in drawing["note"]
+    assert drawing["note"] in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -58,6 +68,7 @@ def test_a_recording_is_drawn_as_the_model_sees_it(clips, layout22, tmp_path, dr
         (["--clip", "tow"], "has no recording 'tow' among its 2; did you mean 'two'"),
         (["--clip", "two", "--frames", "1-9"], "has 3 frames; expected at most 0-2"),
         (["--clip", "two", "--layout", "openpose14"], "did you mean openpose41?"),
+        (["--clip", "two", "--layout", "a", "--model", "b"], "give --model or --layout, and not"),
     ],
 )
 def test_what_cannot_be_drawn_is_one_line(more, expected, clips, tmp_path, capsys):

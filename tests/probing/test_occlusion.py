@@ -10,8 +10,9 @@ from microgesture.data.clip_file import Records, prepared_points, write_records
 from microgesture.data.store import write_store
 from microgesture.inference.build import load_trained
 from microgesture.inference.clips import prepare_for, prepared_probabilities
-from microgesture.probing.occlusion import choose, clip_fall, joint_groups, occlusion_map, spans
+from microgesture.probing.occlusion import choose, clip_fall, occlusion_map, spans
 from microgesture.probing.test_clips import labelled_tests
+from microgesture.settings.parse import parse
 from microgesture.settings.probing import OcclusionStep, Testing
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
@@ -114,9 +115,9 @@ def test_a_clip_without_a_visible_point_is_left_out(layout22, tmp_path):
         explained(tmp_path / "e.parquet", watcher(layout22, JOINT))
 
 
-def test_groups_of_no_sense_are_refused(layout22):
-    with pytest.raises(InputError, match="groups is 'limb'; expected joint or region"):
-        joint_groups(layout22, "limb")
+def test_groups_of_no_sense_are_refused():
+    with pytest.raises(InputError, match=r"occlusion\.groups: .*'joint' or 'region'"):
+        parse(OcclusionStep, {**SMALL, "groups": "limb"}, "occlusion")
 
 
 def test_the_script_repeats_itself(store, layout22, tmp_path):

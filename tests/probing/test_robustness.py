@@ -14,6 +14,7 @@ from microgesture.inference.checkpoints import load_checkpoint, save_checkpoint
 from microgesture.probing.corruption import KINDS, corrupt
 from microgesture.probing.robustness import accuracies, measure, write_measured
 from microgesture.probing.test_clips import labelled_tests
+from microgesture.settings.parse import parse
 from microgesture.settings.probing import RobustnessStep
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import sha256, write_json
@@ -146,9 +147,9 @@ def test_a_store_of_kinect_points_is_measured(layout22, tmp_path):
         labelled_tests(tmp_path / "k.parquet", watcher(layout22, JOINT))
 
 
-def test_a_level_of_no_sense_is_refused_before_anything_is_measured(stored, layout22):
-    with pytest.raises(InputError, match="drop: level 2; expected above 0 and at most 1"):
-        measured(stored, watcher(layout22, JOINT), {**CONFIG, "drop": [0.1, 2]})
+def test_a_level_of_no_sense_is_refused_before_anything_is_measured():
+    with pytest.raises(InputError, match=r"robustness\.drop\.1: .*less than or equal to 1"):
+        parse(RobustnessStep, {**CONFIG, "drop": [0.1, 2]}, "robustness")
 
 
 def test_accuracies_by_hand():

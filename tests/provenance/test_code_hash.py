@@ -112,6 +112,8 @@ TEMPLATES = SOURCE / "report/templates"
         ("page.css", {"report.py"}),
         ("page/claims.html", {"report.py"}),
         ("notes/notes.md", {"report.py", "ablation.py"}),
+        ("findings.md", {"report.py", "ablation.py"}),
+        ("cards/card.md", {"cards.py"}),
     ],
 )
 def test_a_changed_template_changes_only_the_steps_that_render_it(

@@ -308,7 +308,8 @@ def test_pickles_that_hold_something_else(tmp_path):
 
 
 def test_points_of_the_config_that_are_wrong(annotations):
-    for points in ([0, 0], [137], [-1]):
-        fails(annotations(), f"data.points is {points}", points=points)
+    fails(annotations(), "data.points is [0, 0]", points=[0, 0])
+    for points in ([137], [-1]):
+        fails(annotations(), "data.pyskl.points.list.0: ", points=points)
     items = read(annotations(), points=[1, 2], on_bad_clip="skip")
     assert "expected the 2 of data.points" in items[0].reason

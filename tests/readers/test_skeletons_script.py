@@ -16,7 +16,8 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "skeletons.py"
 
 
 def run_script(folder, **settings):
-    data = {"format": "parquet", "path": "own.parquet", **settings}
+    told = {"format": "parquet", "path": "own.parquet", "on_bad_clip": "stop"}
+    data = {**told, **settings}
     command = [sys.executable, str(SCRIPT), "--data", json.dumps(data), "--classes", "classes.yaml"]
     command += ["--out", "out/clips.parquet", "--summary", "out/summary.json"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)

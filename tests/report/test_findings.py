@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 
 from microgesture.evaluation.claims import Claim, Comparison
-from microgesture.report.findings import findings
-from tests.sections import judge_claims, load_evaluation, markdown
+from tests.sections import findings, judge_claims, load_evaluation, markdown
 from tests.table_results import CLASSES, CONFIG, LABELS, SUMMARY, fill, fill_folds
 
 ALONE = CONFIG | {

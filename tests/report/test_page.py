@@ -49,7 +49,7 @@ from tests.report_results import make_config, make_results
 from tests.sections import load_material, read_robustness
 
 SECTIONS = ["table", "claims", "training", "classes", "confusion", "calibration", "robustness",
-            "errors", "occlusion", "cost", "data", "repeat"]  # fmt: skip
+            "errors", "occlusion", "cost", "models", "data", "repeat"]  # fmt: skip
 SMALL = [f"<i>{name}</i> & more" for name in ("nod", "wave", "shrug", "rest", "lean", "turn")]
 
 
@@ -156,7 +156,10 @@ def test_the_page_needs_nothing_else(whole):
 def test_every_section_is_there_and_in_the_contents(whole):
     page = Page(whole)
     assert page.sections == SECTIONS
-    assert page.anchors == ["#table", *(f"#{one}" for one in SECTIONS)]  # the first skips the head
+    # the first skips the head; the cards lie beside the models
+    runs = [f"train/{name}/seed{seed}" for name in ("stgcn22", "joint41") for seed in (0, 1)]
+    expected = ["#table", *(f"#{one}" for one in SECTIONS), *(f"{one}/card.md" for one in runs)]
+    assert page.anchors == expected
     assert all(len(alt) > 20 for alt in page.images)  # every picture says what it shows
     assert page.headings[0] == 1
     assert all(b <= a + 1 for a, b in pairwise(page.headings))  # none is skipped
@@ -264,7 +267,7 @@ def test_a_row_that_is_as_high_as_the_shown_one_is_not_called_higher(made):
     best = max(material.evaluation.rows, key=lambda row: row.top1)
     twin = replace(best, name="twin", title="Twin")
     tied = replace(material.evaluation, rows=[best, twin])
-    config = {**material.config, "submission": "twin"}
+    config = material.config.model_copy(update={"submission": "twin"})
     words = headline_of(replace(material, evaluation=tied, config=config))
     assert "“Twin” (the submitted row) recognises" in words
     assert "No row is higher, and another is as high." in words and "The highest row" not in words
@@ -334,7 +337,8 @@ def test_a_part_without_input_is_left_out(tmp_path, num_classes):
     page = Page(written(read(made), tmp_path))
     left = [one for one in SECTIONS if one not in ("claims", "robustness", "occlusion")]
     assert page.sections == left
-    assert page.anchors == ["#table", *(f"#{one}" for one in left)]
+    expected = ["#table", *(f"#{one}" for one in left), "train/stgcn22/seed0/card.md"]
+    assert page.anchors == expected
 
 
 def test_a_faultless_row_has_no_errors(material, tmp_path):

@@ -7,15 +7,22 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
+from microgesture.data.clip_file import prepared_points
 from microgesture.data.store import write_store
+from microgesture.inference.build import load_trained
+from microgesture.inference.clips import prepare_for, prepared_input
+from microgesture.inference.shown import shown_to
+from microgesture.inputs.geometry import full_frame
 from microgesture.utils.errors import InputError
 from microgesture.viz import animation as viewer
 from microgesture.viz.animation import find_clip, gif_times, write_animation
 from tests.data_report.test_checks import NAMES, person
+from tests.watcher import save_untrained
 
 
 def frames_of(path):
@@ -162,7 +169,8 @@ def test_the_command(tmp_path):
     assert said.returncode == 2 and said.stderr.count("\n") == 1
     assert said.stderr.endswith("did you mean '0001_3'?\n") and not (tmp_path / "a.gif").exists()
     said = run("0001_3")
-    assert said.returncode == 0 and said.stdout == "a.gif: 3 frames\n", said.stderr
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.startswith("a.gif: 3 frames, as in the store: not cleaned, not aligned")
     assert len(frames_of(tmp_path / "a.gif")) == 3
 
 
@@ -172,3 +180,25 @@ def test_a_heatmap_that_takes_all_memory_or_shows_nothing_is_refused(
 ):
     with pytest.raises(InputError, match=r"is not drawn; expected at most 1024 cells"):
         write_animation(person("a", frames=2), layout22, tmp_path / "a.gif", "joint", size, sigma)
+
+
+def test_a_prepared_clip_is_shown_for_as_long_as_it_lasts(tmp_path, layout22):
+    clip = replace(person("a", frames=10), fps=25.0)
+    prepared = np.repeat(clip.points[:1, layout22.points], 5, axis=0)
+    assert write_animation(clip, layout22, tmp_path / "a.gif", prepared=prepared, note="") == 5
+    frames = frames_of(tmp_path / "a.gif")
+    assert sum(duration for _, duration in frames) == 400
+    assert np.array_equal(frames[0][0][60:420], frames[4][0][60:420])  # all show the first frame
+
+
+def test_a_variant_is_shown_what_it_is_fed(tmp_path, layout22):
+    trained = load_trained(save_untrained(tmp_path / "model.safetensors", layout22))
+    clip = person("a", frames=20)
+    shown = shown_to(trained, clip)
+    records, _ = prepare_for(trained, [clip])
+    assert np.array_equal(shown.points, prepared_points(records, 0))
+    source = prepared_input(trained, records)
+    fed = source.sample(0, np.arange(len(shown.points)))
+    volume = source.assemble(torch.from_numpy(np.array(fed))[None], full_frame(1), training=False)
+    assert volume.shape[-1] == shown.drawing["size"]
+    assert shown.drawing["stream"] == "joint" and "cleaned" in shown.note

@@ -1,11 +1,13 @@
 """Nothing that a figure draws lies outside of its axes, whatever the panels beside it hold."""
 
+from itertools import combinations
 from pathlib import Path
 
 import matplotlib.figure
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
 
@@ -15,7 +17,7 @@ from microgesture.report.page import write_page
 from microgesture.utils.files import read_json
 from microgesture.viz.ablation import plot_ablation, plot_confusion, plot_recall
 from microgesture.viz.clips import plot_strip
-from microgesture.viz.comparisons import plot_courses, plot_robustness
+from microgesture.viz.comparisons import _number_rows, plot_courses, plot_robustness
 from microgesture.viz.curves import plot_curve
 from microgesture.viz.style import open_figure
 from tests.data_report.test_checks import correct, person
@@ -162,3 +164,18 @@ def test_the_test_sees_a_limit_that_was_frozen_by_the_first_panel(saved, tmp_pat
             axes.set_ylim(0, None)
     (cut,) = saved.values()
     assert len(cut) == 1 and cut[0][2] > 0.4
+
+
+@pytest.mark.parametrize("others", [0, 1, 5])
+def test_rows_of_equal_cost_and_score_do_not_cover_each_other(others):
+    figure = Figure()
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.set_xlim(0, 10)
+    axes.set_ylim(0, 10)
+    _number_rows(axes, [5.0] * (1 + others), [5.0] * (1 + others))
+    places = [np.array(one.get_position()) for one in axes.texts]
+    assert not places[0].any()  # the first stands where it belongs
+    assert [one.get_text() for one in axes.texts] == [str(1 + n) for n in range(1 + others)]
+    for one, other in combinations(places, 2):
+        assert np.hypot(*(one - other)) >= 11

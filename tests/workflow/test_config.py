@@ -315,12 +315,13 @@ def test_a_step_depends_on_its_own_slice_only(config):
     limbs = {name for name in drawn if config["variants"][name[6:]]["stream"] == "limb"}
     edits = {
         ("variants", "joint22_align", "training"): {"train joint22_align"},
-        ("variants", "joint22_align", "title"): {"table", "figures", "page"},
+        ("variants", "joint22_align", "title"): {"table", "figures", "page", "cards"},
         ("heatmaps", "sigma"): {"heatmaps", "limb heatmaps", *drawn},
         ("heatmaps", "short_limbs"): {"limb heatmaps", *limbs},
         ("cleaning", "standard", "min_score"): {"prepare"},
-        ("data", "name"): {"table", "page"},
-        ("robustness", "drop"): {"page"},
+        ("data", "name"): {"table", "page", "cards"},
+        ("data", "licence"): {"cards"},
+        ("robustness", "drop"): {"page", "cards"},
         ("occlusion", "clips"): {"page"},
         ("submission",): {"table", "figures", "page"},
         ("claims",): {"table", "page"},
@@ -328,6 +329,7 @@ def test_a_step_depends_on_its_own_slice_only(config):
     values = {
         "training": {"learning_rate": 0.5},
         "title": "another",
+        "licence": "another",
         "name": "another",
         "short_limbs": "start",
         "drop": [0.123],
@@ -364,6 +366,7 @@ def slices(given):
         "table": settings.table_step(config),
         "figures": settings.figures_step(config),
         "page": settings.page_step(config),
+        "cards": settings.cards_step(config),
         **{f"train {name}": settings.training_step(config, name) for name in config.variants},
     }
     told = {name: part.given() for name, part in parts.items()}

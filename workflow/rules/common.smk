@@ -185,6 +185,12 @@ def curve_files():
     return [at(paths.curve_figure(name, run)) for name in VARIANTS for run in RUNS]
 
 
+def card_files():
+    return [
+        at(paths.training(name, run, "card.md")) for name in VARIANTS for run in RUNS
+    ]
+
+
 def robustness_files():
     if CONFIG.robustness is None:
         return []

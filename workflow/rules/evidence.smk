@@ -52,6 +52,38 @@ rule occlusion:
         " --record {output.record:q} 2> >(tee {log:q} >&2)"
 
 
+rule model_cards:
+    """Write a card beside every trained model: what it is, how good it is, and its limits."""
+    input:
+        model=expand(rules.train.output.model, variant=VARIANTS, run=RUNS),
+        metrics=expand(rules.train.output.metrics, variant=VARIANTS, run=RUNS),
+        predictions=expand(
+            "{results}/predict/{variant}/{run}/{split}.parquet",
+            results=RESULTS,
+            variant=VARIANTS,
+            run=RUNS,
+            split=["val", "test"],
+        ),
+        robustness=robustness_files(),
+        summary=rules.skeletons.output.summary,
+        classes=config["classes"],
+    output:
+        cards=card_files(),
+        record=f"{RESULTS}/provenance/model_cards.json",
+    log:
+        f"{RESULTS}/logs/model_cards.log",
+    conda:
+        "../envs/microgesture.yaml"
+    params:
+        made_from=made_from("model_cards"),
+        config=told(settings.cards_step(CONFIG).given()),
+        results=subpath(input.summary, ancestor=2),
+    shell:
+        "python scripts/cards.py --config {params.config:q} --results {params.results:q}"
+        " --classes {input.classes:q} --summary {input.summary:q}"
+        " --record {output.record:q} 2> >(tee {log:q} >&2)"
+
+
 rule report_page:
     """Write the page that shows all results and needs nothing else."""
     input:
@@ -61,6 +93,7 @@ rule report_page:
         figures=figure_files(),
         robustness=robustness_files(),
         occlusion=occlusion_files(),
+        cards=card_files(),
         data_report=rules.data_report.output.md,
         skeletons=rules.skeletons.output.clips,
         summary=rules.skeletons.output.summary,

@@ -23,7 +23,7 @@ from microgesture.cli import (
     view,
     why,
 )
-from microgesture.utils.cli import OUTPUTS
+from microgesture.utils.cli import output_file, output_folder
 from microgesture.utils.errors import run
 
 SUBCOMMANDS = {
@@ -74,7 +74,7 @@ class PrintCompletion(argparse.Action):
         whole, parsers = build_parser()
         for one in parsers.values():
             for action in one._actions:
-                if action.type is Path or action.type in OUTPUTS:
+                if action.type in (Path, output_file, output_folder):
                     action.complete = shtab.FILE  # type: ignore[attr-defined]
         print(shtab.complete(whole, shell=values))
         parser.exit()

@@ -1,11 +1,10 @@
 """Draw one clip as an animation, its skeleton beside its heatmap volume (GIF or MP4).
 
-The clip is one of a skeleton store, or a recording: a folder of OpenPose JSON. With --model the
-joints and heatmaps are those that the model sees.
+The clip is one of a skeleton store, or a recording: a folder of OpenPose JSON. It is drawn as it
+was found, or with --model as that is shown it: cleaned, aligned and at its own resolution.
 """
 
 import argparse
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,10 +34,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=output_file, required=True, help="file to write, .gif or .mp4"
     )
-    parser.add_argument("--model", type=Path, help="model.safetensors, for all that follows")
+    parser.add_argument("--model", type=Path, help="model.safetensors, instead of --layout")
     parser.add_argument("--layout", help=f"name or file of a layout ({LAYOUT})")
     parser.add_argument(
-        "--stream", choices=["joint", "limb"], help="which heatmap volume is drawn (joint)"
+        "--stream", choices=["joint", "limb", "joint_motion"], help="which heatmap volume (joint)"
     )
     parser.add_argument("--size", type=count, help="cells a side of the heatmaps (64)")
     parser.add_argument("--sigma", type=positive, help="of a point, in cells (0.6)")
@@ -61,36 +60,34 @@ def run(args: argparse.Namespace) -> None:
     """Write the animation."""
     from microgesture.viz.animation import write_animation
 
-    layout, drawing = how_drawn(args)
     clip = find(args)
+    layout, drawing = how_drawn(args, clip)
     written = write_animation(clip, layout, args.out, **drawing)
-    print(f"{args.out}: {written} frames")
+    print(f"{args.out}: {written} frames, {drawing['note']}")
 
 
-def how_drawn(args: argparse.Namespace) -> tuple["Layout", dict[str, Any]]:
-    """The layout, and how heatmaps are drawn: as given, else as the model has them."""
-    from microgesture.data.layouts import layout_from_dict, load_layout
+def how_drawn(args: argparse.Namespace, clip: "Clip") -> tuple["Layout", dict[str, Any]]:
+    """The layout, and what is drawn how: as given, else as the model is shown the clip."""
+    from microgesture.data.layouts import load_layout
     from microgesture.utils.resources import resource_file
+    from microgesture.viz.animation import RAW
 
-    stated: Mapping[str, Any] = {}
-    layout = None
-    if args.model is not None:
-        from microgesture.inference.checkpoints import load_checkpoint
-
-        _, metadata = load_checkpoint(args.model)
-        if "layout" not in metadata or "config" not in metadata:
-            raise InputError(f"{args.model}: names no layout; train the variant again")
-        layout = layout_from_dict(metadata["layout"], args.model)
-        config = metadata["config"]
-        stated = {**metadata.get("preparation", {}), **config.get("heatmaps", {})}
-        if config.get("stream") in ("joint", "limb"):
-            stated = {**stated, "stream": config["stream"]}
-    if args.layout is not None or layout is None:
+    asked = ("stream", "size", "sigma", "short_limbs")
+    options = {key: value for key in asked if (value := getattr(args, key))}
+    if args.model is None:
         layout = load_layout(resource_file("layouts", args.layout or LAYOUT))
-    keys = ("stream", "size", "sigma", "padding", "short_limbs")
-    drawing = {key: stated[key] for key in keys if key in stated}
-    given = {key: getattr(args, key) for key in keys if getattr(args, key, None) is not None}
-    return layout, {**drawing, **given}
+        return layout, {**options, "note": RAW}
+    if args.layout is not None:
+        raise InputError("view: give --model or --layout, and not both: a model has its layout")
+    from microgesture.inference.build import load_trained
+    from microgesture.inference.shown import shown_to
+
+    trained = load_trained(args.model)
+    shown = shown_to(trained, clip)
+    note = shown.note
+    if changed := [key for key in options if options[key] != shown.drawing.get(key)]:
+        note += f"; drawn otherwise than for it: {', '.join(changed)}"
+    return trained.layout, {**shown.drawing, **options, "prepared": shown.points, "note": note}
 
 
 def find(args: argparse.Namespace) -> "Clip":

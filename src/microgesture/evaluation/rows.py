@@ -20,6 +20,9 @@ from microgesture.utils.errors import InputError
 
 FUSION = "fusion"
 
+SPLITS = {"test": "test", "val": "validation", "train": "training"}
+"""What the splits are called in words."""
+
 HEADINGS = {
     "top1": "Top-1",
     "top5": "Top-5",

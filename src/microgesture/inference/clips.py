@@ -41,8 +41,7 @@ def prepare_for(trained: Trained, clips: Iterable[Clip]) -> tuple[MemoryRecords,
     made = trained.metadata["preparation"]
     keys = [key for key in ("cleaning", "length", "max_gap") if key in made]
     settings = Preparation(**{key: made[key] for key in keys}, on_bad_clip="skip")
-    layout, names = trained.layout, trained.metadata["classes"]
-    return prepare_in_memory(clips, layout, names, settings, layout.source)
+    return prepare_in_memory(clips, trained.layout, settings, trained.layout.source)
 
 
 def prepared_probabilities(trained: Trained, records: Clips, testing: Testing) -> np.ndarray:

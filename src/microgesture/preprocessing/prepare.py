@@ -1,7 +1,7 @@
 """From the skeleton store to one clip file: layout chosen, cleaned, brought to a timeline."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,15 +59,12 @@ def prepare_clips(
 
 
 def prepare_in_memory(
-    clips: Iterable[Clip],
-    layout: Layout,
-    class_names: Sequence[str],
-    config: Preparation,
-    order: str = OPENPOSE.name,
+    clips: Iterable[Clip], layout: Layout, config: Preparation, order: str = OPENPOSE.name
 ) -> tuple[MemoryRecords, list[str]]:
-    """What `prepare_clips` writes, in memory alone, and the ids of clips without visible points."""
+    """What `prepare_clips` writes but the labels, in memory alone; and the ids of empty clips."""
     seen = Seen()
-    rows = _prepared(clips, layout, class_names, config, order, seen)
+    unlabelled = (replace(clip, label=None) for clip in clips)
+    rows = _prepared(unlabelled, layout, (), config, order, seen)
     return MemoryRecords(_metadata(layout, config), rows), seen.empty
 
 

@@ -313,10 +313,6 @@ def _add_items(machine: _Machine, _: Any) -> None:
     machine.under(set).update(map(hashable, items))
 
 
-def _frozen_set(machine: _Machine, _: Any) -> None:
-    machine.stack.append(frozenset(make_set(machine.pop_to_mark())))
-
-
 _HANDLERS: dict[str, Callable[[_Machine, Any], None]] = {
     "POP": _drop,
     "POP_MARK": _drop_to_mark,

@@ -10,9 +10,9 @@ import numpy as np
 
 from microgesture.evaluation.claims import Claim
 from microgesture.evaluation.metrics import METRICS
-from microgesture.evaluation.rows import HEADINGS, Evaluation, Row
+from microgesture.evaluation.rows import HEADINGS, SPLITS, Evaluation, Row
 from microgesture.report.findings import findings
-from microgesture.report.notes import SPLITS, claims_legend, notes, tail_legend
+from microgesture.report.notes import claims_legend, notes, tail_legend
 from microgesture.report.render import render
 from microgesture.settings.results import TableStep
 from microgesture.utils.text import (

@@ -13,8 +13,7 @@ from microgesture.evaluation.claims import (
     Comparison,
     judge_claims,
 )
-from microgesture.evaluation.rows import FUSION, Evaluation, Row
-from microgesture.report.notes import SPLITS
+from microgesture.evaluation.rows import FUSION, SPLITS, Evaluation, Row
 from microgesture.report.render import paragraphs
 from microgesture.settings.models import GRAPH_MODELS
 from microgesture.settings.results import TableStep

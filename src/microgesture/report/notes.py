@@ -10,11 +10,9 @@ from microgesture.evaluation.calibration import BINS
 from microgesture.evaluation.claims import MIN_SUBJECTS, Claim, sampled_groups
 from microgesture.evaluation.metrics import HEAD_SHARE, TAIL_SHARE
 from microgesture.evaluation.paired import LEVEL
-from microgesture.evaluation.rows import FUSION, Evaluation
+from microgesture.evaluation.rows import FUSION, SPLITS, Evaluation
 from microgesture.report.render import paragraphs
 from microgesture.settings.results import TableStep
-
-SPLITS = {"test": "test", "val": "validation", "train": "training"}
 
 
 def claims_legend(evaluation: Evaluation, claims: Sequence[Claim]) -> str:

@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from microgesture.evaluation.rows import FUSION, Row
+from microgesture.evaluation.rows import FUSION, SPLITS, Row
 from microgesture.report import sections
 from microgesture.report.findings import findings
 from microgesture.report.material import Material
-from microgesture.report.notes import SPLITS
 from microgesture.report.render import render, script_hash
 from microgesture.utils.files import write_text
 
@@ -25,6 +24,7 @@ _PARTS = (
     sections.errors_section,
     sections.occlusion_section,
     sections.cost_section,
+    sections.models_section,
     sections.data_section,
     sections.repeat_section,
 )

@@ -18,11 +18,11 @@ from microgesture.data.layouts import layout_points
 from microgesture.data.store import SPLITS as SPLIT_NAMES
 from microgesture.data.store import iter_store, read_metadata
 from microgesture.evaluation.calibration import BINS
-from microgesture.evaluation.rows import Row
+from microgesture.evaluation.rows import SPLITS, Row
 from microgesture.report import alt_texts
 from microgesture.report.ablation_table import Columns, claim_lines, score_table, tail_table
 from microgesture.report.material import Material, data_warnings, layout_for, read_clips, recorded
-from microgesture.report.notes import SPLITS, claims_legend, notes, tail_legend
+from microgesture.report.notes import claims_legend, notes, tail_legend
 from microgesture.utils.errors import InputError
 from microgesture.utils.text import mean_and_spread
 from microgesture.viz import clips as pictures
@@ -79,7 +79,7 @@ def training_section(material: Material, folder: Path) -> Section:
     figures = []
     for what, name in (("top1", "Top-1"), ("loss", "Loss")):
         path = folder / f"training_{what}.png"
-        plots.plot_courses(runs, what, path)
+        plots.plot_courses(runs, what, path, material.generated)
         figures.append((name, path, alt_texts.courses(runs, what)))
     return Section("training", "Training", {"figures": figures})
 
@@ -199,6 +199,16 @@ def occlusion_section(material: Material, folder: Path) -> Section | None:
             }
         )
     return Section("occlusion", "What the model looks at", {"variants": variants})
+
+
+def models_section(material: Material, folder: Path) -> Section:
+    """The trained models, each with its card."""
+    lines = [
+        (row.title, [(run, paths.training(row.name, run, "card.md")) for run in runs])
+        for row in material.evaluation.rows
+        if (runs := material.runs.get(row.name))
+    ]
+    return Section("models", "Trained models", {"lines": lines})
 
 
 def cost_section(material: Material, folder: Path) -> Section:

@@ -45,10 +45,13 @@ class _Data(Entry):
     """What the data are called in tables and figures."""
     on_bad_clip: Literal["stop", "skip"]
     """``stop`` ends the run at a bad clip; ``skip`` leaves it out, counts and lists it."""
+    licence: str | None = None
+    """Under which licence the data are given out; the cards of the trained models say so."""
 
     def reading(self) -> dict[str, Any]:
-        """What the reading step is given: all but the name, which tables alone show."""
-        return {key: value for key, value in self.given().items() if key != "name"}
+        """What the reading step is given: all but what tables and cards alone show."""
+        shown = ("name", "licence")
+        return {key: value for key, value in self.given().items() if key not in shown}
 
 
 class _Sized(_Data):

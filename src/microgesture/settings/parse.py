@@ -40,6 +40,15 @@ def parse_option(model: Any, text: str, option: str = "--config") -> Any:
 def json_option(text: str, option: str = "--config") -> Any:
     """What an option gives as JSON text, or as the path of a JSON file."""
     try:
-        return json.loads(text) if text.lstrip().startswith("{") else read_json(text)
+        if text.lstrip().startswith("{"):
+            return json.loads(text, object_pairs_hook=_once)
+        return read_json(text)
     except (OSError, ValueError) as error:
         raise InputError(f"{option}: neither JSON text nor a JSON file ({error})") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a key that is given twice, of which JSON would keep the last."""
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError(f"{', '.join(key for key, _ in pairs)}: a key is named twice")
+    return dict(pairs)

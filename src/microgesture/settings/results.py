@@ -18,37 +18,49 @@ class ShownVariant(Entry):
     pretrained: str | None = None
 
 
-class Shown(Entry):
-    """What is shown of every row."""
+class Trained(Entry):
+    """What is said of the trained models."""
 
-    nullable = frozenset({"folds", "imbalance", "submission", "robustness", "occlusion"})
+    nullable = frozenset(
+        {"folds", "imbalance", "submission", "robustness", "occlusion", "data_licence"}
+    )
     seeds: Annotated[list[int], Field(min_length=1)]
     folds: int | None = None
     imbalance: NotNegative | None = None
     variants: Annotated[dict[str, ShownVariant], Field(min_length=1)]
-    fusions: dict[str, Fusion] = Field(default={})
-
-
-class FiguresStep(Shown):
-    """What the figures beside the table show; one is of the submitted row."""
-
-    data_format: str
-    submission: str | None = None
-
-
-class TableStep(Shown):
-    """What the ablation table shows."""
-
-    claims: list[ClaimEntry] = Field(default=[])
-    submission: str | None = None
-    """The row that the first sentence is about."""
-    data_name: str
     data_format: str
 
     @property
     def generated(self) -> bool:
         """Whether the data are made up."""
         return self.data_format == "synthetic"
+
+
+class CardsStep(Trained):
+    """What the cards of the trained models say."""
+
+    data_name: str
+    data_licence: str | None = None
+    robustness: Robustness | None
+
+
+class Shown(Trained):
+    """What is shown of every row."""
+
+    fusions: dict[str, Fusion] = Field(default={})
+    submission: str | None = None
+    """The row that is looked at closely."""
+
+
+class FiguresStep(Shown):
+    """What the figures beside the table show."""
+
+
+class TableStep(Shown):
+    """What the ablation table shows."""
+
+    claims: list[ClaimEntry] = Field(default=[])
+    data_name: str
 
 
 class PageStep(TableStep):

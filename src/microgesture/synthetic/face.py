@@ -10,10 +10,9 @@ from collections.abc import Mapping
 import numpy as np
 
 JAW, BROWS = slice(0, 17), slice(17, 27)
-OUTER, INNER = slice(48, 60), slice(60, 68)
 UPPER_OUTER, LOWER_OUTER = [49, 50, 51, 52, 53], [55, 56, 57, 58, 59]
 UPPER_INNER, LOWER_INNER = [61, 62, 63], [65, 66, 67]
-UPPER_LIDS, LOWER_LIDS = [37, 38, 43, 44], [40, 41, 46, 47]
+UPPER_LIDS = [37, 38, 43, 44]
 _LID_PARTNERS = [41, 40, 47, 46]
 
 # Fractions of how a subject's face differs from the mean one.

@@ -132,23 +132,12 @@ def run_training(
     model = first_model(config, files, opened, seed, device, say)
     parameters = count_parameters(model)
     dtype = choose_precision(config["training"]["precision"], device)
-    metadata = {
-        "config": config,
-        "seed": seed,
-        **opened.fold,
-        "precision": str(dtype).removeprefix("torch."),
-        "classes": opened.names,
-        "embedding_size": opened.embedding_size,
-        "data": read_json(files.manifest)["sha256"],
-        "pretrained": sha256(files.pretrained) if files.pretrained else None,
-        "code_version": code_version,
-    }
-    records = opened.source.records
+    metadata = _metadata(config, files, opened, seed, dtype, code_version)
+    records, name = opened.source.records, run_name(seed, fold)
     input_spec: dict[str, Any] = {
         "layout": opened.layout.as_dict(),
         "preparation": records.metadata,
     }
-    name = run_name(seed, fold)
     keeper = None
     if resuming:
         hashed = {"embeddings": sha256(files.embeddings) if files.embeddings else None}
@@ -179,6 +168,28 @@ def run_training(
             done()
             if keeper:
                 keeper.remove()
+
+
+def _metadata(
+    config: Mapping[str, Any],
+    files: TrainingFiles,
+    opened: Opened,
+    seed: int,
+    dtype: torch.dtype,
+    code_version: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What checkpoint and metrics state, and what a state that is gone on from must share."""
+    return {
+        "config": config,
+        "seed": seed,
+        **opened.fold,
+        "precision": str(dtype).removeprefix("torch."),
+        "classes": opened.names,
+        "embedding_size": opened.embedding_size,
+        "data": read_json(files.manifest)["sha256"],
+        "pretrained": sha256(files.pretrained) if files.pretrained else None,
+        "code_version": code_version,
+    }
 
 
 def open_files(config: Mapping[str, Any], files: TrainingFiles, fold: int | None) -> Opened:

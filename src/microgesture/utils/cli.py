@@ -31,6 +31,3 @@ def output_file(text: str) -> Path:
 def output_folder(text: str) -> Path:
     """A folder that a script writes into, for ``type=``; refused at once where that cannot be."""
     return check_output(Path(text), folder=True)
-
-
-OUTPUTS = (output_file, output_folder)

@@ -9,12 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from microgesture.evaluation.rows import FUSION, Evaluation, Row
+from microgesture.evaluation.rows import FUSION, SPLITS, Evaluation, Row
 from microgesture.utils.text import short
 from microgesture.viz.style import FAINT, FUSION_MARK, INK, MARKS, SOFT, open_figure
 
 _MODEL_NAMES = {"stgcn": "ST-GCN", "agcn": "AGCN", "posec3d": "PoseC3D", FUSION: "Fusion"}
-_SPLITS = {"test": "test", "val": "validation"}
 _LEAST_SHOWN = 5  # percent: smaller shares are told by the colour alone
 
 
@@ -47,7 +46,7 @@ def plot_ablation(evaluation: Evaluation, path: str | Path, generated: bool = Fa
                 fontweight="bold" if row.top1 == max(one.top1 for one in rows) else "normal",
             )
         spread = ": mean, std and seeds" if len(evaluation.seeds) > 1 else ""
-        axes.set_xlabel(f"Top-1 accuracy, {_SPLITS[evaluation.split]} clips (%){spread}")
+        axes.set_xlabel(f"Top-1 accuracy, {SPLITS[evaluation.split]} clips (%){spread}")
         handles = [_legend_mark(_model_name(model), *mark) for model, mark in marks.items()]
         chance = Line2D([], [], color=SOFT, linestyle=(0, (4, 3)), linewidth=0.9)
         chance.set_label(f"Chance, {evaluation.chance:.1f} %")
@@ -96,7 +95,7 @@ def plot_recall(evaluation: Evaluation, path: str | Path, generated: bool = Fals
         axes.tick_params(axis="y", length=0, pad=6)
         axes.spines["left"].set_visible(False)
         axes.grid(axis="x")
-        _count_column(axes, 32, _SPLITS[evaluation.split][:4], counts[order])
+        _count_column(axes, 32, SPLITS[evaluation.split][:4], counts[order])
         if trained is not None:
             _count_column(axes, 66, "all" if evaluation.folds else "train", trained[order])
             _mark_groups(axes, evaluation, order)
@@ -186,7 +185,7 @@ def plot_confusion(
             f"recognised as, id (% of the row; from {_LEAST_SHOWN} % in figures)", loc="right"
         )
         axes.annotate(
-            f"{_SPLITS[evaluation.split]} class  (clips)  id",
+            f"{SPLITS[evaluation.split]} class  (clips)  id",
             (0, 1),
             xycoords="axes fraction",
             xytext=(-3.5, 5),
@@ -237,7 +236,7 @@ def _recall_label(evaluation: Evaluation, shown: int) -> str:
     absent = len(evaluation.classes) - shown
     classes = "1 class" if absent == 1 else f"{absent} classes"
     left_out = f"; {classes} without clips left out" if absent else ""
-    return f"Recall, {_SPLITS[evaluation.split]} clips (%){left_out}"
+    return f"Recall, {SPLITS[evaluation.split]} clips (%){left_out}"
 
 
 def _model_name(model: str) -> str:

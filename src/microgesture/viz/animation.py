@@ -1,4 +1,4 @@
-"""One clip as an animation: its skeleton beside what a network is shown of it."""
+"""One clip as an animation: its skeleton beside its heatmap volume."""
 
 import shutil
 import subprocess
@@ -28,6 +28,7 @@ from microgesture.viz.style import FAINT, SOFT, STYLE
 # Cells a side, beyond which memory is not for a picture to take, and sigma, below which none shows.
 LARGEST, LEAST_SIGMA = 1024, 0.1
 ENDINGS = (".gif", ".mp4")
+RAW = "as in the store: not cleaned, not aligned, so not what a network is shown"
 # GIF counts time in hundredths of a second, and viewers slow down what is shown for only one.
 _GIF_TICK, _LEAST_TICKS = 100, 2
 _DPI = 100
@@ -62,12 +63,13 @@ def write_animation(
     sigma: float = 0.6,
     padding: float = 0.25,
     short_limbs: ShortLimbs = "min",
+    prepared: np.ndarray | None = None,
+    note: str = RAW,
 ) -> int:
     """Write a clip as GIF or MP4 at its own speed.
 
     Both panels show the same square around the clip's points: on the left the skeleton, on the
-    right the maximum over the channels of its heatmap volume. Points are shown as they are in the
-    store, before any cleaning.
+    right the maximum over the channels of its heatmap volume.
 
     Parameters
     ----------
@@ -83,6 +85,11 @@ def write_animation(
         See `microgesture.heatmaps.grid.clip_box`.
     short_limbs
         See `microgesture.heatmaps.draw.ShortLimbs`.
+    prepared
+        The layout's points after cleaning and alignment, (T', V, 3), to be shown for as long as the
+        clip lasts; without them those of the store are shown.
+    note
+        Says in the picture which points these are.
 
     Returns
     -------
@@ -108,7 +115,7 @@ def write_animation(
             f"expected at most {LARGEST} cells and a sigma from {LEAST_SIGMA:g} to the size"
         )
     with matplotlib.rc_context(STYLE):
-        scene = _Scene(clip, layout, stream, size, sigma, padding, short_limbs)
+        scene = _Scene(clip, layout, stream, size, sigma, padding, short_limbs, prepared, note)
         if ending == ".gif":
             return _write_gif(scene, path)
         return _write_mp4(scene, path)
@@ -126,14 +133,17 @@ class _Scene:
         sigma: float,
         padding: float,
         short_limbs: ShortLimbs,
+        prepared: np.ndarray | None,
+        note: str,
     ) -> None:
-        self.fps, self.frames = clip.fps, len(clip.points)
-        self._points = layout_points(clip, layout)
+        self._points = layout_points(clip, layout) if prepared is None else prepared
+        self.frames = len(self._points)
+        self.fps = clip.fps * self.frames / len(clip.points)
         self._stream, self._edges, self._sigma = stream, layout.edges, sigma
         self._short_limbs = short_limbs
         box = clip_box(self._points, padding)
         self._cells = to_grid(self._points, box, size)
-        self._volume = np.zeros((1, layout.channels(stream), size, size), np.float32)
+        self._volume = np.zeros((2, layout.channels(stream), size, size), np.float32)
         self.figure = Figure(figsize=(8.0, 5.0), dpi=_DPI)
         self.canvas = FigureCanvasAgg(self.figure)
         left, right = (self.figure.add_axes((x, 0.125, 0.48, 0.48 * 8 / 5)) for x in (0.01, 0.51))
@@ -147,6 +157,7 @@ class _Scene:
         self.figure.text(0.01, 0.945, label, fontsize=11, fontweight="bold", va="center")
         about = f"clip {clip.clip_id} · subject {clip.subject} · {clip.split}"
         self.figure.text(0.99, 0.945, about, color=SOFT, ha="right", va="center")
+        self.figure.text(0.01, 0.908, note, color=SOFT, fontsize=8, va="center")
         bar = self.figure.add_axes((0.01, 0.082, 0.98, 0.012))
         bar.set(xlim=(0, self.frames), ylim=(0, 1), facecolor=FAINT)
         bar.set_axis_off()
@@ -156,16 +167,15 @@ class _Scene:
         for x, side in ((0.27, "right"), (0.40, "left")):
             self.figure.text(x, 0.04, f"person's {side}", color=SIDES[side], va="center")
         channels = layout.channels(stream)
-        shown = f"{layout.name} · {stream}s {size} x {size}, maximum of {channels} channels"
+        shown = f"{layout.name} · {stream} {size} x {size}, maximum of {channels} channels"
         self.figure.text(0.99, 0.04, shown, color=SOFT, ha="right", va="center")
 
     def show(self, frame: int) -> None:
         """Move to a frame."""
         self._skeleton.show(self._points[frame])
-        draw(
-            self._cells[None, frame : frame + 1], self._stream, self._edges, self._sigma,
-            self._volume, None, self._short_limbs,
-        )  # fmt: skip
+        cells = self._cells[None, frame : frame + 2]  # a joint's motion leads to the next frame
+        volume = self._volume[: cells.shape[1]]
+        draw(cells, self._stream, self._edges, self._sigma, volume, None, self._short_limbs)
         self._image.set_data(self._volume[0].max(axis=0))
         self._bar.set_width(frame + 1)
         seconds = frame / self.fps

@@ -87,7 +87,10 @@ def plot_claims(
 
 
 def plot_courses(
-    runs: Mapping[str, Sequence[Mapping[str, Any]]], what: str, path: str | Path
+    runs: Mapping[str, Sequence[Mapping[str, Any]]],
+    what: str,
+    path: str | Path,
+    generated: bool = False,
 ) -> None:
     """Draw every training of every variant by epoch, a panel a variant and a line a run.
 
@@ -113,12 +116,13 @@ def plot_courses(
         if what == "top1":  # once all is drawn, since it ends the search for the highest value
             panels[0].set_ylim(0, None)
         figure.supylabel(label, fontsize=9)
+        figure.supxlabel(_with_warning("Epoch", generated), fontsize=9)
         handles = [
             Line2D([], [], color=MARKS[0][0], linewidth=1.0, alpha=0.6, label="training"),
             Line2D([], [], color=MARKS[1][0], linewidth=1.4, label="validation"),
             Line2D([], [], color=MARKS[1][0], marker="o", ls="", ms=4.5, label="epoch kept"),
         ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=3)
+        figure.legend(handles=handles, loc="outside upper center", ncols=3)
 
 
 def _draw_course(axes: Axes, metrics: Mapping[str, Any], what: str, scale: float) -> None:
@@ -238,6 +242,8 @@ def plot_robustness(
             axes.grid()
             highest = float(damaged.level.max())
             axes.set_xlim(-0.04 * highest, 1.04 * highest)  # room for the marks at both ends
+            axes.xaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
+            axes.xaxis.set_major_formatter("{x:g}")
         panels[0].set_ylim(0, None)  # once all is drawn, since it ends the search for the highest
         panels[0].set_ylabel("Top-1 accuracy (%)")
         handles = [
@@ -273,15 +279,13 @@ def plot_cost(evaluation: Evaluation, path: str | Path, generated: bool = False)
                 colour = series(place)["color"]
                 spread = row.scores["top1"].std(ddof=1) if len(evaluation.seeds) > 1 else 0
                 axes.errorbar(value, row.top1, yerr=spread, color=colour, linewidth=1.1, zorder=2)
-                axes.scatter(value, row.top1, s=120, color=colour, zorder=3, lw=0.8, ec="white")
-                axes.annotate(
-                    str(place + 1), (value, row.top1), color="white", fontsize=7, zorder=4,
-                    fontweight="bold", ha="center", va="center_baseline",
-                )  # fmt: skip
             _log_axis(axes, np.array(values), ticks, write)
             axes.set_xlabel(label)
             axes.grid()
         panels[0].set_ylabel("Top-1 accuracy (%)")
+        figure.draw_without_rendering()  # now it is known where marks would cover each other
+        for axes, (_, values, *_) in zip(panels, costs, strict=True):
+            _number_rows(axes, values, [row.top1 for row in rows])
         handles = [
             Line2D([], [], color=series(place)["color"], marker="o", ls="", ms=6,
                    label=f"{place + 1}  {short(row.title)}")
@@ -289,6 +293,25 @@ def plot_cost(evaluation: Evaluation, path: str | Path, generated: bool = False)
         ]  # fmt: skip
         figure.legend(handles=handles, loc="outside upper left", ncols=2, fontsize=8)
         warn(figure, generated)
+
+
+def _number_rows(axes: Axes, costs: Sequence[float], scores: Sequence[float]) -> None:
+    """Mark every row with its number, beside its place where another's mark is already."""
+    size = 11.0  # of a mark, points
+    taken: list[np.ndarray] = []
+    per_point = axes.figure.dpi / 72
+    for place, at in enumerate(zip(costs, scores, strict=True)):
+        spot = axes.transData.transform(at) / per_point
+        moved = spot.copy()
+        while any(np.hypot(*(moved - other)) < size for other in taken):
+            moved[0] += size / 4
+        taken.append(moved)
+        axes.annotate(
+            str(place + 1), at, tuple(moved - spot), textcoords="offset points", color="white",
+            fontsize=7, fontweight="bold", ha="center", va="center_baseline", zorder=4,
+            bbox={"boxstyle": "circle,pad=0.28", "fc": series(place)["color"], "ec": "white",
+                  "lw": 0.8},
+        )  # fmt: skip
 
 
 def _round_count(number: float) -> str:

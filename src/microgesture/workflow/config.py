@@ -21,7 +21,7 @@ from microgesture.settings.models import GraphVariant, HeatmapModel, HeatmapVari
 from microgesture.settings.networks import GraphNetwork, HeatmapNetwork
 from microgesture.settings.preparation import PersonRule, Preparation
 from microgesture.settings.probing import OcclusionStep, RobustnessStep, Testing
-from microgesture.settings.results import FiguresStep, PageStep, ShownVariant, TableStep
+from microgesture.settings.results import CardsStep, FiguresStep, PageStep, ShownVariant, TableStep
 from microgesture.settings.rows import FusionRecipe
 from microgesture.settings.training import Training
 from microgesture.settings.training_step import TrainingStep
@@ -258,12 +258,15 @@ def page_step(config: Config) -> PageStep:
 
 
 def _shown(config: Config) -> dict[str, Any]:
+    return {**_trained(config), "fusions": config.fusions}
+
+
+def _trained(config: Config) -> dict[str, Any]:
     return {
         "seeds": config.seeds,
         "folds": config.folds,
         "imbalance": config.imbalance,
         "variants": {name: _shown_variant(config, name) for name in config.variants},
-        "fusions": config.fusions,
         "data_format": config.data.format,
     }
 
@@ -274,6 +277,16 @@ def _shown_variant(config: Config, name: str) -> ShownVariant:
     more = {"source": variant.source, "pretrained": own.pretrained}
     said: dict[str, Any] = {key: value for key, value in more.items() if value is not None}
     return ShownVariant(title=own.title, model=own.model, **said)
+
+
+def cards_step(config: Config) -> CardsStep:
+    """What the cards of the trained models say of the config."""
+    return CardsStep(
+        **_trained(config),
+        data_name=config.data.name,
+        data_licence=config.data.licence,
+        robustness=config.robustness,
+    )
 
 
 def _compared(config: Config) -> dict[str, Any]:

@@ -58,8 +58,9 @@ class _Normalised(torch.autograd.Function):
         clips = _clips(x)
         count = x.numel() // x.shape[1]
         zero = np.zeros(x.shape[1], np.float32)
-        mean = (_total(_sum, clips, zero)[0] / count).astype(np.float32)
-        variance = _total(_sum_squares, clips, mean)[0] / count
+        plain, squared = ([(clip, flag) for clip in clips] for flag in (False, True))
+        mean = (_total(_sum, plain, zero)[0] / count).astype(np.float32)
+        variance = _total(_sum, squared, mean)[0] / count
         scale = (1 / np.sqrt(variance + eps)).astype(np.float32)
         out = torch.empty_like(x)
         rows = _clips(out)
@@ -98,41 +99,28 @@ def _clips(x: Tensor) -> list[np.ndarray]:
     return [clip.numpy() for clip in rows]
 
 
-def _total(sums: Any, items: list[Any], mean: np.ndarray) -> np.ndarray:
+def _total(sums: Any, items: list[tuple[Any, Any]], mean: np.ndarray) -> np.ndarray:
     """Sums of all clips, float64 (2, C), each clip's added in order."""
 
-    def one(item: Any) -> np.ndarray:
+    def one(item: tuple[Any, Any]) -> np.ndarray:
         total = np.zeros((2, len(mean)))
-        sums(*(item if isinstance(item, tuple) else (item,)), mean, total)
+        sums(*item, mean, total)
         return total
 
     return np.sum(thread_map(one, items), axis=0)
 
 
 @numba.njit(cache=True, nogil=True)
-def _sum(x: np.ndarray, mean: np.ndarray, total: np.ndarray) -> None:
-    """Add up each channel of rows (R, C)."""
+def _sum(x: np.ndarray, squared: bool, mean: np.ndarray, total: np.ndarray) -> None:
+    """Add up the distances of rows (R, C) from each channel's mean, or their squares."""
     count, channels = x.shape
     part = np.zeros(channels, np.float32)
     for start in range(0, count, BLOCK):
         part[:] = 0
         for r in range(start, min(start + BLOCK, count)):
             for c in range(channels):
-                part[c] += x[r, c]
-        for c in range(channels):
-            total[0, c] += part[c]
-
-
-@numba.njit(cache=True, nogil=True)
-def _sum_squares(x: np.ndarray, mean: np.ndarray, total: np.ndarray) -> None:
-    """Add up the squared distances from each channel's mean."""
-    count, channels = x.shape
-    part = np.zeros(channels, np.float32)
-    for start in range(0, count, BLOCK):
-        part[:] = 0
-        for r in range(start, min(start + BLOCK, count)):
-            for c in range(channels):
-                part[c] += (x[r, c] - mean[c]) ** 2
+                gap = x[r, c] - mean[c]
+                part[c] += gap * gap if squared else gap
         for c in range(channels):
             total[0, c] += part[c]
 

@@ -1,0 +1,54 @@
+"""What a trained variant is shown of a clip, for pictures."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from microgesture.data.clip_file import prepared_points
+from microgesture.data.store import Clip
+from microgesture.inference.build import Trained, is_cached
+from microgesture.inference.clips import prepare_for
+
+DRAWING = ("size", "sigma", "padding", "short_limbs")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A clip as a variant's network gets it in testing.
+
+    Attributes
+    ----------
+    points : ndarray, float32 (T, V, 3)
+        Of its layout, cleaned and on its timeline.
+    drawing : dict
+        ``stream`` and those of `DRAWING` that its heatmaps are drawn with; only the padding for a
+        network that is fed points.
+    note : str
+        Says so, and what the picture does not show.
+
+    """
+
+    points: np.ndarray
+    drawing: dict[str, Any]
+    note: str
+
+
+def shown_to(trained: Trained, clip: Clip) -> Shown:
+    """What a variant is shown of a clip."""
+    config, made = trained.metadata["config"], trained.metadata["preparation"]
+    records, _ = prepare_for(trained, [clip])
+    points = prepared_points(records, 0)
+    length, taken = (
+        made.get("length"),
+        f"{config['temporal']} takes {config['length']} of these frames",
+    )
+    aligned = f"aligned to {length} frames" if length else f"not aligned ({taken})"
+    note = f"as {config['variant']} is shown it: cleaned, {aligned}"
+    if config["model"] != "posec3d":
+        fed = config.get("stream", "joint")
+        note += f"; fed as points ({fed}), heatmaps only here"
+        return Shown(points, {"padding": config["padding"]}, note)
+    given = made if is_cached(config) else {**config["heatmaps"], "stream": config["stream"]}
+    drawing = {key: given[key] for key in ("stream", *DRAWING) if key in given}
+    return Shown(points, drawing, note)

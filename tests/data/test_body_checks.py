@@ -96,7 +96,7 @@ def write(folder, kind, name):
         formats.dump_pickle(folder / "a.pkl", people, entries)
         return people, {"format": kind, "path": str(folder / "a.pkl"), "fps": 25.0}
     if kind == "openpose_json":
-        formats.write_openpose_json(folder, people)
+        formats.write_openpose_json(folder, people, NAMES)
         for clip, points in zip(people, raw, strict=True):
             for frame, path in enumerate(sorted((folder / "json" / clip.clip_id).iterdir())):
                 entry = {"pose_keypoints_2d": points[frame].ravel().tolist()}

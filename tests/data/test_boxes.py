@@ -26,7 +26,7 @@ WILD = [(1e9, 300), (-1e9, -1e9), (600, 1e5), (12_000, 300), (np.nan, 300), (600
 
 def stream(clips, layout, folder, **config):
     path = folder / "s.arrow"
-    return prepare_clips(clips, layout, NAMES, CONFIG | config, path), path
+    return prepare_clips(clips, layout, CONFIG | config, path), path
 
 
 def points_of(path):

@@ -29,12 +29,12 @@ def dump(path, content):
 
 @pytest.fixture
 def clips():
-    return formats.some_clips(NAMES)
+    return formats.some_clips()
 
 
 @pytest.fixture
 def entries(clips):
-    return formats.annotations(clips, NAMES)
+    return formats.annotations(clips)
 
 
 @pytest.fixture

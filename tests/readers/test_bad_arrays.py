@@ -18,7 +18,7 @@ from tests.refusals import NAMES, bad, check, fails, read
 
 @pytest.fixture
 def release(tmp_path):
-    return formats.write_release2023(tmp_path, formats.some_clips(NAMES), NAMES)
+    return formats.write_release2023(tmp_path, formats.some_clips())
 
 
 def labels(tmp_path, content):
@@ -99,10 +99,10 @@ def test_arrays_of_2023_in_any_memory_order(tmp_path, code, change):
     # two clips a split: of one, both orders of memory are the same
     clips = [
         replace(clip, clip_id=f"{clip.subject}_{number}", points=clip.points + number)
-        for clip in formats.some_clips(NAMES, missing=False)
+        for clip in formats.some_clips(missing=False)
         for number in (0, 1)
     ]
-    data = formats.write_release2023(tmp_path, clips, NAMES)
+    data = formats.write_release2023(tmp_path, clips)
     expected = [clip.points for clip in read(data)]
     for name in ("train", "valid", "test"):
         path = tmp_path / f"{name}_data.npy"
@@ -187,10 +187,10 @@ RUN = Run()
 @pytest.fixture
 def annotations(tmp_path):
     """A function that writes spoilt annotations and gives the data section."""
-    clips = formats.some_clips(NAMES)
+    clips = formats.some_clips()
 
     def write(split=None, **changes):
-        entries = formats.annotations(clips, NAMES)
+        entries = formats.annotations(clips)
         for key, value in changes.items():
             entries[0][key] = value(entries[0][key]) if callable(value) else value
         splits = split or {clip.split: [clip.clip_id] for clip in clips}
@@ -239,7 +239,7 @@ def test_an_annotation_that_is_wrong(annotations, changes, words):
 
 
 def test_a_label_of_pyskl_is_missing_in_train_or_in_test(tmp_path):
-    data = formats.write_pyskl(tmp_path, formats.some_clips(NAMES), NAMES)
+    data = formats.write_pyskl(tmp_path, formats.some_clips())
     content = pickle.loads((tmp_path / "clips.pkl").read_bytes())
     for unknown in (None, -1, np.int64(-3)):
         content["annotations"][2]["label"] = unknown
@@ -254,7 +254,7 @@ def test_a_label_of_pyskl_is_missing_in_train_or_in_test(tmp_path):
 
 
 def test_test_labels_of_pyskl_are_faults_or_placeholders(tmp_path):
-    data = formats.write_pyskl(tmp_path, formats.some_clips(NAMES), NAMES)
+    data = formats.write_pyskl(tmp_path, formats.some_clips())
     assert [c.label for c in read(data, test_labels="real")] == NAMES
     assert [c.label for c in read(data, test_labels="placeholder")] == ["wave", "nod", None]
     content = pickle.loads((tmp_path / "clips.pkl").read_bytes())
@@ -290,7 +290,7 @@ def test_pickles_that_hold_something_else(tmp_path):
     def write(content):
         (tmp_path / "a.pkl").write_bytes(pickle.dumps(content))
 
-    first = formats.annotations(formats.some_clips(NAMES), NAMES)[0]
+    first = formats.annotations(formats.some_clips())[0]
     write([first])
     fails(data, "has no splits; give data.split")
     write(7)

@@ -17,7 +17,7 @@ from tests.refusals import NAMES, bad, fails, read
 
 @pytest.fixture
 def kinect(tmp_path):
-    return formats.write_smg(tmp_path, formats.some_clips(NAMES), NAMES)
+    return formats.write_smg(tmp_path, formats.some_clips())
 
 
 def sample(tmp_path, end):

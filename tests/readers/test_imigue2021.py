@@ -39,8 +39,8 @@ def fails(data, *words, **settings):
 @pytest.fixture
 def clips():
     """Six videos of three subjects, two a split."""
-    made = formats.some_clips(NAMES)
-    second = formats.some_clips(NAMES, frames=(2, 3, 3))
+    made = formats.some_clips()
+    second = formats.some_clips(frames=(2, 3, 3))
     others = [replace(c, clip_id=f"01{n:02d}_0") for n, c in enumerate(second)]
     pairs = [clip for pair in zip(made, others, strict=True) for clip in pair]
     return [replace(c, subject=f"s{c.split}", label=NAMES[n]) for n, c in enumerate(pairs)]
@@ -208,7 +208,7 @@ def write_light(folder, points, end, numbers, header=None, first=0):
 
 @pytest.fixture
 def miga(tmp_path):
-    made = formats.some_clips(NAMES)
+    made = formats.some_clips()
     return formats.write_miga2025(tmp_path, made), made
 
 

@@ -107,11 +107,15 @@ def test_frames_without_a_table_of_clips_are_told_its_columns(checkout, capsys):
     assert "looked for a CSV file with the header folder,label,subject,split" in error
 
 
-def clips_of(subjects, labels=("nod", "wave")):
-    """A clip for each subject, of classes that no list of the package has."""
+OWN = ["nod", "wave"]
+"""Classes that no list of the package has."""
+
+
+def clips_of(subjects):
+    """A clip for each subject, of the classes `OWN`."""
     points = some_clips()[0].points
     return [
-        formats.Clip(f"{who}_0", labels[n % len(labels)], who, "train", 25.0, 720, 1280, points)
+        formats.Clip(f"{who}_0", n % len(OWN), who, "train", 25.0, 720, 1280, points)
         for n, who in enumerate(subjects)
     ]
 
@@ -119,7 +123,7 @@ def clips_of(subjects, labels=("nod", "wave")):
 @pytest.mark.parametrize(("count", "folds"), [(3, 3), (7, 5), (20, None)])
 def test_subjects_are_dealt_out_where_no_file_says_a_split(count, folds, checkout):
     subjects = [f"s{number:02d}" for number in range(count)]
-    formats.write_parquet(checkout, clips_of(subjects), NAMES)
+    formats.write_parquet(checkout, clips_of(subjects), OWN)
     without_split(checkout / "clips.parquet")
     main(["new-config", "clips.parquet", "--out", "config/mine.yaml", "--name", "words"])
     config = yaml.safe_load((checkout / "config/mine.yaml").read_text())
@@ -135,7 +139,7 @@ def without_split(path):
 
 
 def test_two_subjects_and_no_split_are_refused(checkout, capsys):
-    formats.write_parquet(checkout, clips_of(["a", "b"]), NAMES)
+    formats.write_parquet(checkout, clips_of(["a", "b"]), OWN)
     without_split(checkout / "clips.parquet")
     error = refused(capsys, "new-config", "clips.parquet", "--out", "config/mine.yaml")
     assert "has 2 subjects; at least 3 are needed" in error
@@ -143,7 +147,7 @@ def test_two_subjects_and_no_split_are_refused(checkout, capsys):
 
 
 def test_a_table_without_validation_clips_is_refused(checkout, capsys):
-    formats.write_csv(checkout, clips_of(["a", "b", "c"]), NAMES)
+    formats.write_csv(checkout, clips_of(["a", "b", "c"]), OWN)
     error = refused(capsys, "new-config", "points.csv", "--out", "config/mine.yaml")
     assert "has no clip of the split val" in error
 

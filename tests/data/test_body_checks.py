@@ -29,7 +29,7 @@ def clips(how=lambda points: points, subjects=6, each=3):
         subject = f"s{number // each}"
         points = how(figure(seed=number))
         split = ("train", "train", "train", "train", "val", "test")[number // each % 6]
-        label = NAMES[number % 2]
+        label = number % 2
         made.append(Clip(f"{subject}_{number}", label, subject, split, 25.0, 1080, 1280, points))
     return made
 
@@ -89,7 +89,7 @@ def write(folder, kind, name):
     rest = {"fps": 25.0, "height": 1080, "width": 1280}
     if kind == "pyskl":
         entries = [
-            {"frame_dir": c.clip_id, "label": NAMES.index(c.label), "img_shape": (1080, 1280),
+            {"frame_dir": c.clip_id, "label": c.label, "img_shape": (1080, 1280),
              "keypoint": p[None, ..., :2], "keypoint_score": p[None, ..., 2]}
             for c, p in zip(people, raw, strict=True)
         ]  # fmt: skip

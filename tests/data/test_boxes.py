@@ -16,7 +16,7 @@ from microgesture.inputs.geometry import full_frame
 from microgesture.inputs.heatmaps import DrawnInput, HeatmapInput
 from microgesture.inputs.points import PointInput
 from microgesture.preprocessing.prepare import warnings
-from tests.data_report.test_checks import BODY, NAMES, person
+from tests.data_report.test_checks import BODY, person
 from tests.sections import prepare_clips
 
 CONFIG = {"cleaning": {"min_score": 0.05, "max_jump": 1.5}, "length": None, "on_bad_clip": "stop"}

@@ -20,7 +20,7 @@ from microgesture.inputs.geometry import Geometry, full_frame
 from microgesture.inputs.heatmaps import DrawnInput, HeatmapInput
 from microgesture.settings.probing import Testing
 from microgesture.viz.animation import write_animation
-from tests.data_report.test_checks import NAMES, person
+from tests.data_report.test_checks import person
 from tests.sections import prepare_clips
 
 EDGES = np.array([[0, 1], [1, 2], [3, 0]])

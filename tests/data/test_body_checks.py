@@ -104,7 +104,7 @@ def write(folder, kind, name):
         places = {"root": str(folder / "json"), "labels": str(folder / "labels.csv")}
         return people, {"format": kind, **places, **rest}
     changed = [replace(clip, points=points) for clip, points in zip(people, raw, strict=True)]
-    return people, getattr(formats, f"write_{kind}")(folder, changed)
+    return people, getattr(formats, f"write_{kind}")(folder, changed, NAMES)
 
 
 @pytest.mark.parametrize("kind", ["pyskl", "openpose_json", "parquet", "csv"])

@@ -209,6 +209,7 @@ def parquet(tmp_path, types=None, **columns):
         n: [getattr(c, n) for c in clips] for n in SCHEMA.names if n not in ("points", "num_frames")
     }
     base |= {
+        "label": [NAMES[c.label] for c in clips],
         "num_frames": [len(c.points) for c in clips],
         "points": [c.points.ravel() for c in clips],
     }

@@ -51,8 +51,8 @@ WRITERS = {
         formats.write_smg,
         "smg_skeleton_train/0000/0000_skeleton.csv",
     ),
-    "parquet": (formats.write_parquet, "clips.parquet"),
-    "csv": (formats.write_csv, "points.csv"),
+    "parquet": (lambda root, clips: formats.write_parquet(root, clips, NAMES), "clips.parquet"),
+    "csv": (lambda root, clips: formats.write_csv(root, clips, NAMES), "points.csv"),
 }
 
 

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import torch
 import yaml
 
+from microgesture.data.classes import UNKNOWN
 from microgesture.data.clip_file import Records
 from microgesture.data.layouts import load_layout
 from microgesture.data.store import Clip
@@ -85,7 +86,7 @@ def generated(count, frames):
 def stream_file(folder, name, clips, layout):
     """A clip file of clips without labels."""
     path = Path(folder, f"{name}.arrow")
-    prepare_clips(clips, layout, [], STREAM, path)
+    prepare_clips(clips, layout, STREAM, path)
     return path
 
 
@@ -196,7 +197,7 @@ def measure(data=None, repeats=9):
     layouts = {n: load_layout(REPOSITORY / f"config/layouts/openpose{n}.yaml") for n in (22, 41)}
     people = generated(BATCH, FRAMES)
     rows = drawing_rows(people[0][:, layouts[41].points], layouts[41], repeats)
-    clips = [Clip(str(n), None, "s", "train", 25.0, 720, 1280, p) for n, p in enumerate(people)]
+    clips = [Clip(str(n), UNKNOWN, "s", "train", 25.0, 720, 1280, p) for n, p in enumerate(people)]
     with tempfile.TemporaryDirectory() as folder:
         path = stream_file(folder, "generated", clips, layouts[41])
         rows += input_rows(path, layouts[41], repeats)
@@ -205,7 +206,7 @@ def measure(data=None, repeats=9):
             names = pq.read_table(data, columns=["label"])["label"].unique().to_pylist()
             form = Parquet(name="", format="parquet", path=str(data), on_bad_clip="stop")
             clips = plain.read(form, names, 1)
-            own = (replace(clip, label=None) for clip in clips if isinstance(clip, Clip))
+            own = (replace(clip, label=UNKNOWN) for clip in clips if isinstance(clip, Clip))
             rows += cache_rows(stream_file(folder, "own", own, layouts[22]), layouts[22], data.stem)
     return rows
 

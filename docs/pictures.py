@@ -14,6 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 from microgesture.data.layouts import load_layout
+from microgesture.data.store import read_metadata
 from microgesture.utils.errors import run
 from microgesture.viz.animation import find_clip, write_animation
 
@@ -42,7 +43,8 @@ def draw_clip(store: Path, name: str) -> None:
     clip = find_clip(store, name)
     clip = replace(clip, points=clip.points[FRAMES])
     layout = load_layout(ROOT / "config/layouts/openpose41.yaml")
-    write_animation(clip, layout, IMAGES / "clip.gif", "limb")
+    names = read_metadata(store)["classes"]
+    write_animation(clip, layout, IMAGES / "clip.gif", "limb", class_names=names)
 
 
 def picture_of_page(page: Path, chromium: str) -> None:

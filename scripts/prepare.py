@@ -13,7 +13,7 @@ from microgesture.provenance.record import add_record_option, write_record
 from microgesture.settings.parse import parse_option
 from microgesture.settings.preparation import Preparation
 from microgesture.utils.cli import output_file
-from microgesture.utils.errors import run
+from microgesture.utils.errors import InputError, run
 from microgesture.utils.files import sha256, write_json
 from microgesture.utils.progress import progress
 
@@ -31,9 +31,13 @@ def main() -> None:
 
     config = parse_option(Preparation, args.config)
     clips = progress(iter_store(args.skeletons), "clips")
-    names = load_classes(args.classes)
-    layout, order = load_layout(args.layout), read_metadata(args.skeletons)["points"]
-    manifest = prepare_clips(clips, layout, names, config, args.out, order)
+    layout, store = load_layout(args.layout), read_metadata(args.skeletons)
+    if store["classes"] != load_classes(args.classes):
+        raise InputError(
+            f"{args.skeletons}: holds other classes than {args.classes}, or in another order; "
+            "write it again with scripts/skeletons.py"
+        )
+    manifest = prepare_clips(clips, layout, config, args.out, store["points"])
     about = {"skeletons": sha256(args.skeletons), "code_version": code_version(__file__)}
     write_json(args.manifest, {**manifest, **about})
     for line in warnings(manifest):

@@ -12,6 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # bytes are compared, and both sides must be of one device
 
+from microgesture.data.classes import UNKNOWN
 from microgesture.data.layouts import load_layout
 from microgesture.data.store import Clip
 
@@ -85,4 +86,5 @@ def make_clip(clip_id="a", num_frames=9, label="left", split="train", seed=0, su
     points[:, 2, :2], points[:, 5, :2] = (300, 200), (400, 200)
     points[:, 1, :2] = (350, 200)
     points[:, 4, 0] = 260 if label == "left" else 440
-    return Clip(clip_id, label, subject, split, 25.0, 480, 640, points)
+    number = UNKNOWN if label is None else ["left", "right"].index(label)
+    return Clip(clip_id, number, subject, split, 25.0, 480, 640, points)

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xlsxwriter
 
+from microgesture.data.classes import UNKNOWN
 from microgesture.data.store import SCHEMA, Clip
 from microgesture.readers.common import POINTS22
 
@@ -20,7 +21,7 @@ BODY_SIZES = {
 }
 
 
-def some_clips(names, missing=True, frames=(5, 3, 4)):
+def some_clips(missing=True, frames=(5, 3, 4)):
     """One clip a split, of different lengths; some points were not found."""
     clips = []
     for number, (split, count) in enumerate(zip(("train", "val", "test"), frames, strict=True)):
@@ -32,8 +33,13 @@ def some_clips(names, missing=True, frames=(5, 3, 4)):
         # what other tests look at is always there
         points[:, [1, 2, 5], 2] = 0.5
         video = f"000{number}"
-        clips.append(Clip(f"{video}_0", names[number], video, split, 25.0, 720, 1280, points))
+        clips.append(Clip(f"{video}_0", number, video, split, 25.0, 720, 1280, points))
     return clips
+
+
+def class_name(clip, names):
+    """What a file holds for a clip's label."""
+    return None if clip.label == UNKNOWN else names[clip.label]
 
 
 def person(points, body=75, version=1.3):
@@ -61,13 +67,13 @@ def write_frames(folder, points, name="clip", **how):
         )
 
 
-def write_openpose_json(root, clips):
+def write_openpose_json(root, clips, names):
     with open(root / "labels.csv", "w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle)
         writer.writerow(["folder", "label", "subject", "split"])
         for clip in clips:
             write_frames(root / "json" / clip.clip_id, clip.points)
-            writer.writerow([clip.clip_id, clip.label or "", clip.subject, clip.split])
+            writer.writerow([clip.clip_id, class_name(clip, names), clip.subject, clip.split])
     places = {"root": str(root / "json"), "labels": str(root / "labels.csv")}
     return {"format": "openpose_json", **places, **SIZE}
 
@@ -115,7 +121,7 @@ def write_imigue2021(root, clips):
     return {"format": "imigue2021", "root": str(root)}
 
 
-def write_release2023(root, clips, names, labels=None):
+def write_release2023(root, clips, labels=None):
     for split, name in (("train", "train"), ("val", "valid"), ("test", "test")):
         of_split = [clip for clip in clips if clip.split == split]
         array = np.zeros((len(of_split), 3, 90, 22, 1), np.float32)
@@ -123,12 +129,12 @@ def write_release2023(root, clips, names, labels=None):
             array[row, :, : len(clip.points), :, 0] = clip.points[:, POINTS22].transpose(2, 0, 1)
         np.save(root / f"{name}_data.npy", array)
         ids = [clip.clip_id for clip in of_split]
-        raw = labels or [names.index(clip.label) for clip in of_split]
+        raw = labels or [clip.label for clip in of_split]
         (root / f"{name}_label.pkl").write_bytes(pickle.dumps((ids, raw)))
     return {"format": "release2023", "root": str(root), **SIZE}
 
 
-def annotations(clips, names, numbers=range(137), scores=True):
+def annotations(clips, numbers=range(137), scores=True):
     """PySKL's list of annotations, with the points `numbers`."""
     made = []
     for clip in clips:
@@ -136,7 +142,7 @@ def annotations(clips, names, numbers=range(137), scores=True):
         made.append(
             {
                 "frame_dir": clip.clip_id,
-                "label": names.index(clip.label),
+                "label": clip.label,
                 "img_shape": (clip.height, clip.width),
                 "original_shape": (clip.height, clip.width),
                 "total_frames": len(clip.points),
@@ -147,9 +153,9 @@ def annotations(clips, names, numbers=range(137), scores=True):
     return made
 
 
-def write_pyskl(root, clips, names, protocol=pickle.DEFAULT_PROTOCOL, **how):
+def write_pyskl(root, clips, protocol=pickle.DEFAULT_PROTOCOL, **how):
     splits = {s: [c.clip_id for c in clips if c.split == s] for s in ("train", "val", "test")}
-    content = {"split": splits, "annotations": annotations(clips, names, **how)}
+    content = {"split": splits, "annotations": annotations(clips, **how)}
     (root / "clips.pkl").write_bytes(pickle.dumps(content, protocol))
     return {"format": "pyskl", "path": str(root / "clips.pkl"), "fps": 25.0}
 
@@ -160,7 +166,7 @@ def dump_pickle(path, clips, entries):
     path.write_bytes(pickle.dumps({"split": splits, "annotations": entries}))
 
 
-def write_smg(root, clips, names):
+def write_smg(root, clips):
     """The 2-D points 0 to 24 of each clip, in a sample of its own."""
     folders = {"train": "smg_skeleton_train", "val": "smg_skeleton_validate"}
     for clip in clips:
@@ -171,17 +177,18 @@ def write_smg(root, clips, names):
         rows = [",".join(map(repr, row)) for row in table.reshape(len(table), -1).tolist()]
         (folder / f"{clip.subject}_skeleton.csv").write_text("\n".join(rows) + "\n")
         (folder / f"{clip.subject}_data.csv").write_text(f"{len(table)},25,4096\n")
-        labels = f"{names.index(clip.label) + 1},0,{len(table) - 1}\n"
+        labels = f"{clip.label + 1},0,{len(table) - 1}\n"
         (folder / f"{clip.subject}_finelabels.csv").write_text(labels)
     return {"format": "smg", "root": str(root), "height": 720, "width": 1280}
 
 
-def write_parquet(root, clips):
+def write_parquet(root, clips, names):
     columns = {
         name: [getattr(clip, name) for clip in clips]
         for name in SCHEMA.names
         if name not in ("points", "num_frames")
     }
+    columns["label"] = [class_name(clip, names) for clip in clips]
     columns["num_frames"] = [len(clip.points) for clip in clips]
     columns["points"] = [clip.points.ravel() for clip in clips]
     table = pa.table({name: columns[name] for name in SCHEMA.names}, schema=SCHEMA)
@@ -189,13 +196,14 @@ def write_parquet(root, clips):
     return {"format": "parquet", "path": str(root / "clips.parquet")}
 
 
-def write_csv(root, clips):
+def write_csv(root, clips, names):
     with open(root / "points.csv", "w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle)
         head = ["clip_id", "label", "subject", "split", "fps", "height", "width"]
         writer.writerow([*head, "frame", "point", "x", "y", "score"])
         for clip in clips:
             of_clip = [getattr(clip, name) for name in head]
+            of_clip[1] = class_name(clip, names)
             found = clip.points[..., 2] > 0
             # the last frame is told by a row, also where nothing was found in it
             found[-1, 0] = True

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from microgesture.data.classes import UNKNOWN
 from microgesture.data.layouts import load_layout
 from microgesture.data.profiles import summarise_profiles
 from microgesture.data.store import Clip, clean_points
@@ -36,7 +37,7 @@ def film(seed, count=12):
     labels = rng.integers(0, len(CLASSES) - 1, count)
     filmed = record(rng, person, labels, FILM)
     return [
-        Clip(f"p{seed}-{n}", None, f"p{seed}", "train", 25.0, 720, 1280, clean_points(points))
+        Clip(f"p{seed}-{n}", UNKNOWN, f"p{seed}", "train", 25.0, 720, 1280, clean_points(points))
         for n, (_, start, end) in enumerate(filmed.clips)
         if (points := filmed.points[start : end + 1])[..., 2].any()
     ]

@@ -136,7 +136,7 @@ def write_clips(path, classes, labels, people, clip_id=CLIP_ID):
             film, begin, end = spans[number % len(spans)]
             subject = f"s{place}{number % people}"
             items.append(
-                Clip(clip_id.format(split=split, number=number), classes[one], subject, split,
+                Clip(clip_id.format(split=split, number=number), one, subject, split,
                      25.0, 720, 1280,
                      film.points[begin : end + 1].astype(np.float32))
             )  # fmt: skip

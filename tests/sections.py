@@ -70,9 +70,9 @@ def clip_profile(clip, layout, config):
     return profile.clip_profile(clip, layout, Cleaning(**config))
 
 
-def prepare_clips(clips, layout, class_names, config, *more):
+def prepare_clips(clips, layout, config, *more):
     settings = Preparation(**{"on_bad_clip": "stop", **config})
-    return prepare.prepare_clips(clips, layout, class_names, settings, *more)
+    return prepare.prepare_clips(clips, layout, settings, *more)
 
 
 def scan(clips, layout, cleanings=None):

@@ -72,7 +72,7 @@ def write_source(folder, layout, train=64, length=8):
         for i, split in enumerate(splits)
     ]
     path = folder / "stream.arrow"
-    return prepare_clips(clips, layout, CLASSES, {**STREAM, "length": length}, path), path
+    return prepare_clips(clips, layout, {**STREAM, "length": length}, path), path
 
 
 def config_with(training=None, **changes):

@@ -23,14 +23,14 @@ from tests.project import Project
 NAMES = load_classes(resource_file("classes", "imigue"))
 SMG = load_classes(resource_file("classes", "smg"))
 WRITERS = {
-    "openpose_json": lambda root: formats.write_openpose_json(root, some_clips(NAMES)),
-    "miga2025": lambda root: formats.write_miga2025(root, some_clips(NAMES)),
-    "imigue2021": lambda root: formats.write_imigue2021(root, some_clips(NAMES)),
-    "release2023": lambda root: formats.write_release2023(root, some_clips(NAMES), NAMES),
-    "pyskl": lambda root: formats.write_pyskl(root, some_clips(NAMES), NAMES),
-    "smg": lambda root: formats.write_smg(root, some_clips(SMG), SMG),
-    "parquet": lambda root: formats.write_parquet(root, some_clips(NAMES)),
-    "csv": lambda root: formats.write_csv(root, some_clips(NAMES)),
+    "openpose_json": lambda root: formats.write_openpose_json(root, some_clips(), NAMES),
+    "miga2025": lambda root: formats.write_miga2025(root, some_clips()),
+    "imigue2021": lambda root: formats.write_imigue2021(root, some_clips()),
+    "release2023": lambda root: formats.write_release2023(root, some_clips()),
+    "pyskl": lambda root: formats.write_pyskl(root, some_clips()),
+    "smg": lambda root: formats.write_smg(root, some_clips()),
+    "parquet": lambda root: formats.write_parquet(root, some_clips(), NAMES),
+    "csv": lambda root: formats.write_csv(root, some_clips(), NAMES),
 }
 LAYOUTS = {"smg": "kinect25", "release2023": "openpose22"}
 
@@ -102,16 +102,20 @@ def test_an_unknown_folder_is_told_what_was_looked_for(checkout, capsys):
 
 
 def test_frames_without_a_table_of_clips_are_told_its_columns(checkout, capsys):
-    formats.write_frames(checkout / "data/a", some_clips(NAMES)[0].points)
+    formats.write_frames(checkout / "data/a", some_clips()[0].points)
     error = refused(capsys, "new-config", "data", "--out", "config/mine.yaml")
     assert "looked for a CSV file with the header folder,label,subject,split" in error
 
 
-def clips_of(subjects, labels=("nod", "wave")):
-    """A clip for each subject, of classes that no list of the package has."""
-    points = some_clips(NAMES)[0].points
+OWN = ["nod", "wave"]
+"""Classes that no list of the package has."""
+
+
+def clips_of(subjects):
+    """A clip for each subject, of the classes `OWN`."""
+    points = some_clips()[0].points
     return [
-        formats.Clip(f"{who}_0", labels[n % len(labels)], who, "train", 25.0, 720, 1280, points)
+        formats.Clip(f"{who}_0", n % len(OWN), who, "train", 25.0, 720, 1280, points)
         for n, who in enumerate(subjects)
     ]
 
@@ -119,7 +123,7 @@ def clips_of(subjects, labels=("nod", "wave")):
 @pytest.mark.parametrize(("count", "folds"), [(3, 3), (7, 5), (20, None)])
 def test_subjects_are_dealt_out_where_no_file_says_a_split(count, folds, checkout):
     subjects = [f"s{number:02d}" for number in range(count)]
-    formats.write_parquet(checkout, clips_of(subjects))
+    formats.write_parquet(checkout, clips_of(subjects), OWN)
     without_split(checkout / "clips.parquet")
     main(["new-config", "clips.parquet", "--out", "config/mine.yaml", "--name", "words"])
     config = yaml.safe_load((checkout / "config/mine.yaml").read_text())
@@ -135,7 +139,7 @@ def without_split(path):
 
 
 def test_two_subjects_and_no_split_are_refused(checkout, capsys):
-    formats.write_parquet(checkout, clips_of(["a", "b"]))
+    formats.write_parquet(checkout, clips_of(["a", "b"]), OWN)
     without_split(checkout / "clips.parquet")
     error = refused(capsys, "new-config", "clips.parquet", "--out", "config/mine.yaml")
     assert "has 2 subjects; at least 3 are needed" in error
@@ -143,14 +147,14 @@ def test_two_subjects_and_no_split_are_refused(checkout, capsys):
 
 
 def test_a_table_without_validation_clips_is_refused(checkout, capsys):
-    formats.write_csv(checkout, clips_of(["a", "b", "c"]))
+    formats.write_csv(checkout, clips_of(["a", "b", "c"]), OWN)
     error = refused(capsys, "new-config", "points.csv", "--out", "config/mine.yaml")
     assert "has no clip of the split val" in error
 
 
 def test_splits_of_a_pickle_are_chosen_by_their_names(checkout):
-    clips = some_clips(NAMES)
-    entries = formats.annotations(clips, NAMES)
+    clips = some_clips()
+    entries = formats.annotations(clips)
     ids = [clip.clip_id for clip in clips]
     names = {"xsub_train": ids[:1], "xsub_val": ids[1:], "xset_train": ids[:2], "xset_val": ids[2:]}
     (checkout / "ntu.pkl").write_bytes(pickle.dumps({"split": names, "annotations": entries}))

@@ -29,7 +29,7 @@ def clips(how=lambda points: points, subjects=6, each=3):
         subject = f"s{number // each}"
         points = how(figure(seed=number))
         split = ("train", "train", "train", "train", "val", "test")[number // each % 6]
-        label = NAMES[number % 2]
+        label = number % 2
         made.append(Clip(f"{subject}_{number}", label, subject, split, 25.0, 1080, 1280, points))
     return made
 
@@ -89,14 +89,14 @@ def write(folder, kind, name):
     rest = {"fps": 25.0, "height": 1080, "width": 1280}
     if kind == "pyskl":
         entries = [
-            {"frame_dir": c.clip_id, "label": NAMES.index(c.label), "img_shape": (1080, 1280),
+            {"frame_dir": c.clip_id, "label": c.label, "img_shape": (1080, 1280),
              "keypoint": p[None, ..., :2], "keypoint_score": p[None, ..., 2]}
             for c, p in zip(people, raw, strict=True)
         ]  # fmt: skip
         formats.dump_pickle(folder / "a.pkl", people, entries)
         return people, {"format": kind, "path": str(folder / "a.pkl"), "fps": 25.0}
     if kind == "openpose_json":
-        formats.write_openpose_json(folder, people)
+        formats.write_openpose_json(folder, people, NAMES)
         for clip, points in zip(people, raw, strict=True):
             for frame, path in enumerate(sorted((folder / "json" / clip.clip_id).iterdir())):
                 entry = {"pose_keypoints_2d": points[frame].ravel().tolist()}
@@ -104,7 +104,7 @@ def write(folder, kind, name):
         places = {"root": str(folder / "json"), "labels": str(folder / "labels.csv")}
         return people, {"format": kind, **places, **rest}
     changed = [replace(clip, points=points) for clip, points in zip(people, raw, strict=True)]
-    return people, getattr(formats, f"write_{kind}")(folder, changed)
+    return people, getattr(formats, f"write_{kind}")(folder, changed, NAMES)
 
 
 @pytest.mark.parametrize("kind", ["pyskl", "openpose_json", "parquet", "csv"])

@@ -16,7 +16,7 @@ from microgesture.inputs.geometry import full_frame
 from microgesture.inputs.heatmaps import DrawnInput, HeatmapInput
 from microgesture.inputs.points import PointInput
 from microgesture.preprocessing.prepare import warnings
-from tests.data_report.test_checks import BODY, NAMES, person
+from tests.data_report.test_checks import BODY, person
 from tests.sections import prepare_clips
 
 CONFIG = {"cleaning": {"min_score": 0.05, "max_jump": 1.5}, "length": None, "on_bad_clip": "stop"}
@@ -26,7 +26,7 @@ WILD = [(1e9, 300), (-1e9, -1e9), (600, 1e5), (12_000, 300), (np.nan, 300), (600
 
 def stream(clips, layout, folder, **config):
     path = folder / "s.arrow"
-    return prepare_clips(clips, layout, NAMES, CONFIG | config, path), path
+    return prepare_clips(clips, layout, CONFIG | config, path), path
 
 
 def points_of(path):

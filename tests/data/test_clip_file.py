@@ -60,7 +60,7 @@ def test_a_truncated_file_is_refused(tmp_path):
 def stream(tmp_path, layout, clips, length=None):
     config = {"cleaning": CLEANING, "length": length, "max_gap": 3, "on_bad_clip": "stop"}
     path = tmp_path / "s.arrow"
-    manifest = prepare_clips(clips, layout, ["left", "right"], config, path)
+    manifest = prepare_clips(clips, layout, config, path)
     return path, manifest
 
 
@@ -93,7 +93,7 @@ def test_a_clip_with_no_visible_point_is_kept_empty_where_bad_clips_are_skipped(
     clip.points[:] = 0
     config = {"cleaning": CLEANING, "length": None, "max_gap": 3, "on_bad_clip": "skip"}
     clips = [clip, make_clip("0007_4")]
-    manifest = prepare_clips(clips, layout22, ["left", "right"], config, tmp_path / "s.arrow")
+    manifest = prepare_clips(clips, layout22, config, tmp_path / "s.arrow")
     assert manifest["empty"] == ["0007_3"] and manifest["clips"] == 2
     build_cache(tmp_path / "s.arrow", layout22, "joint", HEATMAPS, tmp_path / "h.arrow")
     cache = Records(tmp_path / "h.arrow")

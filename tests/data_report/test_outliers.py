@@ -19,7 +19,6 @@ from tests.data.test_plausibility import figure
 from tests.data_report.test_checks import findings
 from tests.data_report.test_report_page import links, report
 
-NAMES = ["wave", "nod"]
 SPLITS = ("train", "train", "train", "train", "val", "test")
 REAL = REPOSITORY.parent / "shared/data"
 
@@ -34,7 +33,7 @@ def people(changed=None, who=(), count=12, each=4):
         if changed and subject in who:
             changed(points)
         split = SPLITS[number // each % 6]
-        label = NAMES[number % 2]
+        label = number % 2
         clips.append(Clip(f"{subject}_{number}", label, subject, split, 25.0, 1280, 1280, points))
     return clips
 

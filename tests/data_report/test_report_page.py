@@ -97,7 +97,7 @@ def test_missing_points_by_hand(tmp_path, layout22):
 
 
 def test_a_set_with_next_to_nothing_in_it(tmp_path, layout22):
-    clip = replace(correct()[0], label=None, split="test", points=correct()[0].points[:1])
+    clip = replace(correct()[0], label=-1, split="test", points=correct()[0].points[:1])
     page = report(tmp_path, [clip], layout22, data_format="synthetic")
     assert "Generated data: says nothing about iMiGUE" in page
     assert "**No clip is in split train**" in page

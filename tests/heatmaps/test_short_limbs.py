@@ -20,7 +20,7 @@ from microgesture.inputs.geometry import Geometry, full_frame
 from microgesture.inputs.heatmaps import DrawnInput, HeatmapInput
 from microgesture.settings.probing import Testing
 from microgesture.viz.animation import write_animation
-from tests.data_report.test_checks import NAMES, person
+from tests.data_report.test_checks import person
 from tests.sections import prepare_clips
 
 EDGES = np.array([[0, 1], [1, 2], [3, 0]])
@@ -107,7 +107,7 @@ def stored(tmp_path_factory, layout41):
     clip = person("a", frames=4)
     clip.points[..., 2] = np.random.default_rng(0).uniform(0.1, 1, clip.points.shape[:2])
     path = tmp_path_factory.mktemp("stored") / "s.arrow"
-    prepare_clips([clip], layout41, NAMES, STREAM, path)
+    prepare_clips([clip], layout41, STREAM, path)
     return path
 
 

@@ -142,7 +142,7 @@ def test_prepared_clips_are_what_is_compared_where_they_are_given(tmp_path, layo
     one = trained("stgcn", layout22)
     clips = [make_clip(f"c{n}", 9, None, split, seed=n) for n, split in enumerate(["val", "test"])]
     settings = {"cleaning": CLEANING, "length": None, "on_bad_clip": "stop"}
-    manifest = prepare_clips(clips, layout22, CLASSES, settings, tmp_path / "s.arrow")
+    manifest = prepare_clips(clips, layout22, settings, tmp_path / "s.arrow")
     write_json(tmp_path / "s.json", manifest)
     one.metadata["preparation"] = Records(tmp_path / "s.arrow").metadata
     given = export.prepared(one, tmp_path / "s.json")

@@ -110,9 +110,7 @@ def project(tmp_path_factory, layout22):
         aligned = {"length": 8, "max_gap": 3} if variant["temporal"] == "align" else {}
         settings = {"cleaning": CLEANING, "length": None, "on_bad_clip": "stop", **aligned}
         points = folder / f"{name}-points.arrow"
-        manifest = prepare_clips(
-            iter_store(folder / "clips.parquet"), layout22, CLASSES, settings, points
-        )
+        manifest = prepare_clips(iter_store(folder / "clips.parquet"), layout22, settings, points)
         write_json(points.with_suffix(".json"), manifest)
         if is_cached(variant):
             source = points

@@ -27,7 +27,7 @@ HEATMAPS = {"size": 24, "sigma": 1.5, "padding": 0.25}
 def files(tmp_path, layout22):
     clips = [make_clip("a", 6), make_clip("b", 6, "right", seed=1)]
     clips[0].points[2:4, 4] = 0
-    prepare_clips(clips, layout22, ["left", "right"], CONFIG, tmp_path / "s.arrow")
+    prepare_clips(clips, layout22, CONFIG, tmp_path / "s.arrow")
     build_cache(tmp_path / "s.arrow", layout22, "joint", HEATMAPS, tmp_path / "h.arrow")
     return tmp_path / "s.arrow", tmp_path / "h.arrow", clips
 
@@ -102,7 +102,7 @@ def test_a_cache_is_resampled_alike_on_every_device(files, layout22, tmp_path, s
 
 def test_a_clip_of_several_pieces_is_read_in_any_order(tmp_path, layout22):
     clip = make_clip("a", 70)
-    prepare_clips([clip], layout22, ["left", "right"], CONFIG, tmp_path / "s.arrow")
+    prepare_clips([clip], layout22, CONFIG, tmp_path / "s.arrow")
     build_cache(tmp_path / "s.arrow", layout22, "joint", HEATMAPS, tmp_path / "h.arrow")
     source = HeatmapInput(Records(tmp_path / "h.arrow"), layout22, 24)
     indices = np.array([69, 0, 31, -1, 32, 33, 0])
@@ -181,7 +181,7 @@ def test_a_point_outside_the_window_is_drawn_as_far_as_it_reaches_in(tmp_path, l
     clip = make_clip("a", 1)
     clip.points[:] = 0
     clip.points[0, layout22.points[:3]] = [(100, 100, 1), (200, 200, 1), (200, 100, 1)]
-    prepare_clips([clip], layout22, ["left", "right"], CONFIG, tmp_path / "s.arrow")
+    prepare_clips([clip], layout22, CONFIG, tmp_path / "s.arrow")
     settings = {"size": 20, "sigma": 1.0, "padding": 0.0}
     source = DrawnInput(Records(tmp_path / "s.arrow"), layout22, "joint", settings, 20)
     # the window begins a tenth of the box, 2.22 cells, right of the first point
@@ -221,7 +221,7 @@ def points_file(folder, layout, frames):
     for t, frame in enumerate(frames):
         for joint, place in frame.items():
             clip.points[t, layout.points[layout.joints.index(joint)]] = place
-    prepare_clips([clip], layout, ["left", "right"], CONFIG, folder / "p.arrow")
+    prepare_clips([clip], layout, CONFIG, folder / "p.arrow")
     return folder / "p.arrow"
 
 

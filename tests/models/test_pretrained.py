@@ -359,7 +359,7 @@ def test_training_starts_from_the_checkpoint_and_says_so(tmp_path, layout22, cap
     clips = [make_clip(f"c{n}", 8, "left", "train" if n < 4 else "val", n) for n in range(6)]
     cleaning = {"min_score": 0.05, "max_jump": 1.5}
     stream = {"cleaning": cleaning, "length": 8, "max_gap": 3, "on_bad_clip": "stop"}
-    manifest = prepare_clips(clips, layout22, ["left", "right"], stream, tmp_path / "s.arrow")
+    manifest = prepare_clips(clips, layout22, stream, tmp_path / "s.arrow")
     write_json(tmp_path / "s.json", manifest)
     (tmp_path / "classes.yaml").write_text("classes: [left, right]\n")
     network = {key: value for key, value in SMALL_STGCN.items() if key != "name"}

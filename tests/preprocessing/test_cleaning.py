@@ -85,10 +85,10 @@ def test_frames_that_cleaning_emptied_are_counted_and_told(layout22, tmp_path):
     points[7, :, 2] = 0.09  # too faint to count as found
     stream = {"cleaning": CONFIG, "length": 8, "max_gap": 3, "on_bad_clip": "stop"}
     clips = [replace(clip, points=points), replace(clip, clip_id="b")]
-    manifest = prepare_clips(clips, layout22, ["left", "right"], stream, tmp_path / "s.arrow")
+    manifest = prepare_clips(clips, layout22, stream, tmp_path / "s.arrow")
     assert (manifest["frames_with_points"], manifest["frames_cleaned_away"]) == (38, 1)
     assert "max_jump takes 1 of 38 frames (3%) for somebody else" in warnings(manifest)[0]
-    whole = prepare_clips([clip], layout22, ["left", "right"], stream, tmp_path / "t.arrow")
+    whole = prepare_clips([clip], layout22, stream, tmp_path / "t.arrow")
     assert warnings(whole) == []
 
 
@@ -105,9 +105,7 @@ def two_people():
 
 def test_what_max_jump_empties_is_counted_a_clip(layout22, tmp_path):
     stream = {"cleaning": CONFIG, "length": None, "on_bad_clip": "stop"}
-    manifest = prepare_clips(
-        two_people(), layout22, ["left", "right"], stream, tmp_path / "s.arrow"
-    )
+    manifest = prepare_clips(two_people(), layout22, stream, tmp_path / "s.arrow")
     assert manifest["frames_of_others"] == 28
     assert manifest["clips_with_others"] == {f"c{n}": [7, 20] for n in range(4)}
     (note,) = warnings(manifest)
@@ -117,7 +115,7 @@ def test_what_max_jump_empties_is_counted_a_clip(layout22, tmp_path):
     )
     assert "set cleaning.<name>.max_jump to null" in note
     kept = {**stream, "cleaning": {**CONFIG, "max_jump": None}}
-    manifest = prepare_clips(two_people(), layout22, ["left", "right"], kept, tmp_path / "t.arrow")
+    manifest = prepare_clips(two_people(), layout22, kept, tmp_path / "t.arrow")
     assert manifest["frames_of_others"] == 0 and warnings(manifest) == []
 
 
@@ -319,7 +317,7 @@ def test_a_stream_is_smoothed_at_the_frame_rate_of_each_clip(layout22, tmp_path)
     wanted = {**CONFIG, "smooth": {"method": "one_euro", "min_cutoff": 1.0, "beta": 0.5}}
     clips = [replace(make_clip(f"{fps}", 20), fps=fps) for fps in (25.0, 50.0)]
     stream = {"cleaning": wanted, "length": None, "on_bad_clip": "stop"}
-    prepare_clips(clips, layout22, ["left", "right"], stream, tmp_path / "s.arrow")
+    prepare_clips(clips, layout22, stream, tmp_path / "s.arrow")
     records = Records(tmp_path / "s.arrow")
     slow, fast = (prepared_points(records, row) for row in range(2))
     for clip, points in zip(clips, (slow, fast), strict=True):

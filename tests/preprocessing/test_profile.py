@@ -121,7 +121,7 @@ def test_the_numbers_come_from_the_points_before_cleaning_and_go_on_into_a_cache
     clips, layout22, tmp_path
 ):
     split = [replace(c, split="val" if n % 3 == 0 else "train") for n, c in enumerate(clips)]
-    prepare_clips(split, layout22, [], SETTINGS, tmp_path / "s.arrow")
+    prepare_clips(split, layout22, SETTINGS, tmp_path / "s.arrow")
     drawing = {"size": 16, "sigma": 0.6, "padding": 0.25}
     build_cache(tmp_path / "s.arrow", layout22, "joint", drawing, tmp_path / "h.arrow")
     learned = [clip_profile(c, layout22, CLEANING) for c in split if c.split == "train"]

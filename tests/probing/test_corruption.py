@@ -21,7 +21,7 @@ def clip_of(order, clip_id="a", num_frames=40, seed=0):
     points[..., :2] = rng.uniform(100, 400, points[..., :2].shape)
     points[:, ::7] = 0
     points[:, order.shoulders[0]], points[:, order.shoulders[1]] = (300, 200, 1), (360, 280, 1)
-    return Clip(clip_id, "left", "s", "test", 25.0, 480, 640, points)
+    return Clip(clip_id, 0, "s", "test", 25.0, 480, 640, points)
 
 
 @pytest.mark.parametrize("order", KEYPOINT_FORMATS.values(), ids=KEYPOINT_FORMATS)

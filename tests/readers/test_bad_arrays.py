@@ -11,14 +11,14 @@ import pytest
 from microgesture.readers.release2023 import open_clips
 from microgesture.utils.errors import InputError
 from tests import formats
-from tests.refusals import NAMES, bad, check, fails, read
+from tests.refusals import bad, check, fails, read
 
 # The release of 2023.
 
 
 @pytest.fixture
 def release(tmp_path):
-    return formats.write_release2023(tmp_path, formats.some_clips(NAMES), NAMES)
+    return formats.write_release2023(tmp_path, formats.some_clips())
 
 
 def labels(tmp_path, content):
@@ -47,7 +47,7 @@ def test_a_label_of_2023_that_is_no_class(release, tmp_path, label, words):
 @pytest.mark.parametrize("label", [None, -1, np.int64(-1), -2])
 def test_a_test_label_of_2023_that_is_not_known(release, tmp_path, label):
     (tmp_path / "test_label.pkl").write_bytes(pickle.dumps((["0002_0"], [label])))
-    assert [clip.label for clip in read(release)] == ["wave", "nod", None]
+    assert [clip.label for clip in read(release)] == [0, 1, -1]
 
 
 @pytest.mark.parametrize("label", [3, "jump", 1.0, True])
@@ -56,7 +56,7 @@ def test_a_test_label_of_2023_that_is_no_class_is_a_fault_or_a_placeholder(
 ):
     (tmp_path / "test_label.pkl").write_bytes(pickle.dumps((["0002_0"], [label])))
     bad(release, "test_data.npy, clip 0", f"its label is {label!r}", number=2)
-    assert [c.label for c in read(release, test_labels="placeholder")] == ["wave", "nod", None]
+    assert [c.label for c in read(release, test_labels="placeholder")] == [0, 1, -1]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_names_and_labels_of_2023_that_are_wrong(release, tmp_path, content, wor
 def test_names_and_labels_of_2023_in_any_container(release, tmp_path, content):
     labels(tmp_path, content)
     first = read(release)[0]
-    assert (first.clip_id, first.label) == ("0000_0", "wave")
+    assert (first.clip_id, first.label) == ("0000_0", 0)
 
 
 @pytest.mark.parametrize("code", ["<f4", ">f4", "<f2", ">f8"])
@@ -99,10 +99,10 @@ def test_arrays_of_2023_in_any_memory_order(tmp_path, code, change):
     # two clips a split: of one, both orders of memory are the same
     clips = [
         replace(clip, clip_id=f"{clip.subject}_{number}", points=clip.points + number)
-        for clip in formats.some_clips(NAMES, missing=False)
+        for clip in formats.some_clips(missing=False)
         for number in (0, 1)
     ]
-    data = formats.write_release2023(tmp_path, clips, NAMES)
+    data = formats.write_release2023(tmp_path, clips)
     expected = [clip.points for clip in read(data)]
     for name in ("train", "valid", "test"):
         path = tmp_path / f"{name}_data.npy"
@@ -187,10 +187,10 @@ RUN = Run()
 @pytest.fixture
 def annotations(tmp_path):
     """A function that writes spoilt annotations and gives the data section."""
-    clips = formats.some_clips(NAMES)
+    clips = formats.some_clips()
 
     def write(split=None, **changes):
-        entries = formats.annotations(clips, NAMES)
+        entries = formats.annotations(clips)
         for key, value in changes.items():
             entries[0][key] = value(entries[0][key]) if callable(value) else value
         splits = split or {clip.split: [clip.clip_id] for clip in clips}
@@ -239,29 +239,29 @@ def test_an_annotation_that_is_wrong(annotations, changes, words):
 
 
 def test_a_label_of_pyskl_is_missing_in_train_or_in_test(tmp_path):
-    data = formats.write_pyskl(tmp_path, formats.some_clips(NAMES), NAMES)
+    data = formats.write_pyskl(tmp_path, formats.some_clips())
     content = pickle.loads((tmp_path / "clips.pkl").read_bytes())
     for unknown in (None, -1, np.int64(-3)):
         content["annotations"][2]["label"] = unknown
         (tmp_path / "clips.pkl").write_bytes(pickle.dumps(content))
-        assert [clip.label for clip in read(data)] == ["wave", "nod", None]
+        assert [clip.label for clip in read(data)] == [0, 1, -1]
     del content["annotations"][2]["label"]
     (tmp_path / "clips.pkl").write_bytes(pickle.dumps(content))
-    assert [clip.label for clip in read(data)] == ["wave", "nod", None]
+    assert [clip.label for clip in read(data)] == [0, 1, -1]
     del content["annotations"][0]["label"]
     (tmp_path / "clips.pkl").write_bytes(pickle.dumps(content))
     bad(data, "clips.pkl, annotation 0", "its label is None, expected 0..2")
 
 
 def test_test_labels_of_pyskl_are_faults_or_placeholders(tmp_path):
-    data = formats.write_pyskl(tmp_path, formats.some_clips(NAMES), NAMES)
-    assert [c.label for c in read(data, test_labels="real")] == NAMES
-    assert [c.label for c in read(data, test_labels="placeholder")] == ["wave", "nod", None]
+    data = formats.write_pyskl(tmp_path, formats.some_clips())
+    assert [c.label for c in read(data, test_labels="real")] == [0, 1, 2]
+    assert [c.label for c in read(data, test_labels="placeholder")] == [0, 1, -1]
     content = pickle.loads((tmp_path / "clips.pkl").read_bytes())
     content["annotations"][2]["label"] = 99
     (tmp_path / "clips.pkl").write_bytes(pickle.dumps(content))
     bad(data, "annotation 2", "its label is 99", number=2)
-    assert [c.label for c in read(data, test_labels="placeholder")] == ["wave", "nod", None]
+    assert [c.label for c in read(data, test_labels="placeholder")] == [0, 1, -1]
 
 
 @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ def test_pickles_that_hold_something_else(tmp_path):
     def write(content):
         (tmp_path / "a.pkl").write_bytes(pickle.dumps(content))
 
-    first = formats.annotations(formats.some_clips(NAMES), NAMES)[0]
+    first = formats.annotations(formats.some_clips())[0]
     write([first])
     fails(data, "has no splits; give data.split")
     write(7)

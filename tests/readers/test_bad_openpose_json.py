@@ -19,8 +19,8 @@ from tests.sections import frames_digest, read_clips
 @pytest.fixture
 def frames(tmp_path):
     """Two recordings and their table; the first one is there to be spoilt."""
-    clips = formats.some_clips(NAMES)[:2]
-    return formats.write_openpose_json(tmp_path, clips), tmp_path / "json" / "0000_0"
+    clips = formats.some_clips()[:2]
+    return formats.write_openpose_json(tmp_path, clips, NAMES), tmp_path / "json" / "0000_0"
 
 
 def frame(folder, number=1):
@@ -28,7 +28,7 @@ def frame(folder, number=1):
 
 
 def entry(**changes):
-    points = formats.some_clips(NAMES)[0].points[0]
+    points = formats.some_clips()[0].points[0]
     return json.dumps({"people": [{**formats.person(points), **changes}]})
 
 
@@ -179,7 +179,7 @@ def test_a_folder_that_may_not_be_listed(frames):
 
 
 def test_a_folder_of_a_release_that_may_not_be_listed(tmp_path, monkeypatch):
-    data = formats.write_miga2025(tmp_path, formats.some_clips(NAMES))
+    data = formats.write_miga2025(tmp_path, formats.some_clips())
     names = [f"c{n}" for n in range(32)]
 
     def refuse(path):
@@ -218,7 +218,7 @@ def test_a_folder_is_listed_once_for_all_of_its_clips(frames, monkeypatch):
 )
 def test_a_folder_outside_of_the_root_is_never_opened(frames, tmp_path, folder):
     data, _ = frames
-    formats.write_frames(tmp_path / "outside", formats.some_clips(NAMES)[0].points)
+    formats.write_frames(tmp_path / "outside", formats.some_clips()[0].points)
     (tmp_path / "json" / "link").symlink_to("../outside")
     table(data, OTHER, f"{folder},wave,s,train")
     fails(data, "labels.csv, row 3", repr(folder), "outside of", tmp_path / "json")

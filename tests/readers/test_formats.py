@@ -41,17 +41,17 @@ def assert_same(got, expected, numbers=range(137)):
 WRITERS = {
     "miga2025": formats.write_miga2025,
     "imigue2021": formats.write_imigue2021,
-    "openpose_json": formats.write_openpose_json,
-    "pyskl": lambda root, clips: formats.write_pyskl(root, clips, NAMES),
-    "parquet": formats.write_parquet,
-    "csv": formats.write_csv,
+    "openpose_json": lambda root, clips: formats.write_openpose_json(root, clips, NAMES),
+    "pyskl": formats.write_pyskl,
+    "parquet": lambda root, clips: formats.write_parquet(root, clips, NAMES),
+    "csv": lambda root, clips: formats.write_csv(root, clips, NAMES),
 }
 
 
 @pytest.mark.parametrize("name", WRITERS)
 @pytest.mark.parametrize("kind", ["given", "auto"])
 def test_all_137_points_come_through(tmp_path, name, kind):
-    clips = formats.some_clips(NAMES)
+    clips = formats.some_clips()
     data = WRITERS[name](tmp_path, clips)
     if kind == "auto":
         assert data["format"] == name
@@ -62,31 +62,31 @@ def test_all_137_points_come_through(tmp_path, name, kind):
 
 @pytest.mark.parametrize("labels", ["ids", "names"])
 def test_the_2023_release_comes_through(tmp_path, labels):
-    clips = formats.some_clips(NAMES)
-    data = formats.write_release2023(tmp_path, clips, NAMES)
+    clips = formats.some_clips()
+    data = formats.write_release2023(tmp_path, clips)
     if labels == "names":
         for split, clip in zip(("train", "valid", "test"), clips, strict=True):
-            pair = ([clip.clip_id], np.array([clip.label]))
+            pair = ([clip.clip_id], np.array([NAMES[clip.label]]))
             (tmp_path / f"{split}_label.pkl").write_bytes(pickle.dumps(pair))
     assert_same(read(data), clips, POINTS22)
 
 
 def test_a_clip_that_fills_all_90_frames_and_one_with_a_gap(tmp_path):
-    clips = formats.some_clips(NAMES, frames=(90, 7, 1))
+    clips = formats.some_clips(frames=(90, 7, 1))
     clips[1].points[2:4] = 0  # nobody in the middle is no padding
-    assert_same(read(formats.write_release2023(tmp_path, clips, NAMES)), clips, POINTS22)
+    assert_same(read(formats.write_release2023(tmp_path, clips)), clips, POINTS22)
 
 
 @pytest.mark.parametrize("protocol", range(6))
 def test_pyskl_in_every_pickle_protocol(tmp_path, protocol):
-    clips = formats.some_clips(NAMES)
-    assert_same(read(formats.write_pyskl(tmp_path, clips, NAMES, protocol)), clips)
+    clips = formats.some_clips()
+    assert_same(read(formats.write_pyskl(tmp_path, clips, protocol)), clips)
 
 
 @pytest.mark.parametrize("protocol", range(6))
 def test_pyskl_with_arrays_whose_axes_were_exchanged(tmp_path, protocol):
-    clips = formats.some_clips(NAMES)
-    entries = formats.annotations(clips, NAMES)
+    clips = formats.some_clips()
+    entries = formats.annotations(clips)
     for entry in entries:
         # as converters of the arrays (C, T, V, M) give it: the memory stays as it was
         cube = np.ascontiguousarray(entry["keypoint"].transpose(3, 1, 2, 0))
@@ -99,15 +99,15 @@ def test_pyskl_with_arrays_whose_axes_were_exchanged(tmp_path, protocol):
 
 @pytest.mark.parametrize("numbers", [range(25), POINTS22])
 def test_pyskl_with_fewer_points(tmp_path, numbers):
-    clips = formats.some_clips(NAMES)
-    assert_same(read(formats.write_pyskl(tmp_path, clips, NAMES, numbers=numbers)), clips, numbers)
+    clips = formats.some_clips()
+    assert_same(read(formats.write_pyskl(tmp_path, clips, numbers=numbers)), clips, numbers)
 
 
 @pytest.mark.parametrize(("numbers", "added"), [(COCO18, [8]), (named_format("coco17"), [1, 8])])
 def test_neck_and_mid_hip_lie_between_shoulders_and_hips(tmp_path, numbers, added):
-    clips = formats.some_clips(NAMES, missing=False)
+    clips = formats.some_clips(missing=False)
     clips[0].points[0, [5, 9]] = 0
-    got = read(formats.write_pyskl(tmp_path, clips, NAMES, numbers=numbers))
+    got = read(formats.write_pyskl(tmp_path, clips, numbers=numbers))
     for a, b in zip(got, clips, strict=True):
         np.testing.assert_array_equal(a.points[:, list(numbers)], b.points[:, list(numbers)])
         for target in added:
@@ -128,20 +128,20 @@ def test_coco17_is_mapped_side_by_side():
 
 
 def test_pyskl_points_of_the_config_without_scores(tmp_path):
-    clips = formats.some_clips(NAMES)
+    clips = formats.some_clips()
     for clip in clips:
         clip.points[..., 2] = clip.points[..., 2] > 0
     numbers = [4, 7, 0, 136]
-    data = formats.write_pyskl(tmp_path, clips, NAMES, numbers=numbers, scores=False)
+    data = formats.write_pyskl(tmp_path, clips, numbers=numbers, scores=False)
     for clip in clips:
         clip.points[0, 4] = (5, 5, 1)
-    data = formats.write_pyskl(tmp_path, clips, NAMES, numbers=numbers, scores=False)
+    data = formats.write_pyskl(tmp_path, clips, numbers=numbers, scores=False)
     assert_same(read({**data, "points": numbers}), clips, numbers)
 
 
 def test_pyskl_takes_the_surest_person(tmp_path):
-    clips = formats.some_clips(NAMES)
-    entries = formats.annotations(clips, NAMES)
+    clips = formats.some_clips()
+    entries = formats.annotations(clips)
     for entry in entries:
         other = entry["keypoint"] + 7
         entry["keypoint"] = np.concatenate([other, entry["keypoint"], other])
@@ -154,10 +154,10 @@ def test_pyskl_takes_the_surest_person(tmp_path):
 
 
 def test_pyskl_splits_are_chosen_by_the_config(tmp_path):
-    clips = formats.some_clips(NAMES)
+    clips = formats.some_clips()
     ids = [clip.clip_id for clip in clips]
     splits = {"xsub_train": ids[:1], "xsub_val": ids[1:2], "xview_train": ids[1:], "xview_val": []}
-    content = {"split": splits, "annotations": formats.annotations(clips, NAMES)}
+    content = {"split": splits, "annotations": formats.annotations(clips)}
     (tmp_path / "a.pkl").write_bytes(pickle.dumps(content))
     data = {"format": "pyskl", "path": str(tmp_path / "a.pkl"), "fps": 25.0}
     got = read({**data, "splits": {"xsub_train": "train", "xsub_val": "test"}})
@@ -165,9 +165,9 @@ def test_pyskl_splits_are_chosen_by_the_config(tmp_path):
 
 
 def test_a_bare_list_of_annotations_is_split_by_subject(tmp_path):
-    clips = formats.some_clips(NAMES)
+    clips = formats.some_clips()
     path = tmp_path / "a.pkl"
-    path.write_bytes(pickle.dumps(formats.annotations(clips, NAMES)))
+    path.write_bytes(pickle.dumps(formats.annotations(clips)))
     split = {"by": "subject", "val": ["0001"], "test": ["0002"]}
     assert_same(read({"format": "pyskl", "path": str(path), "fps": 25.0, "split": split}), clips)
 
@@ -177,10 +177,10 @@ SMG_NAMES = load_classes(REPOSITORY / "config/classes/smg.yaml")
 
 @pytest.mark.parametrize("flat", [False, True])
 def test_smg_comes_through_with_kinects_points(tmp_path, flat):
-    clips = formats.some_clips(SMG_NAMES)
+    clips = formats.some_clips()
     for clip in clips:
         clip.points[..., 2] = clip.points[..., :2].any(axis=2)
-    data = formats.write_smg(tmp_path, clips, SMG_NAMES)
+    data = formats.write_smg(tmp_path, clips)
     if flat:
         (tmp_path / "flat").mkdir()
         for folder in sorted(tmp_path.glob("smg*/*")):
@@ -195,8 +195,8 @@ def test_smg_comes_through_with_kinects_points(tmp_path, flat):
 
 
 def test_a_store_of_kinects_points_takes_a_layout_made_for_them(tmp_path, layout22):
-    clips = formats.some_clips(SMG_NAMES)
-    data = formats.write_smg(tmp_path, clips, SMG_NAMES)
+    clips = formats.some_clips()
+    data = formats.write_smg(tmp_path, clips)
     store, out = tmp_path / "clips.parquet", tmp_path / "s.arrow"
     write_store(store, read(data, SMG_NAMES), SMG_NAMES, "smg", order=keypoint_format(data))
     order = read_metadata(store)["points"]
@@ -207,17 +207,17 @@ def test_a_store_of_kinects_points_takes_a_layout_made_for_them(tmp_path, layout
         "on_bad_clip": "skip",
     }
     layout = load_layout(REPOSITORY / "config/layouts/kinect25.yaml")
-    manifest = prepare_clips(iter_store(store), layout, SMG_NAMES, config, out, order)
+    manifest = prepare_clips(iter_store(store), layout, config, out, order)
     assert (manifest["joints"], manifest["clips"]) == (25, 3)
     with pytest.raises(InputError, match=r"openpose22 numbers .* holds kinect25-v1"):
-        prepare_clips(iter_store(store), layout22, SMG_NAMES, config, out, order)
+        prepare_clips(iter_store(store), layout22, config, out, order)
     with pytest.raises(InputError, match="kinect25 numbers"):
-        prepare_clips(iter_store(store), layout, SMG_NAMES, config, out)
+        prepare_clips(iter_store(store), layout, config, out)
 
 
 def test_csv_by_subject(tmp_path):
-    clips = formats.some_clips(NAMES)
-    data = formats.write_csv(tmp_path, clips)
+    clips = formats.some_clips()
+    data = formats.write_csv(tmp_path, clips, NAMES)
     split = {"by": "subject", "val": ["0000"], "test": ["0001"]}
     assert [c.split for c in read({**data, "split": split})] == ["val", "test", "train"]
 
@@ -232,7 +232,7 @@ def read_table(root, rows, header="folder,label,subject,split,start,end,clip_id"
 
 
 def test_parts_of_a_recording_get_numbered_ids(tmp_path):
-    points = formats.some_clips(NAMES)[0].points
+    points = formats.some_clips()[0].points
     formats.write_frames(tmp_path / "a b" / "تجربة", points, name="v_1")
     rows = [
         "a b/تجربة,turtle neck,s,train,1,3,",
@@ -241,13 +241,13 @@ def test_parts_of_a_recording_get_numbered_ids(tmp_path):
     ]
     clips = read_table(tmp_path, rows)
     assert [c.clip_id for c in clips] == ["a b/تجربة_0", "a b/تجربة_1", "whole"]
-    assert [c.label for c in clips] == ["turtle neck", None, None]
+    assert [c.label for c in clips] == [0, -1, -1]
     for clip, part in zip(clips, (points[1:4], points[2:3], points), strict=True):
         np.testing.assert_array_equal(clip.points, part)
 
 
 def test_frames_are_sorted_by_number_and_gaps_are_closed(tmp_path):
-    points = formats.some_clips(NAMES)[0].points
+    points = formats.some_clips()[0].points
     for number, frame in zip((9, 10, 100, 7, 8), points[[2, 3, 4, 0, 1]], strict=True):
         formats.write_frame(tmp_path / f"v_{number}_keypoints.json", [formats.person(frame)])
     (tmp_path / "notes.json").write_text("{}")
@@ -255,7 +255,7 @@ def test_frames_are_sorted_by_number_and_gaps_are_closed(tmp_path):
 
 
 def test_a_frame_without_anybody_stays_empty(tmp_path):
-    points = formats.some_clips(NAMES)[0].points
+    points = formats.some_clips()[0].points
     formats.write_frames(tmp_path / "v", points)
     formats.write_frame(tmp_path / "v" / f"clip_{1:012d}_keypoints.json", [])
     clip = read_table(tmp_path, ["v,,s,train,,,"])[0]
@@ -267,7 +267,7 @@ def test_a_frame_without_anybody_stays_empty(tmp_path):
 @pytest.mark.parametrize("without", ["face_keypoints_2d", "hand_left_keypoints_2d"])
 @pytest.mark.parametrize("empty", [True, False])
 def test_version_12_coco18_and_parts_that_are_missing(tmp_path, body, without, empty):
-    points = formats.some_clips(NAMES, missing=False)[0].points[0]
+    points = formats.some_clips(missing=False)[0].points[0]
     entry = formats.person(points, body=body, version=1.2)
     assert "person_id" not in entry
     entry.pop(without)
@@ -375,7 +375,7 @@ def test_a_broken_place_is_the_last_choice_and_told(tmp_path):
 
 
 def test_scores_above_one_and_coordinates_off_the_picture(tmp_path):
-    points = formats.some_clips(NAMES)[0].points
+    points = formats.some_clips()[0].points
     points[0, 100] = (-12.5, 2000, 1.051)
     points[1, 30] = (44, 55, 0)  # not found, but not at (0, 0): the score is what counts
     formats.write_frames(tmp_path / "v", points)
@@ -385,7 +385,7 @@ def test_scores_above_one_and_coordinates_off_the_picture(tmp_path):
 
 
 def test_a_link_within_the_data_folder_is_followed(tmp_path):
-    points = formats.some_clips(NAMES)[0].points
+    points = formats.some_clips()[0].points
     formats.write_frames(tmp_path / "v", points)
     (tmp_path / "w").symlink_to("v")
     assert [c.clip_id for c in read_table(tmp_path, ["v,,s,train,,,", "w,,s,val,,,"])] == ["v", "w"]
@@ -394,11 +394,11 @@ def test_a_link_within_the_data_folder_is_followed(tmp_path):
 @pytest.mark.parametrize("name", ["openpose_json", "smg"])
 def test_two_processes_give_what_one_gives(tmp_path, name):
     names = SMG_NAMES
-    clips = formats.some_clips(names)
-    write = (
-        formats.write_smg if name == "smg" else lambda r, c, n: formats.write_openpose_json(r, c)
-    )
-    data = write(tmp_path, clips, names)
+    clips = formats.some_clips()
+    if name == "smg":
+        data = formats.write_smg(tmp_path, clips)
+    else:
+        data = formats.write_openpose_json(tmp_path, clips, names)
     one, two = read(data, names), read(data, names, workers=2)
     for a, b in zip(one, two, strict=True):
         assert a.clip_id == b.clip_id
@@ -458,11 +458,14 @@ def stores(tmp_path, clips, names, kinds):
     table = tmp_path / "subjects.csv"
     table.write_text("\n".join(["video,subject", *(f"{v},{s}" for v, s in subjects.items())]))
     written = {
-        "parquet": lambda root: formats.write_parquet(root, clips),
-        "csv": lambda root: formats.write_csv(root, clips),
-        "openpose_json": lambda root: {**formats.write_openpose_json(root, clips), **settings},
+        "parquet": lambda root: formats.write_parquet(root, clips, names),
+        "csv": lambda root: formats.write_csv(root, clips, names),
+        "openpose_json": lambda root: {
+            **formats.write_openpose_json(root, clips, names),
+            **settings,
+        },
         "pyskl": lambda root: {
-            **formats.write_pyskl(root, clips, names),
+            **formats.write_pyskl(root, clips),
             **settings,
             "subjects": str(table),
         },

@@ -81,7 +81,7 @@ def nested_label(tmp_path):
     nested = b"]\x94" + b"".join(
         b"](h" + bytes([n]) + b"h" + bytes([n]) + b"e\x94" for n in range(30)
     )
-    (clip,) = formats.annotations(formats.some_clips(NAMES)[:1], NAMES)
+    (clip,) = formats.annotations(formats.some_clips()[:1])
     content = {"split": {"train": [clip["frame_dir"]]}, "annotations": [{**clip, "label": 77}]}
     whole = pickle.dumps(content, 2)
     return annotations(tmp_path, b"\x80\x04" + nested + b"0" + relabelled(whole, b"h\x1e"))
@@ -131,7 +131,7 @@ def terabyte(tmp_path):
 
 def release(tmp_path, change):
     """A MiGA release whose first spreadsheet has its members changed."""
-    names = formats.some_clips(NAMES32)
+    names = formats.some_clips()
     data = formats.write_miga2025(tmp_path, names)
     sheet = next(tmp_path.rglob("*train/*/*.xlsx"))
     with zipfile.ZipFile(sheet) as archive:
@@ -204,11 +204,12 @@ def many_cells(tmp_path):
 
 
 def parquet(tmp_path, types=None, **columns):
-    clips = formats.some_clips(NAMES)
+    clips = formats.some_clips()
     base = {
         n: [getattr(c, n) for c in clips] for n in SCHEMA.names if n not in ("points", "num_frames")
     }
     base |= {
+        "label": [NAMES[c.label] for c in clips],
         "num_frames": [len(c.points) for c in clips],
         "points": [c.points.ravel() for c in clips],
     }
@@ -260,7 +261,7 @@ def long_lists(tmp_path):
 
 
 def array(tmp_path, shape, body=b"\0" * 100, header=None):
-    data = formats.write_release2023(tmp_path, formats.some_clips(NAMES), NAMES)
+    data = formats.write_release2023(tmp_path, formats.some_clips())
     text = header or str({"descr": "<f4", "fortran_order": False, "shape": shape})
     text = text.encode() + b"\n"
     start = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
@@ -278,13 +279,13 @@ def sparse_array(tmp_path):
 
 
 def frame(tmp_path, content):
-    data = formats.write_openpose_json(tmp_path, formats.some_clips(NAMES))
+    data = formats.write_openpose_json(tmp_path, formats.some_clips(), NAMES)
     next((tmp_path / "json/0000_0").iterdir()).write_bytes(content)
     return data
 
 
 def label_table(tmp_path, content):
-    data = formats.write_openpose_json(tmp_path, formats.some_clips(NAMES))
+    data = formats.write_openpose_json(tmp_path, formats.some_clips(), NAMES)
     (tmp_path / "labels.csv").write_bytes(content)
     return data
 

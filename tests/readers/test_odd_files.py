@@ -24,12 +24,12 @@ FOLDER = "imigue_data_phase1/datasets/imigue_skeleton_train/0000"
 
 @pytest.fixture
 def clips():
-    return some_clips(NAMES)
+    return some_clips()
 
 
 @pytest.fixture
 def entries(clips):
-    return annotations(clips, NAMES)
+    return annotations(clips)
 
 
 def pyskl(tmp_path, clips, entries):
@@ -38,18 +38,21 @@ def pyskl(tmp_path, clips, entries):
 
 
 WRITERS = {
-    "openpose_json": (lambda root, clips: formats.write_openpose_json(root, clips), "labels.csv"),
+    "openpose_json": (
+        lambda root, clips: formats.write_openpose_json(root, clips, NAMES),
+        "labels.csv",
+    ),
     "release2023": (
-        lambda root, clips: formats.write_release2023(root, clips, NAMES),
+        formats.write_release2023,
         "train_data.npy",
     ),
-    "pyskl": (lambda root, clips: formats.write_pyskl(root, clips, NAMES), "clips.pkl"),
+    "pyskl": (formats.write_pyskl, "clips.pkl"),
     "smg": (
-        lambda root, clips: formats.write_smg(root, clips, NAMES),
+        formats.write_smg,
         "smg_skeleton_train/0000/0000_skeleton.csv",
     ),
-    "parquet": (formats.write_parquet, "clips.parquet"),
-    "csv": (formats.write_csv, "points.csv"),
+    "parquet": (lambda root, clips: formats.write_parquet(root, clips, NAMES), "clips.parquet"),
+    "csv": (lambda root, clips: formats.write_csv(root, clips, NAMES), "points.csv"),
 }
 
 
@@ -67,7 +70,7 @@ def test_a_pointer_or_an_archive_is_told_with_the_remedy(tmp_path, clips, name):
 
 
 def test_a_frame_or_spreadsheet_that_is_a_pointer(tmp_path, clips):
-    data = formats.write_openpose_json(tmp_path, clips)
+    data = formats.write_openpose_json(tmp_path, clips, NAMES)
     (tmp_path / "json/0000_0/clip_000000000001_keypoints.json").write_bytes(POINTER)
     bad(data, "clip_000000000001_keypoints.json", "Git LFS")
     data = formats.write_miga2025(tmp_path / "miga", clips)
@@ -113,7 +116,7 @@ def test_a_video_folder_that_is_a_dead_link_is_not_left_out(tmp_path, clips):
     link = (tmp_path / "miga" / FOLDER).parent / "0009"
     link.symlink_to("/nowhere/0009")
     miga_fails(data, link, "link to /nowhere/0009, which is not there")
-    data = formats.write_smg(tmp_path / "smg", clips, NAMES)
+    data = formats.write_smg(tmp_path / "smg", clips)
     link = tmp_path / "smg/smg_skeleton_train/0009"
     link.symlink_to("/nowhere/0009")
     fails(data, link, "which is not there")
@@ -124,7 +127,7 @@ def test_a_video_folder_that_is_a_dead_link_is_not_left_out(tmp_path, clips):
 
 @pytest.fixture
 def frames(tmp_path, clips):
-    return formats.write_openpose_json(tmp_path, clips)
+    return formats.write_openpose_json(tmp_path, clips, NAMES)
 
 
 def test_a_byte_order_mark_names_of_openpose_1_0_and_hidden_files(tmp_path, frames):
@@ -240,43 +243,43 @@ def test_labels_that_lack_beside_a_file_are_told(tmp_path, entries):
 
 
 def test_two_clips_of_one_name_are_told_with_their_files(tmp_path, clips):
-    data = formats.write_release2023(tmp_path, clips, NAMES)
+    data = formats.write_release2023(tmp_path, clips)
     (tmp_path / "valid_label.pkl").write_bytes(pickle.dumps((["0000_0"], [1])))
     fails(data, tmp_path / "valid_label.pkl", "name 0: '0000_0' is also", "train_label.pkl, name 0")
 
 
 def test_validation_clips_under_another_name_are_not_left_out(tmp_path, clips):
-    data = formats.write_release2023(tmp_path, clips, NAMES)
+    data = formats.write_release2023(tmp_path, clips)
     for end in ("data.npy", "label.pkl"):
         (tmp_path / f"valid_{end}").rename(tmp_path / f"val_{end}")
     fails(data, tmp_path / "val_data.npy", "valid_data.npy")
 
 
 def test_labels_without_their_points_are_not_left_out(tmp_path, clips):
-    data = formats.write_release2023(tmp_path, clips, NAMES)
+    data = formats.write_release2023(tmp_path, clips)
     (tmp_path / "test_data.npy").unlink()
     fails(data, "test_label.pkl without test_data.npy")
-    data = formats.write_smg(tmp_path, clips, NAMES)
+    data = formats.write_smg(tmp_path, clips)
     (tmp_path / "smg_skeleton_test/0002/0002_skeleton.csv").unlink()
     fails(data, "0002_skeleton.csv: does not exist", "complete or remove the folder")
 
 
 def test_a_header_above_the_numbers_of_a_sample_is_skipped(tmp_path, clips):
-    data = formats.write_smg(tmp_path, clips, NAMES)
+    data = formats.write_smg(tmp_path, clips)
     path = tmp_path / "smg_skeleton_train/0000/0000_data.csv"
     path.write_text("numFrames,fps,maxDepth\n5,30,4096\n")
     assert [clip.fps for clip in read(data)] == [30, 25, 25]
 
 
 def test_columns_of_the_plain_forms_that_occur_twice_are_told(tmp_path, clips):
-    data = formats.write_csv(tmp_path, clips)
+    data = formats.write_csv(tmp_path, clips, NAMES)
     path = tmp_path / "points.csv"
     lines = path.read_text().splitlines()
     path.write_text("\n".join(f"{line},{'0' if n else 'x'}" for n, line in enumerate(lines)))
     fails(data, path, "row 1: x are missing or there twice", "each once")
     path.write_text("\n".join(lines).replace(",", ", "))
     fails(data, path, "row 1", "without blanks")
-    data = formats.write_parquet(tmp_path, clips)
+    data = formats.write_parquet(tmp_path, clips, NAMES)
     table = pq.read_table(data["path"])
     pq.write_table(table.append_column("label", table["label"]), data["path"])
     fails(data, data["path"], "several columns label")

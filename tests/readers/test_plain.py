@@ -57,10 +57,10 @@ def test_the_index_of_a_pandas_table_is_no_part_of_it(plain):
 def test_plain_form_comes_through(plain):
     clips = plain(plain_table(extra=[1, 2, 3, 4]))
     assert [(c.clip_id, c.label, c.split) for c in clips] == [
-        ("a", "wave", "train"),
-        ("b", None, "train"),
-        ("c", "nod", "val"),
-        ("d", "wave", "test"),
+        ("a", 0, "train"),
+        ("b", -1, "train"),
+        ("c", 1, "val"),
+        ("d", 0, "test"),
     ]
     for i, clip in enumerate(clips):
         np.testing.assert_array_equal(clip.points, make_points(i, i + 1).astype(np.float32))
@@ -83,14 +83,14 @@ def test_plain_form_as_other_programs_write_it(plain):
     assert [c.subject for c in plain(table)] == ["s1", "s1", "s2", "7"]
     assert [c.points.dtype for c in plain(table)] == [np.float32] * 4
     unlabelled = table.set_column(1, "label", pa.nulls(4))
-    assert [c.label for c in plain(unlabelled)] == [None] * 4
+    assert [c.label for c in plain(unlabelled)] == [-1] * 4
 
 
 def test_an_empty_label_of_the_plain_form_is_not_known(plain):
     table = plain_table(label=["wave", "", None, "nod"])
-    assert [c.label for c in plain(table)] == ["wave", None, None, "nod"]
+    assert [c.label for c in plain(table)] == [0, -1, -1, 1]
     encoded = table.set_column(1, "label", table["label"].dictionary_encode())
-    assert [c.label for c in plain(encoded)] == ["wave", None, None, "nod"]
+    assert [c.label for c in plain(encoded)] == [0, -1, -1, 1]
 
 
 def test_split_by_subject_overrides_the_column(plain):

@@ -28,7 +28,7 @@ def folder(tmp_path):
     (tmp_path / "classes.yaml").write_text("classes: [wave, nod]\n")
     points = np.ones((2, 137, 3), np.float32)
     clips = [
-        Clip(f"c{i}", "wave", f"s{i}", split, 25.0, 720, 1280, points)
+        Clip(f"c{i}", 0, f"s{i}", split, 25.0, 720, 1280, points)
         for i, split in enumerate(("train", "val", "test"))
     ]
     write_store(tmp_path / "own.parquet", clips, ["wave", "nod"], "made")

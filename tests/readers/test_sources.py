@@ -14,18 +14,18 @@ NAMES = ["wave", "nod", "rest"]
 WRITERS = {
     "miga2025": formats.write_miga2025,
     "imigue2021": formats.write_imigue2021,
-    "openpose_json": formats.write_openpose_json,
-    "release2023": lambda root, clips: formats.write_release2023(root, clips, NAMES),
-    "pyskl": lambda root, clips: formats.write_pyskl(root, clips, NAMES),
-    "smg": lambda root, clips: formats.write_smg(root, clips, NAMES),
-    "parquet": formats.write_parquet,
-    "csv": formats.write_csv,
+    "openpose_json": lambda root, clips: formats.write_openpose_json(root, clips, NAMES),
+    "release2023": formats.write_release2023,
+    "pyskl": formats.write_pyskl,
+    "smg": formats.write_smg,
+    "parquet": lambda root, clips: formats.write_parquet(root, clips, NAMES),
+    "csv": lambda root, clips: formats.write_csv(root, clips, NAMES),
 }
 
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_each_format_is_told_by_its_files(tmp_path, name):
-    data = WRITERS[name](tmp_path, formats.some_clips(NAMES))
+    data = WRITERS[name](tmp_path, formats.some_clips())
     place = data.get("root") or data["path"]
     assert detect(place) == name
     for key in ("root", "path"):  # under auto either will do
@@ -54,9 +54,9 @@ def test_nothing_and_several_are_one_message(tmp_path):
         detect(tmp_path)
     for name in ("0001_openpose.xlsx", "train_data.npy", "Sample0001", "_keypoints.json", ".pkl"):
         assert name in str(caught.value)
-    clips = formats.some_clips(NAMES)
-    formats.write_release2023(tmp_path, clips, NAMES)
-    formats.write_smg(tmp_path, clips, NAMES)
+    clips = formats.some_clips()
+    formats.write_release2023(tmp_path, clips)
+    formats.write_smg(tmp_path, clips)
     with pytest.raises(InputError, match=r"several formats: .*release2023 \(.*; name one"):
         detect(tmp_path)
     (tmp_path / "notes.txt").write_text("")
@@ -73,7 +73,7 @@ def test_links_in_a_loop_do_not_trap_the_search(tmp_path):
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_what_is_read_is_an_input_or_in_the_digest(tmp_path, name):
-    data = WRITERS[name](tmp_path, formats.some_clips(NAMES))
+    data = WRITERS[name](tmp_path, formats.some_clips())
     named = (
         {} if name in ("imigue2021", "openpose_json", "parquet", "csv") else {"subjects": "s.csv"}
     )
@@ -100,7 +100,7 @@ def test_a_folder_that_is_not_there_stands_for_its_files(tmp_path):
 
 
 def test_videos_are_inputs_whatever_their_names(tmp_path):
-    data = formats.write_miga2025(tmp_path, formats.some_clips(NAMES))
+    data = formats.write_miga2025(tmp_path, formats.some_clips())
     before = raw_files(data)
     sheet = Path(next(path for path in before if path.endswith("_openpose.xlsx")))
     video, name = sheet.parent, sheet.parent.name
@@ -133,7 +133,7 @@ def test_linked_folders_are_listed_as_they_are_read(tmp_path, name, pattern):
     root = tmp_path / "root"
     root.mkdir()
     names = [f"c{n}" for n in range(32)]
-    data = WRITERS[name](root, formats.some_clips(NAMES))
+    data = WRITERS[name](root, formats.some_clips())
     clips = [clip.clip_id for clip in read_clips({**data, "subjects": None}, names)]
     before = raw_files(data)
     assert before
@@ -146,7 +146,7 @@ def test_linked_folders_are_listed_as_they_are_read(tmp_path, name, pattern):
 def test_links_to_a_folder_above_are_not_followed(tmp_path):
     root = tmp_path / "root"
     root.mkdir()
-    data = formats.write_smg(root, formats.some_clips(NAMES), NAMES)
+    data = formats.write_smg(root, formats.some_clips())
     before = raw_files(data)
     (root / "self").symlink_to(".")
     (root / "smg_skeleton_train" / "up").symlink_to("../..")
@@ -154,7 +154,7 @@ def test_links_to_a_folder_above_are_not_followed(tmp_path):
     (root / "aside").mkdir()
     (root / "aside" / "back").symlink_to("../smg_skeleton_train")
     assert {Path(path).resolve() for path in raw_files(data)} == {Path(p) for p in before}
-    data = formats.write_openpose_json(tmp_path, formats.some_clips(NAMES))
+    data = formats.write_openpose_json(tmp_path, formats.some_clips(), NAMES)
     frames = tmp_path / "json"
     before = [path.name for path in frame_files(frames)]
     (frames / "0000_0" / "up").symlink_to("..")
@@ -163,10 +163,10 @@ def test_links_to_a_folder_above_are_not_followed(tmp_path):
 
 
 def test_linked_frames_are_in_the_digest_as_far_as_they_are_read(tmp_path):
-    data = formats.write_openpose_json(tmp_path, formats.some_clips(NAMES))
+    data = formats.write_openpose_json(tmp_path, formats.some_clips(), NAMES)
     root = tmp_path / "json"
     seen = [frames_digest(data)]
-    formats.write_frames(tmp_path / "outside", formats.some_clips(NAMES)[0].points)
+    formats.write_frames(tmp_path / "outside", formats.some_clips()[0].points)
     (root / "leaves").symlink_to("../outside")
     assert frames_digest(data) == seen[0]  # the reader refuses it
     (root / "link").symlink_to("0001_0")
@@ -184,7 +184,7 @@ def test_linked_frames_are_in_the_digest_as_far_as_they_are_read(tmp_path):
 
 
 def test_a_frame_more_or_of_another_size_changes_the_digest(tmp_path):
-    data = formats.write_openpose_json(tmp_path, formats.some_clips(NAMES))
+    data = formats.write_openpose_json(tmp_path, formats.some_clips(), NAMES)
     seen = [frames_digest(data)]
     frame = next((tmp_path / "json").rglob("*.json"))
     frame.touch()

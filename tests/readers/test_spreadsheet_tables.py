@@ -74,8 +74,8 @@ def test_what_is_refused_says_what_to_do(tmp_path, content, words):
 
 @pytest.fixture
 def frames(tmp_path):
-    clips = formats.some_clips(NAMES)[:2]
-    data = formats.write_openpose_json(tmp_path, clips)
+    clips = formats.some_clips()[:2]
+    data = formats.write_openpose_json(tmp_path, clips, NAMES)
     (tmp_path / "json/0000_0").rename(tmp_path / "json/0003")
 
     def table(*rows, header="folder,label,subject,split,start,end"):
@@ -103,10 +103,10 @@ def test_a_subject_that_names_nobody_is_no_person(frames, tmp_path, nobody):
     (tmp_path / "s.csv").write_text(f"video,subject\n0001,{nobody}\n")
     with pytest.raises(InputError, match=r"s\.csv, row 2: subject is .* expected who is seen"):
         read_subjects(tmp_path / "s.csv")
-    clips = [*formats.some_clips(NAMES)]
+    clips = [*formats.some_clips()]
     object.__setattr__(clips[0], "subject", nobody)
-    fails(formats.write_parquet(tmp_path, clips), "row 1", *words)
-    bad(formats.write_csv(tmp_path, clips), "row 2", *words)
+    fails(formats.write_parquet(tmp_path, clips, NAMES), "row 1", *words)
+    bad(formats.write_csv(tmp_path, clips, NAMES), "row 2", *words)
 
 
 POINTS = "clip_id,label,subject,split,fps,height,width,frame,point,x,y,score\n" + "".join(

@@ -41,7 +41,7 @@ class Target:
     def __init__(self, root, write, file, names=NAMES, part=None, whole=None):
         shutil.rmtree(root, ignore_errors=True)
         root.mkdir(parents=True)
-        clips = formats.some_clips(names, frames=(2, 1, 1))
+        clips = formats.some_clips(frames=(2, 1, 1))
         self.data = {**write(root, clips), "on_bad_clip": "skip"}
         self.file = next(root.rglob(file))
         self.names, self.original, self.whole = names, self.file.read_bytes(), whole
@@ -65,13 +65,13 @@ def make_targets(root):
     root = Path(root)
 
     def smg(path, clips):
-        return formats.write_smg(path, clips, NAMES)
+        return formats.write_smg(path, clips)
 
     def release(path, clips):
-        return formats.write_release2023(path, clips, NAMES)
+        return formats.write_release2023(path, clips)
 
     def pyskl(path, clips):
-        return formats.write_pyskl(path, clips, NAMES, numbers=range(17))
+        return formats.write_pyskl(path, clips, numbers=range(17))
 
     miga2025 = formats.write_miga2025
     return {

@@ -70,7 +70,7 @@ def written(tmp_path_factory, layout22):
     folder = tmp_path_factory.mktemp("whole")
     clips = [make_clip(f"c{i}", 2, ["left", "right"][i % 2], seed=i) for i in range(4)]
     write_store(folder / "c.parquet", clips, ["left", "right"], "made")
-    prepare_clips(clips, layout22, ["left", "right"], STREAM, folder / "s.arrow")
+    prepare_clips(clips, layout22, STREAM, folder / "s.arrow")
     heatmaps = {"size": 8, "sigma": 0.6, "padding": 0.25}
     build_cache(folder / "s.arrow", layout22, "joint", heatmaps, folder / "h.arrow")
     shares = np.random.default_rng(0).dirichlet(np.ones(5), 7)

@@ -41,7 +41,7 @@ def test_accuracy_on_test_clips_falls_to_chance_with_shuffled_labels(
         for i, (label, split) in enumerate(zip(shown, splits, strict=True))
     ]
     path = tmp_path / "stream.arrow"
-    prepare_clips(clips, layout22, CLASSES, STREAM, path)
+    prepare_clips(clips, layout22, STREAM, path)
     source = open_input(config, layout22, Records(path))
     labels = source.records.index["label"].to_numpy(copy=True)
     if shuffled:

@@ -34,7 +34,7 @@ def build(folder, layout, kind="csv"):
     raw, results = folder / "raw", folder / "results"
     raw.mkdir()
     write = {"csv": formats.write_csv, "openpose_json": formats.write_openpose_json}[kind]
-    data = write(raw, formats.some_clips(NAMES))
+    data = write(raw, formats.some_clips())
     (folder / "classes.yaml").write_text("classes: [wave, nod, rest]\n")
     layout_file = folder / "openpose22.yaml"
     shutil.copy(REPOSITORY / "config/layouts/openpose22.yaml", layout_file)
@@ -56,7 +56,7 @@ def build(folder, layout, kind="csv"):
         outputs=[store],
         raw=raw_inputs(results / "provenance/skeletons.json", data)[1],
     )
-    manifest = prepare_clips(iter_store(store), layout, NAMES, STREAM, stream)
+    manifest = prepare_clips(iter_store(store), layout, STREAM, stream)
     record(
         "prepared/s",
         "prepare",

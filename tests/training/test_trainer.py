@@ -340,7 +340,7 @@ def test_a_learning_rate_that_explodes_is_named(source, layout22):
 
 def test_training_without_validation_clips_is_refused(tmp_path, layout22):
     clips = [make_clip(f"c{i}", 8, CLASSES[i % 2]) for i in range(4)]
-    prepare_clips(clips, layout22, CLASSES, STREAM, tmp_path / "s.arrow")
+    prepare_clips(clips, layout22, STREAM, tmp_path / "s.arrow")
     with pytest.raises(InputError, match=r"s.arrow: no labelled clip in the split 'val'"):
         fit(PointInput(Records(tmp_path / "s.arrow"), layout22, 0.25), layout22)
 

@@ -44,8 +44,8 @@ def project(tmp_path_factory):
     names = yaml.safe_load((project.folder / "config/classes/imigue.yaml").read_text())
     names = names["classes"] if isinstance(names, dict) else names
     (project.folder / "frames").mkdir()
-    clips = [replace(clip, split="train") for clip in formats.some_clips(names)]
-    data = formats.write_openpose_json(project.folder / "frames", clips)
+    clips = [replace(clip, split="train") for clip in formats.some_clips()]
+    data = formats.write_openpose_json(project.folder / "frames", clips, names)
     config = {**project.config, "data": {"name": "x", "on_bad_clip": "stop", **data}}
     for model in config["models"].values():
         model["training"]["batch"] = 2  # there are three clips

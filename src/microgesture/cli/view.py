@@ -58,10 +58,13 @@ def frames(text: str) -> tuple[int, int]:
 
 def run(args: argparse.Namespace) -> None:
     """Write the animation."""
+    from microgesture.data.store import read_metadata
     from microgesture.viz.animation import write_animation
 
     clip = find(args)
     layout, drawing = how_drawn(args, clip)
+    if args.skeletons is not None:
+        drawing["class_names"] = read_metadata(args.skeletons)["classes"]
     written = write_animation(clip, layout, args.out, **drawing)
     print(f"{args.out}: {written} frames, {drawing['note']}")
 
@@ -117,6 +120,7 @@ def recording(folder: Path, name: str | None, fps: float) -> "Clip":
     """A recording of OpenPose as a clip without a label."""
     from difflib import get_close_matches
 
+    from microgesture.data.classes import UNKNOWN
     from microgesture.data.store import Clip
     from microgesture.inference.recordings import find_recordings, usable
     from microgesture.readers.openpose_json import read_recording
@@ -135,4 +139,4 @@ def recording(folder: Path, name: str | None, fps: float) -> "Clip":
         )
     points = usable(read_recording(found[name]), found[name])
     # the picture's size is not known, and the drawing is around the points
-    return Clip(name, None, "unknown", "new", fps, 1, 1, points)
+    return Clip(name, UNKNOWN, "unknown", "new", fps, 1, 1, points)

@@ -1,11 +1,18 @@
-"""The class names of a data set, read from one YAML file: a class's id is its position."""
+"""The class names of a data set, read from one YAML file: a class's id is its position.
 
+In memory a label is a class id, and `UNKNOWN` where it is not known; files hold names and nulls.
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from microgesture.utils.errors import InputError
+
+UNKNOWN = -1
+"""Label of a clip whose class is not known."""
 
 
 def load_classes(path: str | Path) -> list[str]:
@@ -42,6 +49,11 @@ def load_classes(path: str | Path) -> list[str]:
             f"{path}: holds {found}, expected the one key 'classes' with a list of names"
         )
     return _names(path, content["classes"])
+
+
+def class_ids(class_names: Sequence[str]) -> dict[str | None, int]:
+    """The id of each class by its name, and `UNKNOWN` for None, the null of a file."""
+    return {None: UNKNOWN, **{name: number for number, name in enumerate(class_names)}}
 
 
 def _names(path: Path, names: Any) -> list[str]:

@@ -20,13 +20,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from microgesture.data.classes import UNKNOWN
 from microgesture.utils.checksums import ARROW, damaged, read_seal, seal_file
 from microgesture.utils.errors import AGAIN, InputError
 from microgesture.utils.files import atomic_path
 
 METADATA_KEY = b"microgesture"
-UNKNOWN = -1
-"""Label of a clip whose class is not known."""
 INDEX_FIELDS = [
     pa.field("clip_id", pa.string()),
     pa.field("label", pa.int32()),

@@ -6,7 +6,7 @@ out and counted.
 """
 
 import json
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from microgesture.data.classes import UNKNOWN, class_ids
 from microgesture.data.keypoints import KEYPOINT_FORMATS, OPENPOSE, fill_midpoints
 from microgesture.utils.checksums import (
     PARQUET,
@@ -64,7 +65,7 @@ class Clip:
     clip_id
         Unique in the data set.
     label
-        Class name, or None where it is not known.
+        Class id, or -1 where it is not known; the file holds names and nulls.
     subject
         Who is seen; no subject should occur in two splits.
     split
@@ -81,7 +82,7 @@ class Clip:
     """
 
     clip_id: str
-    label: str | None
+    label: int
     subject: str
     split: str
     fps: float
@@ -131,7 +132,7 @@ def clean_points(points: np.ndarray) -> np.ndarray:
 
 
 def check_clip(
-    clip: Clip, place: str, class_names: Container[str], count: int = POINTS
+    clip: Clip, place: str, class_names: Sequence[str], count: int = POINTS
 ) -> Clip | BadClip:
     """Return the clip with cleaned points, or say what is wrong with it.
 
@@ -144,7 +145,7 @@ def check_clip(
     place
         File and row, for the message.
     class_names
-        The names that ``clip.label`` may have.
+        K names in id order; ``clip.label`` is one of their ids, or -1.
     count
         Points in a frame.
 
@@ -159,7 +160,7 @@ def check_clip(
     return replace(clip, points=fill_midpoints(points) if count == POINTS else points)
 
 
-def _fault(clip: Clip, class_names: Container[str], count: int) -> str | None:
+def _fault(clip: Clip, class_names: Sequence[str], count: int) -> str | None:
     shape = clip.points.shape
     if len(shape) != 3 or shape[1:] != (count, 3):
         return f"its points have shape {shape}, expected (frames, {count}, 3)"
@@ -167,8 +168,11 @@ def _fault(clip: Clip, class_names: Container[str], count: int) -> str | None:
         return "it has no frames, expected at least 1"
     if clip.split not in SPLITS:
         return f"its split is {clip.split!r}, expected one of {', '.join(SPLITS)}"
-    if clip.label is not None and clip.label not in class_names:
-        return f"its label {clip.label!r} is not in the classes file"
+    if not UNKNOWN <= clip.label < len(class_names):
+        return (
+            f"its label is {clip.label}, expected 0..{len(class_names) - 1}, or {UNKNOWN} where it "
+            "is not known"
+        )
     if not (clip.height > 0 and clip.width > 0 and 0 < clip.fps < np.inf):
         return (
             f"it has height {clip.height}, width {clip.width} and fps {clip.fps:g}, "
@@ -250,6 +254,7 @@ def write_store(
     """
     metadata = {"classes": class_names, "format": source_format, "points": order}
     schema = SCHEMA.with_metadata({METADATA_KEY: json.dumps(metadata, sort_keys=True)})
+    names = {label: name for name, label in class_ids(class_names).items()}
     written = Written()
     pending: list[Clip] = []
     with atomic_path(path) as temporary:
@@ -258,10 +263,10 @@ def write_store(
                 pending.append(clip)
                 numbers = sum(one.points.size for one in pending)
                 if len(pending) == row_group or numbers >= NUMBERS_AT_ONCE:
-                    writer.write_batch(_batch(pending, schema))
+                    writer.write_batch(_batch(pending, schema, names))
                     pending = []
             if pending:
-                writer.write_batch(_batch(pending, schema))
+                writer.write_batch(_batch(pending, schema, names))
         seal_file(temporary, PARQUET)
     return written
 
@@ -291,18 +296,20 @@ def _accepted(
         raise InputError(f"{source}: no clip is left to write: {why}")
 
 
-def _batch(clips: list[Clip], schema: pa.Schema) -> pa.RecordBatch:
+def _batch(clips: list[Clip], schema: pa.Schema, names: dict[int, str | None]) -> pa.RecordBatch:
     sizes = [clip.points.size for clip in clips]
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
     values = np.concatenate([clip.points.reshape(-1) for clip in clips])
-    columns = [
-        pa.array([getattr(clip, name) for clip in clips], schema.field(name).type)
+    labels = pa.array([names[clip.label] for clip in clips], schema.field("label").type)
+    columns = {
+        name: pa.array([getattr(clip, name) for clip in clips], schema.field(name).type)
         for name in INDEX_COLUMNS
-        if name != "num_frames"
-    ]
+        if name not in ("label", "num_frames")
+    }
     frames = pa.array([len(clip.points) for clip in clips], pa.int32())
     points = pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
-    return pa.RecordBatch.from_arrays([*columns, frames, points], schema=schema)
+    columns |= {"label": labels, "num_frames": frames, "points": points}
+    return pa.RecordBatch.from_arrays([columns[name] for name in SCHEMA.names], schema=schema)
 
 
 def open_parquet(path: str | Path) -> pq.ParquetFile:
@@ -370,16 +377,18 @@ def iter_store(path: str | Path) -> Iterator[Clip]:
 
     """
     with _open_store(path) as parquet, readable(path):
-        count = KEYPOINT_FORMATS[_metadata(parquet)["points"]].count
+        about = _metadata(parquet)
+        count, ids = KEYPOINT_FORMATS[about["points"]].count, class_ids(about["classes"])
         for index, flat in iter_batches(parquet, SCHEMA.names):
             frames = index.pop("num_frames")
+            index["label"] = [ids[name] for name in index["label"]]
             for row, points in enumerate(flat):
                 fields = {name: column[row] for name, column in index.items()}
                 yield Clip(**fields, points=points.reshape(frames[row], count, 3).copy())
 
 
 def read_index(path: str | Path) -> pd.DataFrame:
-    """All columns of a store but the points, in file order."""
+    """All columns of a store but the points, as the file holds them and in its order."""
     with _open_store(path) as parquet, readable(path):
         return parquet.read(columns=INDEX_COLUMNS).to_pandas()
 

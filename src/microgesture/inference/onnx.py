@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from microgesture.data.classes import UNKNOWN
 from microgesture.data.keypoints import KEYPOINT_FORMATS
 from microgesture.data.layouts import Layout
 from microgesture.data.store import SPLITS, Clip
@@ -157,7 +158,7 @@ def figures(layout: Layout, frames: int) -> Iterator[Clip]:
         points = np.zeros((frames, KEYPOINT_FORMATS[layout.source].count, 3), np.float32)
         points[:, layout.points, :2] = places
         points[:, layout.points, 2] = rng.uniform(0.3, 1, (frames, len(parents)))
-        yield Clip(str(number), None, "made up", "test", 25.0, 720, 1280, points)
+        yield Clip(str(number), UNKNOWN, "made up", "test", 25.0, 720, 1280, points)
 
 
 def _assembled(trained: Trained, source: Input, rows: np.ndarray) -> torch.Tensor:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from microgesture.data.classes import UNKNOWN
 from microgesture.data.keypoints import OPENPOSE
 from microgesture.data.store import Clip, clean_points
 from microgesture.inference.build import Trained
@@ -189,7 +190,7 @@ def windows_of(
     spans = cut(len(points), *parts)
     return spans, [
         # nothing here depends on the picture's size: boxes are drawn around the points
-        Clip(str(n), None, name, "test", fps, 1, 1, points[start : end + 1])
+        Clip(str(n), UNKNOWN, name, "test", fps, 1, 1, points[start : end + 1])
         for n, (start, end) in enumerate(spans)
     ]
 

@@ -1,6 +1,6 @@
 """From the skeleton store to one clip file: layout chosen, cleaned, brought to a timeline."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from microgesture.data.boxes import far_points
-from microgesture.data.clip_file import UNKNOWN, MemoryRecords, write_records
+from microgesture.data.classes import UNKNOWN
+from microgesture.data.clip_file import MemoryRecords, write_records
 from microgesture.data.keypoints import KEYPOINT_FORMATS, OPENPOSE
 from microgesture.data.layouts import Layout
 from microgesture.data.store import Clip
@@ -23,7 +24,6 @@ from microgesture.utils.files import sha256
 def prepare_clips(
     clips: Iterable[Clip],
     layout: Layout,
-    class_names: Sequence[str],
     config: Preparation,
     path: Path,
     order: str = OPENPOSE.name,
@@ -34,8 +34,6 @@ def prepare_clips(
     ----------
     clips : iterable of Clip
     layout : Layout
-    class_names : sequence of str
-        Names in id order.
     config : Preparation
         With ``on_bad_clip: skip`` a clip without any visible point is kept, empty, since a
         submission needs every clip; else it is an error.
@@ -53,7 +51,7 @@ def prepare_clips(
     """
     seen = Seen()
     with write_records(path, _metadata(layout, config)) as writer:
-        for row in _prepared(clips, layout, class_names, config, order, seen):
+        for row in _prepared(clips, layout, config, order, seen):
             writer.append(row)
     return {**_metadata(layout, config), **seen.stated(), "sha256": sha256(path)}
 
@@ -63,8 +61,8 @@ def prepare_in_memory(
 ) -> tuple[MemoryRecords, list[str]]:
     """What `prepare_clips` writes but the labels, in memory alone; and the ids of empty clips."""
     seen = Seen()
-    unlabelled = (replace(clip, label=None) for clip in clips)
-    rows = _prepared(unlabelled, layout, (), config, order, seen)
+    unlabelled = (replace(clip, label=UNKNOWN) for clip in clips)
+    rows = _prepared(unlabelled, layout, config, order, seen)
     return MemoryRecords(_metadata(layout, config), rows), seen.empty
 
 
@@ -104,7 +102,6 @@ class Seen:
 def _prepared(
     clips: Iterable[Clip],
     layout: Layout,
-    class_names: Sequence[str],
     config: Preparation,
     order: str,
     seen: Seen,
@@ -115,7 +112,6 @@ def _prepared(
             f"layout {layout.name} numbers the points of {layout.source}, but the skeleton store "
             f"holds {order}; give the variants a layout whose source is {order}"
         )
-    ids = {name: number for number, name in enumerate(class_names)}
     for clip in clips:
         points = _cleaned(clip, layout, config.cleaning, seen)
         if config.length is not None:
@@ -132,7 +128,7 @@ def _prepared(
         seen.frames += len(points)
         yield {
             "clip_id": clip.clip_id,
-            "label": UNKNOWN if clip.label is None else ids[clip.label],
+            "label": clip.label,
             "subject": clip.subject,
             "split": clip.split,
             "num_frames": len(points),

@@ -18,6 +18,7 @@ from microgesture.readers.common import place_points, shown
 from microgesture.readers.labels import (
     NOBODY,
     SAVE_AS,
+    class_id,
     csv_dialect,
     csv_encoding_fault,
     splits_by_subject,
@@ -78,7 +79,7 @@ def read(data: Csv, class_names: list[str], workers: int) -> Iterator[Clip | Bad
         del columns["split"]
         subjects = distinct(path, {"subject": pa.string()})["subject"] - {""}
         splits = splits_by_subject(path, subjects, data.split)
-    names, seen = set(class_names), set[str]()
+    seen = set[str]()
     numbers = resolve_points(data.points)
     for row, rows in _clips(path, columns):
         if _is_blank(rows):
@@ -95,14 +96,13 @@ def read(data: Csv, class_names: list[str], workers: int) -> Iterator[Clip | Bad
         try:
             _check_head(rows, head, row)
             points = _points(rows, row, len(numbers) if numbers else POINTS)
+            head["label"] = class_id(head["label"], class_names)
         except InputError as error:
             yield BadClip(clip_id, head["split"], place, str(error))
             continue
         if numbers:
             points = place_points(points, numbers)
-        yield check_clip(
-            Clip(**{**head, "label": head["label"] or None}, points=points), place, names
-        )
+        yield check_clip(Clip(**head, points=points), place, class_names)
 
 
 def distinct(path: str, columns: dict[str, pa.DataType]) -> dict[str, set[str]]:

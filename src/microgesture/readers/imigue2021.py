@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from microgesture.data.classes import UNKNOWN
 from microgesture.data.store import SPLITS, BadClip, Clip
 from microgesture.readers.common import ordered_map, shown
 from microgesture.readers.labels import (
@@ -59,7 +60,7 @@ def read(data: Imigue2021, class_names: list[str], workers: int) -> Iterator[Cli
 
     """
     check_classes("imigue2021", class_names)
-    videos = scan(data, class_names)
+    videos = scan(data)
     check_labels(videos, data.on_bad_clip)
     size = (float(data.fps), data.height, data.width)
     tasks = [Task(video, tuple(class_names), *size) for video in videos]
@@ -84,7 +85,7 @@ def _cut(task: Task) -> list[Clip | BadClip] | None:
         return None
 
 
-def scan(data: Imigue2021, class_names: list[str]) -> list[Video]:
+def scan(data: Imigue2021) -> list[Video]:
     """Read the table of clips and find the videos, without opening a spreadsheet."""
     root = Path(data.root)
     if not root.is_dir():
@@ -105,7 +106,7 @@ def scan(data: Imigue2021, class_names: list[str]) -> list[Video]:
     by_video: dict[int, list[_Row]] = {}
     for row in rows:
         by_video.setdefault(row.video, []).append(row)
-    classes = raw_classes(class_names)
+    classes = raw_classes()
     videos = []
     for split in SPLITS:
         hidden = split == "test" and data.test_labels == "placeholder"
@@ -205,10 +206,10 @@ def _label_row(
     if not 0 <= start <= end:
         return BadClip(clip_id, split, place, f"frames {start}..{end}, expected 0 <= start <= end")
     if classes is None:
-        return LabelRow(row.line, None, start, end)
-    if (name := classes.names.get(raw or 0)) is None:
+        return LabelRow(row.line, UNKNOWN, start, end)
+    if (label := classes.ids.get(raw or 0)) is None:
         return BadClip(clip_id, split, place, f"class {raw}, expected {classes.expected}")
-    return LabelRow(row.line, name, start, end)
+    return LabelRow(row.line, label, start, end)
 
 
 def _splits(

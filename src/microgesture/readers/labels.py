@@ -6,10 +6,11 @@ import io
 import re
 import sys
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from microgesture.data.classes import UNKNOWN
 from microgesture.data.store import BadClip
 from microgesture.readers.common import read_bytes, shown
 from microgesture.settings.data import Split
@@ -28,17 +29,34 @@ class LabelRow:
     """One row of a label file: ``line`` as an editor counts, frames 0-based, ``end`` inclusive."""
 
     line: int
-    label: str | None
+    label: int
     start: int
     end: int
 
 
 @dataclass(frozen=True)
 class RawClasses:
-    """What the class column of a release may hold: class names by raw number, and that in words."""
+    """What the class column of a release may hold: class ids by raw number, and that in words."""
 
-    names: Mapping[int, str]
+    ids: Mapping[int, int]
     expected: str
+
+
+def class_id(name: str | None, class_names: Sequence[str]) -> int:
+    """The id of a class by its name; -1 for None and empty text, which are not known.
+
+    Raises
+    ------
+    InputError
+        If it is no class.
+
+    """
+    if not name:
+        return UNKNOWN
+    if name not in class_names:
+        hint = mangled(name, class_names)
+        raise InputError(f"its label {shown(name)} is not in the classes file{hint}")
+    return class_names.index(name)
 
 
 def csv_rows(path: Path) -> list[tuple[int, list[str]]]:
@@ -260,10 +278,10 @@ def _label_row(
     if not 0 <= start <= end:
         return bad(f"frames {start}..{end}, expected 0 <= start <= end")
     if classes is None:
-        return LabelRow(line, None, start, end)
-    if whole[0] not in classes.names:
+        return LabelRow(line, UNKNOWN, start, end)
+    if whole[0] not in classes.ids:
         return bad(f"class {whole[0]}, expected {classes.expected}")
-    return LabelRow(line, classes.names[whole[0]], start, end)
+    return LabelRow(line, classes.ids[whole[0]], start, end)
 
 
 def tell_overlaps(clips: Iterable[tuple[Path, int, int, str]]) -> None:

@@ -56,7 +56,7 @@ def read(data: Miga2025, class_names: list[str], workers: int) -> Iterator[Clip 
 
     """
     check_classes("miga2025", class_names)
-    videos = scan(data, class_names)
+    videos = scan(data)
     check_labels(videos, data.on_bad_clip)
     light = [video for video in videos if video.file.suffix == ".csv"]
     if light:
@@ -81,11 +81,11 @@ def check_classes(name: str, class_names: list[str]) -> None:
         )
 
 
-def scan(data: Miga2025, class_names: list[str]) -> list[Video]:
+def scan(data: Miga2025) -> list[Video]:
     """Find the videos and read their label files, without opening a spreadsheet."""
     root = Path(data.root)
     subjects = read_subjects(Path(data.subjects)) if data.subjects else None
-    classes = raw_classes(class_names)
+    classes = raw_classes()
     videos: list[Video] = []
     seen: dict[str, Path] = {}
     for split, folder in _split_folders(root).items():
@@ -109,11 +109,10 @@ def scan(data: Miga2025, class_names: list[str]) -> list[Video]:
     return videos
 
 
-def raw_classes(class_names: list[str]) -> RawClasses:
+def raw_classes() -> RawClasses:
     """What the release's class column means: 1 to 31, and 99 for what is no micro-gesture."""
-    names = dict(enumerate(class_names[: CLASSES - 1], 1))
-    names[NON_MICRO_GESTURE] = class_names[CLASSES - 1]
-    return RawClasses(names, f"1..{CLASSES - 1} or {NON_MICRO_GESTURE}")
+    ids = {number: number - 1 for number in range(1, CLASSES)} | {NON_MICRO_GESTURE: CLASSES - 1}
+    return RawClasses(ids, f"1..{CLASSES - 1} or {NON_MICRO_GESTURE}")
 
 
 def _split_folders(root: Path) -> dict[str, Path]:

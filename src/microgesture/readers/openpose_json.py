@@ -19,7 +19,14 @@ from microgesture.data.keypoint_formats import Numbers, resolve_points
 from microgesture.data.keypoints import OPENPOSE, fill_midpoints
 from microgesture.data.store import BadClip, Clip, check_clip
 from microgesture.readers.common import COCO18, inside, ordered_map, read_bytes, shown, unreadable
-from microgesture.readers.labels import NOBODY, csv_rows, mangled, tell_overlaps, whole_number
+from microgesture.readers.labels import (
+    NOBODY,
+    class_id,
+    csv_rows,
+    mangled,
+    tell_overlaps,
+    whole_number,
+)
 from microgesture.readers.tracker import BODY, Subject, sighting
 from microgesture.settings.data import OpenPoseJson
 from microgesture.utils.errors import InputError
@@ -46,7 +53,7 @@ class _Row:
     place: str
     clip_id: str
     folder: Path
-    label: str | None
+    label: int
     subject: str
     split: str
     start: int | None
@@ -59,7 +66,7 @@ class _Task:
 
     row: _Row | BadClip
     frames: list[str]
-    class_names: frozenset[str]
+    class_names: list[str]
     fps: float
     height: int
     width: int
@@ -90,8 +97,7 @@ def read(data: OpenPoseJson, class_names: list[str], workers: int) -> Iterator[C
     root, table = Path(data.root), Path(data.labels)
     if not root.is_dir():
         raise InputError(f"{root}: is not a folder; set data.root to the one that holds them all")
-    names = frozenset(class_names)
-    rows = read_table(table, root, names)
+    rows = read_table(table, root, class_names)
     if data.on_bad_clip == "stop":
         for row in rows:
             if isinstance(row, BadClip):
@@ -103,7 +109,7 @@ def read(data: OpenPoseJson, class_names: list[str], workers: int) -> Iterator[C
     )
     size = (float(data.fps), data.height, data.width)
     parts = body_parts(resolve_points(data.points))
-    tasks = (_Task(row, files, names, *size, parts) for row, files in _with_frames(rows))
+    tasks = (_Task(row, files, class_names, *size, parts) for row, files in _with_frames(rows))
     yield from ordered_map(_cut, tasks, workers)
 
 
@@ -114,7 +120,7 @@ def body_parts(points: Numbers | None) -> Parts:
     return {**PARTS, "pose_keypoints_2d": {3 * len(points): points}}
 
 
-def read_table(table: Path, root: Path, names: frozenset[str]) -> list[_Row | BadClip]:
+def read_table(table: Path, root: Path, class_names: list[str]) -> list[_Row | BadClip]:
     """Read the table of clips, without opening a frame."""
     rows = csv_rows(table)
     header = rows[0][1] if rows else []
@@ -133,7 +139,8 @@ def read_table(table: Path, root: Path, names: frozenset[str]) -> list[_Row | Ba
         place = f"{table}, row {line}"
         if len(fields) != len(header):
             raise InputError(f"{place}: has {len(fields)} fields, expected {len(header)}")
-        row = _table_row(place, dict(zip(header, fields, strict=True)), root, names, seen)
+        cell = dict(zip(header, fields, strict=True))
+        row = _table_row(place, cell, root, class_names, seen)
         if row.clip_id in taken:
             raise InputError(
                 f"{place}: clip id {shown(row.clip_id)} is that of {taken[row.clip_id]}; give the "
@@ -145,7 +152,7 @@ def read_table(table: Path, root: Path, names: frozenset[str]) -> list[_Row | Ba
 
 
 def _table_row(
-    place: str, cell: dict[str, str], root: Path, names: frozenset[str], seen: dict[str, int]
+    place: str, cell: dict[str, str], root: Path, class_names: list[str], seen: dict[str, int]
 ) -> _Row | BadClip:
     for column in ("folder", "subject", "split"):
         if not cell[column]:
@@ -163,9 +170,10 @@ def _table_row(
     def bad(reason: str) -> BadClip:
         return BadClip(clip_id, cell["split"], place, reason)
 
-    if cell["label"] and cell["label"] not in names:
-        hint = mangled(cell["label"], names)
-        return bad(f"its label {shown(cell['label'])} is not in the classes file{hint}")
+    try:
+        label = class_id(cell["label"], class_names)
+    except InputError as error:
+        return bad(str(error))
     if not folder.is_dir():
         beside = (path.name for path in folder.parent.iterdir()) if folder.parent.is_dir() else ()
         hint = mangled(folder.name, beside)
@@ -180,9 +188,7 @@ def _table_row(
             return bad(f"start,end is {found}, expected two integers or nothing{hint}")
         if not 0 <= first <= last:
             return bad(f"frames {first}..{last}, expected 0 <= start <= end")
-    return _Row(
-        place, clip_id, folder, cell["label"] or None, cell["subject"], cell["split"], first, last
-    )
+    return _Row(place, clip_id, folder, label, cell["subject"], cell["split"], first, last)
 
 
 def _with_frames(rows: Iterable[_Row | BadClip]) -> Iterator[tuple[_Row | BadClip, list[str]]]:

@@ -20,7 +20,7 @@ from microgesture.data.store import (
     open_parquet,
 )
 from microgesture.readers.common import place_points
-from microgesture.readers.labels import NOBODY, splits_by_subject
+from microgesture.readers.labels import NOBODY, class_id, splits_by_subject
 from microgesture.settings.data import Parquet
 from microgesture.utils.errors import InputError
 from microgesture.utils.memory import bounded
@@ -58,16 +58,14 @@ def read(data: Parquet, class_names: list[str], workers: int) -> Iterator[Clip |
             index = table.to_pandas(ignore_metadata=True)  # which may hold the index of the writer
             _check_index(path, index)
             splits = splits_by_subject(path, set(index.subject), assigned) if assigned else None
-        names = set(class_names)
         row = 0
         for batch, points in _bounded_batches(path, iter_batches(parquet, columns)):
             for i, flat in enumerate(points):
                 fields = {name: values[i] for name, values in batch.items()}
-                fields["label"] = fields["label"] or None
                 if splits is not None:
                     fields["split"] = splits.get(fields["subject"], "train")
                 row += 1
-                yield _clip(f"{path}, row {row}", fields, flat, names, numbers)
+                yield _clip(f"{path}, row {row}", fields, flat, class_names, numbers)
 
 
 def _bounded_batches(path: str, batches: Iterator[Batch]) -> Iterator[Batch]:
@@ -80,7 +78,11 @@ def _bounded_batches(path: str, batches: Iterator[Batch]) -> Iterator[Batch]:
 
 
 def _clip(
-    place: str, fields: dict[str, Any], flat: np.ndarray, names: set[str], numbers: Numbers | None
+    place: str,
+    fields: dict[str, Any],
+    flat: np.ndarray,
+    class_names: list[str],
+    numbers: Numbers | None,
 ) -> Clip | BadClip:
     frames, count = fields.pop("num_frames"), len(numbers) if numbers else POINTS
     if frames < 1 or len(flat) != frames * count * 3:
@@ -92,7 +94,11 @@ def _clip(
     points = flat.reshape(frames, count, 3)
     if numbers:
         points = place_points(points, numbers)
-    return check_clip(Clip(**fields, points=points), place, names)
+    try:
+        fields["label"] = class_id(fields["label"], class_names)
+    except InputError as error:
+        return BadClip(fields["clip_id"], fields["split"], place, str(error))
+    return check_clip(Clip(**fields, points=points), place, class_names)
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -138,7 +138,7 @@ def _read_clips(task: _Task) -> list[Clip | BadClip]:
 def _clips(
     task: _Task, annotations: list[dict[str, Any]], numbers: Numbers | None
 ) -> Iterator[Clip | BadClip]:
-    data, names = task.data, set(task.class_names)
+    data = task.data
     for row, annotation in enumerate(annotations):
         place, clip_id = f"{task.source.path}, annotation {row}", annotation["frame_dir"]
         if clip_id not in task.known:
@@ -155,7 +155,7 @@ def _clips(
             yield BadClip(clip_id, split, place, str(error))
             continue
         clip = Clip(clip_id, label, subject, split, float(data.fps), height, width, points)
-        yield check_clip(clip, place, names)
+        yield check_clip(clip, place, task.class_names)
 
 
 def _video(frame_dir: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
+from microgesture.data.classes import UNKNOWN
 from microgesture.data.store import BadClip, Clip, check_clip
 from microgesture.readers.common import POINTS22, place_points, plain_text, shown
 from microgesture.readers.labels import read_subjects, subject_of
@@ -129,10 +130,8 @@ def _is_list(value: Any) -> bool:
     return isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim == 1)
 
 
-def known_label(
-    raw: Any, class_names: list[str], split: str, test_labels: str | None
-) -> str | None:
-    """The class of a clip, by an id from 0 or a name; None where that of a test clip is not known.
+def known_label(raw: Any, class_names: list[str], split: str, test_labels: str | None) -> int:
+    """The class id of a clip, from an id or a name; -1 where that of a test clip is not known.
 
     Parameters
     ----------
@@ -157,11 +156,11 @@ def known_label(
     whole = isinstance(raw, int | np.integer) and not isinstance(raw, bool)
     unknown = raw is None or (whole and raw < 0) or test_labels == "placeholder"
     if split == "test" and unknown:
-        return None
+        return UNKNOWN
     if isinstance(raw, str) and raw in class_names:
-        return str(raw)
+        return class_names.index(raw)
     if whole and 0 <= raw < len(class_names):
-        return class_names[int(raw)]
+        return int(raw)
     expected = f"0..{len(class_names) - 1} or a name of the classes file"
     raise InputError(f"its label is {shown(raw)}, expected {expected}")
 

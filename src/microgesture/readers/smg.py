@@ -73,7 +73,7 @@ def scan(data: Smg, class_names: list[str]) -> list[tuple[Video, float]]:
     subjects = {name: subject_of(name, table, data.subjects) for name in folders}
     everybody = set(subjects.values())
     splits = splits_by_subject(str(root), everybody, data.split) if data.split else None
-    classes = RawClasses(dict(enumerate(class_names, 1)), f"1..{len(class_names)}")
+    classes = RawClasses({n + 1: n for n in range(len(class_names))}, f"1..{len(class_names)}")
     samples = []
     for name, folder in folders.items():
         if splits is not None:

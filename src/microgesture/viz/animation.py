@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +15,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
+from microgesture.data.classes import UNKNOWN
 from microgesture.data.layouts import Layout, layout_points
 from microgesture.data.store import Clip, iter_store, read_index
 from microgesture.heatmaps.draw import ShortLimbs, draw
@@ -65,6 +66,7 @@ def write_animation(
     short_limbs: ShortLimbs = "min",
     prepared: np.ndarray | None = None,
     note: str = RAW,
+    class_names: Sequence[str] = (),
 ) -> int:
     """Write a clip as GIF or MP4 at its own speed.
 
@@ -90,6 +92,8 @@ def write_animation(
         clip lasts; without them those of the store are shown.
     note
         Says in the picture which points these are.
+    class_names
+        Names in id order, for the clip's label; without them the picture shows its id.
 
     Returns
     -------
@@ -115,7 +119,12 @@ def write_animation(
             f"expected at most {LARGEST} cells and a sigma from {LEAST_SIGMA:g} to the size"
         )
     with matplotlib.rc_context(STYLE):
-        scene = _Scene(clip, layout, stream, size, sigma, padding, short_limbs, prepared, note)
+        label = "no label" if clip.label == UNKNOWN else f"class {clip.label}"
+        if class_names and clip.label != UNKNOWN:
+            label = class_names[clip.label]
+        scene = _Scene(
+            clip, layout, stream, size, sigma, padding, short_limbs, prepared, note, label
+        )
         if ending == ".gif":
             return _write_gif(scene, path)
         return _write_mp4(scene, path)
@@ -135,6 +144,7 @@ class _Scene:
         short_limbs: ShortLimbs,
         prepared: np.ndarray | None,
         note: str,
+        label: str,
     ) -> None:
         self._points = layout_points(clip, layout) if prepared is None else prepared
         self.frames = len(self._points)
@@ -153,7 +163,6 @@ class _Scene:
         left.set(xlim=(box[0], box[0] + box[2]), ylim=(box[1] + box[2], box[1]), aspect="equal")
         self._skeleton = SkeletonArt(left, layout, line=3, dot=5.5)
         self._image = right.imshow(self._volume[0].max(axis=0), cmap=_COLOURS, vmin=0, vmax=1)
-        label = clip.label or "no label"
         self.figure.text(0.01, 0.945, label, fontsize=11, fontweight="bold", va="center")
         about = f"clip {clip.clip_id} · subject {clip.subject} · {clip.split}"
         self.figure.text(0.99, 0.945, about, color=SOFT, ha="right", va="center")

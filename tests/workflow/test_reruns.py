@@ -277,7 +277,8 @@ def test_the_reason_of_a_rerun_is_short_and_names_the_key(finished):
     assert reasons and max(map(len, reasons)) < 400
     short = finished.run("python", "-m", "microgesture", "why", TABLE)
     assert short.returncode == 0, short.stderr
-    assert "1 train, 1 predict" in short.stdout.splitlines()[0]
+    first = short.stdout.splitlines()[0]
+    assert first.startswith("6 jobs would run: ") and "1 train" in first and "1 predict" in first
     assert line in short.stdout and len(short.stdout.splitlines()) < 20
 
 

@@ -213,6 +213,8 @@ def test_a_label_beyond_the_video_is_named_and_leaves_nothing(finished):
     labels.write_text(before + "1,5,99999\n")
     row = len(before.splitlines()) + 1
     data = {"format": "miga2025", "root": "results/release", "on_bad_clip": "stop"}
+    data |= {"fps": 25, "height": 720, "width": 1280}
+    data |= {"subjects": "results/release/subjects.csv", "test_labels": "real"}
     try:
         said = finished.run(
             "python",

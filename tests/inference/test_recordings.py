@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from microgesture.cli.main import main
-from microgesture.data.store import iter_store, write_store
+from microgesture.data.store import check_clip, iter_store, write_store
 from microgesture.evaluation.predictions import read_predictions
 from microgesture.heatmaps.cache import build_cache
 from microgesture.inference.build import choose_device, is_cached, load_trained
@@ -104,7 +104,8 @@ def project(tmp_path_factory, layout22):
     (folder / "classes.yaml").write_text("classes: [left, right]\n")
     splits = ["train"] * 24 + ["val"] * 8 + ["test"] * 8
     clips = [noisy(n, split) for n, split in enumerate(splits)]
-    write_store(folder / "clips.parquet", clips, CLASSES, "test")
+    checked = [check_clip(clip, "test", CLASSES) for clip in clips]  # as readers do
+    write_store(folder / "clips.parquet", checked, CLASSES, "test")
     for name, variant in VARIANTS.items():
         aligned = {"length": 8, "max_gap": 3} if variant["temporal"] == "align" else {}
         settings = {"cleaning": CLEANING, "length": None, "on_bad_clip": "stop", **aligned}

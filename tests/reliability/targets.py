@@ -64,21 +64,24 @@ def make_targets(root):
     """All targets by name, each in a folder of its own below ``root``."""
     root = Path(root)
 
-    def smg(path, clips):
-        return formats.write_smg(path, clips)
+    def frames(path, clips):
+        return formats.write_openpose_json(path, clips, NAMES)
 
-    def release(path, clips):
-        return formats.write_release2023(path, clips)
+    def csv(path, clips):
+        return formats.write_csv(path, clips, NAMES)
+
+    def parquet(path, clips):
+        return formats.write_parquet(path, clips, NAMES)
 
     def pyskl(path, clips):
         return formats.write_pyskl(path, clips, numbers=range(17))
 
-    miga2025 = formats.write_miga2025
+    miga2025, smg, release = formats.write_miga2025, formats.write_smg, formats.write_release2023
     return {
-        "json": Target(root / "json", formats.write_openpose_json, "*_keypoints.json"),
-        "label table": Target(root / "table", formats.write_openpose_json, "labels.csv"),
-        "plain csv": Target(root / "csv", formats.write_csv, "points.csv"),
-        "parquet": Target(root / "parquet", formats.write_parquet, "clips.parquet"),
+        "json": Target(root / "json", frames, "*_keypoints.json"),
+        "label table": Target(root / "table", frames, "labels.csv"),
+        "plain csv": Target(root / "csv", csv, "points.csv"),
+        "parquet": Target(root / "parquet", parquet, "clips.parquet"),
         "pickle": Target(root / "pickle", pyskl, "clips.pkl"),
         "label pickle": Target(root / "labels", release, "train_label.pkl"),
         "npy": Target(root / "npy", release, "train_data.npy"),

@@ -34,7 +34,7 @@ def build(folder, layout, kind="csv"):
     raw, results = folder / "raw", folder / "results"
     raw.mkdir()
     write = {"csv": formats.write_csv, "openpose_json": formats.write_openpose_json}[kind]
-    data = write(raw, formats.some_clips())
+    data = write(raw, formats.some_clips(), NAMES)
     (folder / "classes.yaml").write_text("classes: [wave, nod, rest]\n")
     layout_file = folder / "openpose22.yaml"
     shutil.copy(REPOSITORY / "config/layouts/openpose22.yaml", layout_file)

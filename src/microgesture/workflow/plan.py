@@ -109,8 +109,9 @@ def dry_run(config: Path | None, targets: Sequence[str]) -> str:
     command += [] if config is None else ["--configfile", str(config)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        told = (line for line in done.stderr.splitlines() if not line.startswith(PROFILE))
-        lines = [line for line in told if line.strip()]
+        # some errors of a dry run, such as that of an unknown target, are on stdout
+        written = (done.stdout + done.stderr).splitlines()
+        lines = [line for line in written if line.strip() and not line.startswith(PROFILE)]
         raise InputError("the dry run failed: " + " ".join(" ".join(lines[-2:]).split()))
     return f"{done.stdout}\n{done.stderr}"
 

@@ -74,9 +74,11 @@ def test_a_misspelt_word_names_the_nearest(words, expected, capsys):
     [
         ("predict", "--fps", "nan", "a number above 0"),
         ("predict", "--window", "inf", "a number above 0"),
-        ("predict", "--threads", "0", "at least 1"),
+        ("predict", "--window", "abc", "a number above 0"),
+        ("predict", "--threads", "2.5", "a whole number of at least 1"),
+        ("predict", "--threads", "0", "a whole number of at least 1"),
         ("view", "--sigma", "0", "a number above 0"),
-        ("view", "--size", "-3", "at least 1"),
+        ("view", "--size", "-3", "a whole number of at least 1"),
         ("view", "--frames", "9-2", "two frames such as 100-180"),
     ],
 )

@@ -446,6 +446,12 @@ def test_a_missing_folder_is_named(tmp_path):
         find_recordings(tmp_path / "nowhere")
 
 
+def test_a_file_where_a_folder_is_expected_is_named(tmp_path):
+    (tmp_path / "one.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(InputError, match=r"one.json: is a file, expected a folder"):
+        find_recordings(tmp_path / "one.json")
+
+
 # --- models and table -----------------------------------------------------------------------------
 
 

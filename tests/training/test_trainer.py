@@ -414,5 +414,6 @@ def test_a_damaged_checkpoint_is_refused(tmp_path):
     path = tmp_path / "model.safetensors"
     save_checkpoint(path, {"a": torch.zeros(100)}, {})
     path.write_bytes(path.read_bytes()[:-7])
-    with pytest.raises(InputError, match=r"model.safetensors: not a readable checkpoint"):
+    # no advice to delete it: it may be any file that was given by mistake
+    with pytest.raises(InputError, match=r"checkpoint \(.*\); give a model.safetensors"):
         load_checkpoint(path)

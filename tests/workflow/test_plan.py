@@ -87,8 +87,21 @@ def test_without_the_workflow_it_says_what_is_missing(tmp_path, monkeypatch, cap
     assert "pip install 'microgesture[workflow]'" in refused(capsys, "why")
 
 
-@pytest.mark.slow
-def test_an_error_of_the_dry_run_is_one_line(monkeypatch, capsys):
+def test_a_config_that_is_not_there_is_told_before_the_dry_run(monkeypatch, capsys):
     monkeypatch.chdir(REPOSITORY)
     error = refused(capsys, "why", "--config", "config/nothing.yaml")
-    assert "there is no config/nothing.yaml" in error
+    assert error == "error: config/nothing.yaml: there is no such file; give a config\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--config", "pyproject.toml"], "pyproject.toml"),
+        (["results/nothing.md"], "results/nothing.md"),
+    ],
+)
+def test_an_error_of_the_dry_run_is_one_line_that_names_it(words, expected, monkeypatch, capsys):
+    monkeypatch.chdir(REPOSITORY)
+    error = refused(capsys, "why", *words)
+    assert expected in error and "profile" not in error

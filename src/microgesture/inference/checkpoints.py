@@ -63,7 +63,7 @@ def load_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise InputError(
-            f"{path}: not a readable checkpoint ({error}); delete it and train it again"
+            f"{path}: not a readable checkpoint ({error}); give a model.safetensors of a training"
         ) from None
     if METADATA_KEY not in stated:
         raise InputError(f"{path}: a checkpoint of another program; it says nothing of its classes")
@@ -72,11 +72,11 @@ def load_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
         metadata, digest = whole["about"], whole["sha256"]
     except (ValueError, KeyError, TypeError):
         raise InputError(
-            f"{path}: its metadata is unreadable; delete it and train it again"
+            f"{path}: its metadata is unreadable; copy it anew, or train it again"
         ) from None
     if digest != checksum(state, metadata):
         raise InputError(
-            f"{path}: damaged, it does not fit its checksum; delete it and train it again"
+            f"{path}: damaged, it does not fit its checksum; copy it anew, or train it again"
         )
     return state, metadata
 

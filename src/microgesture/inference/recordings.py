@@ -40,7 +40,8 @@ def find_recordings(folder: Path) -> dict[str, Path]:
 
     """
     if not folder.is_dir():
-        raise InputError(f"{folder}: there is no such folder; give one with OpenPose JSON files")
+        what = "is a file, expected a folder" if folder.exists() else "there is no such folder"
+        raise InputError(f"{folder}: {what}; give one with OpenPose JSON files")
     found = {}
     for here, names in folders_below(folder, onerror=_unreadable, visible=True):
         others = [name for name in names if not name.endswith(FRAME) and name[0] != "."]

@@ -333,7 +333,7 @@ def _read_some(found: Look, sized: bool) -> None:
     if found.said.get("height") == NOT_SAID and not sized:
         fitting = [one for one in SIZES if one[1] >= corner[0] and one[0] >= corner[1]]
         found.data |= _largest(fitting[:1] or SIZES)
-        found.said |= dict.fromkeys(("height", "width"), f"the usual size of points; {NOT_SAID}")
+        found.said |= dict.fromkeys(("height", "width"), f"guessed from the points; {NOT_SAID}")
 
 
 def _corner(clip: Clip) -> np.ndarray:

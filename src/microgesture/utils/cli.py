@@ -9,7 +9,10 @@ from microgesture.utils.files import check_output
 
 def positive(text: str) -> float:
     """A number above 0, for ``type=``."""
-    number = float(text)
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
     if not 0 < number < math.inf:
         raise argparse.ArgumentTypeError(f"is {text}, expected a number above 0")
     return number
@@ -17,9 +20,12 @@ def positive(text: str) -> float:
 
 def count(text: str) -> int:
     """A whole number of at least 1, for ``type=``."""
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
     if number < 1:
-        raise argparse.ArgumentTypeError(f"is {text}, expected at least 1")
+        raise argparse.ArgumentTypeError(f"is {text}, expected a whole number of at least 1")
     return number
 
 

@@ -13,6 +13,8 @@ from microgesture.utils.errors import InputError
 
 FOLLOWS = "Input files updated by another job"
 MISSING = "Missing output files"
+# what Snakemake says first, before whatever is wrong
+PROFILE = "Using workflow specific profile"
 # what the rules say of a step that is not as its record states
 SAID = re.compile(r".* (is out of date|is made again, without metadata of Snakemake): .+")
 LOST = re.compile(r".* is (missing|not as it was made); as a target, .*")
@@ -97,6 +99,8 @@ def dry_run(config: Path | None, targets: Sequence[str]) -> str:
             f"{Path.cwd()}: holds no Snakefile, which says what is made of what; "
             "change into the checkout of the workflow"
         )
+    if config is not None and not config.is_file():
+        raise InputError(f"{config}: there is no such file; give a config")
     if find_spec("snakemake") is None:
         raise InputError(
             "Snakemake is not installed, which plans the runs: pip install 'microgesture[workflow]'"
@@ -105,7 +109,9 @@ def dry_run(config: Path | None, targets: Sequence[str]) -> str:
     command += [] if config is None else ["--configfile", str(config)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        # some errors of a dry run, such as that of an unknown target, are on stdout
+        written = (done.stdout + done.stderr).splitlines()
+        lines = [line for line in written if line.strip() and not line.startswith(PROFILE)]
         raise InputError("the dry run failed: " + " ".join(" ".join(lines[-2:]).split()))
     return f"{done.stdout}\n{done.stderr}"
 

@@ -8,13 +8,13 @@ import numpy as np
 from microgesture.data.layouts import load_layout
 from microgesture.data.profiles import summarise_profiles
 from microgesture.data.store import Clip, clean_points
-from microgesture.inference.build import new_model
 from microgesture.inference.checkpoints import save_checkpoint
 from microgesture.synthetic.body import sample_person
 from microgesture.synthetic.gestures import CLASSES
 from microgesture.synthetic.recording import record
 from tests.conftest import REPOSITORY
 from tests.sections import clip_profile
+from tests.steps import new_model
 
 FILM = {"fps": 25, "height": 720, "width": 1280, "mean_seconds": 1.3, "noise": 0.012}
 CLEANING = {"min_score": 0.05, "max_jump": 1.5}

@@ -44,7 +44,7 @@ def drawing(config):
 
 def made_trained(path, model, layout, metadata):
     """A model that was not read from a file, with its metadata as if it were."""
-    stated = read_stated({**USUAL, **metadata["config"]}, "config")
+    stated = read_stated({**USUAL, "training": RECIPE, **metadata["config"]}, "config")
     return build.Trained(Path(path), model, layout, metadata, stated)
 
 

@@ -35,14 +35,14 @@ CLASSES = 32
 
 def measure(config, name, device, batch, clips, workers):
     """Seconds of an epoch, shares of waiting for data and of making the input, of one variant."""
-    variant = training_step(config, name).given()
-    variant["semantic_weight"] = 0
-    variant["training"] |= {"epochs": EPOCHS, "batch": batch}
-    layout = load_layout(layout_file(variant["layout"]))
+    variant = training_step(config, name)
+    recipe = variant.training.model_copy(update={"epochs": EPOCHS, "batch": batch})
+    variant = variant.model_copy(update={"semantic_weight": 0, "training": recipe})
+    layout = load_layout(layout_file(variant.layout))
     ended = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "clips.arrow")
-        write_clips(path, clips, layout.name, len(layout.joints), variant["length"], CLASSES)
+        write_clips(path, clips, layout.name, len(layout.joints), variant.length, CLASSES)
         source = open_input(variant, layout, Records(path))
         _, history = train(
             new_model(variant, layout, CLASSES, None).to(device),
@@ -65,9 +65,9 @@ def measure(config, name, device, batch, clips, workers):
 
 def time_input(source, variant, batch, device):
     """Seconds in which a batch is made on the device, the fewest of ten."""
-    dataset = TrainingClips(source, variant["temporal"], variant["length"], 0)
+    dataset = TrainingClips(source, variant.temporal, variant.length, 0)
     samples = torch.stack([dataset[row, 1, row][0] for row in range(batch)])
-    geometry = random_geometry(batch, variant["augment"], np.random.default_rng(0))
+    geometry = random_geometry(batch, variant.augment, np.random.default_rng(0))
     taken = []
     for _ in range(10):
         began = time.perf_counter()

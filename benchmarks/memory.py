@@ -23,6 +23,7 @@ RECIPE = {
     "momentum": 0.9,
     "weight_decay": 0.0003,
     "max_gradient_norm": 40,
+    "precision": "float32",
     "sampling": "natural",
     "label_smoothing": 0.0,
     "logit_adjustment": 0.0,
@@ -66,10 +67,12 @@ def train_once(path):
     from microgesture.data.clip_file import Records
     from microgesture.data.layouts import load_layout
     from microgesture.inference.build import new_model, open_input
+    from microgesture.settings.parse import parse
+    from microgesture.settings.training_step import TrainingStep
     from microgesture.training.trainer import train
 
     torch.set_num_threads(1)
-    config = {
+    given = {
         "variant": "memory",
         "model": "posec3d",
         "layout": "openpose22",
@@ -85,6 +88,7 @@ def train_once(path):
         "augment": {"crop_area": [0.56, 1.0], "flip": 0.5},
         "imbalance": None,
     }
+    config = parse(TrainingStep, given, "config")
     layout = load_layout(LAYOUT)
     used = []
     train(

@@ -1,7 +1,6 @@
 """Draw a clip file's clips into a heatmap cache."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import get_args
 
@@ -9,6 +8,8 @@ from microgesture.data.layouts import load_layout
 from microgesture.heatmaps.cache import build_cache
 from microgesture.provenance.code_hash import code_version
 from microgesture.provenance.record import add_record_option, write_record
+from microgesture.settings.heatmaps import DrawnHeatmaps
+from microgesture.settings.parse import parse_option
 from microgesture.settings.streams import HeatmapStream
 from microgesture.utils.cli import count, output_file
 from microgesture.utils.errors import run
@@ -18,7 +19,7 @@ from microgesture.utils.progress import progress
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--config", type=json.loads, required=True, help="config slice, as JSON")
+    parser.add_argument("--config", required=True, help="config slice, as JSON")
     parser.add_argument("--points", type=Path, required=True, help="clip file")
     parser.add_argument("--stream", choices=get_args(HeatmapStream), required=True)
     parser.add_argument("--layout", type=Path, required=True, help="layout file")
@@ -28,11 +29,12 @@ def main() -> None:
     add_record_option(parser, __file__)
     args = parser.parse_args()
 
+    config: DrawnHeatmaps = parse_option(DrawnHeatmaps, args.config)
     manifest = build_cache(
         args.points,
         load_layout(args.layout),
         args.stream,
-        args.config,
+        config,
         args.out,
         args.threads,
         lambda rows: progress(rows, "clips"),
@@ -42,7 +44,7 @@ def main() -> None:
     write_record(
         args.record,
         __file__,
-        config={"stream": args.stream, **args.config},
+        config={"stream": args.stream, **config.given()},
         inputs=[args.points, args.layout],
         outputs=[args.out, args.manifest],
         known={args.out: manifest["sha256"]},

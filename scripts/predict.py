@@ -33,7 +33,7 @@ def main() -> None:
 
     testing: Testing = parse_option(Testing, args.config)
     trained = load_trained(args.model)
-    config = trained.metadata["config"]
+    config = trained.config
     device = choose_device(args.device, args.threads)
     source = open_prepared(config, trained.layout, args.input)
     if (made := source.records.metadata) != (expected := trained.metadata["preparation"]):
@@ -54,11 +54,11 @@ def main() -> None:
             model,
             source,
             chosen.index.to_numpy(),
-            temporal=config["temporal"],
-            length=config["length"],
+            temporal=config.temporal,
+            length=config.length,
             views=testing.views,
             flip=testing.flip,
-            batch=config["training"]["batch"],
+            batch=config.batch,
             workers=args.threads if device.type == "cuda" else 0,
         )
         write_predictions(
@@ -73,7 +73,7 @@ def main() -> None:
     write_record(
         args.record,
         __file__,
-        config={"variant": config["variant"], **testing.given()},
+        config={"variant": config.variant, **testing.given()},
         seed=about["seed"],
         inputs=[args.model, args.input, args.input.with_suffix(".arrow"), *folds],
         outputs=[args.out / "val.parquet", args.out / "test.parquet"],

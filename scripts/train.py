@@ -1,13 +1,14 @@
 """Train one variant with one seed; torchrun starts it in several processes."""
 
 import argparse
-import json
 from pathlib import Path
 
 from microgesture.inference.build import choose_device
 from microgesture.inference.checkpoints import TRAINING_FILES
 from microgesture.provenance.code_hash import code_version
 from microgesture.provenance.record import add_record_option, write_record
+from microgesture.settings.parse import parse_option
+from microgesture.settings.training_step import TrainingStep
 from microgesture.training.distributed import init_distributed, leave_distributed
 from microgesture.training.run import Resuming, TrainingFiles, run_training
 from microgesture.utils.cli import count, output_folder
@@ -16,7 +17,7 @@ from microgesture.utils.errors import run
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--config", type=json.loads, required=True, help="config slice, as JSON")
+    parser.add_argument("--config", required=True, help="config slice, as JSON")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--input", type=Path, required=True, help="manifest of stream or cache")
     parser.add_argument("--layout", type=Path, required=True, help="layout file")
@@ -34,14 +35,14 @@ def main() -> None:
     add_record_option(parser, __file__)
     args = parser.parse_args()
 
-    config, pretrained = args.config, args.config.get("pretrained")
+    config: TrainingStep = parse_option(TrainingStep, args.config)
     files = TrainingFiles(
         args.input,
         args.layout,
         args.classes,
         args.embeddings,
         args.folds,
-        Path(pretrained) if pretrained else None,
+        Path(config.pretrained) if config.pretrained else None,
     )
     processes, device = init_distributed(choose_device(args.device, args.threads))
     run_training(
@@ -58,7 +59,7 @@ def main() -> None:
         done=lambda: write_record(
             args.record,
             __file__,
-            config=config,
+            config=config.given(),
             seed=args.seed,
             inputs=files.all(),
             outputs=[args.out / name for name in TRAINING_FILES],

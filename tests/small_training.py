@@ -16,14 +16,13 @@ import torch
 
 from microgesture.data.clip_file import Records
 from microgesture.data.layouts import load_layout
-from microgesture.inference.build import new_model
 from microgesture.inference.checkpoints import save_checkpoint
 from microgesture.inputs.points import PointInput
 from microgesture.training.distributed import ALONE, init_distributed, leave_distributed
 from microgesture.training.resume import Keeper, Stopped
-from microgesture.training.trainer import train
 from tests.conftest import REPOSITORY, make_clip
 from tests.sections import prepare_clips
+from tests.steps import new_model, train
 
 LAYOUT = REPOSITORY / "config/layouts/openpose22.yaml"
 CLASSES = ["left", "right"]

@@ -3,10 +3,10 @@
 import numpy as np
 import torch
 
-from microgesture.inference.build import Trained, new_model
 from microgesture.inference.checkpoints import save_checkpoint
 from microgesture.models.base import Backbone, Recognizer
 from tests.conftest import make_clip
+from tests.steps import made_trained, new_model
 
 CLASSES = ["left", "right"]
 FRAMES = 8
@@ -45,7 +45,7 @@ def watcher(layout, joint, classes=CLASSES):
         "max_gap": 0,
     }
     about = {"config": config, "classes": classes, "preparation": preparation}
-    return Trained("model.safetensors", model, layout, about)
+    return made_trained("model.safetensors", model, layout, about)
 
 
 def left_share(seen):

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from microgesture.data.boxes import far_points
 from microgesture.data.clip_file import Records, prepared_points
-from microgesture.heatmaps.cache import build_cache
 from microgesture.heatmaps.grid import clip_box
 from microgesture.inputs.geometry import full_frame
-from microgesture.inputs.heatmaps import DrawnInput, HeatmapInput
+from microgesture.inputs.heatmaps import HeatmapInput
 from microgesture.inputs.points import PointInput
 from microgesture.preprocessing.prepare import warnings
 from tests.data_report.test_checks import BODY, person
 from tests.sections import prepare_clips
+from tests.steps import build_cache, drawn_input
 
 CONFIG = {"cleaning": {"min_score": 0.05, "max_jump": 1.5}, "length": None, "on_bad_clip": "stop"}
 HEATMAPS = {"size": 24, "sigma": 0.6, "padding": 0.25}
@@ -133,7 +133,7 @@ def volumes(clip, layout, folder):
         source = PointInput(Records(path), layout, 0.25, kind)
         yield source.assemble(torch.from_numpy(source.sample(0, frames))[None], geometry, False)
     for kind in ("joint", "limb", "joint_motion"):
-        source = DrawnInput(Records(path), layout, kind, HEATMAPS, 24)
+        source = drawn_input(Records(path), layout, kind, HEATMAPS, 24)
         yield source.assemble(torch.from_numpy(source.sample(0, frames))[None], geometry, False)
     build_cache(path, layout, "limb", HEATMAPS, folder / "h.arrow")
     source = HeatmapInput(Records(folder / "h.arrow"), layout, 24)

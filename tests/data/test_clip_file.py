@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from microgesture.data.clip_file import Records, prepared_points, write_records
-from microgesture.heatmaps.cache import build_cache, cached_frames
+from microgesture.heatmaps.cache import cached_frames
 from microgesture.heatmaps.draw import draw_reference
 from microgesture.heatmaps.grid import clip_box, to_grid
 from microgesture.utils.errors import InputError
 from tests.conftest import make_clip
 from tests.sections import prepare_clips
+from tests.steps import build_cache
 
 HEATMAPS = {"size": 20, "sigma": 0.6, "padding": 0.25}
 CLEANING = {"min_score": 0.05, "max_jump": 1.5}

@@ -10,18 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from microgesture.data.clip_file import Records
-from microgesture.heatmaps.cache import build_cache
 from microgesture.heatmaps.codec import draw_sparse
 from microgesture.heatmaps.draw import draw, draw_reference, draw_torch, strokes
 from microgesture.heatmaps.grid import clip_box, to_grid
-from microgesture.inference.build import Trained, new_model
 from microgesture.inference.clips import prepared_probabilities
 from microgesture.inputs.geometry import Geometry, full_frame
-from microgesture.inputs.heatmaps import DrawnInput, HeatmapInput
+from microgesture.inputs.heatmaps import HeatmapInput
 from microgesture.settings.probing import Testing
 from microgesture.viz.animation import write_animation
 from tests.data_report.test_checks import person
 from tests.sections import prepare_clips
+from tests.steps import build_cache, drawn_input, made_trained, new_model
 
 EDGES = np.array([[0, 1], [1, 2], [3, 0]])
 RULES = ["min", "start"]
@@ -123,7 +122,7 @@ def test_inputs_of_both_sources_follow_the_rule(stored, layout41, tmp_path, rule
     manifest = build_cache(stored, layout41, "limb", config, tmp_path / "c.arrow")
     assert manifest["short_limbs"] == rule
     cached = HeatmapInput(Records(tmp_path / "c.arrow"), layout41, 28)
-    drawn = DrawnInput(Records(stored), layout41, "limb", config, 28)
+    drawn = drawn_input(Records(stored), layout41, "limb", config, 28)
     for source in (cached, drawn):
         samples = torch.from_numpy(source.sample(0, np.arange(4)))[None]
         inputs = source.assemble(samples, full_frame(1), training=False)[0].numpy()
@@ -134,7 +133,7 @@ def test_inputs_of_both_sources_follow_the_rule(stored, layout41, tmp_path, rule
 def test_a_limb_that_a_window_makes_short_is_short(stored, layout41, rule):
     """Points are moved first: how long a limb is, is told in cells of what is drawn."""
     config = {"size": 28, "sigma": 0.6, "padding": 0.25, "short_limbs": rule}
-    source = DrawnInput(Records(stored), layout41, "limb", config, 56)
+    source = drawn_input(Records(stored), layout41, "limb", config, 56)
     samples = source.sample(0, np.arange(4))[None]
     small, large = (
         source.strokes(samples, Geometry(np.array([[0, 0, 1, 1.0]]), np.array([False])), size)
@@ -162,7 +161,7 @@ def test_a_checkpoint_remembers_the_rule(stored, layout41, tmp_path, source):
         model = new_model(config, layout41, 2, None).eval()
         torch.nn.init.normal_(model.cls_head.fc_cls.weight, std=5.0)
         about = json.loads(json.dumps({"config": config, "preparation": made}))
-        trained = Trained(tmp_path, model, layout41, about)
+        trained = made_trained(tmp_path, model, layout41, about)
         said[rule] = prepared_probabilities(trained, Records(stored), Testing(views=1, flip=False))
     assert np.array_equal(said[None], said["min"])
     assert np.abs(said["start"] - said["min"]).max() > 1e-4

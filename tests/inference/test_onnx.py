@@ -12,12 +12,12 @@ import torch
 
 from microgesture.data.clip_file import Records
 from microgesture.inference import onnx as export
-from microgesture.inference.build import Trained, new_model
 from microgesture.inference.onnx import Difference, export_onnx
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import write_json
 from tests.conftest import make_clip
 from tests.sections import prepare_clips
+from tests.steps import made_trained, new_model
 
 NETWORKS = {
     "stgcn": {"base_channels": 8, "num_stages": 3, "inflate_stages": [2], "down_stages": [3]},
@@ -46,7 +46,7 @@ def trained(name, layout):
         elif value.is_floating_point() and not key.endswith(".A"):
             value.add_(torch.randn_like(value) * 0.2)
     about = {"config": config, "classes": CLASSES, "layout": layout.as_dict(), "preparation": made}
-    return Trained(Path("model.safetensors"), model, layout, about)
+    return made_trained(Path("model.safetensors"), model, layout, about)
 
 
 @pytest.fixture(scope="module", params=list(NETWORKS))

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from microgesture.cli.main import main
 from microgesture.data.store import check_clip, iter_store, write_store
 from microgesture.evaluation.predictions import read_predictions
-from microgesture.heatmaps.cache import build_cache
 from microgesture.inference.build import choose_device, is_cached, load_trained
 from microgesture.inference.checkpoints import load_checkpoint, save_checkpoint
 from microgesture.inference.clips import clip_probabilities
@@ -31,9 +30,11 @@ from microgesture.inference.window_table import Window, write_table
 from microgesture.settings.probing import Testing
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import write_json
+from tests import steps
 from tests.conftest import REPOSITORY, make_clip
 from tests.sections import prepare_clips
 from tests.small_training import CONFIG
+from tests.steps import build_cache
 
 REAL = REPOSITORY.parent / "shared/data/openpose_json"
 CLASSES = ["left", "right"]
@@ -71,6 +72,8 @@ VARIANTS = {
     },
     "stgcn_bone": {**STGCN, "temporal": "align", "stream": "bone"},
 }
+
+NOT_PREDICTED = ("semantic_weight", "imbalance", "augment", "layout")
 
 
 def run_script(name, *arguments):
@@ -112,7 +115,7 @@ def project(tmp_path_factory, layout22):
         points = folder / f"{name}-points.arrow"
         manifest = prepare_clips(iter_store(folder / "clips.parquet"), layout22, settings, points)
         write_json(points.with_suffix(".json"), manifest)
-        if is_cached(variant):
+        if is_cached(steps.variant(variant)):
             source = points
             points = folder / f"{name}-heatmaps.arrow"
             manifest = build_cache(source, layout22, variant["stream"], HEATMAPS, points)
@@ -478,6 +481,38 @@ def test_a_checkpoint_that_does_not_say_enough_is_refused(project, tmp_path):
     state.pop("cls_head.fc_cls.bias")
     save_checkpoint(path, state, about)
     with pytest.raises(InputError, match=r"weights and metadata disagree .*fc_cls.bias"):
+        load_trained(path)
+
+
+@pytest.mark.parametrize("name", list(VARIANTS))
+def test_a_checkpoint_of_another_version_predicts_the_same(project, tmp_path, name):
+    """How a variant was trained does not matter to prediction: such keys may differ."""
+    state, about = load_checkpoint(project[0] / name / "model.safetensors")
+    assert about["config"] == {**SHARED, **VARIANTS[name], "variant": name}
+    old = {key: about["config"][key] for key in about["config"] if key not in NOT_PREDICTED}
+    old |= {"warmup": 3, "training": {"batch": RECIPE["batch"], "nesterov": True}}
+    path = tmp_path / "old.safetensors"
+    save_checkpoint(path, state, {**about, "config": old})
+    now, before = trained(project, name), load_trained(path)
+    assert before.config == now.config and before.metadata["config"] == old
+    clips = [clip for clip in project[1] if clip.split == "test"]
+    said = [clip_probabilities(one, clips, Testing(**TESTING))[0] for one in (now, before)]
+    assert np.array_equal(*said)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"length": None}, "config.length: "),
+        ({"temporal": "stretch"}, "config.temporal: "),
+        ({"training": {}}, "config: batch is missing"),
+    ],
+)
+def test_a_checkpoint_without_what_prediction_needs_is_refused(project, tmp_path, change, message):
+    state, about = load_checkpoint(project[0] / "joint" / "model.safetensors")
+    path = tmp_path / "old.safetensors"
+    save_checkpoint(path, state, {**about, "config": about["config"] | change})
+    with pytest.raises(InputError, match=rf"old.safetensors: {message}"):
         load_trained(path)
 
 

@@ -7,16 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from microgesture.data.clip_file import Records
-from microgesture.heatmaps.cache import build_cache, cached_frames
+from microgesture.heatmaps.cache import cached_frames
 from microgesture.heatmaps.draw import draw, draw_reference, draw_torch
 from microgesture.heatmaps.grid import clip_box, to_grid
-from microgesture.inference.build import open_input
-from microgesture.inputs.geometry import Geometry, full_frame, random_geometry
+from microgesture.inputs.geometry import Geometry, full_frame
 from microgesture.inputs.heatmaps import DrawnInput, HeatmapInput, resampling
 from microgesture.inputs.points import PointInput
 from microgesture.utils.errors import InputError
 from tests.conftest import make_clip
 from tests.sections import prepare_clips
+from tests.steps import build_cache, drawn_input, open_input, random_geometry
 
 CONFIG = {"cleaning": {"min_score": 0.05, "max_jump": 1.5}, "length": None, "on_bad_clip": "stop"}
 STREAMS = ["joint", "limb", "joint_motion"]
@@ -137,7 +137,7 @@ def moved(points, window, size, mirrored, flip):
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("stream", STREAMS)
 def test_a_drawn_input_is_the_reference_drawing_of_moved_points(files, layout22, stream, mirrored):
-    source = DrawnInput(Records(files[0]), layout22, stream, HEATMAPS, 20)
+    source = drawn_input(Records(files[0]), layout22, stream, HEATMAPS, 20)
     window, indices = (0.1, 0.25, 0.8, 0.6), np.array([4, 1, -1, 5])
     geometry = Geometry(np.array([window] * 2), np.array([mirrored, mirrored]))
     inputs = source.assemble(batch(source, indices), geometry, training=True)
@@ -155,7 +155,7 @@ def test_a_drawn_input_is_the_reference_drawing_of_moved_points(files, layout22,
 def test_a_whole_box_drawn_in_the_batch_is_what_the_cache_holds(files, layout22, tmp_path, stream):
     build_cache(files[0], layout22, stream, HEATMAPS, tmp_path / "c.arrow")
     from_cache = HeatmapInput(Records(tmp_path / "c.arrow"), layout22, 20)
-    drawn = DrawnInput(Records(files[0]), layout22, stream, HEATMAPS, 20)
+    drawn = drawn_input(Records(files[0]), layout22, stream, HEATMAPS, 20)
     inputs = [
         source.assemble(batch(source, np.array([2, 5, -1])), full_frame(2), training=False)
         for source in (from_cache, drawn)
@@ -166,7 +166,7 @@ def test_a_whole_box_drawn_in_the_batch_is_what_the_cache_holds(files, layout22,
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_a_mirrored_input_is_the_mirror_image_with_channels_swapped(files, layout22, stream):
-    source = DrawnInput(Records(files[0]), layout22, stream, HEATMAPS, 20)
+    source = drawn_input(Records(files[0]), layout22, stream, HEATMAPS, 20)
     samples = batch(source, np.arange(6))
     plain = source.assemble(samples, full_frame(2), training=False)
     mirrored = source.assemble(samples, full_frame(2, mirrored=True), training=False)
@@ -183,7 +183,7 @@ def test_a_point_outside_the_window_is_drawn_as_far_as_it_reaches_in(tmp_path, l
     clip.points[0, layout22.points[:3]] = [(100, 100, 1), (200, 200, 1), (200, 100, 1)]
     prepare_clips([clip], layout22, CONFIG, tmp_path / "s.arrow")
     settings = {"size": 20, "sigma": 1.0, "padding": 0.0}
-    source = DrawnInput(Records(tmp_path / "s.arrow"), layout22, "joint", settings, 20)
+    source = drawn_input(Records(tmp_path / "s.arrow"), layout22, "joint", settings, 20)
     # the window begins a tenth of the box, 2.22 cells, right of the first point
     window = Geometry(np.array([[0.1, 0.0, 0.9, 1.0]]), np.array([False]))
     samples = torch.from_numpy(source.sample(0, np.array([0]))[None])
@@ -194,7 +194,7 @@ def test_a_point_outside_the_window_is_drawn_as_far_as_it_reaches_in(tmp_path, l
 
 
 def test_torch_draws_the_same_batch(files, layout22):
-    source = DrawnInput(Records(files[0]), layout22, "limb", HEATMAPS, 20)
+    source = drawn_input(Records(files[0]), layout22, "limb", HEATMAPS, 20)
     geometry = random_geometry(2, {"crop_area": [0.5, 1], "flip": 0.5}, np.random.default_rng(3))
     samples = batch(source, np.arange(6))
     given_strokes = torch.from_numpy(source.strokes(samples.numpy(), geometry, 20))
@@ -203,7 +203,7 @@ def test_torch_draws_the_same_batch(files, layout22):
 
 
 def test_every_batch_has_its_own_memory(files, layout22):
-    source = DrawnInput(Records(files[0]), layout22, "joint", HEATMAPS, 20)
+    source = drawn_input(Records(files[0]), layout22, "joint", HEATMAPS, 20)
     samples = batch(source, np.arange(6))
     first = source.assemble(samples, full_frame(2), training=True)
     kept = first.clone()

@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
-from microgesture.inference.build import new_model
 from microgesture.models.agcn import AdaptiveGraphConv
 from microgesture.models.build import build_model, count_parameters
 from microgesture.models.stgcn import GraphConv
 from microgesture.utils.errors import InputError
+from tests.steps import new_model
 
 SMALL_POSEC3D = {"name": "posec3d", "base_channels": 4, "stage_blocks": [2, 1, 1], "stem_kernel": 5}
 SMALL_STGCN = {

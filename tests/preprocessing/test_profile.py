@@ -17,11 +17,11 @@ from microgesture.data.profiles import (
     summarise_profiles,
     training_profile,
 )
-from microgesture.heatmaps.cache import build_cache
 from microgesture.preprocessing.profile import combined
 from tests.conftest import make_clip
 from tests.people import CLEANING, film
 from tests.sections import clip_profile, prepare_clips
+from tests.steps import build_cache
 
 SETTINGS = {"cleaning": CLEANING, "length": 8, "max_gap": 3, "on_bad_clip": "stop"}
 

@@ -11,12 +11,13 @@ import torch
 from microgesture.data.clip_file import Records
 from microgesture.data.store import iter_store, read_index, read_metadata, write_store
 from microgesture.evaluation.predictions import read_predictions, write_predictions
-from microgesture.heatmaps.cache import build_cache, cached_frames
+from microgesture.heatmaps.cache import cached_frames
 from microgesture.inference.checkpoints import load_checkpoint, save_checkpoint
 from microgesture.models.label_embeddings import read_label_embeddings
 from microgesture.utils.errors import InputError
 from tests.conftest import make_clip
 from tests.sections import prepare_clips
+from tests.steps import build_cache
 
 CLEANING = {"min_score": 0.05, "max_jump": 1.5}
 STREAM = {"cleaning": CLEANING, "length": None, "max_gap": 3, "on_bad_clip": "stop"}

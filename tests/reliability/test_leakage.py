@@ -8,12 +8,11 @@ from microgesture.data.clip_file import Records
 from microgesture.evaluation.fusion import fuse_files
 from microgesture.evaluation.metrics import summarise
 from microgesture.evaluation.predictions import read_predictions, write_predictions
-from microgesture.inference.build import new_model, open_input
 from microgesture.inference.predict import predict
-from microgesture.training.trainer import train
 from tests.conftest import make_clip
 from tests.sections import parse_recipe, prepare_clips
 from tests.small_training import CLASSES, STREAM, config_with
+from tests.steps import new_model, open_input, train
 
 DRAWN = {"model": "posec3d", "source": "drawn", "stream": "limb", "input_size": 12}
 DRAWN["heatmaps"] = {"size": 12, "sigma": 1.0, "padding": 0.0}

@@ -12,7 +12,6 @@ import torch
 
 from microgesture.data.store import iter_store, write_store
 from microgesture.evaluation.predictions import write_predictions
-from microgesture.heatmaps.cache import build_cache
 from microgesture.inference.checkpoints import save_checkpoint
 from microgesture.provenance.record import write_record
 from microgesture.provenance.verify import verify
@@ -21,6 +20,7 @@ from microgesture.utils.files import read_json, write_json, write_text
 from tests import formats
 from tests.conftest import REPOSITORY
 from tests.sections import prepare_clips, raw_inputs, read_clips
+from tests.steps import build_cache
 
 SCRIPTS = REPOSITORY / "scripts"
 NAMES = ["wave", "nod", "rest"]

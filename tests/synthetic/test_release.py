@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from python_calamine import CalamineWorkbook
 
+from microgesture.settings.generate import Generate, PerSplit
+from microgesture.settings.parse import parse
 from microgesture.synthetic import gestures, release
 from microgesture.synthetic.body import sample_person
 from microgesture.synthetic.cues import HABIT, Cue
@@ -29,11 +31,13 @@ CONFIG = {
     "height": 720,
     "width": 1280,
     "subjects": {"train": 2, "val": 1, "test": 1},
-    "clips": {"train": 75, "val": 20, "test": 34},
-    "class_minimum": {"train": 1, "val": 0, "test": 1},
+    "clips": {"train": 75, "val": 33, "test": 34},
+    "class_minimum": {"train": 1, "val": 1, "test": 1},
     "mean_seconds": 0.7,
     "noise": 0.012,
 }
+GENERATE: Generate = parse(Generate, CONFIG, "generate")
+SMALL = GENERATE.model_copy(update={"clips": PerSplit(train=1, val=1, test=1)})
 HEAD, FOREHEAD, COVER, FACE, EARS, JAW, NECK = 3, 4, 5, 7, 8, 10, 11
 TORSO, FOLDED, RUB, CROSS, HEAD_UP, LIPS, SHRUG, TALK = 19, 16, 22, 23, 27, 28, 30, 31
 
@@ -41,7 +45,7 @@ TORSO, FOLDED, RUB, CROSS, HEAD_UP, LIPS, SHRUG, TALK = 19, 16, 22, 23, 27, 28, 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
     out = tmp_path_factory.mktemp("release")
-    return out, release.generate(CONFIG, out, workers=1)
+    return out, release.generate(GENERATE, out, workers=1)
 
 
 def table(path: Path) -> np.ndarray:
@@ -144,29 +148,27 @@ def test_subjects_belong_to_one_split(made) -> None:
 
 def test_the_files_do_not_depend_on_the_number_of_workers(made, tmp_path: Path) -> None:
     _, manifest = made
-    assert release.generate(CONFIG, tmp_path, workers=2) == manifest
+    assert release.generate(GENERATE, tmp_path, workers=2) == manifest
     one, two = (root / "manifest.json" for root in (made[0], tmp_path))
     assert one.read_bytes() == two.read_bytes()
 
 
 def test_another_seed_gives_another_data_set(made, tmp_path: Path) -> None:
-    small = {**CONFIG, "clips": dict.fromkeys(release.SPLITS, 1)}
-    small["class_minimum"] = dict.fromkeys(release.SPLITS, 0)
-    first = release.generate(small, tmp_path / "a")
-    second = release.generate({**small, "seed": 8}, tmp_path / "b")
+    first = release.generate(SMALL, tmp_path / "a")
+    second = release.generate(SMALL.model_copy(update={"seed": 8}), tmp_path / "b")
     assert not set(first["files"].values()) & set(second["files"].values())
 
 
 def test_what_was_generated_before_is_replaced_and_nothing_else(tmp_path: Path) -> None:
-    config = {**CONFIG, "clips": {"train": 40, "val": 20, "test": 20}}
-    release.generate(config, tmp_path)
-    few = {**config, "seed": 8, "clips": dict.fromkeys(release.SPLITS, 1)}
-    again = release.generate({**few, "class_minimum": dict.fromkeys(release.SPLITS, 0)}, tmp_path)
+    release.generate(
+        SMALL.model_copy(update={"clips": PerSplit(train=120, val=1, test=1)}), tmp_path
+    )
+    again = release.generate(SMALL.model_copy(update={"seed": 8}), tmp_path)
     listed = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()}
     assert listed == set(again["files"]) | {"manifest.json", release.MARK}
     (tmp_path / release.MARK).unlink()
     with pytest.raises(InputError, match=r"was not generated here .* give another folder"):
-        release.generate(config, tmp_path)
+        release.generate(SMALL, tmp_path)
     assert listed - {release.MARK} == {
         str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()
     }
@@ -261,7 +263,7 @@ def test_left_and_right_are_the_persons_own() -> None:
     truth = acted(LIPS, 0)
     assert (truth[:, 2, 0] < truth[:, 5, 0]).all() and (truth[:, 17, 0] < truth[:, 18, 0]).all()
     assert (truth[:, 25, 0] < truth[:, 41, 0]).all()  # jaw from the image's left to its right
-    points = record(rng, sample_person(rng, 32), [TALK] * 8, CONFIG).points
+    points = record(rng, sample_person(rng, 32), [TALK] * 8, GENERATE).points
     both = (points[:, [4, 7, 99, 120], 2] > 0).all(axis=1)
     assert both.mean() > 0.3
     for tips, own, other in (([99, 103, 107, 111, 115], 7, 4), ([120, 124, 128, 132, 136], 4, 7)):
@@ -284,9 +286,9 @@ def test_lengths_are_drawn_without_looking_at_the_class() -> None:
 
 
 def test_classes_are_dealt_to_subjects_and_places_at_random() -> None:
-    config = {**CONFIG, "subjects": dict.fromkeys(release.SPLITS, 4)}
-    config["clips"] = dict.fromkeys(release.SPLITS, 2000)
-    dealt = [v for v in release.plan_videos(config) if v.split == "train"]
+    sizes = {"subjects": 4, "clips": 2000}
+    many = {key: PerSplit(train=n, val=n, test=n) for key, n in sizes.items()}
+    dealt = [v for v in release.plan_videos(GENERATE.model_copy(update=many)) if v.split == "train"]
     place = [(c, i / len(v.labels)) for v in dealt for i, c in enumerate(v.labels)]
     for label in (LIPS, SHRUG, TALK):
         assert np.mean([p for c, p in place if c == label]) == pytest.approx(0.49, abs=0.07)
@@ -373,7 +375,7 @@ def test_wander_is_smooth_and_of_unit_spread() -> None:
 def test_noise_and_loss_are_a_detectors() -> None:
     rng = np.random.default_rng(2)
     person = sample_person(rng, 32)
-    points = record(rng, person, list(range(32)), CONFIG).points
+    points = record(rng, person, list(range(32)), GENERATE).points
     seen = (points[..., 2] > 0).mean(axis=0)
     assert seen[[9, 10, 11, 13, 14]].max() < 0.5 and seen[19:25].max() == 0
     assert seen[[0, 1, 2, 5]].min() > 0.9
@@ -425,8 +427,10 @@ def test_variety_scales_what_differs_between_clips(variety: float) -> None:
 def test_amplitude_makes_movements_larger() -> None:
     def shrug(amplitude: float) -> float:
         person = sample_person(np.random.default_rng(5), 32)
-        config = {**CONFIG, "variety": 0.2, "amplitude": amplitude, "mean_seconds": 2.0}
-        truth = record(np.random.default_rng(6), person, [SHRUG] * 30, config).truth
+        changes = {"variety": 0.2, "amplitude": amplitude, "mean_seconds": 2.0}
+        truth = record(
+            np.random.default_rng(6), person, [SHRUG] * 30, GENERATE.model_copy(update=changes)
+        ).truth
         return float(np.ptp(truth[:, 2, 1] - truth[:, 1, 1]))
 
     assert 1.6 * shrug(1.0) < shrug(2.0) < 2.4 * shrug(1.0)

@@ -12,10 +12,8 @@ LABELS = np.array([0, 0, 0, 0, 0, 0, 1, 1, 1, 2])  # priors 0.6, 0.3, 0.1
 
 
 def given(**changes):
-    training = {"label_smoothing": changes.pop("smoothing", 0.0)}
-    training["logit_adjustment"] = changes.pop("tau", 0.0)
-    options = {"embeddings": None, "weight": 0, **changes}
-    return objective(LABELS, 3, training, **options, device=torch.device("cpu"))
+    options = {"smoothing": 0.0, "tau": 0.0, "embeddings": None, "weight": 0, **changes}
+    return objective(LABELS, 3, **options, device=torch.device("cpu"))
 
 
 def test_the_plain_loss_is_cross_entropy():

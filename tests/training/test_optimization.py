@@ -8,17 +8,10 @@ import torch
 from torch import nn
 
 from microgesture.data.clip_file import Records
-from microgesture.inference.build import new_model
 from microgesture.inputs.points import PointInput
-from microgesture.training.optimization import (
-    learning_rate,
-    new_average,
-    new_optimizer,
-    pack,
-    restore,
-)
-from microgesture.training.trainer import train
+from microgesture.training.optimization import learning_rate, new_average, pack, restore
 from tests.small_training import config_with, write_source
+from tests.steps import new_model, new_optimizer, train
 
 
 @pytest.fixture(scope="module")

@@ -8,19 +8,17 @@ from safetensors.torch import load_file
 from torch.nn import functional
 
 from microgesture.data.clip_file import Records
-from microgesture.inference.build import new_model
 from microgesture.inference.checkpoints import load_checkpoint, save_checkpoint
 from microgesture.inference.predict import predict
 from microgesture.inputs.geometry import full_frame, random_geometry
 from microgesture.inputs.loader import ORDER, epoch_order, rng_for
 from microgesture.inputs.points import PointInput
-from microgesture.training.schedule import Phase, phases
-from microgesture.training.trainer import train
-from microgesture.training.validate import validate
+from microgesture.training.schedule import Phase
 from microgesture.utils.errors import InputError
 from tests.conftest import make_clip
 from tests.sections import prepare_clips
 from tests.small_training import CLASSES, CONFIG, STREAM, config_with, write_source
+from tests.steps import new_model, phases, train, validated
 
 
 @pytest.fixture(scope="module")
@@ -296,7 +294,7 @@ def test_validation_between_epochs_has_the_precision_of_training(source, layout2
     rows = np.flatnonzero(source.records.index["split"] == "val")
     truth = source.records.index["label"].to_numpy()[rows]
     low, full = (
-        validate(model, source, rows, truth, config, batch=30, dtype=dtype)["val_loss"]
+        validated(model, source, rows, truth, config, batch=30, dtype=dtype)["val_loss"]
         for dtype in (torch.bfloat16, torch.float32)
     )
     assert history["epochs"][0]["val_loss"] == low != full

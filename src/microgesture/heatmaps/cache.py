@@ -1,7 +1,7 @@
 """Heatmap caches: every frame of a clip file drawn once, rounded to 1/255, in compact form."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ from microgesture.data.clip_file import (
 from microgesture.data.layouts import Layout
 from microgesture.heatmaps.codec import Sparse, cells_of, draw_sparse, pack, unpack
 from microgesture.heatmaps.grid import clip_box, to_grid
+from microgesture.settings.heatmaps import DrawnHeatmaps
 from microgesture.settings.streams import HeatmapStream
 from microgesture.utils.files import sha256
 
@@ -31,7 +32,7 @@ def build_cache(
     stream_file: Path,
     layout: Layout,
     stream: HeatmapStream,
-    config: Mapping[str, Any],
+    config: DrawnHeatmaps,
     path: Path,
     threads: int = 1,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
@@ -44,9 +45,8 @@ def build_cache(
 
     Parameters
     ----------
-    config : mapping
-        ``size`` (cells a side), ``sigma`` (cells), ``padding`` (see `clip_box`) and, unless it is
-        ``min``, ``short_limbs`` (see `microgesture.heatmaps.draw.ShortLimbs`).
+    config : DrawnHeatmaps
+        The manifest states what was given of it.
     threads : int
         Clips drawn at once; the file is the same for any number.
     progress : callable
@@ -56,7 +56,7 @@ def build_cache(
     source, frames, stored = Records(stream_file), 0, 0
     metadata = _metadata(source, layout, stream, config)
     with write_records(path, metadata) as writer:
-        for entry in _drawn(source, layout, metadata, threads, progress):
+        for entry in _drawn(source, layout, stream, config, threads, progress):
             writer.append(entry)
             frames += int(entry["num_frames"])
             stored += sum(map(len, entry["blobs"]))
@@ -71,36 +71,35 @@ def build_cache(
 
 
 def cache_in_memory(
-    source: Clips, layout: Layout, stream: HeatmapStream, config: Mapping[str, Any]
+    source: Clips, layout: Layout, stream: HeatmapStream, config: DrawnHeatmaps
 ) -> MemoryRecords:
     """What `build_cache` writes of prepared clips, in memory alone."""
     metadata = _metadata(source, layout, stream, config)
-    return MemoryRecords(metadata, _drawn(source, layout, metadata))
+    return MemoryRecords(metadata, _drawn(source, layout, stream, config))
 
 
 def _metadata(
-    source: Clips, layout: Layout, stream: HeatmapStream, config: Mapping[str, Any]
+    source: Clips, layout: Layout, stream: HeatmapStream, config: DrawnHeatmaps
 ) -> dict[str, Any]:
     # what the clip file states goes on, so that a cache says all that its volumes are made of
-    size = config["size"]
-    shape = (layout.channels(stream), size, size)
-    return {**source.metadata, "stream": stream, **config, "shape": shape, "piece": PIECE}
+    shape = (layout.channels(stream), config.size, config.size)
+    return {**source.metadata, "stream": stream, **config.given(), "shape": shape, "piece": PIECE}
 
 
 def _drawn(
     source: Clips,
     layout: Layout,
-    metadata: Mapping[str, Any],
+    stream: HeatmapStream,
+    config: DrawnHeatmaps,
     threads: int = 1,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> Iterator[dict[str, Any]]:
     """Every clip's index entry and the pieces of its drawn frames."""
-    size, sigma, stream = metadata["size"], metadata["sigma"], metadata["stream"]
-    short_limbs = metadata.get("short_limbs", "min")
+    size, sigma, short_limbs = config.size, config.sigma, config.short_limbs
 
     def packed(row: int) -> list[bytes]:
         points = prepared_points(source, row)
-        grid = to_grid(points, clip_box(points, metadata["padding"]), size)
+        grid = to_grid(points, clip_box(points, config.padding), size)
         drawn = draw_sparse(grid[None], stream, layout.edges, sigma, size, short_limbs)
         count = len(points)
         return [pack(drawn, k, min(k + PIECE, count)) for k in range(0, count, PIECE)]

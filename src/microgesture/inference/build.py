@@ -1,10 +1,9 @@
 """Putting one variant together: its input, its network and its device, from config and files."""
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -16,32 +15,60 @@ from microgesture.inputs.heatmaps import DrawnInput, HeatmapInput
 from microgesture.inputs.points import PointInput
 from microgesture.models.base import Recognizer
 from microgesture.models.build import ADJACENCY, build_model
+from microgesture.settings.heatmaps import DrawnHeatmaps
+from microgesture.settings.parse import parse
+from microgesture.settings.streams import HeatmapStream, PointStream
+from microgesture.settings.training_step import StatedStep, VariantStep, read_stated
 from microgesture.utils.errors import InputError
 
 MOST_THREADS = 1024
+Value = TypeVar("Value")
 
 
-def open_input(config: Mapping[str, Any], layout: Layout, records: Clips) -> Input:
+def open_input(config: VariantStep, layout: Layout, records: Clips) -> Input:
     """The variant's input: prepared clips, to be drawn or not, or a heatmap cache.
 
     Parameters
     ----------
-    config : mapping
-        The slice a variant is trained with: ``model``, and for graph networks ``padding`` and
-        ``stream`` (``joint`` unless given); for the others ``input_size``, ``source`` (``cached``
-        unless given) and, where that is ``drawn``, ``stream`` and ``heatmaps``.
+    config : VariantStep
     layout : Layout
     records : Clips
 
+    Raises
+    ------
+    InputError
+        Where the config lacks what the network's input is made with.
+
     """
-    if config["model"] in ADJACENCY:
-        return PointInput(records, layout, config["padding"], config.get("stream", "joint"))
+    if config.model in ADJACENCY:
+        stream: PointStream = parse(
+            PointStream, config.stream or "joint", f"{config.variant}.stream"
+        )
+        return PointInput(records, layout, _needed(config.padding, config, "padding"), stream)
+    size = _needed(config.input_size, config, "input_size")
     if is_cached(config):
-        return HeatmapInput(records, layout, config["input_size"])
-    return DrawnInput(records, layout, config["stream"], config["heatmaps"], config["input_size"])
+        return HeatmapInput(records, layout, size)
+    return DrawnInput(records, layout, heatmap_stream(config), drawn_heatmaps(config), size)
 
 
-def open_prepared(config: Mapping[str, Any], layout: Layout, manifest: Path) -> Input:
+def heatmap_stream(config: VariantStep) -> HeatmapStream:
+    """The stream of a network on heatmaps."""
+    stream: HeatmapStream = parse(HeatmapStream, config.stream, f"{config.variant}.stream")
+    return stream
+
+
+def drawn_heatmaps(config: VariantStep) -> DrawnHeatmaps:
+    """What a variant that draws its own heatmaps draws them with."""
+    return _needed(config.heatmaps, config, "heatmaps")
+
+
+def _needed(value: Value | None, config: VariantStep, key: str) -> Value:
+    if value is None:
+        raise InputError(f"{config.variant}: {key} is missing, which {config.model} needs")
+    return value
+
+
+def open_prepared(config: VariantStep, layout: Layout, manifest: Path) -> Input:
     """The variant's input, by the manifest beside it.
 
     Raises
@@ -58,21 +85,21 @@ def open_prepared(config: Mapping[str, Any], layout: Layout, manifest: Path) -> 
     return open_input(config, layout, records)
 
 
-def is_cached(config: Mapping[str, Any]) -> bool:
+def is_cached(config: VariantStep) -> bool:
     """Whether a variant reads a heatmap cache, and not a clip file."""
-    return config["model"] not in ADJACENCY and config.get("source", "cached") == "cached"
+    return config.model not in ADJACENCY and config.source != "drawn"
 
 
 def new_model(
-    config: Mapping[str, Any], layout: Layout, num_classes: int, embedding_size: int | None
+    config: VariantStep, layout: Layout, num_classes: int, embedding_size: int | None
 ) -> Recognizer:
     """The variant's network with fresh weights from torch's random state."""
-    graph = config["model"] in ADJACENCY
+    graph = config.model in ADJACENCY
     return build_model(
-        {"name": config["model"], **config["network"]},
-        layout_channels=layout.channels("joint" if graph else config["stream"]),
+        {"name": config.model, **config.network},
+        layout_channels=layout.channels("joint" if graph else heatmap_stream(config)),
         num_classes=num_classes,
-        adjacency=getattr(layout, ADJACENCY[config["model"]])() if graph else None,
+        adjacency=getattr(layout, ADJACENCY[config.model])() if graph else None,
         embedding_size=embedding_size,
     )
 
@@ -87,12 +114,14 @@ class Trained:
     model : Recognizer
         On the CPU, in evaluation mode.
     layout : Layout
-    about : dict
-        The checkpoint's metadata: ``config`` (the slice it was trained with), ``classes`` (names in
-        id order), ``layout``, ``preparation`` (what the file of clips stated: cleaning, timeline
-        and, for a heatmap cache, stream, size, sigma and padding), ``profile`` (what the training
-        clips looked like, see `microgesture.preprocessing.profile`; may be missing) and more. A
-        variant that draws its own heatmaps has these in ``config``: ``stream`` and ``heatmaps``.
+    metadata : dict
+        The checkpoint's metadata: ``config`` (as it was written), ``classes`` (names in id order),
+        ``layout``, ``preparation`` (what the file of clips stated: cleaning, timeline and, for a
+        heatmap cache, stream, size, sigma and padding), ``profile`` (what the training clips
+        looked like, see `microgesture.preprocessing.profile`; may be missing) and more. A variant
+        that draws its own heatmaps has these in ``config``: ``stream`` and ``heatmaps``.
+    config : StatedStep
+        What prediction needs of the metadata's ``config``.
 
     """
 
@@ -100,6 +129,7 @@ class Trained:
     model: Recognizer
     layout: Layout
     metadata: dict[str, Any]
+    config: StatedStep
 
 
 def load_trained(path: Path) -> Trained:
@@ -119,15 +149,14 @@ def load_trained(path: Path) -> Trained:
             "version of this program; train the variant again"
         )
     layout = layout_from_dict(metadata["layout"], path)
-    model = new_model(
-        metadata["config"], layout, len(metadata["classes"]), metadata["embedding_size"]
-    )
+    config = read_stated(metadata["config"], f"{path}: config")
+    model = new_model(config, layout, len(metadata["classes"]), metadata["embedding_size"])
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path}: weights and metadata disagree ({reason}); train again") from None
-    return Trained(path, model.eval(), layout, metadata)
+    return Trained(path, model.eval(), layout, metadata, config)
 
 
 def choose_device(name: str, threads: int) -> torch.device:

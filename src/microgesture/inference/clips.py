@@ -11,6 +11,8 @@ from microgesture.inference.build import Trained, is_cached, open_input
 from microgesture.inference.predict import predict
 from microgesture.inputs.base import Input
 from microgesture.preprocessing.prepare import prepare_in_memory
+from microgesture.settings.heatmaps import DrawnHeatmaps
+from microgesture.settings.parse import parse
 from microgesture.settings.preparation import Preparation
 from microgesture.settings.probing import Testing
 
@@ -46,24 +48,25 @@ def prepare_for(trained: Trained, clips: Iterable[Clip]) -> tuple[MemoryRecords,
 
 def prepared_probabilities(trained: Trained, records: Clips, testing: Testing) -> np.ndarray:
     """Class probabilities of prepared clips, float32 (N, K); see `clip_probabilities`."""
-    config = trained.metadata["config"]
+    config = trained.config
     return predict(
         trained.model,
         prepared_input(trained, records),
         np.arange(len(records)),
-        temporal=config["temporal"],
-        length=config["length"],
+        temporal=config.temporal,
+        length=config.length,
         views=testing.views,
         flip=testing.flip,
-        batch=config["training"]["batch"],
+        batch=config.batch,
     )
 
 
 def prepared_input(trained: Trained, records: Clips) -> Input:
     """What a variant reads of prepared clips; they are drawn into a cache where it reads one."""
-    config, made = trained.metadata["config"], trained.metadata["preparation"]
+    config, made = trained.config, trained.metadata["preparation"]
     if is_cached(config):
         keys = ("size", "sigma", "padding", "short_limbs")  # the last only where it was given
-        drawing = {key: made[key] for key in keys if key in made}
+        own = {key: made[key] for key in keys if key in made}
+        drawing: DrawnHeatmaps = parse(DrawnHeatmaps, own, f"{trained.path}: preparation")
         records = cache_in_memory(records, trained.layout, made["stream"], drawing)
     return open_input(config, trained.layout, records)

@@ -116,7 +116,7 @@ def export_onnx(trained: Trained, path: Path, manifest: Path | None = None) -> D
 
 def prepared(trained: Trained, manifest: Path) -> torch.Tensor:
     """Up to `EXAMPLES` prepared clips, of the test split first, as the network takes them."""
-    config = trained.metadata["config"]
+    config = trained.config
     source = open_prepared(config, trained.layout, manifest)
     if source.records.metadata != trained.metadata["preparation"]:
         raise InputError(
@@ -130,7 +130,7 @@ def prepared(trained: Trained, manifest: Path) -> torch.Tensor:
 
 def drawn(trained: Trained) -> torch.Tensor:
     """Made-up `figures` as the network takes them: prepared and drawn like any clip."""
-    clips = figures(trained.layout, trained.metadata["config"]["length"])
+    clips = figures(trained.layout, trained.config.length)
     records, _ = prepare_for(trained, clips)
     return _assembled(trained, prepared_input(trained, records), np.arange(EXAMPLES))
 
@@ -162,8 +162,8 @@ def figures(layout: Layout, frames: int) -> Iterator[Clip]:
 
 
 def _assembled(trained: Trained, source: Input, rows: np.ndarray) -> torch.Tensor:
-    config = trained.metadata["config"]
-    views = ViewClips(source, config["temporal"], config["length"], 1)
+    config = trained.config
+    views = ViewClips(source, config.temporal, config.length, 1)
     samples = torch.stack([views[int(row), 0][0] for row in rows])
     return source.assemble(samples, full_frame(len(samples)), training=False)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from microgesture.data.clip_file import prepared_points
 from microgesture.data.store import Clip
-from microgesture.inference.build import Trained, is_cached
+from microgesture.inference.build import Trained, drawn_heatmaps, heatmap_stream, is_cached
 from microgesture.inference.clips import prepare_for
 
 DRAWING = ("size", "sigma", "padding", "short_limbs")
@@ -36,19 +36,21 @@ class Shown:
 
 def shown_to(trained: Trained, clip: Clip) -> Shown:
     """What a variant is shown of a clip."""
-    config, made = trained.metadata["config"], trained.metadata["preparation"]
+    config, made = trained.config, trained.metadata["preparation"]
     records, _ = prepare_for(trained, [clip])
     points = prepared_points(records, 0)
     length, taken = (
         made.get("length"),
-        f"{config['temporal']} takes {config['length']} of these frames",
+        f"{config.temporal} takes {config.length} of these frames",
     )
     aligned = f"aligned to {length} frames" if length else f"not aligned ({taken})"
-    note = f"as {config['variant']} is shown it: cleaned, {aligned}"
-    if config["model"] != "posec3d":
-        fed = config.get("stream", "joint")
+    note = f"as {config.variant} is shown it: cleaned, {aligned}"
+    if config.model != "posec3d":
+        fed = config.stream or "joint"
         note += f"; fed as points ({fed}), heatmaps only here"
-        return Shown(points, {"padding": config["padding"]}, note)
-    given = made if is_cached(config) else {**config["heatmaps"], "stream": config["stream"]}
+        return Shown(points, {"padding": config.padding}, note)
+    given = made
+    if not is_cached(config):
+        given = {**drawn_heatmaps(config).given(), "stream": heatmap_stream(config)}
     drawing = {key: given[key] for key in ("stream", *DRAWING) if key in given}
     return Shown(points, drawing, note)

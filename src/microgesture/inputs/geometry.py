@@ -1,10 +1,10 @@
 """How a clip of a batch is looked at: which part of its box, mirrored or not."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+
+from microgesture.settings.heatmaps import Augment
 
 ASPECT = (3 / 4, 4 / 3)
 CROP_CELLS = 64
@@ -33,20 +33,15 @@ def full_frame(count: int, mirrored: bool = False) -> Geometry:
     return Geometry(np.tile([0.0, 0.0, 1.0, 1.0], (count, 1)), np.full(count, mirrored))
 
 
-def random_geometry(count: int, config: Mapping[str, Any], rng: np.random.Generator) -> Geometry:
+def random_geometry(count: int, config: Augment, rng: np.random.Generator) -> Geometry:
     """Random resized crops and mirror images, as PoseC3D trains with.
 
     An area and an aspect ratio are drawn together until both sides fit into the box; after ten that
     do not, the whole box is taken. Sides and corners are whole `CROP_CELLS` of the box.
     Source: RandomResizedCrop and Flip of PySKL (Duan et al. 2022).
 
-    Parameters
-    ----------
-    config : mapping
-        ``crop_area``: smallest and largest share of the box's area; ``flip``: probability.
-
     """
-    smallest, largest = config["crop_area"]
+    smallest, largest = config.crop_area
     area = rng.uniform(smallest, largest, (count, CROP_TRIES))
     aspect = np.exp(rng.uniform(np.log(ASPECT[0]), np.log(ASPECT[1]), (count, CROP_TRIES)))
     sides = np.round(CROP_CELLS * np.sqrt(np.stack([area * aspect, area / aspect], axis=2)))
@@ -57,5 +52,5 @@ def random_geometry(count: int, config: Mapping[str, Any], rng: np.random.Genera
     corner = rng.integers(CROP_CELLS - size.astype(int) + 1)
     return Geometry(
         np.concatenate([corner, size], axis=1) / CROP_CELLS,
-        rng.uniform(size=count) < config["flip"],
+        rng.uniform(size=count) < config.flip,
     )

@@ -1,8 +1,5 @@
 """Heatmap volumes for PoseC3D, drawn inside the batch or read from a cache."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import torch
 
@@ -17,6 +14,7 @@ from microgesture.inputs.base import CPU, Input, to_device
 from microgesture.inputs.geometry import Geometry
 from microgesture.inputs.points import Places
 from microgesture.preprocessing.temporal import PADDING
+from microgesture.settings.heatmaps import DrawnHeatmaps
 from microgesture.settings.streams import HeatmapStream
 
 
@@ -32,9 +30,8 @@ class DrawnInput(Input):
         Prepared clips.
     layout : Layout
     stream : {'joint', 'limb', 'joint_motion'}
-    heatmaps : mapping
-        ``size`` (cells a side in testing), ``sigma`` (cells), ``padding`` (see `clip_box`) and,
-        unless it is ``min``, ``short_limbs`` (see `microgesture.heatmaps.draw.ShortLimbs`).
+    heatmaps : DrawnHeatmaps
+        Its size is that of testing.
     size : int
         Cells a side in training.
 
@@ -45,14 +42,14 @@ class DrawnInput(Input):
         records: Clips,
         layout: Layout,
         stream: HeatmapStream,
-        heatmaps: Mapping[str, Any],
+        heatmaps: DrawnHeatmaps,
         size: int,
     ) -> None:
         self.records = records
         self._stream, self._edges, self._flip = stream, layout.edges, layout.flip
-        self._whole_size, self._sigma = heatmaps["size"], heatmaps["sigma"]
-        self._short_limbs = heatmaps.get("short_limbs", "min")
-        self._places, self._size = Places(self.records, heatmaps["padding"]), size
+        self._whole_size, self._sigma = heatmaps.size, heatmaps.sigma
+        self._short_limbs = heatmaps.short_limbs
+        self._places, self._size = Places(self.records, heatmaps.padding), size
 
     def sample(self, row: int, indices: np.ndarray) -> np.ndarray:
         """Points in shares of the clip's box, float64 (T, V, 3).

@@ -116,7 +116,7 @@ def occlusion_map(
     often = np.bincount(tests["label"], minlength=len(names))
     present = [k for k in np.argsort(-often, kind="stable").tolist() if k in labels][:CLASSES]
     return {
-        "variant": trained.metadata["config"]["variant"],
+        "variant": trained.config.variant,
         "joints": list(groups),
         "windows": [[k / windows, (k + 1) / windows] for k in range(windows)],
         "fall": _rounded(mean),

@@ -14,6 +14,10 @@ class PerSplit(Entry):
     val: Count
     test: Count
 
+    def of(self, split: str) -> int:
+        """The number of one split."""
+        return {"train": self.train, "val": self.val, "test": self.test}[split]
+
 
 class Generate(Entry):
     """The embedded data set."""

@@ -1,32 +1,67 @@
 """What the training of one variant is given; a checkpoint states it as its config."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from microgesture.settings.base import Count, Entry, NotNegative
 from microgesture.settings.heatmaps import Augment, DrawnHeatmaps
+from microgesture.settings.parse import parse
+from microgesture.settings.streams import HeatmapStream, PointStream
 from microgesture.settings.training import Training
 
 
-class TrainingStep(Entry):
-    """The settings of one training, those of the variant's model with its own on top."""
+class VariantStep(Entry):
+    """What a variant's input and network are built from."""
 
     variant: str
     model: str
-    layout: str
-    stream: str
+    stream: PointStream | HeatmapStream | None = None
+    """Of networks on points ``joint`` where it is not given."""
     temporal: Literal["align", "crop_pad", "segment_sample"]
     length: Count
     network: dict[str, Any]
     """Keywords of the network's builder."""
+    padding: NotNegative | None = None
+    """Of networks on points; heatmaps say it of themselves."""
+    source: Literal["drawn", "cached"] | None = None
+    """Of networks on heatmaps, as ``input_size``; ``cached`` where it is not given."""
+    input_size: Count | None = None
+    heatmaps: DrawnHeatmaps | None = None
+    """Where they are drawn in training; a cache says it of itself."""
+
+
+class TrainingStep(VariantStep):
+    """The settings of one training, those of the variant's model with its own on top."""
+
+    layout: str
     training: Training
     semantic_weight: NotNegative
     augment: Augment
     imbalance: NotNegative | None
     pretrained: str | None = None
-    padding: NotNegative | None = None
-    """Of networks on points; heatmaps say it of themselves."""
-    source: Literal["drawn", "cached"] | None = None
-    """Of networks on heatmaps, as ``input_size``."""
-    input_size: Count | None = None
-    heatmaps: DrawnHeatmaps | None = None
-    """Where they are drawn in training; a cache says it of itself."""
+
+
+class StatedStep(VariantStep):
+    """What prediction needs of the config that a checkpoint states."""
+
+    batch: Count
+    """Clips that are predicted at once: as many as in a step of the training."""
+
+
+def read_stated(given: Mapping[str, Any], place: str) -> StatedStep:
+    """The config of a checkpoint, which another version may have written.
+
+    How it was trained does not matter here: settings of a training may be missing, or unknown.
+
+    Raises
+    ------
+    InputError
+        Naming the key that is missing or wrong.
+
+    """
+    kept = {key: value for key, value in given.items() if key in VariantStep.model_fields}
+    training = given.get("training")
+    if isinstance(training, Mapping) and "batch" in training:
+        kept["batch"] = training["batch"]
+    stated: StatedStep = parse(StatedStep, kept, place)
+    return stated

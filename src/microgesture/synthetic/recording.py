@@ -1,11 +1,11 @@
 """One long video of a subject: idle behaviour, gestures in a row, camera and detector."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
+from microgesture.settings.generate import Generate
 from microgesture.synthetic.body import (
     CHANNELS,
     Camera,
@@ -211,32 +211,28 @@ def record(
     rng: np.random.Generator,
     person: Person,
     labels: Sequence[int],
-    config: Mapping[str, Any],
+    config: Generate,
 ) -> Recording:
-    """Film a subject who acts out ``labels`` in the given order.
-
-    ``config`` gives fps, height, width, mean_seconds, noise, variety and amplitude, as
-    `release.generate` takes them.
-    """
-    variety = float(config.get("variety", 1.0))
+    """Film a subject who acts out ``labels`` in the given order."""
+    variety = float(config.variety)
     person = replace(
         person,
-        amplitude=person.amplitude * float(config.get("amplitude", 1.0)),
+        amplitude=person.amplitude * float(config.amplitude),
         liveliness=person.liveliness * variety,
     )
-    fps, height, width = float(config["fps"]), int(config["height"]), int(config["width"])
-    clips, total = plan(rng, labels, fps, float(config["mean_seconds"]))
+    fps, height, width = float(config.fps), config.height, config.width
+    clips, total = plan(rng, labels, fps, float(config.mean_seconds))
     truth = act(rng, person, clips, total, fps, variety)
     camera = sample_camera(rng, height, width)
     scene = _film(rng, person, truth, camera)
-    points = detect(rng, scene, float(config["noise"]), height, width)
+    points = detect(rng, scene, float(config.noise), height, width)
     stranger = sample_person(rng, len(CLASSES))
     other = act(rng, stranger, [], total, fps)
     aside = Camera(
         0.0, 0.0, 0.0, 0.5 * camera.scale, (width * rng.choice([0.12, 0.88]), 0.4 * height), 400.0
     )
     other_scene = _film(rng, stranger, other, aside)
-    bystander = detect(rng, other_scene, float(config["noise"]), height, width)
+    bystander = detect(rng, other_scene, float(config.noise), height, width)
     busy = np.full(total, -1)
     for number, (_, start, end) in enumerate(clips):
         busy[start : end + 1] = number

@@ -1,13 +1,13 @@
 """Writes the embedded data set as the MiGA 2025 release lies on an entrant's disk."""
 
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from microgesture.settings.generate import Generate
 from microgesture.synthetic.body import sample_person
 from microgesture.synthetic.gestures import CLASSES, FREQUENCY
 from microgesture.synthetic.recording import record
@@ -57,15 +57,15 @@ def class_counts(total: int, minimum: int) -> np.ndarray:
     return counts + minimum
 
 
-def plan_videos(config: Mapping[str, Any]) -> list[Video]:
+def plan_videos(config: Generate) -> list[Video]:
     """Deal the clips of each split to subjects and videos, at random, blind to their class."""
-    rng = _stream(config["seed"], _PLAN)
+    rng = _stream(config.seed, _PLAN)
     drafts: list[tuple[str, int, tuple[int, ...]]] = []
     subject = 0
     for split in SPLITS:
-        counts = class_counts(config["clips"][split], config["class_minimum"][split])
+        counts = class_counts(config.clips.of(split), config.class_minimum.of(split))
         labels = rng.permutation(np.repeat(np.arange(len(CLASSES)), counts))
-        people = config["subjects"][split]
+        people = config.subjects.of(split)
         busy = rng.dirichlet(np.full(people, 12.0))
         cuts = np.rint(np.cumsum(busy)[:-1] * len(labels)).astype(int)
         for share in np.split(labels, cuts):
@@ -79,10 +79,10 @@ def plan_videos(config: Mapping[str, Any]) -> list[Video]:
     return sorted(videos, key=lambda video: video.number)
 
 
-def _write_video(video: Video, config: Mapping[str, Any], out: Path) -> dict[str, Any]:
+def _write_video(video: Video, config: Generate, out: Path) -> dict[str, Any]:
     """Record and write one video; what the manifest says of it."""
-    person = sample_person(_stream(config["seed"], _SUBJECT, video.subject), len(CLASSES))
-    rng = _stream(config["seed"], _VIDEO, video.number)
+    person = sample_person(_stream(config.seed, _SUBJECT, video.subject), len(CLASSES))
+    rng = _stream(config.seed, _VIDEO, video.number)
     recording = record(rng, person, video.labels, config)
     name = f"{video.number:04d}"
     table = f"{FOLDERS[video.split]}/{name}/{name}_openpose.xlsx"
@@ -96,7 +96,7 @@ def _write_video(video: Video, config: Mapping[str, Any], out: Path) -> dict[str
     }
 
 
-def _job(task: tuple[Video, dict[str, Any], str]) -> dict[str, Any]:
+def _job(task: tuple[Video, Generate, str]) -> dict[str, Any]:
     """`_write_video` for a worker process."""
     video, config, out = task
     return _write_video(video, config, Path(out))
@@ -116,15 +116,12 @@ def _clear(out: Path) -> None:
     write_text(out / MARK, "Generated data: all of it is replaced when it is generated again.\n")
 
 
-def generate(config: Mapping[str, Any], out: Path, workers: int = 1) -> dict[str, Any]:
+def generate(config: Generate, out: Path, workers: int = 1) -> dict[str, Any]:
     """Write the synthetic data set.
 
     Parameters
     ----------
-    config : Mapping
-        ``seed``; ``fps``, ``height``, ``width`` of the video; ``subjects``, ``clips`` and
-        ``class_minimum`` for each of train, val and test; ``mean_seconds``, the mean length of a
-        clip; ``noise``, the detector's error as a fraction of the shoulder width.
+    config : Generate
     out : Path
         Folder to write into; what was generated there before is removed.
     workers : int
@@ -142,9 +139,8 @@ def generate(config: Mapping[str, Any], out: Path, workers: int = 1) -> dict[str
 
     """
     _clear(out)
-    plain = {key: dict(v) if isinstance(v, Mapping) else v for key, v in config.items()}
-    videos = plan_videos(plain)
-    tasks = [(video, plain, str(out)) for video in videos]
+    videos = plan_videos(config)
+    tasks = [(video, config, str(out)) for video in videos]
     if workers > 1:
         with process_pool(workers) as pool:
             written = list(pool.map(_job, tasks))
@@ -165,6 +161,6 @@ def generate(config: Mapping[str, Any], out: Path, workers: int = 1) -> dict[str
             "frames": sum(written[index]["frames"] for index in mine),
             "clips_by_class": np.bincount(labels, minlength=len(CLASSES)).tolist(),
         }
-    manifest = {"config": plain, "counts": counts, "files": files}
+    manifest = {"config": config.given(), "counts": counts, "files": files}
     write_json(out / "manifest.json", manifest)
     return manifest

@@ -1,14 +1,13 @@
 """Which clips a training learns from and is checked on, and how epochs deal them out."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from microgesture.data.clip_file import Clips
 from microgesture.data.long_tail import long_tailed
 from microgesture.inputs.loader import ORDER, epoch_order, rng_for
+from microgesture.settings.training_step import TrainingStep
 from microgesture.training.distributed import Processes
 from microgesture.utils.errors import InputError
 
@@ -52,7 +51,7 @@ class ClipChoice:
         return [[*keys[start : start + self.batch][self.share]] for start in starts]
 
 
-def choose_clips(records: Clips, config: Mapping[str, Any], processes: Processes) -> ClipChoice:
+def choose_clips(records: Clips, config: TrainingStep, processes: Processes) -> ClipChoice:
     """The labelled clips of the splits ``train`` and ``val``.
 
     Raises
@@ -62,17 +61,17 @@ def choose_clips(records: Clips, config: Mapping[str, Any], processes: Processes
         shared by the processes.
 
     """
-    index, size = records.index, config["training"]["batch"]
+    index, size = records.index, config.training.batch
     labels = index["label"].to_numpy()
     train, val = (np.flatnonzero((index["split"] == s) & (labels >= 0)) for s in ("train", "val"))
     for split, chosen in (("train", train), ("val", val)):
         if not len(chosen):
             raise InputError(f"{records.path}: no labelled clip in the split {split!r}")
-    if config["imbalance"] is not None:
-        train = long_tailed(train, labels[train], config["imbalance"])
+    if config.imbalance is not None:
+        train = long_tailed(train, labels[train], config.imbalance)
     if size > len(train):
         raise InputError(
-            f"{config['variant']}: training.batch is {size}, but there are {len(train)} clips to "
+            f"{config.variant}: training.batch is {size}, but there are {len(train)} clips to "
             "train on; lower it to at most that"
         )
-    return ClipChoice(labels, train, val, size, processes.local_slice(size, config["variant"]))
+    return ClipChoice(labels, train, val, size, processes.local_slice(size, config.variant))

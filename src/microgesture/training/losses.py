@@ -1,8 +1,6 @@
 """What a training step minimises: cross-entropy, remedies for the long tail, label embeddings."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -58,8 +56,9 @@ class Objective:
 def objective(
     labels: np.ndarray,
     num_classes: int,
-    training: Mapping[str, Any],
     *,
+    smoothing: float,
+    tau: float,
     embeddings: np.ndarray | None,
     weight: float,
     device: torch.device,
@@ -71,15 +70,13 @@ def objective(
     labels : ndarray, int (N,)
         Of the training clips.
     num_classes : int
-    training : mapping
-        The training's settings, of which ``label_smoothing`` and ``logit_adjustment`` (tau, see
-        `Objective`) are used.
+    smoothing, tau : float
+        See `Objective`; without a ``tau`` the logits are not adjusted.
     embeddings : ndarray, float32 (K, D), optional
     weight : float
     device : torch.device
 
     """
-    tau = training["logit_adjustment"]
     adjustment = torch.from_numpy(tau * log_prior(labels, num_classes)).to(device) if tau else None
     targets = None if embeddings is None else torch.from_numpy(embeddings).to(device)
-    return Objective(training["label_smoothing"], adjustment, targets, weight)
+    return Objective(smoothing, adjustment, targets, weight)

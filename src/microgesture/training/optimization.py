@@ -1,12 +1,13 @@
 """How weights change: the optimizer, the learning rate of each step, the average of the weights."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from microgesture.settings.training import Training
 
 SECOND_MOMENT = 0.999
 """AdamW's decay of the squared gradients; that of the gradients is the config's momentum."""
@@ -14,15 +15,13 @@ WARM_UP, START = 0.3, 1 / 25
 """Of ``one_cycle``: share of the steps until the peak, and share of the peak to start from."""
 
 
-def new_optimizer(
-    recipe: Mapping[str, Any], parameters: list[nn.Parameter]
-) -> torch.optim.Optimizer:
+def new_optimizer(recipe: Training, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
     """The optimizer of a config's ``training``: ``sgd`` or ``adamw`` (Loshchilov & Hutter 2019)."""
-    rate, decay = recipe["learning_rate"], recipe["weight_decay"]
-    if recipe["optimizer"] == "adamw":
-        betas = (recipe["momentum"], SECOND_MOMENT)
+    rate, decay = recipe.learning_rate, recipe.weight_decay
+    if recipe.optimizer == "adamw":
+        betas = (recipe.momentum, SECOND_MOMENT)
         return torch.optim.AdamW(parameters, rate, betas, weight_decay=decay, fused=True)
-    momentum = recipe["momentum"]
+    momentum = recipe.momentum
     return torch.optim.SGD(parameters, rate, momentum, weight_decay=decay, fused=True)
 
 

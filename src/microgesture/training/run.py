@@ -21,6 +21,7 @@ from microgesture.models.base import Recognizer
 from microgesture.models.build import count_parameters
 from microgesture.models.label_embeddings import read_label_embeddings
 from microgesture.models.pretrained import load_pretrained
+from microgesture.settings.training_step import TrainingStep
 from microgesture.training.distributed import Processes, last_bits
 from microgesture.training.resume import Keeper, Stopped, resume_key, to_stderr
 from microgesture.training.schedule import epoch_line
@@ -86,7 +87,7 @@ class Opened:
 
 
 def run_training(
-    config: Mapping[str, Any],
+    config: TrainingStep,
     files: TrainingFiles,
     out: Path,
     *,
@@ -103,8 +104,7 @@ def run_training(
 
     Parameters
     ----------
-    config : mapping
-        See `microgesture.training.trainer.train`; besides, what builds input and network.
+    config : TrainingStep
     files : TrainingFiles
     out : Path
     seed : int
@@ -131,7 +131,7 @@ def run_training(
     opened = open_files(config, files, fold)
     model = first_model(config, files, opened, seed, device, say)
     parameters = count_parameters(model)
-    dtype = choose_precision(config["training"]["precision"], device)
+    dtype = choose_precision(config.training.precision, device)
     metadata = _metadata(config, files, opened, seed, dtype, code_version)
     records, name = opened.source.records, run_name(seed, fold)
     input_spec: dict[str, Any] = {
@@ -143,7 +143,7 @@ def run_training(
         hashed = {"embeddings": sha256(files.embeddings) if files.embeddings else None}
         bits = last_bits(device, processes, threads)
         key = resume_key(**metadata, **input_spec, **hashed, **bits)
-        keeper = Keeper(resuming.folder, config["variant"], name, key, resuming.every, say)
+        keeper = Keeper(resuming.folder, config.variant, name, key, resuming.every, say)
     with keeper or nullcontext():
         try:
             state, history = train(
@@ -171,7 +171,7 @@ def run_training(
 
 
 def _metadata(
-    config: Mapping[str, Any],
+    config: TrainingStep,
     files: TrainingFiles,
     opened: Opened,
     seed: int,
@@ -180,7 +180,7 @@ def _metadata(
 ) -> dict[str, Any]:
     """What checkpoint and metrics state, and what a state that is gone on from must share."""
     return {
-        "config": config,
+        "config": config.given(),
         "seed": seed,
         **opened.fold,
         "precision": str(dtype).removeprefix("torch."),
@@ -192,7 +192,7 @@ def _metadata(
     }
 
 
-def open_files(config: Mapping[str, Any], files: TrainingFiles, fold: int | None) -> Opened:
+def open_files(config: TrainingStep, files: TrainingFiles, fold: int | None) -> Opened:
     """Read all but the pretrained weights; the clips get the splits of the fold."""
     layout, names = load_layout(files.layout), load_classes(files.classes)
     source = open_prepared(config, layout, files.manifest)
@@ -203,7 +203,7 @@ def open_files(config: Mapping[str, Any], files: TrainingFiles, fold: int | None
 
 
 def first_model(
-    config: Mapping[str, Any],
+    config: TrainingStep,
     files: TrainingFiles,
     opened: Opened,
     seed: int,

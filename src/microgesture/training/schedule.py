@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from microgesture.settings.training import Training
+from microgesture.settings.training_step import TrainingStep
 from microgesture.training.resume import State
 
 _PLAIN = ("epoch", "step", "entries", "best", "best_epoch", "spent")
@@ -34,19 +36,19 @@ class Phase:
     head: bool
 
 
-def phases(recipe: Mapping[str, Any]) -> list[Phase]:
+def phases(recipe: Training) -> list[Phase]:
     """The phases of a training, from the config's ``training``."""
-    epochs, more = recipe["epochs"], recipe["balanced_head_epochs"]
-    whole = Phase(1, epochs, recipe["sampling"], head=False)
+    epochs, more = recipe.epochs, recipe.balanced_head_epochs
+    whole = Phase(1, epochs, recipe.sampling, head=False)
     return [whole, Phase(epochs + 1, epochs + more, "class_balanced", head=True)][: 1 + (more > 0)]
 
 
-def epoch_line(config: Mapping[str, Any], run: str, entry: Mapping[str, Any]) -> str:
+def epoch_line(config: TrainingStep, run: str, entry: Mapping[str, Any]) -> str:
     """What a person watching a training is told of an epoch."""
     checked = f", validation {entry['val_top1']:.1%}" if "val_top1" in entry else ""
     return (
-        f"{config['variant']} {run}: epoch {entry['epoch']} of "
-        f"{phases(config['training'])[-1].last}, loss {entry['train_loss']:.3f}, "
+        f"{config.variant} {run}: epoch {entry['epoch']} of "
+        f"{phases(config.training)[-1].last}, loss {entry['train_loss']:.3f}, "
         f"train {entry['train_top1']:.1%}{checked}"
     )
 

@@ -1,13 +1,14 @@
 """One step of a training: forward, loss, backward and the optimizer, for the length of a phase."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from microgesture.inputs.loader import DROPOUT, HEAD, seed_torch
 from microgesture.models.base import HEAD_INIT_STD, Recognizer
+from microgesture.settings.training import Training
 from microgesture.training.distributed import Processes, wrap_ddp
 from microgesture.training.losses import Objective
 from microgesture.training.optimization import new_average, new_optimizer, pack, restore
@@ -41,7 +42,7 @@ class Stepper:
         self,
         model: Recognizer,
         objective: Objective,
-        recipe: Mapping[str, Any],
+        recipe: Training,
         dtype: torch.dtype,
         processes: Processes,
     ) -> None:
@@ -51,7 +52,7 @@ class Stepper:
         forward = Forward(model)
         self._forward = wrap_ddp(forward) if processes.count > 1 else forward
         self._optimizer = new_optimizer(recipe, self._trained)
-        self._model, self._average = model, new_average(model, recipe["ema"])
+        self._model, self._average = model, new_average(model, recipe.ema)
         self.judged = model if self._average is None else cast(Recognizer, self._average.module)
 
     def step(self, inputs: Tensor, truth: Tensor, rate: float, place: tuple[int, ...]) -> Tensor:
@@ -74,7 +75,7 @@ class Stepper:
             loss = goal.loss(logits, embedded, truth)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self._trained, self._recipe["max_gradient_norm"], foreach=True)
+        nn.utils.clip_grad_norm_(self._trained, self._recipe.max_gradient_norm, foreach=True)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         self._optimizer.step()

@@ -4,7 +4,7 @@ A training is one or two phases, each a loop over epochs; epochs are counted thr
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
@@ -16,6 +16,7 @@ from microgesture.inputs.base import Input, to_device
 from microgesture.inputs.geometry import Geometry, random_geometry
 from microgesture.inputs.loader import GEOMETRY, Loader, TrainingClips, rng_for
 from microgesture.models.base import Recognizer
+from microgesture.settings.training_step import TrainingStep
 from microgesture.training.batches import choose_clips
 from microgesture.training.distributed import ALONE, Processes, share_batch_norm
 from microgesture.training.losses import objective
@@ -30,7 +31,7 @@ from microgesture.utils.errors import InputError
 def train(
     model: Recognizer,
     source: Input,
-    config: Mapping[str, Any],
+    config: TrainingStep,
     *,
     seed: int,
     embeddings: np.ndarray | None = None,
@@ -50,16 +51,11 @@ def train(
     model : Recognizer
         On the device to train on; holds the last epoch's weights afterwards.
     source : Input
-    config : mapping
-        ``temporal``, ``length``, ``semantic_weight``, ``augment`` (see `random_geometry`),
-        ``imbalance`` (see `long_tailed`; None keeps all clips) and ``training``: epochs, batch,
-        learning_rate, momentum, weight_decay, optimizer (see `new_optimizer`), schedule (see
-        `learning_rate`), ema (decay of the average of the weights that is validated and kept, see
-        `new_average`; 0 for the weights themselves), validate_from (share of a phase's epochs
-        before the first that is validated), max_gradient_norm, sampling (see `epoch_order`),
-        label_smoothing, logit_adjustment (tau, see `Objective`; it knows the clips' classes, not
-        how they are sampled) and balanced_head_epochs (see `Phase`; neither label embeddings nor
-        logit adjustment are used there).
+    config : TrainingStep
+        Logit adjustment knows the clips' classes, not how they are sampled; neither it nor label
+        embeddings are used in the epochs of a balanced head (see `Phase`). See also
+        `random_geometry`, `long_tailed`, `new_optimizer`, `learning_rate`, `new_average`,
+        `epoch_order` and `Objective`.
     seed : int
         Seeds order, frames, geometry and dropout; the caller seeds torch before it builds the
         model.
@@ -107,7 +103,7 @@ class _Trainer:
         self,
         model: Recognizer,
         source: Input,
-        config: Mapping[str, Any],
+        config: TrainingStep,
         seed: int,
         embeddings: np.ndarray | None,
         dtype: torch.dtype,
@@ -119,12 +115,12 @@ class _Trainer:
         self.model, self.source, self.config, self.seed = model, source, config, seed
         self.dtype, self.keeper, self.embeddings = dtype, keeper, embeddings
         self.processes, self.report = processes, report
-        self.recipe = config["training"]
+        self.recipe = config.training
         self.device = next(model.parameters()).device
         self.clips = choose_clips(source.records, config, processes)
         if processes.count > 1:
             share_batch_norm(model)
-        dataset = TrainingClips(source, config["temporal"], config["length"], seed)
+        dataset = TrainingClips(source, config.temporal, config.length, seed)
         self.loader = Loader(dataset, workers, self.device)
         self.progress = Progress(1, 0, self._zeros())
         self.started = time.perf_counter()
@@ -163,9 +159,10 @@ class _Trainer:
         goal = objective(
             self.clips.labels[self.clips.train],
             self.model.cls_head.fc_cls.out_features,
-            {**self.recipe, "logit_adjustment": 0} if phase.head else self.recipe,
+            smoothing=self.recipe.label_smoothing,
+            tau=0 if phase.head else self.recipe.logit_adjustment,
             embeddings=None if phase.head else self.embeddings,
-            weight=self.config["semantic_weight"],
+            weight=self.config.semantic_weight,
             device=self.device,
         )
         stepper = Stepper(self.model, goal, self.recipe, self.dtype, self.processes)
@@ -219,7 +216,7 @@ class _Trainer:
     def _assembled(self, samples: Tensor, place: tuple[int, ...]) -> Tensor:
         """Share of a batch that this process takes, as the network is fed: cropped and mirrored."""
         share = self.clips.share
-        drawn = random_geometry(self.clips.batch, self.config["augment"], rng_for(GEOMETRY, *place))
+        drawn = random_geometry(self.clips.batch, self.config.augment, rng_for(GEOMETRY, *place))
         geometry = Geometry(drawn.windows[share], drawn.mirrored[share])
         return self.source.assemble(samples, geometry, training=True, device=self.device)
 
@@ -228,9 +225,9 @@ class _Trainer:
         loss, hits = self.processes.all_gather(self.progress.sums).sum(dim=0).tolist()
         if not np.isfinite(loss):
             raise InputError(
-                f"{self.config['variant']}: the loss is not finite in epoch "
+                f"{self.config.variant}: the loss is not finite in epoch "
                 f"{self.progress.epoch}; lower its training.learning_rate, now "
-                f"{self.recipe['learning_rate']}"
+                f"{self.recipe.learning_rate}"
             )
         return loss, hits
 
@@ -243,7 +240,7 @@ class _Trainer:
                 self._keep(stepper, epoch_ends=False)
 
         epochs = phase.last - phase.first + 1
-        if self.progress.epoch - phase.first + 1 <= self.recipe["validate_from"] * epochs:
+        if self.progress.epoch - phase.first + 1 <= self.recipe.validate_from * epochs:
             return {}
         began = time.perf_counter()
         measured = validate(
@@ -279,7 +276,7 @@ class _Trainer:
         steps = self.clips.steps
         done = (self.progress.epoch - phase.first) * steps + step
         share = done / ((phase.last - phase.first + 1) * steps)
-        return learning_rate(self.recipe["schedule"], self.recipe["learning_rate"], share)
+        return learning_rate(self.recipe.schedule, self.recipe.learning_rate, share)
 
     def _keep(self, stepper: Stepper, epoch_ends: bool) -> None:
         """Save if it is time; stop if a signal asks for it, all processes after the same step."""
@@ -301,7 +298,7 @@ class _Trainer:
             self.processes.all_reduce_max(0)  # torchrun ends the others as soon as one has ended
             raise Stopped(
                 stop,
-                f"{self.config['variant']}: stopped in epoch {progress.epoch} after step "
+                f"{self.config.variant}: stopped in epoch {progress.epoch} after step "
                 f"{progress.step} of {self.clips.steps}; the same command goes on from there",
             )
 

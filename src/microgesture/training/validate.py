@@ -1,7 +1,6 @@
 """Loss and accuracy on the validation clips, between epochs."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -10,6 +9,7 @@ from microgesture.evaluation.metrics import summarise
 from microgesture.inference.predict import predict
 from microgesture.inputs.base import Input
 from microgesture.models.base import Recognizer
+from microgesture.settings.training_step import TrainingStep
 from microgesture.training.distributed import ALONE, Processes
 
 
@@ -18,7 +18,7 @@ def validate(
     source: Input,
     rows: np.ndarray,
     truth: np.ndarray,
-    config: Mapping[str, Any],
+    config: TrainingStep,
     *,
     batch: int,
     dtype: torch.dtype = torch.float32,
@@ -36,8 +36,8 @@ def validate(
             model,
             source,
             rows[own],
-            temporal=config["temporal"],
-            length=config["length"],
+            temporal=config.temporal,
+            length=config.length,
             views=1,
             flip=False,
             batch=batch,

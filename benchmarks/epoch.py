@@ -35,7 +35,7 @@ CLASSES = 32
 
 def measure(config, name, device, batch, clips, workers):
     """Seconds of an epoch, shares of waiting for data and of making the input, of one variant."""
-    variant = training_step(config, name)
+    variant = training_step(drawn(config), name)
     recipe = variant.training.model_copy(update={"epochs": EPOCHS, "batch": batch})
     variant = variant.model_copy(update={"semantic_weight": 0, "training": recipe})
     layout = load_layout(layout_file(variant.layout))
@@ -61,6 +61,14 @@ def measure(config, name, device, batch, clips, workers):
         "waiting": spent["data"] / training,
         "input": input_seconds * spent["clips"] / batch / training,
     }
+
+
+def drawn(config):
+    """The config with heatmaps drawn in the batch: only prepared clips are made here."""
+    posec3d = config.models.posec3d.model_copy(update={"source": "drawn"})
+    return config.model_copy(
+        update={"models": config.models.model_copy(update={"posec3d": posec3d})}
+    )
 
 
 def time_input(source, variant, batch, device):

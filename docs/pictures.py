@@ -20,8 +20,8 @@ from microgesture.viz.animation import find_clip, write_animation
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs/images"
-CLIP, FRAMES = "0028_22", slice(0, 23)  # so many make a file of less than 500 kB
-WIDTH, COLOURS = 1000, 64
+CLIP, FRAMES = "0029_32", slice(0, 23)  # so many make a file of less than 500 kB
+WIDTH, COLOURS = 1000, 200
 
 
 def main() -> None:

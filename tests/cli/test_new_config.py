@@ -79,7 +79,7 @@ def test_a_folder_of_each_format_gives_a_config_that_passes(kind, checkout, caps
     assert "config/mine.yaml: fine; 3 variants with 2 seeds" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("kind", ["parquet", "openpose_json"])
+@pytest.mark.parametrize("kind", WRITERS)
 def test_what_it_writes_dry_runs(kind, tmp_path):
     project = Project(tmp_path / "copy")
     root = tmp_path / "data"

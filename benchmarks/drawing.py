@@ -34,7 +34,7 @@ from microgesture.models.posec3d import build_posec3d
 from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.readers import parquet as plain
 from microgesture.settings.data import Parquet
-from microgesture.settings.generate import Generate, PerSplit
+from microgesture.settings.generate import Film
 from microgesture.settings.heatmaps import Augment, DrawnHeatmaps
 from microgesture.settings.preparation import Cleaning, Preparation
 from microgesture.synthetic.body import sample_person
@@ -44,18 +44,7 @@ from microgesture.synthetic.recording import record
 REPOSITORY = Path(__file__).parent.parent
 FRAMES, SIDE, SIGMA, PADDING = 48, 56, 0.6, 0.25
 BATCH, SAMPLED, CACHED, FED = 12, 12, 32, 28  # as config/config.yaml
-ONE = PerSplit(train=1, val=1, test=1)  # asked for, but of no use to a single recording
-FILM = Generate(
-    seed=0,
-    fps=25,
-    height=720,
-    width=1280,
-    mean_seconds=2.0,
-    noise=0.012,
-    subjects=ONE,
-    clips=ONE,
-    class_minimum=ONE,
-)
+FILM = Film(fps=25, height=720, width=1280, mean_seconds=2.0, noise=0.012)
 AUGMENT = Augment(crop_area=[0.56, 1.0], flip=0.5)
 STREAM = Preparation(
     cleaning=Cleaning(min_score=0.05, max_jump=1.5), length=None, on_bad_clip="skip"

@@ -10,7 +10,7 @@ from microgesture.data.layouts import load_layout
 from microgesture.data.profiles import summarise_profiles
 from microgesture.data.store import Clip, clean_points
 from microgesture.inference.checkpoints import save_checkpoint
-from microgesture.settings.generate import Generate, PerSplit
+from microgesture.settings.generate import Film
 from microgesture.synthetic.body import sample_person
 from microgesture.synthetic.gestures import CLASSES
 from microgesture.synthetic.recording import record
@@ -18,18 +18,7 @@ from tests.conftest import REPOSITORY
 from tests.sections import clip_profile
 from tests.steps import new_model
 
-ONE = PerSplit(train=1, val=1, test=1)  # asked for, but of no use to a single recording
-FILM = Generate(
-    seed=0,
-    fps=25,
-    height=720,
-    width=1280,
-    mean_seconds=1.3,
-    noise=0.012,
-    subjects=ONE,
-    clips=ONE,
-    class_minimum=ONE,
-)
+FILM = Film(fps=25, height=720, width=1280, mean_seconds=1.3, noise=0.012)
 CLEANING = {"min_score": 0.05, "max_jump": 1.5}
 CONFIG = {
     "variant": "small",

@@ -10,7 +10,7 @@ from microgesture.data.store import Clip, Written, read_index, write_store
 from microgesture.data.summary import summarise
 from microgesture.evaluation.fusion import fuse_files
 from microgesture.evaluation.predictions import write_predictions
-from microgesture.settings.generate import Generate, PerSplit
+from microgesture.settings.generate import Film
 from microgesture.synthetic.body import sample_person
 from microgesture.synthetic.recording import record
 from microgesture.utils.files import write_json, write_text
@@ -18,18 +18,7 @@ from microgesture.viz.ablation import plot_ablation, plot_confusion, plot_recall
 from tests.conftest import REPOSITORY
 from tests.sections import load_evaluation, parse_recipe
 
-ONE = PerSplit(train=1, val=1, test=1)  # asked for, but of no use to a single recording
-FILM = Generate(
-    seed=0,
-    fps=25,
-    height=720,
-    width=1280,
-    mean_seconds=1.0,
-    noise=0.012,
-    subjects=ONE,
-    clips=ONE,
-    class_minimum=ONE,
-)
+FILM = Film(fps=25, height=720, width=1280, mean_seconds=1.0, noise=0.012)
 LAYOUTS = [REPOSITORY / f"config/layouts/openpose{count}.yaml" for count in (22, 41)]
 IMIGUE = load_classes(REPOSITORY / "config/classes/imigue.yaml")
 # name -> (title, model, how well it knows the class, how sure of itself it is)

@@ -19,19 +19,12 @@ class PerSplit(Entry):
         return {"train": self.train, "val": self.val, "test": self.test}[split]
 
 
-class Generate(Entry):
-    """The embedded data set."""
+class Film(Entry):
+    """How a generated person is filmed."""
 
-    seed: Annotated[int, Field(ge=0)]
     fps: Positive
     height: Count
     width: Count
-    subjects: PerSplit
-    """People; nobody is in two splits."""
-    clips: PerSplit
-    """Clips, in iMiGUE's long-tailed proportions."""
-    class_minimum: PerSplit
-    """Clips that each class has at least."""
     mean_seconds: Annotated[float, Field(gt=0.3), WrapValidator(as_written)]
     """Mean length of a clip."""
     noise: NotNegative
@@ -41,3 +34,15 @@ class Generate(Entry):
     people do."""
     amplitude: Positive = 1.0
     """Size of the movements, in times of what people do."""
+
+
+class Generate(Film):
+    """The embedded data set."""
+
+    seed: Annotated[int, Field(ge=0)]
+    subjects: PerSplit
+    """People; nobody is in two splits."""
+    clips: PerSplit
+    """Clips, in iMiGUE's long-tailed proportions."""
+    class_minimum: PerSplit
+    """Clips that each class has at least."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from microgesture.settings.generate import Generate
+from microgesture.settings.generate import Film
 from microgesture.synthetic.body import (
     CHANNELS,
     Camera,
@@ -211,7 +211,7 @@ def record(
     rng: np.random.Generator,
     person: Person,
     labels: Sequence[int],
-    config: Generate,
+    config: Film,
 ) -> Recording:
     """Film a subject who acts out ``labels`` in the given order."""
     variety = float(config.variety)

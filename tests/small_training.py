@@ -22,7 +22,6 @@ from microgesture.training.distributed import ALONE, init_distributed, leave_dis
 from microgesture.training.resume import Keeper, Stopped
 from tests.conftest import REPOSITORY, make_clip
 from tests.sections import prepare_clips
-from tests.steps import new_model, train
 
 LAYOUT = REPOSITORY / "config/layouts/openpose22.yaml"
 CLASSES = ["left", "right"]
@@ -44,13 +43,7 @@ CONFIG = {
     "network": {"base_channels": 8, "num_stages": 2, "inflate_stages": [], "down_stages": []},
     "augment": {"crop_area": [0.8, 1.0], "flip": 0.0},
     "training": {
-        "epochs": 10,
-        "batch": 8,
-        "learning_rate": 0.1,
-        "momentum": 0.9,
-        "weight_decay": 0.0003,
-        "max_gradient_norm": 40,
-        "precision": "float32",
+        **RECIPE,
         "sampling": "natural",
         "label_smoothing": 0.0,
         "logit_adjustment": 0.0,

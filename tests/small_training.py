@@ -22,6 +22,7 @@ from microgesture.training.distributed import ALONE, init_distributed, leave_dis
 from microgesture.training.resume import Keeper, Stopped
 from tests.conftest import REPOSITORY, make_clip
 from tests.sections import prepare_clips
+from tests.steps import RECIPE, new_model, train
 
 LAYOUT = REPOSITORY / "config/layouts/openpose22.yaml"
 CLASSES = ["left", "right"]

@@ -275,6 +275,7 @@ def batches(config, **sizes):
 
 
 def test_a_batch_larger_than_the_generated_training_set_is_refused(config):
+    config["results"] = "results/none"  # not what a run of this checkout has read
     config["data"]["generate"]["clips"] = {"train": 900, "val": 200, "test": 400}
     check_contents(batches(config, posec3d=900), "mine.yaml")
     said = (

@@ -40,7 +40,7 @@ lint: $(READY)
 # run (with pip-tools) after editing the dependencies, on Linux with Python 3.11. The marker of atheris,
 # which has no wheels elsewhere, is lost by pip-compile; a local build's suffix does not belong into a lock
 lock:
-	pip-compile --quiet --extra dev --extra docs --extra onnx --extra workflow --output-file requirements.lock --strip-extras \
+	pip-compile --quiet --extra dev --extra docs --extra onnx --extra video --extra workflow --output-file requirements.lock --strip-extras \
 		--no-emit-index-url --no-emit-find-links --no-header --allow-unsafe pyproject.toml
 	sed -i -e 's/^\(torch==[0-9.]*\)+.*/\1/' requirements.lock -e 's/^\(atheris==[0-9.]*\)$$/\1 ; sys_platform == "linux" and platform_machine == "x86_64" and python_version < "3.14"/'
 

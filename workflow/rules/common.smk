@@ -18,6 +18,7 @@ from microgesture.workflow import config as settings
 from microgesture.workflow import check_file, preflight
 from microgesture.workflow.overrides import overridden
 from microgesture.readers import sources as rawdata
+from microgesture.video.sources import video_files
 from microgesture.settings.streams import HeatmapStream
 from microgesture.workflow import runlock
 from microgesture.settings.config import Config
@@ -141,6 +142,17 @@ def raw_files():
 
 
 @cache
+def raw_videos():
+    """The videos that crops are cut out of; those of generated data come with its release."""
+    video = settings.crops_step(CONFIG)
+    if video is None:
+        return []
+    if video.root == at(paths.RELEASE):
+        return [at(paths.RELEASE_MANIFEST)]
+    return video_files(video)
+
+
+@cache
 def frames_digest():
     """Hash of OpenPose's frames, so that a changed one is noticed; where runs are planned alone.
 
@@ -153,6 +165,7 @@ def frames_digest():
 def dated_files():
     """Files that no step makes, and results; what is made from them has to be newer."""
     yield from raw_files()
+    yield from raw_videos()
     yield from [CONFIG.classes, *layouts_in_use()]
     yield from words_file()
     yield from filter(None, (one.pretrained for one in CONFIG.variants.values()))

@@ -52,6 +52,7 @@ class _Row:
 
     place: str
     clip_id: str
+    recording: str
     folder: Path
     label: int
     subject: str
@@ -66,6 +67,7 @@ class _Task:
 
     row: _Row | BadClip
     frames: list[str]
+    recording_frames: int
     class_names: list[str]
     fps: float
     height: int
@@ -109,7 +111,10 @@ def read(data: OpenPoseJson, class_names: list[str], workers: int) -> Iterator[C
     )
     size = (float(data.fps), data.height, data.width)
     parts = body_parts(resolve_points(data.points))
-    tasks = (_Task(row, files, class_names, *size, parts) for row, files in _with_frames(rows))
+    tasks = (
+        _Task(row, files, count, class_names, *size, parts)
+        for row, files, count in _with_frames(rows)
+    )
     yield from ordered_map(_cut, tasks, workers)
 
 
@@ -188,17 +193,22 @@ def _table_row(
             return bad(f"start,end is {found}, expected two integers or nothing{hint}")
         if not 0 <= first <= last:
             return bad(f"frames {first}..{last}, expected 0 <= start <= end")
-    return _Row(place, clip_id, folder, label, cell["subject"], cell["split"], first, last)
+    return _Row(place, clip_id, own, folder, label, cell["subject"], cell["split"], first, last)
 
 
-def _with_frames(rows: Iterable[_Row | BadClip]) -> Iterator[tuple[_Row | BadClip, list[str]]]:
-    """Rows with the names of their frames; each folder is listed once, and kept while needed."""
+def _with_frames(
+    rows: Iterable[_Row | BadClip],
+) -> Iterator[tuple[_Row | BadClip, list[str], int]]:
+    """Rows with the names of their frames, and the number of frames of their folder.
+
+    Each folder is listed once, and kept while needed.
+    """
     rows = list(rows)
     waiting = Counter(row.folder for row in rows if isinstance(row, _Row))
     listed: dict[Path, list[str] | InputError] = {}
     for row in rows:
         if isinstance(row, BadClip):
-            yield row, []
+            yield row, [], 0
             continue
         if row.folder not in listed:
             try:
@@ -208,7 +218,7 @@ def _with_frames(rows: Iterable[_Row | BadClip]) -> Iterator[tuple[_Row | BadCli
         waiting[row.folder] -= 1
         files = listed[row.folder] if waiting[row.folder] else listed.pop(row.folder)
         if isinstance(files, InputError):
-            yield BadClip(row.clip_id, row.split, row.place, str(files)), []
+            yield BadClip(row.clip_id, row.split, row.place, str(files)), [], 0
             continue
         first, last = (0, len(files) - 1) if row.end is None else (row.start or 0, row.end)
         if last >= len(files):
@@ -216,9 +226,9 @@ def _with_frames(rows: Iterable[_Row | BadClip]) -> Iterator[tuple[_Row | BadCli
                 f"frames {first}..{last}, but {row.folder} has {len(files)} frame files "
                 f"(0..{len(files) - 1})"
             )
-            yield BadClip(row.clip_id, row.split, row.place, reason), []
+            yield BadClip(row.clip_id, row.split, row.place, reason), [], 0
             continue
-        yield row, files[first : last + 1]
+        yield row, files[first : last + 1], len(files)
 
 
 def _cut(task: _Task) -> Clip | BadClip:
@@ -229,9 +239,9 @@ def _cut(task: _Task) -> Clip | BadClip:
         points = read_frames([row.folder / name for name in task.frames], task.parts)
     except InputError as error:
         return BadClip(row.clip_id, row.split, row.place, str(error))
-    clip = Clip(
-        row.clip_id, row.label, row.subject, row.split, task.fps, task.height, task.width, points
-    )
+    size = (task.fps, task.height, task.width)
+    origin = (row.recording, row.start or 0, task.recording_frames)
+    clip = Clip(row.clip_id, row.label, row.subject, row.split, *size, points, *origin)
     return check_clip(clip, row.place, task.class_names)
 
 

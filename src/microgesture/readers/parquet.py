@@ -10,6 +10,7 @@ import pyarrow as pa
 from microgesture.data.keypoint_formats import Numbers, resolve_points
 from microgesture.data.store import (
     INDEX_COLUMNS,
+    ORIGIN,
     POINTS,
     SCHEMA,
     SPLITS,
@@ -121,7 +122,8 @@ def _is_points(kind: pa.DataType) -> bool:
 def _check_columns(path: str, schema: pa.Schema, needs_split: bool) -> list[str]:
     """Check what columns there are, and return those to read."""
     accepts = {"string": _is_text, "float": _is_number, "int32": pa.types.is_integer}
-    columns = [name for name in SCHEMA.names if needs_split or name != "split"]
+    own = [name for name in SCHEMA.names if name not in ORIGIN]
+    columns = [name for name in own if needs_split or name != "split"]
     if twice := [name for name in columns if schema.names.count(name) > 1]:
         raise InputError(f"{path}: has several columns {', '.join(twice)}; keep one of each")
     missing = [name for name in columns if name not in schema.names]

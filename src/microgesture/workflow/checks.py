@@ -49,6 +49,8 @@ def _check_data(config: Config, source: str) -> None:
         raise InputError(
             f"{source}: data: expected one of path and paths, which format pyskl reads"
         )
+    if config.video and not (config.video.root or config.video.table or data.format == "synthetic"):
+        raise InputError(f"{source}: video: expected root or table, which say where the videos lie")
     try:
         resolve_points(getattr(data, "points", None))
     except InputError as error:

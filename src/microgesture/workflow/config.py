@@ -25,6 +25,7 @@ from microgesture.settings.results import CardsStep, FiguresStep, PageStep, Show
 from microgesture.settings.rows import FusionRecipe
 from microgesture.settings.training import Training
 from microgesture.settings.training_step import TrainingStep
+from microgesture.settings.video import Crops
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
 
@@ -53,6 +54,10 @@ def _named_files(config: Config) -> Iterator[tuple[str, str, Path, dict[str, Any
         for path in places(data.get(key)):
             record = results / paths.record("skeletons")
             yield f"data.{key}", path, record, reader_step(config).reading()
+    if config.video is not None and (crops := crops_step(config)) is not None:
+        for key in ("root", "table"):
+            for path in places(config.video.given().get(key)):
+                yield f"video.{key}", path, results / paths.record("crops"), crops.given()
     if isinstance(config.semantic, Glove) and any(one.semantic for one in config.variants.values()):
         record = results / paths.record("label_embeddings")
         yield "semantic.path", config.semantic.path, record, words_step(config).given()
@@ -154,6 +159,16 @@ def preparation_step(config: Config, cleaning: str, timeline_name: str) -> Prepa
         on_bad_clip=config.data.on_bad_clip,
         **gap,
     )
+
+
+def crops_step(config: Config) -> Crops | None:
+    """What the crops of video depend on, besides skeletons and videos."""
+    if config.video is None:
+        return None
+    own = config.video.given()
+    if isinstance(config.data, Synthetic) and not {"root", "table"} & set(own):
+        own["root"] = f"{config.results}/{paths.RELEASE}"
+    return Crops(**own, on_bad_clip=config.data.on_bad_clip)
 
 
 def words_step(config: Config) -> WordLlamaVectors | GloveVectors:

@@ -33,6 +33,8 @@ PATHS = (
     ("classes",),
     *(("data", key) for key in ("root", "path", "paths", "labels", "subjects", "video_splits")),
     ("semantic", "path"),
+    ("video", "root"),
+    ("video", "table"),
 )
 """Places of a config that hold paths; a variant's ``pretrained`` is another one."""
 

@@ -17,8 +17,8 @@ from microgesture.settings.data import Data, Miga2025, Synthetic
 from microgesture.settings.data_report import DataReportStep
 from microgesture.settings.heatmaps import DrawnHeatmaps
 from microgesture.settings.label_embeddings import Glove, GloveVectors, WordLlamaVectors
-from microgesture.settings.models import GraphVariant, HeatmapModel, HeatmapVariant, Source
-from microgesture.settings.networks import GraphNetwork, HeatmapNetwork
+from microgesture.settings.models import HeatmapModel, HeatmapVariant, Source, Variant
+from microgesture.settings.networks import GraphNetwork, HeatmapNetwork, TransformerNetwork
 from microgesture.settings.preparation import PersonRule, Preparation
 from microgesture.settings.probing import OcclusionStep, RobustnessStep, Testing
 from microgesture.settings.results import CardsStep, FiguresStep, PageStep, ShownVariant, TableStep
@@ -86,9 +86,9 @@ class WholeVariant:
 
     """
 
-    own: GraphVariant | HeatmapVariant
+    own: Variant
     length: int
-    network: GraphNetwork | HeatmapNetwork
+    network: GraphNetwork | HeatmapNetwork | TransformerNetwork
     training: Training
     source: Source | None = None
     input_size: int | None = None

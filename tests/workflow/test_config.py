@@ -298,6 +298,8 @@ def test_a_variants_own_settings_win(config):
     plain = {
         "optimizer": "sgd",
         "schedule": "cosine",
+        "warm_up": 0.3,
+        "layer_decay": 1.0,
         "ema": 0.0,
         "validate_from": 0.0,
         "sampling": "natural",

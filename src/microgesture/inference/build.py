@@ -14,7 +14,7 @@ from microgesture.inputs.base import Input
 from microgesture.inputs.heatmaps import DrawnInput, HeatmapInput
 from microgesture.inputs.points import PointInput
 from microgesture.models.base import Recognizer
-from microgesture.models.build import ADJACENCY, build_model
+from microgesture.models.build import ADJACENCY, POINT_NETWORKS, build_model
 from microgesture.settings.heatmaps import DrawnHeatmaps
 from microgesture.settings.parse import parse
 from microgesture.settings.streams import HeatmapStream, PointStream
@@ -40,7 +40,7 @@ def open_input(config: VariantStep, layout: Layout, records: Clips) -> Input:
         Where the config lacks what the network's input is made with.
 
     """
-    if config.model in ADJACENCY:
+    if config.model in POINT_NETWORKS:
         stream: PointStream = parse(
             PointStream, config.stream or "joint", f"{config.variant}.stream"
         )
@@ -87,19 +87,20 @@ def open_prepared(config: VariantStep, layout: Layout, manifest: Path) -> Input:
 
 def is_cached(config: VariantStep) -> bool:
     """Whether a variant reads a heatmap cache, and not a clip file."""
-    return config.model not in ADJACENCY and config.source != "drawn"
+    return config.model not in POINT_NETWORKS and config.source != "drawn"
 
 
 def new_model(
     config: VariantStep, layout: Layout, num_classes: int, embedding_size: int | None
 ) -> Recognizer:
     """The variant's network with fresh weights from torch's random state."""
-    graph = config.model in ADJACENCY
+    graph, points = ADJACENCY.get(config.model), config.model in POINT_NETWORKS
     return build_model(
         {"name": config.model, **config.network},
-        layout_channels=layout.channels("joint" if graph else heatmap_stream(config)),
+        layout_channels=layout.channels("joint" if points else heatmap_stream(config)),
         num_classes=num_classes,
-        adjacency=getattr(layout, ADJACENCY[config.model])() if graph else None,
+        adjacency=getattr(layout, graph)() if graph else None,
+        length=config.length,
         embedding_size=embedding_size,
     )
 

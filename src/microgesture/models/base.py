@@ -16,6 +16,10 @@ class Backbone(nn.Module, ABC):
     def forward(self, x: Tensor) -> Tensor:
         """Pooled features (N, F) of a batch ``x``."""
 
+    def tokens(self, x: Tensor) -> Tensor:
+        """Features (N, T', S, F) of the last layer: T' equal steps of time, S places in each."""
+        raise NotImplementedError(f"{type(self).__name__} gives no tokens")
+
 
 def _linear(num_features: int, num_outputs: int) -> nn.Linear:
     layer = nn.Linear(num_features, num_outputs)

@@ -9,12 +9,14 @@ import numpy as np
 from microgesture.models.agcn import build_agcn
 from microgesture.models.base import Recognizer, count_parameters
 from microgesture.models.posec3d import build_posec3d
+from microgesture.models.skeleton_transformer import build_skeleton_transformer
 from microgesture.models.stgcn import build_stgcn
 from microgesture.utils.errors import InputError
 
 __all__ = [
     "ADJACENCY",
     "BUILDERS",
+    "POINT_NETWORKS",
     "Recognizer",
     "build_model",
     "count_parameters",
@@ -25,12 +27,12 @@ BUILDERS: dict[str, Callable[..., Recognizer]] = {
     "posec3d": build_posec3d,
     "stgcn": build_stgcn,
     "agcn": build_agcn,
+    "skeleton_transformer": build_skeleton_transformer,
 }
 ADJACENCY = {"stgcn": "adjacency", "agcn": "directed_adjacency"}
-"""Networks that take points and a graph of the joints, and the layout's method that gives it.
-
-All others take heatmaps.
-"""
+"""Networks that take points and a graph of the joints, and the layout's method that gives it."""
+POINT_NETWORKS = (*ADJACENCY, "skeleton_transformer")
+"""All that take points; all others take heatmaps."""
 
 
 def network_keys(name: str) -> set[str]:
@@ -45,6 +47,7 @@ def build_model(
     layout_channels: int,
     num_classes: int,
     adjacency: np.ndarray | None = None,
+    length: int | None = None,
     embedding_size: int | None = None,
 ) -> Recognizer:
     """Build the network that ``config`` describes, with fresh weights.
@@ -60,6 +63,8 @@ def build_model(
         K, the number of logits.
     adjacency
         (3, V, V), for the networks of `ADJACENCY` only.
+    length
+        T, the frames of a clip, for transformers only.
     embedding_size
         D, the length of a label embedding; None leaves the semantic head out.
 
@@ -82,6 +87,10 @@ def build_model(
         raise InputError(
             f"model config, {name}: unknown keys {', '.join(unknown)}; "
             f"known are name, {', '.join(sorted(known))}"
+        )
+    if name == "skeleton_transformer":
+        return build_skeleton_transformer(
+            layout_channels, length or 0, num_classes, embedding_size, **network
         )
     if name not in ADJACENCY:
         return BUILDERS[name](layout_channels, num_classes, embedding_size, **network)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field
 
 from microgesture.settings.base import Entry, Name, Text
-from microgesture.settings.networks import GraphNetwork, HeatmapNetwork
+from microgesture.settings.networks import GraphNetwork, HeatmapNetwork, TransformerNetwork
 from microgesture.settings.streams import HeatmapStream, PointStream
 from microgesture.settings.training import Training, TrainingChanges
 
@@ -41,12 +41,22 @@ class HeatmapModel(Entry):
     training: Training
 
 
+class TransformerModel(Entry):
+    """What the skeleton transformer's variants share."""
+
+    length: Length
+    """Frames that the network takes."""
+    network: TransformerNetwork
+    training: Training
+
+
 class Models(Entry):
     """Settings that all variants of a network share."""
 
     stgcn: GraphModel | None = None
     agcn: GraphModel | None = None
     posec3d: HeatmapModel | None = None
+    skeleton_transformer: TransformerModel | None = None
 
 
 class _Variant(Entry):
@@ -90,4 +100,15 @@ class HeatmapVariant(_Variant):
     """Instead of the model's."""
 
 
-Variant = Annotated[GraphVariant | HeatmapVariant, Field(discriminator="model")]
+class TransformerVariant(_Variant):
+    """The skeleton transformer on points."""
+
+    model: Literal["skeleton_transformer"]
+    stream: PointStream = "joint"
+    network: TransformerNetwork | None = None
+    """Instead of the model's."""
+
+
+Variant = Annotated[
+    GraphVariant | HeatmapVariant | TransformerVariant, Field(discriminator="model")
+]

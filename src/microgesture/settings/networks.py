@@ -42,3 +42,24 @@ class HeatmapNetwork(Entry):
     """For each stage, by how much it shortens the clip."""
     dropout: Probability = 0.5
     """Before the classifier."""
+
+
+class TransformerNetwork(Entry):
+    """The skeleton transformer; what is not given is as in the published network."""
+
+    patch: Count = 4
+    """Frames of a token, which is these frames of one joint."""
+    width: Count = 256
+    """Numbers of a token."""
+    depth: Count = 8
+    """Blocks."""
+    heads: Count = 8
+    """Of the attention; they share the width."""
+    mlp_ratio: Count = 4
+    """Width of a block's perceptron, in times of the tokens'."""
+    drop_path: Probability = 0.3
+    """Probability with which the last block is left out in training; it falls to 0 at the first."""
+    hidden: Annotated[int, Field(ge=0)] = 2048
+    """Width of the layer before the classifier; 0: none."""
+    dropout: Probability = 0.0
+    """Before the classifier."""

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from microgesture.data.keypoint_formats import resolve_points
 from microgesture.settings.config import Config
 from microgesture.settings.data import PySkl
-from microgesture.settings.networks import GraphNetwork, HeatmapNetwork
+from microgesture.settings.networks import GraphNetwork, HeatmapNetwork, TransformerNetwork
 from microgesture.settings.preparation import SavitzkyGolay
 from microgesture.utils.errors import InputError
 from microgesture.workflow.config import WholeVariant, layout_file, whole_variant
@@ -141,6 +141,13 @@ def _check_variant(variant: WholeVariant, config: Config, place: str) -> None:
         _check_stages(variant.network, place)
     if isinstance(variant.network, HeatmapNetwork):
         _check_heatmaps(variant.network, place)
+    if isinstance(variant.network, TransformerNetwork):
+        _check_transformer(variant.network, variant.length, place)
+    elif variant.training.layer_decay < 1:
+        raise InputError(
+            f"{place}: training.layer_decay is {variant.training.layer_decay}, but {own.model} "
+            "has no blocks; give it to skeleton_transformer alone"
+        )
     if own.cleaning not in config.cleaning:
         known = ", ".join(config.cleaning)
         raise InputError(f"{place}: cleaning is {own.cleaning!r}; expected one of {known}")
@@ -164,6 +171,18 @@ def _check_stages(network: GraphNetwork, place: str) -> None:
                 f"{place}: network.{key} is {stages}{unless}, but there is no stage "
                 f"{beyond[0]}; num_stages is {network.num_stages}"
             )
+
+
+def _check_transformer(network: TransformerNetwork, length: int, place: str) -> None:
+    if length % network.patch:
+        raise InputError(
+            f"{place}: length is {length}; expected a multiple of network.patch, {network.patch}"
+        )
+    if network.width % network.heads:
+        raise InputError(
+            f"{place}: network.width is {network.width}; expected a multiple of its "
+            f"{network.heads} heads"
+        )
 
 
 def _check_heatmaps(network: HeatmapNetwork, place: str) -> None:

@@ -17,8 +17,8 @@ from microgesture.settings.data import Data, Miga2025, Synthetic
 from microgesture.settings.data_report import DataReportStep
 from microgesture.settings.heatmaps import DrawnHeatmaps
 from microgesture.settings.label_embeddings import Glove, GloveVectors, WordLlamaVectors
-from microgesture.settings.models import GraphVariant, HeatmapModel, HeatmapVariant, Source
-from microgesture.settings.networks import GraphNetwork, HeatmapNetwork
+from microgesture.settings.models import HeatmapModel, HeatmapVariant, Source, Variant
+from microgesture.settings.networks import GraphNetwork, HeatmapNetwork, TransformerNetwork
 from microgesture.settings.preparation import PersonRule, Preparation
 from microgesture.settings.probing import OcclusionStep, RobustnessStep, Testing
 from microgesture.settings.results import CardsStep, FiguresStep, PageStep, ShownVariant, TableStep
@@ -91,9 +91,9 @@ class WholeVariant:
 
     """
 
-    own: GraphVariant | HeatmapVariant
+    own: Variant
     length: int
-    network: GraphNetwork | HeatmapNetwork
+    network: GraphNetwork | HeatmapNetwork | TransformerNetwork
     training: Training
     source: Source | None = None
     input_size: int | None = None
@@ -167,7 +167,8 @@ def crops_step(config: Config) -> Crops | None:
         return None
     own = config.video.given()
     if isinstance(config.data, Synthetic) and not {"root", "table"} & set(own):
-        own["root"] = f"{config.results}/{paths.RELEASE}"
+        # the config itself says at which size it is rendered
+        own = {"resolution": "scale", **own, "root": f"{config.results}/{paths.RELEASE}"}
     return Crops(**own, on_bad_clip=config.data.on_bad_clip)
 
 

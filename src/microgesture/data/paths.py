@@ -63,6 +63,11 @@ def cache(stream: str, clips: str, kind: str = "json") -> str:
     return f"heatmaps/{stream}-{clips}.{kind}"
 
 
+def crops(kind: str = "json") -> str:
+    """The file of person crops (``arrow``) or its manifest."""
+    return f"video/crops.{kind}"
+
+
 def training(variant: str, run: str, file: str) -> str:
     """A file of a training: `MODEL`, `TRAINING` or `TIMING`."""
     return f"train/{variant}/{run}/{file}"

@@ -20,7 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True, help="testing: views and flip")
     parser.add_argument("--model", type=Path, required=True, help="checkpoint")
-    parser.add_argument("--input", type=Path, required=True, help="manifest of stream or cache")
+    parser.add_argument("--input", type=Path, required=True, help="manifest of the clips")
     parser.add_argument("--folds", type=Path, help="file of folds, for cross-validation")
     parser.add_argument("--fold", type=int, help="the fold to test on")
     parser.add_argument(
@@ -35,7 +35,7 @@ def main() -> None:
     trained = load_trained(args.model)
     config = trained.config
     device = choose_device(args.device, args.threads)
-    source = open_prepared(config, trained.layout, args.input)
+    source = open_prepared(config, trained.skeleton, args.input)
     if (made := source.records.metadata) != (expected := trained.metadata["preparation"]):
         raise InputError(
             f"--input {args.input}: its clips were prepared with {made}, those that {args.model} "

@@ -19,6 +19,7 @@ from microgesture.workflow import check_file, preflight
 from microgesture.workflow.overrides import overridden
 from microgesture.readers import sources as rawdata
 from microgesture.video.sources import video_files
+from microgesture.settings.models import VIDEO_MODELS
 from microgesture.settings.streams import HeatmapStream
 from microgesture.workflow import runlock
 from microgesture.settings.config import Config
@@ -65,12 +66,8 @@ def at(name):
 
 
 def input_of(wildcards):
-    """Manifest of what a variant reads: key points, or a cache of drawn heatmaps."""
-    variant = settings.whole_variant(CONFIG, wildcards.variant)
-    clips = settings.points_name(CONFIG, wildcards.variant)
-    if variant.source != "cached":
-        return at(paths.prepared(clips))
-    return at(paths.cache(variant.own.stream, clips))
+    """Manifest of what a variant reads."""
+    return at(settings.manifest_name(CONFIG, wildcards.variant))
 
 
 def runs_of(*seeds):
@@ -99,13 +96,14 @@ def launcher(wildcards, resources):
 
 
 def layout_of(wildcards):
-    name = wildcards.get("layout") or CONFIG.variants[wildcards.variant].layout
-    return settings.layout_file(name)
+    name = wildcards.get("layout") or getattr(
+        CONFIG.variants[wildcards.variant], "layout", None
+    )
+    return [] if name is None else settings.layout_file(name)
 
 
 def layouts_in_use():
-    names = {variant.layout for variant in CONFIG.variants.values()}
-    return [settings.layout_file(name) for name in sorted(names)]
+    return [settings.layout_file(name) for name in settings.layouts(CONFIG)]
 
 
 def label_embeddings_of(wildcards):
@@ -209,7 +207,8 @@ def robustness_files():
         return []
     first = runs_of(min(CONFIG.seeds))
     runs = first if CONFIG.robustness.runs == "first" else RUNS
-    return [at(paths.robustness(name, run)) for name in VARIANTS for run in runs]
+    skeletal = [name for name in VARIANTS if name not in ON_VIDEO]
+    return [at(paths.robustness(name, run)) for name in skeletal for run in runs]
 
 
 def occlusion_files():
@@ -233,6 +232,7 @@ config = checked(config)
 CONFIG = Config.model_validate(config)
 RESULTS = CONFIG.results
 VARIANTS = list(CONFIG.variants)
+ON_VIDEO = [name for name, own in CONFIG.variants.items() if own.model in VIDEO_MODELS]
 FUSIONS = list(CONFIG.fusions)
 RUNS = runs_of(*CONFIG.seeds)
 CLIPS = paths.clips_name("{layout}", "{cleaning}", "{timeline}")

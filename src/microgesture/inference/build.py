@@ -13,9 +13,11 @@ from microgesture.inference.checkpoints import load_checkpoint
 from microgesture.inputs.base import Input
 from microgesture.inputs.heatmaps import DrawnInput, HeatmapInput
 from microgesture.inputs.points import PointInput
+from microgesture.inputs.video import VideoInput
 from microgesture.models.base import Recognizer
 from microgesture.models.build import ADJACENCY, POINT_NETWORKS, build_model
 from microgesture.settings.heatmaps import DrawnHeatmaps
+from microgesture.settings.models import VIDEO_MODELS
 from microgesture.settings.parse import parse
 from microgesture.settings.streams import HeatmapStream, PointStream
 from microgesture.settings.training_step import StatedStep, VariantStep, read_stated
@@ -25,13 +27,14 @@ MOST_THREADS = 1024
 Value = TypeVar("Value")
 
 
-def open_input(config: VariantStep, layout: Layout, records: Clips) -> Input:
-    """The variant's input: prepared clips, to be drawn or not, or a heatmap cache.
+def open_input(config: VariantStep, layout: Layout | None, records: Clips) -> Input:
+    """The variant's input: prepared clips, to be drawn or not, a heatmap cache, or crops.
 
     Parameters
     ----------
     config : VariantStep
-    layout : Layout
+    layout : Layout or None
+        Of skeletons; none for video.
     records : Clips
 
     Raises
@@ -40,6 +43,10 @@ def open_input(config: VariantStep, layout: Layout, records: Clips) -> Input:
         Where the config lacks what the network's input is made with.
 
     """
+    if config.model in VIDEO_MODELS:
+        size = _needed(config.input_size, config, "input_size")
+        return VideoInput(records, size, config.jitter or 0.0)
+    layout = _needed(layout, config, "layout")
     if config.model in POINT_NETWORKS:
         stream: PointStream = parse(
             PointStream, config.stream or "joint", f"{config.variant}.stream"
@@ -68,7 +75,7 @@ def _needed(value: Value | None, config: VariantStep, key: str) -> Value:
     return value
 
 
-def open_prepared(config: VariantStep, layout: Layout, manifest: Path) -> Input:
+def open_prepared(config: VariantStep, layout: Layout | None, manifest: Path) -> Input:
     """The variant's input, by the manifest beside it.
 
     Raises
@@ -78,22 +85,34 @@ def open_prepared(config: VariantStep, layout: Layout, manifest: Path) -> Input:
 
     """
     if manifest.suffix != ".json" or not manifest.is_file():
-        raise InputError(f"--input {manifest}: expected the manifest (.json) of a stream or cache")
+        raise InputError(
+            f"--input {manifest}: expected the manifest (.json) of a stream, cache or crops"
+        )
     records = Records(manifest.with_suffix(".arrow"))
-    if (made := records.metadata["layout"]) != layout.name:
-        raise InputError(f"--input {manifest}: holds layout {made}, expected {layout.name}")
+    holds = "video" if "video" in records.metadata else f"layout {records.metadata['layout']}"
+    wanted = "video" if config.model in VIDEO_MODELS else f"layout {layout.name if layout else ''}"
+    if holds != wanted:
+        raise InputError(f"--input {manifest}: holds {holds}, expected {wanted}")
     return open_input(config, layout, records)
 
 
 def is_cached(config: VariantStep) -> bool:
     """Whether a variant reads a heatmap cache, and not a clip file."""
-    return config.model not in POINT_NETWORKS and config.source != "drawn"
+    return config.model not in (*POINT_NETWORKS, *VIDEO_MODELS) and config.source != "drawn"
 
 
 def new_model(
-    config: VariantStep, layout: Layout, num_classes: int, embedding_size: int | None
+    config: VariantStep, layout: Layout | None, num_classes: int, embedding_size: int | None
 ) -> Recognizer:
     """The variant's network with fresh weights from torch's random state."""
+    if config.model in VIDEO_MODELS:
+        return build_model(
+            {"name": config.model, **config.network},
+            clip_size=(config.length, _needed(config.input_size, config, "input_size")),
+            num_classes=num_classes,
+            embedding_size=embedding_size,
+        )
+    layout = _needed(layout, config, "layout")
     graph, points = ADJACENCY.get(config.model), config.model in POINT_NETWORKS
     return build_model(
         {"name": config.model, **config.network},
@@ -114,7 +133,8 @@ class Trained:
     path : Path
     model : Recognizer
         On the CPU, in evaluation mode.
-    layout : Layout
+    skeleton : Layout or None
+        Its layout; none for video.
     metadata : dict
         The checkpoint's metadata: ``config`` (as it was written), ``classes`` (names in id order),
         ``layout``, ``preparation`` (what the file of clips stated: cleaning, timeline and, for a
@@ -128,9 +148,19 @@ class Trained:
 
     path: Path
     model: Recognizer
-    layout: Layout
+    skeleton: Layout | None
     metadata: dict[str, Any]
     config: StatedStep
+
+    @property
+    def layout(self) -> Layout:
+        """Its layout, where it reads skeletons; refuses a model that reads video."""
+        if self.skeleton is None:
+            raise InputError(
+                f"{self.path}: reads video ({self.config.model}); expected a model that was "
+                "trained on skeletons"
+            )
+        return self.skeleton
 
 
 def load_trained(path: Path) -> Trained:
@@ -149,7 +179,8 @@ def load_trained(path: Path) -> Trained:
             f"{path}: its metadata lacks {', '.join(missing)}, so it was written by another "
             "version of this program; train the variant again"
         )
-    layout = layout_from_dict(metadata["layout"], path)
+    stated = metadata["layout"]
+    layout = None if stated is None else layout_from_dict(stated, path)
     config = read_stated(metadata["config"], f"{path}: config")
     model = new_model(config, layout, len(metadata["classes"]), metadata["embedding_size"])
     try:

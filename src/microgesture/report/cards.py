@@ -28,6 +28,7 @@ _NETWORKS = {
     "stgcn": "ST-GCN",
     "agcn": "2s-AGCN",
     "skeleton_transformer": "skeleton transformer",
+    "mvit": "MViT",
 }
 _DAMAGE = {
     "none": "none",

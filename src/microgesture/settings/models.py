@@ -4,9 +4,14 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from microgesture.settings.base import Entry, Name, Text
-from microgesture.settings.networks import GraphNetwork, HeatmapNetwork, TransformerNetwork
-from microgesture.settings.streams import HeatmapStream, PointStream
+from microgesture.settings.base import Entry, Name, Probability, Text
+from microgesture.settings.networks import (
+    GraphNetwork,
+    HeatmapNetwork,
+    TransformerNetwork,
+    VideoNetwork,
+)
+from microgesture.settings.streams import HeatmapStream, PointStream, VideoStream
 from microgesture.settings.training import Training, TrainingChanges
 
 Length = Annotated[int, Field(ge=2)]
@@ -14,8 +19,10 @@ InputSize = Annotated[int, Field(ge=8)]
 Source = Literal["drawn", "cached"]
 GraphName = Literal["stgcn", "agcn"]
 HeatmapName = Literal["posec3d"]
+VideoName = Literal["mvit"]
 GRAPH_MODELS: tuple[str, ...] = get_args(GraphName)
 HEATMAP_MODELS: tuple[str, ...] = get_args(HeatmapName)
+VIDEO_MODELS: tuple[str, ...] = get_args(VideoName)
 
 
 class GraphModel(Entry):
@@ -50,6 +57,19 @@ class TransformerModel(Entry):
     training: Training
 
 
+class VideoModel(Entry):
+    """What MViT's variants share."""
+
+    length: Length
+    """Frames that the network takes."""
+    input_size: InputSize
+    """Height and width that the network takes, in pixels."""
+    jitter: Probability = 0.0
+    """Share by which brightness and contrast of a clip change at most, in training."""
+    network: VideoNetwork
+    training: Training
+
+
 class Models(Entry):
     """Settings that all variants of a network share."""
 
@@ -57,6 +77,7 @@ class Models(Entry):
     agcn: GraphModel | None = None
     posec3d: HeatmapModel | None = None
     skeleton_transformer: TransformerModel | None = None
+    mvit: VideoModel | None = None
 
 
 class _Variant(Entry):
@@ -109,6 +130,32 @@ class TransformerVariant(_Variant):
     """Instead of the model's."""
 
 
+class VideoVariant(Entry):
+    """MViT on person crops."""
+
+    title: Text
+    """Its row's name in tables and figures."""
+    model: VideoName
+    stream: VideoStream = "rgb"
+    temporal: Literal["crop_pad", "segment_sample"] = "segment_sample"
+    """How ``length`` frames of a clip are chosen."""
+    semantic: bool = False
+    """Whether the semantic loss is added."""
+    pretrained: str | None = None
+    """A checkpoint to start from."""
+    length: Length | None = None
+    """Frames that the network takes, instead of the model's."""
+    input_size: InputSize | None = None
+    """Instead of the model's."""
+    jitter: Probability | None = None
+    """Instead of the model's."""
+    network: VideoNetwork | None = None
+    """Instead of the model's."""
+    training: TrainingChanges | None = None
+    """Instead of the model's."""
+
+
 Variant = Annotated[
-    GraphVariant | HeatmapVariant | TransformerVariant, Field(discriminator="model")
+    GraphVariant | HeatmapVariant | TransformerVariant | VideoVariant,
+    Field(discriminator="model"),
 ]

@@ -38,8 +38,10 @@ class TrainingFiles:
     Attributes
     ----------
     manifest : Path
-        Of prepared clips or of a heatmap cache, which lies beside it.
-    layout, classes : Path
+        Of prepared clips, of a heatmap cache or of crops, which lie beside it.
+    layout : Path or None
+        Of skeletons; none for video.
+    classes : Path
     embeddings : Path, optional
         Label embeddings, for the semantic loss.
     folds : Path, optional
@@ -50,7 +52,7 @@ class TrainingFiles:
     """
 
     manifest: Path
-    layout: Path
+    layout: Path | None
     classes: Path
     embeddings: Path | None = None
     folds: Path | None = None
@@ -58,8 +60,9 @@ class TrainingFiles:
 
     def all(self) -> list[Path]:
         """Every file that is read."""
-        needed = [self.manifest, self.manifest.with_suffix(".arrow"), self.layout, self.classes]
-        return [*needed, *filter(None, [self.embeddings, self.pretrained, self.folds])]
+        needed = [self.manifest, self.manifest.with_suffix(".arrow"), self.classes]
+        more = [self.layout, self.embeddings, self.pretrained, self.folds]
+        return [*needed, *filter(None, more)]
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class Resuming:
 class Opened:
     """The files' contents."""
 
-    layout: Layout
+    layout: Layout | None
     names: list[str]
     source: Input
     fold: dict[str, Any]
@@ -135,7 +138,7 @@ def run_training(
     metadata = _metadata(config, files, opened, seed, dtype, code_version)
     records, name = opened.source.records, run_name(seed, fold)
     input_spec: dict[str, Any] = {
-        "layout": opened.layout.as_dict(),
+        "layout": opened.layout.as_dict() if opened.layout else None,
         "preparation": records.metadata,
     }
     keeper = None
@@ -162,7 +165,8 @@ def run_training(
             say(str(stopped))
             raise SystemExit(stopped.status) from None
         if processes.rank == 0:
-            input_spec["profile"] = training_profile(records.index, opened.layout)
+            if opened.layout:
+                input_spec["profile"] = training_profile(records.index, opened.layout)
             ran = {"device": str(device), "processes": processes.count, "threads": threads}
             save_training(out, state, history, metadata, input_spec, parameters, ran)
             done()
@@ -194,7 +198,8 @@ def _metadata(
 
 def open_files(config: TrainingStep, files: TrainingFiles, fold: int | None) -> Opened:
     """Read all but the pretrained weights; the clips get the splits of the fold."""
-    layout, names = load_layout(files.layout), load_classes(files.classes)
+    layout = load_layout(files.layout) if files.layout else None
+    names = load_classes(files.classes)
     source = open_prepared(config, layout, files.manifest)
     used = use_fold(source.records.index, files.folds, fold)
     given = files.embeddings

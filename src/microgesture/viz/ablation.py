@@ -18,6 +18,7 @@ _MODEL_NAMES = {
     "agcn": "AGCN",
     "posec3d": "PoseC3D",
     "skeleton_transformer": "Transformer",
+    "mvit": "MViT",
     FUSION: "Fusion",
 }
 _LEAST_SHOWN = 5  # percent: smaller shares are told by the colour alone

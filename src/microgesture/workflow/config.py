@@ -17,8 +17,20 @@ from microgesture.settings.data import Data, Miga2025, Synthetic
 from microgesture.settings.data_report import DataReportStep
 from microgesture.settings.heatmaps import DrawnHeatmaps
 from microgesture.settings.label_embeddings import Glove, GloveVectors, WordLlamaVectors
-from microgesture.settings.models import HeatmapModel, HeatmapVariant, Source, Variant
-from microgesture.settings.networks import GraphNetwork, HeatmapNetwork, TransformerNetwork
+from microgesture.settings.models import (
+    HeatmapModel,
+    HeatmapVariant,
+    Source,
+    Variant,
+    VideoModel,
+    VideoVariant,
+)
+from microgesture.settings.networks import (
+    GraphNetwork,
+    HeatmapNetwork,
+    TransformerNetwork,
+    VideoNetwork,
+)
 from microgesture.settings.preparation import PersonRule, Preparation
 from microgesture.settings.probing import OcclusionStep, RobustnessStep, Testing
 from microgesture.settings.results import CardsStep, FiguresStep, PageStep, ShownVariant, TableStep
@@ -86,17 +98,22 @@ class WholeVariant:
         The variant alone.
     length, network, training
         Of the variant where it says them, else of its model.
-    source, input_size
+    source
         The same, of networks on heatmaps; None of others.
+    input_size
+        The same, of networks on heatmaps and on video.
+    jitter
+        The same, of networks on video.
 
     """
 
     own: Variant
     length: int
-    network: GraphNetwork | HeatmapNetwork | TransformerNetwork
+    network: GraphNetwork | HeatmapNetwork | TransformerNetwork | VideoNetwork
     training: Training
     source: Source | None = None
     input_size: int | None = None
+    jitter: float | None = None
 
 
 def whole_variant(config: Config, name: str) -> WholeVariant:
@@ -114,14 +131,36 @@ def whole_variant(config: Config, name: str) -> WholeVariant:
     if isinstance(shared, HeatmapModel) and isinstance(variant, HeatmapVariant):
         size = variant.input_size or shared.input_size
         return replace(whole, source=variant.source or shared.source, input_size=size)
+    if isinstance(shared, VideoModel) and isinstance(variant, VideoVariant):
+        jitter = shared.jitter if variant.jitter is None else variant.jitter
+        return replace(whole, input_size=variant.input_size or shared.input_size, jitter=jitter)
     return whole
+
+
+def layouts(config: Config) -> list[str]:
+    """Names of the layouts that variants read skeletons in, sorted."""
+    variants = config.variants.values()
+    return sorted({one.layout for one in variants if not isinstance(one, VideoVariant)})
+
+
+def manifest_name(config: Config, name: str) -> str:
+    """What a variant reads: key points, a cache of drawn heatmaps, or person crops."""
+    variant = whole_variant(config, name)
+    if isinstance(variant.own, VideoVariant):
+        return paths.crops()
+    clips = points_name(config, name)
+    if variant.source != "cached":
+        return paths.prepared(clips)
+    return paths.cache(variant.own.stream, clips)
 
 
 def points_name(config: Config, name: str) -> str:
     """Name of the clip file that a variant reads, such as ``openpose41-standard-align16``."""
     variant = whole_variant(config, name)
-    when = timeline(variant.own.temporal, variant.length)
-    return paths.clips_name(variant.own.layout, variant.own.cleaning, when)
+    own = variant.own
+    assert not isinstance(own, VideoVariant)
+    when = timeline(own.temporal, variant.length)
+    return paths.clips_name(own.layout, own.cleaning, when)
 
 
 def reader_step(config: Config) -> Data:
@@ -192,16 +231,18 @@ def training_step(config: Config, name: str) -> TrainingStep:
     variant = whole_variant(config, name)
     own = variant.own
     more: dict[str, Any] = {} if own.pretrained is None else {"pretrained": own.pretrained}
-    if variant.source is None:
-        more["padding"] = config.box.padding
+    if isinstance(own, VideoVariant):
+        more |= {"input_size": variant.input_size, "jitter": variant.jitter}
+    elif variant.source is None:
+        more |= {"layout": own.layout, "padding": config.box.padding}
     else:
+        more |= {"layout": own.layout}
         more |= {"source": variant.source, "input_size": variant.input_size}
         if variant.source == "drawn":  # a cache says it of itself
             more["heatmaps"] = heatmap_step(config, own.stream)
     return TrainingStep(
         variant=name,
         model=own.model,
-        layout=own.layout,
         stream=own.stream,
         temporal=own.temporal,
         length=variant.length,

@@ -31,7 +31,10 @@ from microgesture.workflow.config import layout_file, reader_step, recorded, who
 PATHS = (
     ("results",),
     ("classes",),
-    *(("data", key) for key in ("root", "path", "paths", "labels", "subjects", "video_splits")),
+    *(
+        ("data", key)
+        for key in ("root", "path", "paths", "labels", "subjects", "video_splits", "segments")
+    ),
     ("semantic", "path"),
 )
 """Places of a config that hold paths; a variant's ``pretrained`` is another one."""

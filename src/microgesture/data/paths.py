@@ -9,6 +9,7 @@ from collections.abc import Sequence
 RELEASE = "release"
 RELEASE_MANIFEST = f"{RELEASE}/manifest.json"
 SKELETONS = "skeletons/clips.parquet"
+RECORDINGS = "skeletons/recordings.parquet"
 SUMMARY = "skeletons/summary.json"
 FOLDS = "folds.json"
 EMBEDDINGS = "labels/embeddings.npz"

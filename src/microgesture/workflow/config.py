@@ -62,7 +62,7 @@ def _named_files(config: Config) -> Iterator[tuple[str, str, Path, dict[str, Any
     """Place, path, record of the step that reads it and that step's config."""
     results = Path(config.results)
     data = config.data.given()
-    for key in ("root", "path", "paths", "labels", "subjects", "video_splits"):
+    for key in ("root", "path", "paths", "labels", "subjects", "video_splits", "segments"):
         for path in places(data.get(key)):
             record = results / paths.record("skeletons")
             yield f"data.{key}", path, record, reader_step(config).reading()

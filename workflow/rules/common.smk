@@ -64,7 +64,12 @@ def at(name):
 
 
 def input_of(wildcards):
-    """Manifest of what a variant reads: key points, or a cache of drawn heatmaps."""
+    """Manifest of what a variant reads: key points, or a cache of drawn heatmaps.
+
+    Of a variant on tokens, those of its sources' tokens.
+    """
+    if sources := settings.sources_of(CONFIG, wildcards.variant):
+        return [at(paths.tokens(source, wildcards.run)) for source in sources]
     variant = settings.whole_variant(CONFIG, wildcards.variant)
     clips = settings.points_name(CONFIG, wildcards.variant)
     if variant.source != "cached":
@@ -98,12 +103,14 @@ def launcher(wildcards, resources):
 
 
 def layout_of(wildcards):
-    name = wildcards.get("layout") or CONFIG.variants[wildcards.variant].layout
-    return settings.layout_file(name)
+    name = wildcards.get("layout")
+    return settings.layout_file(
+        name or settings.skeleton_variant(CONFIG, wildcards.variant).layout
+    )
 
 
 def layouts_in_use():
-    names = {variant.layout for variant in CONFIG.variants.values()}
+    names = {settings.skeleton_variant(CONFIG, name).layout for name in VARIANTS}
     return [settings.layout_file(name) for name in sorted(names)]
 
 
@@ -114,7 +121,7 @@ def label_embeddings_of(wildcards):
 
 def pretrained_of(wildcards):
     """Published weights to start from, an input so that a changed file is noticed."""
-    return CONFIG.variants[wildcards.variant].pretrained or []
+    return getattr(CONFIG.variants[wildcards.variant], "pretrained", None) or []
 
 
 def words_file():
@@ -155,7 +162,9 @@ def dated_files():
     yield from raw_files()
     yield from [CONFIG.classes, *layouts_in_use()]
     yield from words_file()
-    yield from filter(None, (one.pretrained for one in CONFIG.variants.values()))
+    yield from filter(
+        None, (getattr(one, "pretrained", None) for one in CONFIG.variants.values())
+    )
     for folder, below, names in os.walk(RESULTS):
         below[:] = [name for name in below if name not in (paths.LOGS, paths.RESUME)]
         yield from (f"{folder}/{name}" for name in names if not name.startswith("."))
@@ -197,6 +206,23 @@ def robustness_files():
     first = runs_of(min(CONFIG.seeds))
     runs = first if CONFIG.robustness.runs == "first" else RUNS
     return [at(paths.robustness(name, run)) for name in VARIANTS for run in runs]
+
+
+def missing_sources_files():
+    return [
+        at(paths.missing_sources(name, run))
+        for name in VARIANTS
+        if settings.sources_of(CONFIG, name)
+        for run in RUNS
+    ]
+
+
+def source_models_of(wildcards):
+    """Trained models that a variant on tokens needs beside its own."""
+    return [
+        at(paths.training(source, wildcards.run, paths.MODEL))
+        for source in settings.sources_of(CONFIG, wildcards.variant)
+    ]
 
 
 def occlusion_files():

@@ -1,7 +1,7 @@
 """The networks, by name."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,8 @@ from microgesture.models.agcn import build_agcn
 from microgesture.models.base import Recognizer, count_parameters
 from microgesture.models.posec3d import build_posec3d
 from microgesture.models.stgcn import build_stgcn
+from microgesture.models.token_fusion import SourceTokens, build_concat_mlp, build_token_fusion
+from microgesture.settings.models import FUSED_MODELS
 from microgesture.utils.errors import InputError
 
 __all__ = [
@@ -25,11 +27,13 @@ BUILDERS: dict[str, Callable[..., Recognizer]] = {
     "posec3d": build_posec3d,
     "stgcn": build_stgcn,
     "agcn": build_agcn,
+    "token_fusion": build_token_fusion,
+    "concat_mlp": build_concat_mlp,
 }
 ADJACENCY = {"stgcn": "adjacency", "agcn": "directed_adjacency"}
 """Networks that take points and a graph of the joints, and the layout's method that gives it.
 
-All others take heatmaps.
+All others take heatmaps, or the tokens of other networks.
 """
 
 
@@ -46,6 +50,7 @@ def build_model(
     num_classes: int,
     adjacency: np.ndarray | None = None,
     embedding_size: int | None = None,
+    sources: Sequence[SourceTokens] = (),
 ) -> Recognizer:
     """Build the network that ``config`` describes, with fresh weights.
 
@@ -62,6 +67,8 @@ def build_model(
         (3, V, V), for the networks of `ADJACENCY` only.
     embedding_size
         D, the length of a label embedding; None leaves the semantic head out.
+    sources
+        What the sources give, for networks on tokens (`FUSED_MODELS`) only.
 
     Raises
     ------
@@ -83,6 +90,8 @@ def build_model(
             f"model config, {name}: unknown keys {', '.join(unknown)}; "
             f"known are name, {', '.join(sorted(known))}"
         )
+    if name in FUSED_MODELS:
+        return BUILDERS[name](sources, num_classes, embedding_size, **network)
     if name not in ADJACENCY:
         return BUILDERS[name](layout_channels, num_classes, embedding_size, **network)
     expected = (3, layout_channels, layout_channels)

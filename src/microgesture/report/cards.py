@@ -22,7 +22,13 @@ from microgesture.utils.files import read_json, sha256, write_text
 from microgesture.utils.text import human_count
 
 _MEASURED = ("val", "test")
-_NETWORKS = {"posec3d": "PoseC3D", "stgcn": "ST-GCN", "agcn": "2s-AGCN"}
+_NETWORKS = {
+    "posec3d": "PoseC3D",
+    "stgcn": "ST-GCN",
+    "agcn": "2s-AGCN",
+    "token_fusion": "token fusion",
+    "concat_mlp": "concatenation",
+}
 _DAMAGE = {
     "none": "none",
     "drop": "points lost, share of all",

@@ -1,11 +1,16 @@
 """What a config says about models and variants: what is trained."""
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from microgesture.settings.base import Entry, Name, Text
-from microgesture.settings.networks import GraphNetwork, HeatmapNetwork
+from microgesture.settings.base import Entry, Name, Text, unique
+from microgesture.settings.networks import (
+    ConcatNetwork,
+    GraphNetwork,
+    HeatmapNetwork,
+    TokenFusionNetwork,
+)
 from microgesture.settings.streams import HeatmapStream, PointStream
 from microgesture.settings.training import Training, TrainingChanges
 
@@ -16,6 +21,8 @@ GraphName = Literal["stgcn", "agcn"]
 HeatmapName = Literal["posec3d"]
 GRAPH_MODELS: tuple[str, ...] = get_args(GraphName)
 HEATMAP_MODELS: tuple[str, ...] = get_args(HeatmapName)
+FUSED_MODELS: tuple[str, ...] = ("token_fusion", "concat_mlp")
+"""Networks on the tokens of other networks."""
 
 
 class GraphModel(Entry):
@@ -41,36 +48,58 @@ class HeatmapModel(Entry):
     training: Training
 
 
+class TokenFusionModel(Entry):
+    """What the token fusions share."""
+
+    network: TokenFusionNetwork
+    training: Training
+
+
+class ConcatModel(Entry):
+    """What the concatenations share."""
+
+    network: ConcatNetwork
+    training: Training
+
+
 class Models(Entry):
     """Settings that all variants of a network share."""
 
     stgcn: GraphModel | None = None
     agcn: GraphModel | None = None
     posec3d: HeatmapModel | None = None
+    token_fusion: TokenFusionModel | None = None
+    concat_mlp: ConcatModel | None = None
 
 
-class _Variant(Entry):
+class _Row(Entry):
+    gives_tokens: ClassVar[bool] = False
+    """Whether the network may be a source of a fusion."""
     title: Text
     """Its row's name in tables and figures."""
+    semantic: bool = False
+    """Whether the semantic loss is added."""
+    training: TrainingChanges | None = None
+    """Instead of the model's."""
+
+
+class _Variant(_Row):
     layout: Name
     """The joints: a file of ``config/layouts``."""
     cleaning: str = "standard"
     """One of ``cleaning``."""
     temporal: Literal["align", "crop_pad", "segment_sample"]
     """How clips are brought to ``length`` frames."""
-    semantic: bool = False
-    """Whether the semantic loss is added."""
     pretrained: str | None = None
     """A checkpoint to start from."""
     length: Length | None = None
     """Frames that the network takes, instead of the model's."""
-    training: TrainingChanges | None = None
-    """Instead of the model's."""
 
 
 class GraphVariant(_Variant):
     """A graph network on points."""
 
+    gives_tokens = True
     model: GraphName
     stream: PointStream = "joint"
     network: GraphNetwork | None = None
@@ -80,6 +109,7 @@ class GraphVariant(_Variant):
 class HeatmapVariant(_Variant):
     """PoseC3D on heatmaps."""
 
+    gives_tokens = True
     model: HeatmapName
     stream: HeatmapStream
     source: Source | None = None
@@ -90,4 +120,27 @@ class HeatmapVariant(_Variant):
     """Instead of the model's."""
 
 
-Variant = Annotated[GraphVariant | HeatmapVariant, Field(discriminator="model")]
+class _FusedVariant(_Row):
+    sources: Annotated[list[str], Field(min_length=2), BeforeValidator(unique)]
+    """Variants whose tokens are fused; they are trained before, and stay as they are."""
+
+
+class TokenFusionVariant(_FusedVariant):
+    """A transformer over the tokens of other variants."""
+
+    model: Literal["token_fusion"]
+    network: TokenFusionNetwork | None = None
+    """Instead of the model's."""
+
+
+class ConcatVariant(_FusedVariant):
+    """An MLP on the mean tokens of other variants."""
+
+    model: Literal["concat_mlp"]
+    network: ConcatNetwork | None = None
+    """Instead of the model's."""
+
+
+FusedVariant = TokenFusionVariant | ConcatVariant
+SkeletonVariant = GraphVariant | HeatmapVariant
+Variant = Annotated[SkeletonVariant | FusedVariant, Field(discriminator="model")]

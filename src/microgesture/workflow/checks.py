@@ -9,10 +9,16 @@ from pydantic import ValidationError
 from microgesture.data.keypoint_formats import resolve_points
 from microgesture.settings.config import Config
 from microgesture.settings.data import PySkl
-from microgesture.settings.networks import GraphNetwork, HeatmapNetwork
+from microgesture.settings.models import FUSED_MODELS, FusedVariant
+from microgesture.settings.networks import GraphNetwork, HeatmapNetwork, TokenFusionNetwork
 from microgesture.settings.preparation import SavitzkyGolay
 from microgesture.utils.errors import InputError
-from microgesture.workflow.config import WholeVariant, layout_file, whole_variant
+from microgesture.workflow.config import (
+    WholeVariant,
+    layout_file,
+    token_step,
+    whole_variant,
+)
 from microgesture.workflow.messages import explain, why_unquoted
 
 
@@ -41,6 +47,31 @@ def check_config(given: Mapping[str, Any], source: str) -> Config:
         _known(source, f"{place}.model", variant.model, models)
         _check_variant(whole_variant(config, name), config, f"{source}: {place}")
     return config
+
+
+def _check_sources(variant: WholeVariant, own: FusedVariant, config: Config, place: str) -> None:
+    """Check a variant on tokens: whose tokens they are, and what it does with them."""
+    able = [name for name, other in config.variants.items() if other.gives_tokens]
+    for one in own.sources:
+        if one not in able:
+            known = config.variants.get(one)
+            what = f", a {known.model}, which gives no tokens" if known else ""
+            raise InputError(
+                f"{place}.sources names {one!r}{what}; expected some of {', '.join(able)}"
+            )
+    network = variant.network
+    if not isinstance(network, TokenFusionNetwork):
+        return
+    if network.width % network.heads:
+        raise InputError(
+            f"{place}: network.width is {network.width}; expected a multiple of network.heads, "
+            f"{network.heads}"
+        )
+    if network.exchange and token_step(config).pool == "time":
+        raise InputError(
+            f"{place}: network.exchange is set, but tokens.pool is time, which leaves tokens "
+            "without a time; set it to places"
+        )
 
 
 def _check_data(config: Config, source: str) -> None:
@@ -115,6 +146,10 @@ def _check_choices(config: Config, source: str) -> None:
         )
     for name in config.occlusion.variants if config.occlusion else []:
         _known(source, "occlusion.variants", name, variants)
+        if variants[name].model in FUSED_MODELS:
+            raise InputError(
+                f"{source}: occlusion.variants names {name!r}, which fuses tokens; name its sources"
+            )
 
 
 def _check_names(source: str, entry: Any, place: str) -> None:
@@ -135,6 +170,9 @@ def _check_names(source: str, entry: Any, place: str) -> None:
 def _check_variant(variant: WholeVariant, config: Config, place: str) -> None:
     """Check one variant, its model's settings included, against the rest of the config."""
     own = variant.own
+    if isinstance(own, FusedVariant):
+        _check_sources(variant, own, config, place)
+        return
     if isinstance(variant.network, GraphNetwork):
         _check_stages(variant.network, place)
     if isinstance(variant.network, HeatmapNetwork):

@@ -17,12 +17,24 @@ from microgesture.settings.data import Data, Miga2025, Synthetic
 from microgesture.settings.data_report import DataReportStep
 from microgesture.settings.heatmaps import DrawnHeatmaps
 from microgesture.settings.label_embeddings import Glove, GloveVectors, WordLlamaVectors
-from microgesture.settings.models import GraphVariant, HeatmapModel, HeatmapVariant, Source
-from microgesture.settings.networks import GraphNetwork, HeatmapNetwork
+from microgesture.settings.models import (
+    FusedVariant,
+    HeatmapModel,
+    HeatmapVariant,
+    SkeletonVariant,
+    Source,
+)
+from microgesture.settings.networks import (
+    ConcatNetwork,
+    GraphNetwork,
+    HeatmapNetwork,
+    TokenFusionNetwork,
+)
 from microgesture.settings.preparation import PersonRule, Preparation
 from microgesture.settings.probing import OcclusionStep, RobustnessStep, Testing
 from microgesture.settings.results import CardsStep, FiguresStep, PageStep, ShownVariant, TableStep
 from microgesture.settings.rows import FusionRecipe
+from microgesture.settings.tokens import Tokens, TokenStep
 from microgesture.settings.training import Training
 from microgesture.settings.training_step import TrainingStep
 from microgesture.utils.errors import InputError
@@ -80,15 +92,16 @@ class WholeVariant:
     own
         The variant alone.
     length, network, training
-        Of the variant where it says them, else of its model.
+        Of the variant where it says them, else of its model. The length of networks on tokens is 1,
+        a view.
     source, input_size
         The same, of networks on heatmaps; None of others.
 
     """
 
-    own: GraphVariant | HeatmapVariant
+    own: SkeletonVariant | FusedVariant
     length: int
-    network: GraphNetwork | HeatmapNetwork
+    network: GraphNetwork | HeatmapNetwork | TokenFusionNetwork | ConcatNetwork
     training: Training
     source: Source | None = None
     input_size: int | None = None
@@ -102,7 +115,7 @@ def whole_variant(config: Config, name: str) -> WholeVariant:
     training = variant.training.given() if variant.training else {}
     whole = WholeVariant(
         own=variant,
-        length=variant.length or shared.length,
+        length=1 if isinstance(variant, FusedVariant) else variant.length or shared.length,
         network=type(shared.network)(**network),
         training=Training(**{**shared.training.model_dump(), **training}),
     )
@@ -112,11 +125,25 @@ def whole_variant(config: Config, name: str) -> WholeVariant:
     return whole
 
 
+def sources_of(config: Config, name: str) -> list[str]:
+    """The variants whose tokens a variant fuses; none of others."""
+    variant = config.variants[name]
+    return variant.sources if isinstance(variant, FusedVariant) else []
+
+
+def skeleton_variant(config: Config, name: str) -> SkeletonVariant:
+    """A variant that reads skeletons: itself, or the first source of a fused one."""
+    variant = config.variants[name]
+    if isinstance(variant, FusedVariant):
+        return skeleton_variant(config, variant.sources[0])
+    return variant
+
+
 def points_name(config: Config, name: str) -> str:
     """Name of the clip file that a variant reads, such as ``openpose41-standard-align16``."""
-    variant = whole_variant(config, name)
-    when = timeline(variant.own.temporal, variant.length)
-    return paths.clips_name(variant.own.layout, variant.own.cleaning, when)
+    own = skeleton_variant(config, name)
+    when = timeline(own.temporal, whole_variant(config, name).length)
+    return paths.clips_name(own.layout, own.cleaning, when)
 
 
 def reader_step(config: Config) -> Data:
@@ -175,27 +202,40 @@ def training_step(config: Config, name: str) -> TrainingStep:
     """What training a variant depends on, besides its input, seed, folds and label embeddings."""
     variant = whole_variant(config, name)
     own = variant.own
-    more: dict[str, Any] = {} if own.pretrained is None else {"pretrained": own.pretrained}
-    if variant.source is None:
-        more["padding"] = config.box.padding
-    else:
-        more |= {"source": variant.source, "input_size": variant.input_size}
-        if variant.source == "drawn":  # a cache says it of itself
-            more["heatmaps"] = heatmap_step(config, own.stream)
     return TrainingStep(
         variant=name,
         model=own.model,
-        layout=own.layout,
-        stream=own.stream,
-        temporal=own.temporal,
+        layout=skeleton_variant(config, name).layout,
         length=variant.length,
         network=variant.network.given(),
         training=variant.training,
         semantic_weight=config.semantic.weight if own.semantic else 0,
         augment=config.augment,
         imbalance=config.imbalance,
-        **more,
+        **_input_settings(config, variant),
     )
+
+
+def _input_settings(config: Config, variant: WholeVariant) -> dict[str, Any]:
+    """What a variant's input is made with."""
+    own = variant.own
+    if isinstance(own, FusedVariant):
+        return {"temporal": "views", "sources": own.sources}
+    more: dict[str, Any] = {"stream": own.stream, "temporal": own.temporal}
+    if own.pretrained is not None:
+        more["pretrained"] = own.pretrained
+    if variant.source is None:
+        return {**more, "padding": config.box.padding}
+    more |= {"source": variant.source, "input_size": variant.input_size}
+    if variant.source == "drawn":  # a cache says it of itself
+        more["heatmaps"] = heatmap_step(config, own.stream)
+    return more
+
+
+def token_step(config: Config) -> TokenStep:
+    """What tokens depend on, besides the network and its clips."""
+    written = (config.tokens or Tokens()).model_dump()
+    return TokenStep(**written, augment=config.augment, testing=config.testing)
 
 
 def fusion_step(config: Config, name: str) -> FusionRecipe:
@@ -274,7 +314,11 @@ def _trained(config: Config) -> dict[str, Any]:
 def _shown_variant(config: Config, name: str) -> ShownVariant:
     variant = whole_variant(config, name)
     own = variant.own
-    more = {"source": variant.source, "pretrained": own.pretrained}
+    more = {
+        "source": variant.source,
+        "pretrained": getattr(own, "pretrained", None),
+        "sources": sources_of(config, name) or None,
+    }
     said: dict[str, Any] = {key: value for key, value in more.items() if value is not None}
     return ShownVariant(title=own.title, model=own.model, **said)
 

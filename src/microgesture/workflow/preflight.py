@@ -26,7 +26,13 @@ from microgesture.settings.data import Synthetic
 from microgesture.synthetic.release import class_counts
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
-from microgesture.workflow.config import layout_file, reader_step, recorded, whole_variant
+from microgesture.workflow.config import (
+    layout_file,
+    reader_step,
+    recorded,
+    skeleton_variant,
+    whole_variant,
+)
 
 PATHS = (
     ("results",),
@@ -229,7 +235,7 @@ def check_contents(config: Config, source: str) -> None:
                     "what the workflow makes belongs; move it elsewhere"
                 )
     load_classes(config.classes)
-    for layout in sorted({variant.layout for variant in config.variants.values()}):
+    for layout in sorted({skeleton_variant(config, name).layout for name in config.variants}):
         load_layout(layout_file(layout))
     clips = training_clips(config)
     for name in config.variants:

@@ -74,6 +74,16 @@ def training(variant: str, run: str, file: str) -> str:
     return f"train/{variant}/{run}/{file}"
 
 
+def tokens(variant: str, run: str, kind: str = "json") -> str:
+    """Tokens of a training (``arrow``) or their manifest."""
+    return f"tokens/{variant}/{run}.{kind}"
+
+
+def missing_sources(variant: str, run: str) -> str:
+    """Accuracy of a fused training without one of its sources."""
+    return f"missing_sources/{variant}/{run}.csv"
+
+
 def predictions(row: str, run: str, split: str) -> str:
     """Predictions of a variant or fusion; those of a seed alone are pooled over its folds."""
     return f"predict/{row}/{run}/{split}.parquet"

@@ -123,7 +123,7 @@ def implausible(points: np.ndarray) -> str | None:
 
 
 def _measured(model: Trained, clips: Sequence[Clip]) -> np.ndarray:
-    cleaning = Cleaning(**model.metadata["preparation"]["cleaning"])
+    cleaning = Cleaning(**model.preparation["cleaning"])
     return combined([clip_profile(clip, model.layout, cleaning) for clip in clips])
 
 

@@ -1,7 +1,7 @@
 """The networks, by name."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from microgesture.models.mvit import build_mvit
 from microgesture.models.posec3d import build_posec3d
 from microgesture.models.skeleton_transformer import build_skeleton_transformer
 from microgesture.models.stgcn import build_stgcn
+from microgesture.models.token_fusion import SourceTokens, build_concat_mlp, build_token_fusion
+from microgesture.settings.models import FUSED_MODELS
 from microgesture.utils.errors import InputError
 
 __all__ = [
@@ -30,11 +32,13 @@ BUILDERS: dict[str, Callable[..., Recognizer]] = {
     "agcn": build_agcn,
     "skeleton_transformer": build_skeleton_transformer,
     "mvit": build_mvit,
+    "token_fusion": build_token_fusion,
+    "concat_mlp": build_concat_mlp,
 }
 ADJACENCY = {"stgcn": "adjacency", "agcn": "directed_adjacency"}
 """Networks that take points and a graph of the joints, and the layout's method that gives it."""
 POINT_NETWORKS = (*ADJACENCY, "skeleton_transformer")
-"""All that take points; the others take heatmaps, or crops of a video."""
+"""All that take points; the others take heatmaps, crops of a video, or tokens of networks."""
 
 
 def network_keys(name: str) -> set[str]:
@@ -52,6 +56,7 @@ def build_model(
     adjacency: np.ndarray | None = None,
     length: int | None = None,
     embedding_size: int | None = None,
+    sources: Sequence[SourceTokens] = (),
 ) -> Recognizer:
     """Build the network that ``config`` describes, with fresh weights.
 
@@ -72,6 +77,8 @@ def build_model(
         T, the frames of a clip, for transformers only.
     embedding_size
         D, the length of a label embedding; None leaves the semantic head out.
+    sources
+        What the sources give, for networks on tokens (`FUSED_MODELS`) only.
 
     Raises
     ------
@@ -99,6 +106,8 @@ def build_model(
         )
     if clip_size is not None:
         return BUILDERS[name](*clip_size, num_classes, embedding_size, **network)
+    if name in FUSED_MODELS:
+        return BUILDERS[name](sources, num_classes, embedding_size, **network)
     if name not in ADJACENCY:
         return BUILDERS[name](layout_channels, num_classes, embedding_size, **network)
     expected = (3, layout_channels, layout_channels)

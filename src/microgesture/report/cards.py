@@ -29,6 +29,8 @@ _NETWORKS = {
     "agcn": "2s-AGCN",
     "skeleton_transformer": "skeleton transformer",
     "mvit": "MViT",
+    "token_fusion": "token fusion",
+    "concat_mlp": "concatenation",
 }
 _DAMAGE = {
     "none": "none",

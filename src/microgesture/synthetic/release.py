@@ -31,7 +31,7 @@ SPLITS = tuple(FOLDERS)
 MARK = "GENERATED.txt"
 CLIPS_PER_VIDEO = 35
 # What a random stream is for: seeds of different uses never meet.
-_PLAN, _SUBJECT, _VIDEO, _LOOK, _SETTING, _PICTURE = range(6)
+_PLAN, _SUBJECT, _VIDEO, _LOOK, _SETTING = range(5)
 
 
 @dataclass(frozen=True)
@@ -116,10 +116,10 @@ def _write_film(
     from microgesture.synthetic.rendering.look import sample_look, sample_setting
 
     assert config.video is not None
-    look = sample_look(_stream(config.seed, _LOOK, video.subject))
-    setting = sample_setting(_stream(config.seed, _SETTING, video.number))
-    rng = _stream(config.seed, _PICTURE, video.number)
-    pictures = render_frames(person, look, setting, recording, config, rng)
+    of_subject = _stream(config.seed, _LOOK, video.subject)
+    of_video = _stream(config.seed, _SETTING, video.number)
+    look, setting = sample_look(of_subject), sample_setting(of_video)
+    pictures = render_frames(person, look, setting, recording, config, of_subject, of_video)
     with atomic_path(path) as temporary:
         write_mp4(temporary, pictures, config.video, float(config.fps), setting.crf_shift)
 

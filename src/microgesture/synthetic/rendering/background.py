@@ -127,11 +127,11 @@ def _sprites(
     count = {"nothing": 0, "people": int(rng.integers(1, 3)), "light": 1}[str(kind)]
     for _ in range(count):
         size = int(height * rng.uniform(0.28, 0.42))
-        sprite: np.ndarray = np.zeros((2 * size, size, 4), np.float32)
+        sprite: np.ndarray = np.zeros((3 * size, size, 4), np.float32)
         if kind == "people":
             cloth, skin = _tone(rng, 25, 200, 0.5), _tone(rng, 80, 200, 0.15)
             for centre, axes, colour in (
-                ((0.5, 1.3), (0.36, 0.75), cloth),
+                ((0.5, 1.75), (0.36, 1.2), cloth),
                 ((0.5, 0.36), (0.14, 0.2), skin),
                 ((0.5, 0.27), (0.15, 0.14), 0.3 * skin),
             ):

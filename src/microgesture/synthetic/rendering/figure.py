@@ -1,6 +1,6 @@
 """A person as rods and triangles, and where their points are at each frame of a recording."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,8 +36,8 @@ _TORSO = np.array(
         [16.0, 16.6, 10.1, -8.2],
         [26.0, 15.2, 10.5, -9.2],
         [38.0, 14.6, 10.8, -10.2],
-        [48.0, 15.6, 11.0, -11.0],
-        [57.0, 16.4, 11.0, -11.0],
+        [46.0, 15.4, 10.6, -11.0],
+        [51.5, 15.0, 8.5, -11.0],
     ]
 )
 _AROUND = 24
@@ -76,7 +76,8 @@ def _torso_part(person: Person, look: Look) -> Part:
     rings = np.stack([x, y, z], axis=-1)
     made = loft(rings, (255, 255, 255), (CLOTH, 0, 1, 0))
     made.places = texture_place(made.points[:, 0], made.points[:, 1])
-    extend(made, part(np.array([[0, 4.0, -1.5]])))  # where the neck stands
+    # where neck and shoulders begin
+    extend(made, part(np.array([[0, 4.0, -1.5], [-5.0, -0.6, -1.5], [5.0, -0.6, -1.5]])))
     return made
 
 
@@ -88,7 +89,7 @@ def _body_part(person: Person, look: Look) -> Part:
     girth, folds = look.girth, 0.12
     for k, (shoulder, elbow, wrist) in enumerate(((2, 3, 4), (5, 6, 7))):
         half, cuff = 137 + 2 * k, 138 + 2 * k
-        upper, lower = (5.6 * girth, 4.9 * girth, 4.3 * girth), (4.4 * girth, 3.4 * girth, 2.9)
+        upper, lower = (5.1 * girth, 4.9 * girth, 4.3 * girth), (4.4 * girth, 3.4 * girth, 2.9)
         if bare:
             add_rod(
                 made,
@@ -156,27 +157,35 @@ def _add_hand(made: Part, first: int, size: float, look: Look) -> None:
             rod(finger[k], finger[k + 1], (radii[k], radii[k + 1]), look.skin * (1.0 + 0.015 * k))
 
 
+def _add_board(
+    made: Part, corners: Sequence[tuple[float, float, float]], setting: Setting, light: float = 0.86
+) -> None:
+    """Add a flat board, seen from the side on which its corners go round clockwise."""
+    first = len(made.points)
+    extend(made, part(np.array(corners), light * setting.wood, 0.12))
+    for face in ((0, 1, 2), (0, 2, 3)):
+        a, b, c = (first + k for k in face)
+        made.triangles.append(((a, b, c), (TABLE, 0, 0, 0)))
+
+
 def _scene_part(setting: Setting, edge: float, look: Look) -> Part:
     """Legs, and the table with a microphone: what does not move."""
     dark = 0.45 * look.cloth[::-1] + 14
     made = part(np.zeros((0, 3)))
     for side in (-1, 1):
-        leg = np.array([[side * 9, 3, 0], [side * 13, 0, 44], [side * 13, 45, 40]])
-        add_chain(made, leg, (9.0, 6.8, 5.5), dark, CLOTH, folds=0.06)
+        leg = np.array([[side * 8, 2, 0], [side * 13, -2, 42], [side * 14, 45, 40]])
+        add_chain(made, leg, (9.5, 7.4, 5.5), dark, CLOTH, folds=0.06)
+    add_chain(made, np.array([[-8.0, 3, 0], [8, 3, 0]]), (9.0, 9.0), dark, CLOTH)
     if edge > 0:
+        _add_board(made, ((-22.0, -47, -17), (22, -47, -17), (22, 8, -14), (-22, 8, -14)), setting)
         return made
     top = edge - 1.5
     wide, near, far, deep = 110.0, 52.0, 15.0, 80.0
-    board = np.array([[-wide, top, far], [wide, top, far], [wide, top, near], [-wide, top, near]])
-    first = len(made.points)
-    extend(made, part(board, 1.08 * setting.wood, 0.12))
-    faces = np.array([[first, first + 1, first + 2], [first, first + 2, first + 3]])
-    add_facing(made, faces, np.array([0.0, -1.0, 0.0]), (TABLE, 0, 0, 0))
-    front = np.vstack([board[[3, 2]], board[[2, 3]] + [0, deep, 0]])
-    first = len(made.points)
-    extend(made, part(front, 0.86 * setting.wood))
-    faces = np.array([[first, first + 1, first + 2], [first, first + 2, first + 3]])
-    add_facing(made, faces, np.array([0.0, 0.0, 1.0]), (TABLE, 0, 0, 0))
+    top_corners = ((-wide, top, far), (wide, top, far), (wide, top, near), (-wide, top, near))
+    _add_board(made, top_corners, setting, 1.08)
+    down = top + deep
+    front_corners = ((-wide, top, near), (wide, top, near), (wide, down, near), (-wide, down, near))
+    _add_board(made, front_corners, setting)
     if setting.microphone is not None:
         x = setting.microphone
         stalk = np.array([[x, top, 46], [x, top - 10, 45], [0.7 * x, top - 19, 40]])
@@ -189,15 +198,21 @@ def _scene_part(setting: Setting, edge: float, look: Look) -> Part:
     return made
 
 
-def _thing_part(setting: Setting) -> Part:
+def _thing_kind(setting: Setting, edge: float) -> str:
+    """What lies at hand; a bottle stands on a table only."""
+    return "phone" if edge > 0 and setting.thing == "bottle" else setting.thing
+
+
+def _thing_part(setting: Setting, edge: float) -> Part:
     """What lies at hand, around the point where it is held; its length is along x."""
     made = part(np.zeros((0, 3)))
     colour = setting.thing_colour
-    if setting.thing == "pen":
+    kind = _thing_kind(setting, edge)
+    if kind == "pen":
         add_chain(
             made, np.array([[-5.0, 0, 0], [9.0, 0, 0]]), (0.45, 0.5), colour, THING, shine=0.35
         )
-    elif setting.thing == "bottle":
+    elif kind == "bottle":
         shape = np.array([[-8.0, 0, 0], [4.0, 0, 0], [7.0, 0, 0], [9.0, 0, 0]])
         add_chain(made, shape, (3.0, 3.0, 1.5, 1.4), 0.5 * colour + 110, THING, shine=0.35)
         add_chain(made, np.array([[-6.0, 0, 0], [0, 0, 0]]), (3.1, 3.1), colour, THING)
@@ -223,6 +238,7 @@ def build_figure(
     """Put together a person, the table and what lies at hand.
 
     ``edge`` is the height of the table's edge below the hips, in centimetres; below 0 it is seen.
+    ``rng`` decides how the hair falls.
     """
     parts = {
         "body": _body_part(person, look),
@@ -230,17 +246,20 @@ def build_figure(
         "head": head_part(person, look, rng),
         "face": face_part(look),
         "scene": _scene_part(setting, edge, look),
-        "thing": _thing_part(setting),
+        "thing": _thing_part(setting, edge),
     }
     whole, where = part(np.zeros((0, 3))), {}
     for name, one in parts.items():
         where[name] = slice(len(whole.points), len(whole.points) + len(one.points))
         extend(whole, one)
     # the neck stands in the torso and ends in the head
-    neck, chin = where["torso"].stop - 1, len(whole.points)
+    neck, chin = where["torso"].stop - 3, len(whole.points)
     extend(whole, part(np.array([[0.0, 5.5, -2.2]]) * person.head))
     where["chin"] = slice(chin, chin + 1)
-    thick = 5.3 * (0.5 + 0.5 * look.girth)
+    for k, shoulder in enumerate((2, 5)):
+        sizes = (4.6, 4.9 * look.girth)
+        add_rod(whole, (neck + 1 + k, shoulder), sizes, 0.97 * look.cloth, CLOTH, folds=0.05)
+    thick = 4.9 * (0.5 + 0.5 * look.girth)
     add_rod(whole, (neck, chin), (thick * 1.05, thick), 0.93 * look.skin, SKIN, shine=0.05)
     return Figure(
         parts=where,
@@ -305,9 +324,11 @@ def _thing_frame(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Place (T, 3) and axes (T, 3, 3) of what lies on table or thigh until it is taken."""
     total = len(truth)
-    standing = setting.thing == "bottle"
-    level = edge - 1.5 if edge < 0 else -6.5
-    place = np.array([setting.thing_at, level - (11.0 if standing else 0.6), 34.0])
+    standing = _thing_kind(setting, edge) == "bottle"
+    if edge < 0:
+        place = np.array([setting.thing_at, edge - 1.5 - (11.0 if standing else 0.6), 34.0])
+    else:
+        place = np.array([np.sign(setting.thing_at) * 11.0, -9.6, 28.0])
     along = np.array([0.0, -1.0, 0.0] if standing else [0.9, 0.0, 0.4])
     up = np.array([0.0, 0.0, 1.0] if standing else [0.0, -1.0, 0.0])
     origin = np.repeat(place[None], total, axis=0)

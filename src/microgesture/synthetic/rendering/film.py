@@ -44,22 +44,23 @@ def render_frames(
     setting: Setting,
     recording: Recording,
     config: Generate,
-    rng: np.random.Generator,
+    of_subject: np.random.Generator,
+    of_video: np.random.Generator,
 ) -> Iterator[np.ndarray]:
     """Draw a recording, one picture uint8 (H, W, 3) after the other.
 
-    The array is used again for the next picture. ``rng`` decides on hair, clothes, background and
-    noise; nothing that it gives depends on what is acted out.
+    The array is used again for the next picture. ``of_subject`` decides on hair and clothes,
+    ``of_video`` on background and noise; nothing that they give depends on what is acted out.
     """
     video = config.video
     assert video is not None
     total, fps = len(recording.truth), float(config.fps)
-    figure = build_figure(person, look, setting, recording.edge, rng)
-    texture = draw_texture(look, rng).astype(np.float32)
-    background = draw_background(rng, video.height, video.width, total, fps)
-    gains = setting.tint * (1 + setting.flicker * wander(rng, total, 1.5 * fps))[:, None]
-    grain = _grain(rng, setting, video)
-    shifts = rng.integers(0, _SPARE, (total, 2))
+    figure = build_figure(person, look, setting, recording.edge, of_subject)
+    texture = draw_texture(look, of_subject).astype(np.float32)
+    background = draw_background(of_video, video.height, video.width, total, fps)
+    gains = setting.tint * (1 + setting.flicker * wander(of_video, total, 1.5 * fps))[:, None]
+    grain = _grain(of_video, setting, video)
+    shifts = of_video.integers(0, _SPARE, (total, 2))
     frames = pose_frames(person, recording.performance.channels)
     for start in range(0, total, CHUNK):
         part = slice(start, min(start + CHUNK, total))

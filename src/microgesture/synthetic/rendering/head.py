@@ -15,6 +15,7 @@ from microgesture.synthetic.rendering.parts import (
     LIPS,
     MOUTH,
     SKIN,
+    UNSEEN,
     WHITE,
     Part,
     add_chain,
@@ -22,6 +23,7 @@ from microgesture.synthetic.rendering.parts import (
     add_rod,
     ball,
     extend,
+    loft,
     part,
 )
 
@@ -31,12 +33,12 @@ SKULL, SKULL_AT = np.array([7.3, 9.7, 9.1]), np.array([0.0, -3.1, -0.4])
 # and forward; those with x > 0 have a mirror image.
 _MORE = np.array(
     [
-        [4.9, 2.2, 8.0, 0.0, 0.25, 0.2],
+        [4.9, 2.2, 8.1, 0.0, 0.25, 0.3],
         [2.5, 2.4, 9.2, 0.0, 0.0, 0.0],
-        [4.5, 5.4, 8.1, 0.3, 0.5, 0.75],
-        [6.5, 2.6, 5.2, 0.05, 0.45, 0.2],
-        [5.9, 6.4, 5.6, 0.3, 0.9, 0.5],
-        [2.7, 8.8, 8.9, 0.9, 0.1, 0.1],
+        [4.5, 5.4, 8.1, 0.3, 0.5, 0.9],
+        [6.4, 2.6, 5.9, 0.05, 0.4, 0.4],
+        [5.8, 6.2, 6.0, 0.3, 0.65, 0.8],
+        [2.3, 9.0, 8.9, 0.9, 0.1, 0.1],
         [4.4, 8.0, 7.3, 0.6, 0.5, 0.4],
         [7.0, -2.6, 4.4, 0.0, 0.0, 0.0],
         [5.5, -0.8, 7.2, 0.0, 0.0, 0.0],
@@ -45,7 +47,7 @@ _MORE = np.array(
         [3.4, -9.0, 7.0, 0.0, 0.0, 0.0],
         [6.0, -8.4, 4.6, 0.0, 0.0, 0.0],
         [0.0, 8.4, 9.0, 0.9, 0.0, 0.0],
-        [0.0, 9.9, 9.1, 0.85, 0.0, 0.0],
+        [0.0, 9.6, 9.2, 0.85, 0.0, 0.0],
         [0.0, -2.6, 9.2, 0.0, 0.0, 0.0],
         [0.0, -6.0, 9.0, 0.0, 0.0, 0.0],
         [0.0, -9.2, 7.5, 0.0, 0.0, 0.0],
@@ -77,7 +79,7 @@ def _rows() -> dict[str, slice]:
 
 ROWS = _rows()
 # Points of rims that two surfaces of different colours share, in the order of `face_part`.
-_COPIES = [*range(36, 48), *range(48, 68), *range(60, 68), *range(60, 65)]
+_COPIES = [*range(17), *range(36, 48), *range(48, 68), *range(60, 68), *range(60, 65)]
 
 
 def face_points(person: Person, channels: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -119,8 +121,10 @@ def face_part(look: Look) -> Part:
     surface = Delaunay(flat[:, :2]).simplices
     forward = np.array([0.0, 0.0, 1.0])
     add_facing(made, surface, forward, (SKIN, 0, 0, 0))
-    below = ROWS["below"].start
-    jaw = np.array([(k, k + 1, below) for k in range(16)])
+    # the skin below has a rim of its own, or the chin would be lit as if it were round
+    rim, below = len(made.points), ROWS["below"].start
+    extend(made, part(flat[:17], 0.92 * look.skin))
+    jaw = np.array([(rim + k, rim + k + 1, below) for k in range(16)])
     add_facing(made, jaw, np.array([0.0, 1.0, -0.2]), (SKIN, 0, 0, 0))
     _add_eyes(made, look)
     _add_mouth(made, look)
@@ -132,7 +136,8 @@ def _colour_skin(made: Part, look: Look, flat: np.ndarray) -> None:
     x, y = np.abs(flat[:, 0]), flat[:, 1]
     red = np.exp(-(((x - 4.6) / 2.0) ** 2) - ((y - 3.0) / 2.2) ** 2)
     red = np.maximum(red, 0.8 * np.exp(-((x / 1.8) ** 2) - ((y - 3.8) / 1.2) ** 2))
-    made.paint[: len(flat), :3] *= 1 - red[:, None] * [0.0, 0.09, 0.08]
+    made.paint[: len(flat), :3] *= 1 - red[:, None] * [0.0, 0.06, 0.05]
+    made.paint[31:36, :3] *= 0.86  # below the nose
     socket = np.exp(-(((x - 3.2) / 2.2) ** 2) - ((y + 1.6) / 1.1) ** 2)
     made.paint[: len(flat), :3] *= 1 - 0.14 * socket[:, None]
     hairy = np.clip((y - 5.0 + 0.25 * np.maximum(0, x - 5) ** 2) / 1.5, 0, 1) * (y > 4.7)
@@ -206,6 +211,10 @@ def head_part(person: Person, look: Look, rng: np.random.Generator) -> Part:
         ear = EAR * np.array([side * wide, 1, 1])
         rim = ear + np.array([[0, -2.0, -0.6], [side * 0.5, 0, -0.6], [0, 2.0, 0.2]])
         add_chain(made, rim, (1.0, 1.2, 0.7), 0.96 * look.skin, SKIN)
+    # inside the jaw, for its shadow on the neck
+    inner = len(made.points)
+    extend(made, part(np.array([[-3.6, 7.0, 3.0], [3.6, 7.0, 3.0]])))
+    add_rod(made, (inner, inner + 1), (2.4, 2.4), look.skin, UNSEEN, shadow=True)
     if look.style != "bald":
         extend(made, _hair(look, scale, rng))
     if look.cap is not None:
@@ -233,12 +242,22 @@ def head_part(person: Person, look: Look, rng: np.random.Generator) -> Part:
 def _shell(
     scale: np.ndarray, grow: np.ndarray, colour: np.ndarray, kind: int, line: tuple[float, float]
 ) -> Part:
-    """The part of a larger skull above a line that falls from the brow to the nape."""
-    made = ball((SKULL + grow) * scale, SKULL_AT * scale, colour, kind, 22, 30)
-    local = (made.points / scale - SKULL_AT) / (SKULL + grow)
-    front, slope = line
-    above = local[:, 1] < np.minimum(front + slope * (1 - local[:, 2]), 0.7)
-    made.triangles = [(f, rule) for f, rule in made.triangles if all(above[v] for v in f)]
+    """The part of a larger skull above a line that falls from the brow to the nape.
+
+    ``line`` is its height in front, in radii below the middle, and by how much it falls to the
+    sides; at the back it ends at the nape.
+    """
+    around, rings = 36, 11
+    turn = 2 * np.pi * np.arange(around) / around
+    rim = np.minimum(line[0] + line[1] * (1 - np.cos(turn)), 0.66)
+    polar = np.linspace(0.03, 1, rings)[:, None] * np.arccos(-rim)
+    unit = np.stack(
+        [np.sin(polar) * np.sin(turn), -np.cos(polar), np.sin(polar) * np.cos(turn)], axis=-1
+    )
+    # the rim lies close to the skin
+    swell = grow * np.sqrt(np.linspace(1, 0.04, rings))[:, None, None]
+    rings_at = unit * (SKULL + swell) + SKULL_AT
+    made = loft(rings_at * scale, colour, (kind, 0, 0, 0))
     return made
 
 
@@ -248,9 +267,9 @@ def _hair(look: Look, scale: np.ndarray, rng: np.random.Generator) -> Part:
     )
     front = rng.uniform(-0.68, -0.5)
     grow = volume * np.array([0.9, 1.1, 0.7])
-    made = _shell(scale, grow, look.hair, HAIR, (front, rng.uniform(0.72, 0.9)))
-    strands = 1 + 0.12 * rng.standard_normal(len(made.points))
-    made.paint[:, :3] *= strands[:, None]
+    made = _shell(scale, grow, look.hair, HAIR, (front, rng.uniform(0.68, 0.85)))
+    strands = 1 + 0.07 * rng.standard_normal(36)
+    made.paint[:, :3] *= np.tile(strands, len(made.points) // 36)[:, None]
     made.paint[:, 3] = 0.1
     length = {"bob": 9.0, "long": rng.uniform(16, 26)}.get(look.style, 0.0)
     if length:

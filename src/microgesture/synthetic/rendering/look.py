@@ -110,7 +110,7 @@ def sample_setting(rng: np.random.Generator) -> Setting:
         direct=float(rng.uniform(0.9, 1.15)) - ambient + 0.08,
         tint=1 + 0.05 * rng.standard_normal(3),
         flicker=float(rng.uniform(0.0, 0.012)),
-        grain=float(rng.uniform(0.5, 3.5)),
+        grain=float(rng.uniform(0.5, 3.0)),
         crf_shift=int(rng.integers(-2, 3)),
         wood=wood[int(rng.integers(0, len(wood)))].astype(float),
         microphone=float(rng.uniform(6, 16) * rng.choice([-1, 1])) if rng.uniform() < 0.5 else None,

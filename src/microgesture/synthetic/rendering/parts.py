@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-SKIN, CLOTH, HAIR = 1, 2, 3
+UNSEEN, SKIN, CLOTH, HAIR = 0, 1, 2, 3
 WHITE, MOUTH = 4, 5  # as in `microgesture.synthetic.rendering.raster`
 IRIS, LIPS, HAND, THING, TABLE = 6, 7, 8, 9, 10
 

@@ -72,6 +72,8 @@ def draw_rods(
     """
     height, width = depth.shape
     for p in range(len(rods)):
+        if kinds[p] == 0:
+            continue  # there for its shadow only
         ax, ay, az, ar, bx, by, bz, br = rods[p]
         most = max(ar, br)
         top, bottom = int(max(0, min(ay, by) - most)), int(min(height, max(ay, by) + most + 2))

@@ -241,6 +241,8 @@ def _stream(path: Path, container: Any) -> Any:
         held = " and ".join(kinds) or "nothing"
         raise InputError(f"{path}: holds {held} but no video; name the file with the pictures")
     if streams[0].codec_context is None:
+        if "mp4" in container.format.name and not streams[0].frames:
+            raise InputError(f"{path}: its index is cut short; {COPY}")
         raise InputError(
             f"{path}: is coded in a way that this build of FFmpeg cannot decode; convert it: "
             f"ffmpeg -i {path.name} -fps_mode passthrough -c:v libx264 converted.mp4"

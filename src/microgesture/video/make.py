@@ -111,13 +111,11 @@ def make_crops(
     plan = plan_crops(progress(iter_store(store), "clips", 0), config, find_sources(config))
     _refuse(plan.bad, config)
     jobs = _jobs(plan, config, parts, code)
-    found: dict[str, VideoNotes] = {}
-    videos = _run(jobs, workers, config)
-    for job, notes in progress(videos, "videos", len(plan.videos)):
-        found |= {str(video): one for (video, _), one in zip(job.videos, notes, strict=True)}
-    missing = {clip.clip_id: clip.message for clip in plan.bad}
-    for video in plan.videos:
-        missing |= found[str(video)].bad
+    by_video = dict(progress(_run(jobs, workers, config), "videos", len(plan.videos)))
+    found = {video: by_video[video] for video in plan.videos}
+    missing = {clip.clip_id: f"{clip.place}: {clip.reason}" for clip in plan.bad}
+    for video, one in found.items():
+        missing |= {clip: f"{video}: {why}" for clip, why in one.bad.items()}
     if len(missing) == len(plan.rows):
         first = next(iter(missing.items()))
         raise InputError(f"no clip has a video that can be used; the first is {': '.join(first)}")
@@ -138,7 +136,7 @@ def make_crops(
         "frames_repeated": sum(one.repeated for one in found.values()),
         "missing": missing,
         "unused_videos": [str(one) for one in plan.unused],
-        "notes": {video: one.notes for video, one in found.items() if one.notes},
+        "notes": {str(video): one.notes for video, one in found.items() if one.notes},
         "sha256": sha256(path),
     }
 
@@ -239,28 +237,26 @@ def _changed(path: Path) -> int:
     return path.stat().st_mtime_ns if path.is_file() else 0
 
 
-def _run(jobs: list[Job], workers: int, config: Crops) -> Iterator[tuple[Job, list[VideoNotes]]]:
-    """Finish every part, those of an earlier run first."""
-    left = []
+def _run(jobs: list[Job], workers: int, config: Crops) -> Iterator[tuple[Path, VideoNotes]]:
+    """Finish every part, those of an earlier run first; what was found in each video."""
+    finished = {job.part: _finished(job) for job in jobs}
     kept = 0
     for job in jobs:
-        if (notes := _finished(job)) is None:
-            left.append(job)
-        else:
-            kept += len(job.videos)
-            yield job, _accepted(job, notes, config)
+        if notes := finished[job.part]:
+            kept += len(notes)
+            yield from _accepted(job, notes, config)
     if kept:
         print(f"{kept} videos of an earlier run are kept", file=sys.stderr)
+    left = [job for job in jobs if not finished[job.part]]
     if workers <= 1 or len(left) <= 1:
         for job in left:
-            yield job, _accepted(job, _cut_part(job), config)
+            yield from _accepted(job, _cut_part(job), config)
         return
     with process_pool(min(workers, len(left))) as pool:
         running = {pool.submit(_cut_part, job): job for job in left}
         try:
             for done in as_completed(running):
-                job = running.pop(done)
-                yield job, _accepted(job, done.result(), config)
+                yield from _accepted(running.pop(done), done.result(), config)
         except BrokenProcessPool as error:
             raise InputError(
                 "a process that cuts videos was killed, most likely for want of memory; use fewer "
@@ -270,11 +266,13 @@ def _run(jobs: list[Job], workers: int, config: Crops) -> Iterator[tuple[Job, li
             pool.shutdown(cancel_futures=True)
 
 
-def _accepted(job: Job, notes: list[VideoNotes], config: Crops) -> list[VideoNotes]:
-    """A part's notes, unless a clip in it is bad under ``stop``."""
+def _accepted(
+    job: Job, notes: list[VideoNotes], config: Crops
+) -> Iterator[tuple[Path, VideoNotes]]:
+    """A part's videos and notes, unless a clip in it is bad under ``stop``."""
     for (video, _), one in zip(job.videos, notes, strict=True):
         _refuse((BadClip(clip, "", str(video), why) for clip, why in one.bad.items()), config)
-    return notes
+        yield video, one
 
 
 def _finished(job: Job) -> list[VideoNotes] | None:
@@ -343,8 +341,8 @@ def warnings(manifest: Mapping[str, Any]) -> list[str]:
     notes = []
     missing, unused = manifest["missing"], manifest["unused_videos"]
     if missing:
-        first = next(iter(missing.values()))
-        notes.append(f"{len(missing)} of {manifest['clips']} clips have no crops: {first}")
+        first = ": ".join(next(iter(missing.items())))
+        notes.append(f"{len(missing)} of {manifest['clips']} clips have no crops, such as {first}")
     if unused:
         notes.append(f"{len(unused)} videos have no skeletons, the first is {unused[0]}")
     if manifest["frames_repeated"]:

@@ -15,8 +15,6 @@ SAMPLES = 2
 FAR = np.float32(-1e6)
 EDGE = -1e-9
 """Of the share of a corner: samples on an edge that two triangles have in common are in one."""
-WHITE, MOUTH = 4, 5
-"""Kinds of surface on which other surfaces may be drawn alone: of an eye, and inside a mouth."""
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")

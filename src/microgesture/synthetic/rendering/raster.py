@@ -142,6 +142,23 @@ def _normals(points: np.ndarray, corners: np.ndarray, normals: np.ndarray) -> No
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
+def _lit(
+    points: np.ndarray, corners: np.ndarray, paint: np.ndarray, light: np.ndarray
+) -> np.ndarray:
+    """Colours (V, 3) of the vertices of triangles in this light."""
+    normals = np.zeros(points.shape, np.float32)
+    _normals(points, corners, normals)
+    lit = np.zeros((len(points), 3), np.float32)
+    for v in range(len(points)):
+        level, gloss = _brightness(
+            normals[v, 0], normals[v, 1], max(normals[v, 2], np.float32(0)), light, paint[v, 3]
+        )
+        for k in range(3):
+            lit[v, k] = paint[v, k] * level + gloss
+    return lit
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def draw_mesh(
     points: np.ndarray,
     corners: np.ndarray,
@@ -175,15 +192,7 @@ def draw_mesh(
 
     """
     height, width = depth.shape
-    normals = np.zeros(points.shape, np.float32)
-    _normals(points, corners, normals)
-    lit = np.zeros((len(points), 3), np.float32)
-    for v in range(len(points)):
-        level, gloss = _brightness(
-            normals[v, 0], normals[v, 1], max(normals[v, 2], np.float32(0)), light, paint[v, 3]
-        )
-        for c in range(3):
-            lit[v, c] = paint[v, c] * level + gloss
+    lit = _lit(points, corners, paint, light)
     for f in range(len(corners)):
         a, b, c = corners[f]
         ax, ay = np.float64(points[a, 0]), np.float64(points[a, 1])

@@ -56,7 +56,7 @@ def trained(tmp_path_factory):
     torch.set_num_threads(1)
     run_training(
         step(CONFIG),
-        TrainingFiles(manifest, None, classes),
+        TrainingFiles((manifest,), None, classes),
         folder,
         seed=0,
         fold=None,
@@ -73,7 +73,7 @@ def test_it_learns_and_comes_back(trained):
     manifest, path = trained
     model = load_trained(path)
     assert model.config.input_size == 32
-    source = open_prepared(model.config, model.skeleton, manifest)
+    source = open_prepared(model.config, model.skeleton, [manifest])
     rows = np.flatnonzero(source.records.index["split"] == "test")
     probabilities = predict(
         model.model,
@@ -100,4 +100,4 @@ def test_other_clips_are_refused(trained, tmp_path):
     model = load_trained(path)
     points = model.config.model_copy(update={"model": "stgcn"})
     with pytest.raises(InputError, match="holds video, expected layout"):
-        open_prepared(points, None, manifest)
+        open_prepared(points, None, [manifest])

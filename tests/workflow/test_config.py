@@ -294,7 +294,7 @@ def test_video_wants_its_section(config, monkeypatch):
     own = settings.whole_variant(Config.model_validate(config), "video")
     assert (own.own.temporal, own.input_size, own.jitter) == ("segment_sample", 64, 0.0)
     parts = Config.model_validate(config)
-    assert settings.manifest_name(parts, "video") == "video/crops.json"
+    assert settings.manifest_names(parts, "video", "seed0") == ["video/crops.json"]
     assert "layout" not in settings.training_step(parts, "video").given()
     config["variants"]["video"]["temporal"] = "align"
     with pytest.raises(InputError, match="temporal is 'align'; expected"):
@@ -317,6 +317,8 @@ def test_a_variants_own_settings_win(config):
     plain = {
         "optimizer": "sgd",
         "schedule": "cosine",
+        "warm_up": 0.3,
+        "layer_decay": 1.0,
         "ema": 0.0,
         "validate_from": 0.0,
         "sampling": "natural",

@@ -18,6 +18,7 @@ from microgesture.workflow import config as settings
 from microgesture.workflow import check_file, preflight
 from microgesture.workflow.overrides import overridden
 from microgesture.readers import sources as rawdata
+from microgesture.video.sources import video_files
 from microgesture.settings.models import VIDEO_MODELS
 from microgesture.settings.streams import HeatmapStream
 from microgesture.workflow import runlock
@@ -65,8 +66,9 @@ def at(name):
 
 
 def input_of(wildcards):
-    """Manifest of what a variant reads."""
-    return at(settings.manifest_name(CONFIG, wildcards.variant))
+    """Manifests of what a variant reads."""
+    names = settings.manifest_names(CONFIG, wildcards.variant, wildcards.run)
+    return [at(name) for name in names]
 
 
 def runs_of(*seeds):
@@ -112,7 +114,7 @@ def label_embeddings_of(wildcards):
 
 def pretrained_of(wildcards):
     """Published weights to start from, an input so that a changed file is noticed."""
-    return CONFIG.variants[wildcards.variant].pretrained or []
+    return getattr(CONFIG.variants[wildcards.variant], "pretrained", None) or []
 
 
 def words_file():
@@ -139,6 +141,17 @@ def raw_files():
 
 
 @cache
+def raw_videos():
+    """The videos that crops are cut out of; those of generated data come with its release."""
+    video = settings.crops_step(CONFIG)
+    if video is None:
+        return []
+    if video.root == at(paths.RELEASE):
+        return [at(paths.RELEASE_MANIFEST)]
+    return video_files(video)
+
+
+@cache
 def frames_digest():
     """Hash of OpenPose's frames, so that a changed one is noticed; where runs are planned alone.
 
@@ -151,9 +164,12 @@ def frames_digest():
 def dated_files():
     """Files that no step makes, and results; what is made from them has to be newer."""
     yield from raw_files()
+    yield from raw_videos()
     yield from [CONFIG.classes, *layouts_in_use()]
     yield from words_file()
-    yield from filter(None, (one.pretrained for one in CONFIG.variants.values()))
+    yield from filter(
+        None, (getattr(one, "pretrained", None) for one in CONFIG.variants.values())
+    )
     for folder, below, names in os.walk(RESULTS):
         below[:] = [name for name in below if name not in (paths.LOGS, paths.RESUME)]
         yield from (f"{folder}/{name}" for name in names if not name.startswith("."))
@@ -196,6 +212,23 @@ def robustness_files():
     runs = first if CONFIG.robustness.runs == "first" else RUNS
     skeletal = [name for name in VARIANTS if name not in ON_VIDEO]
     return [at(paths.robustness(name, run)) for name in skeletal for run in runs]
+
+
+def missing_sources_files():
+    return [
+        at(paths.missing_sources(name, run))
+        for name in VARIANTS
+        if settings.sources_of(CONFIG, name)
+        for run in RUNS
+    ]
+
+
+def source_models_of(wildcards):
+    """Trained models that a variant on tokens needs beside its own."""
+    return [
+        at(paths.training(source, wildcards.run, paths.MODEL))
+        for source in settings.sources_of(CONFIG, wildcards.variant)
+    ]
 
 
 def occlusion_files():

@@ -17,7 +17,8 @@ class VariantStep(Entry):
     model: str
     stream: PointStream | HeatmapStream | VideoStream | None = None
     """Of networks on points ``joint`` where it is not given."""
-    temporal: Literal["align", "crop_pad", "segment_sample"]
+    temporal: Literal["align", "crop_pad", "segment_sample", "views"]
+    """``views``: one of the views of which tokens were written, of networks on these."""
     length: Count
     network: dict[str, Any]
     """Keywords of the network's builder."""
@@ -31,6 +32,8 @@ class VariantStep(Entry):
     """Of networks on video."""
     heatmaps: DrawnHeatmaps | None = None
     """Where they are drawn in training; a cache says it of itself."""
+    sources: list[str] | None = None
+    """Of networks on tokens: the variants that these are of."""
 
 
 class TrainingStep(VariantStep):

@@ -275,7 +275,8 @@ class _Trainer:
         steps = self.clips.steps
         done = (self.progress.epoch - phase.first) * steps + step
         share = done / ((phase.last - phase.first + 1) * steps)
-        return learning_rate(self.recipe.schedule, self.recipe.learning_rate, share)
+        recipe = self.recipe
+        return learning_rate(recipe.schedule, recipe.learning_rate, share, recipe.warm_up)
 
     def _keep(self, stepper: Stepper, epoch_ends: bool) -> None:
         """Save if it is time; stop if a signal asks for it, all processes after the same step."""

@@ -9,11 +9,23 @@ from pydantic import ValidationError
 from microgesture.data.keypoint_formats import resolve_points
 from microgesture.settings.config import Config
 from microgesture.settings.data import PySkl
-from microgesture.settings.models import VideoVariant
-from microgesture.settings.networks import GraphNetwork, HeatmapNetwork, VideoNetwork
+from microgesture.settings.models import FusedVariant, VideoVariant
+from microgesture.settings.networks import (
+    GraphNetwork,
+    HeatmapNetwork,
+    TokenFusionNetwork,
+    TransformerNetwork,
+    VideoNetwork,
+)
 from microgesture.settings.preparation import SavitzkyGolay
 from microgesture.utils.errors import InputError
-from microgesture.workflow.config import WholeVariant, layout_file, layouts, whole_variant
+from microgesture.workflow.config import (
+    WholeVariant,
+    layout_file,
+    layouts,
+    token_step,
+    whole_variant,
+)
 from microgesture.workflow.messages import explain, why_unquoted
 
 
@@ -49,12 +61,39 @@ def check_config(given: Mapping[str, Any], source: str) -> Config:
     return config
 
 
+def _check_sources(variant: WholeVariant, own: FusedVariant, config: Config, place: str) -> None:
+    """Check a variant on tokens: whose tokens they are, and what it does with them."""
+    able = [name for name, other in config.variants.items() if other.gives_tokens]
+    for one in own.sources:
+        if one not in able:
+            known = config.variants.get(one)
+            what = f", a {known.model}, which gives no tokens" if known else ""
+            raise InputError(
+                f"{place}.sources names {one!r}{what}; expected some of {', '.join(able)}"
+            )
+    network = variant.network
+    if not isinstance(network, TokenFusionNetwork):
+        return
+    if network.width % network.heads:
+        raise InputError(
+            f"{place}: network.width is {network.width}; expected a multiple of network.heads, "
+            f"{network.heads}"
+        )
+    if network.exchange and token_step(config).pool == "time":
+        raise InputError(
+            f"{place}: network.exchange is set, but tokens.pool is time, which leaves tokens "
+            "without a time; set it to places"
+        )
+
+
 def _check_data(config: Config, source: str) -> None:
     data = config.data
     if isinstance(data, PySkl) and (data.path is None) == (data.paths is None):
         raise InputError(
             f"{source}: data: expected one of path and paths, which format pyskl reads"
         )
+    if config.video and not (config.video.root or config.video.table or data.format == "synthetic"):
+        raise InputError(f"{source}: video: expected root or table, which say where the videos lie")
     try:
         resolve_points(getattr(data, "points", None))
     except InputError as error:
@@ -126,6 +165,10 @@ def _check_choices(config: Config, source: str) -> None:
                 f"{source}: occlusion.variants names {name!r}, which reads video; what is "
                 "hidden are points of skeletons, so name variants on these"
             )
+        if isinstance(variants[name], FusedVariant):
+            raise InputError(
+                f"{source}: occlusion.variants names {name!r}, which fuses tokens; name its sources"
+            )
 
 
 def _check_names(source: str, entry: Any, place: str) -> None:
@@ -147,12 +190,22 @@ def _check_variant(variant: WholeVariant, config: Config, place: str) -> None:
     """Check one variant, its model's settings included, against the rest of the config."""
     own = variant.own
     if isinstance(own, VideoVariant):
-        _check_video(variant, config, place)
+        _check_video(variant, own, config, place)
+        return
+    if isinstance(own, FusedVariant):
+        _check_sources(variant, own, config, place)
         return
     if isinstance(variant.network, GraphNetwork):
         _check_stages(variant.network, place)
     if isinstance(variant.network, HeatmapNetwork):
         _check_heatmaps(variant.network, place)
+    if isinstance(variant.network, TransformerNetwork):
+        _check_transformer(variant.network, variant.length, place)
+    elif variant.training.layer_decay < 1:
+        raise InputError(
+            f"{place}: training.layer_decay is {variant.training.layer_decay}, but {own.model} "
+            "has no blocks; give it to skeleton_transformer alone"
+        )
     if own.cleaning not in config.cleaning:
         known = ", ".join(config.cleaning)
         raise InputError(f"{place}: cleaning is {own.cleaning!r}; expected one of {known}")
@@ -170,11 +223,11 @@ def _check_named(paths: list[str], pretrained: str | None, place: str) -> None:
             raise InputError(f"{place}: there is no file {path}")
 
 
-def _check_video(variant: WholeVariant, config: Config, place: str) -> None:
+def _check_video(variant: WholeVariant, own: VideoVariant, config: Config, place: str) -> None:
     """Check a variant on video, which reads the crops that the section ``video`` asks for."""
-    own, network = variant.own, variant.network
+    network = variant.network
     assert isinstance(network, VideoNetwork)
-    if getattr(config, "video", None) is None:
+    if config.video is None:
         raise InputError(
             f"{place}: model is {own.model}, which reads video; expected a section video that says "
             "where it lies and how persons are cropped"
@@ -203,6 +256,18 @@ def _check_stages(network: GraphNetwork, place: str) -> None:
                 f"{place}: network.{key} is {stages}{unless}, but there is no stage "
                 f"{beyond[0]}; num_stages is {network.num_stages}"
             )
+
+
+def _check_transformer(network: TransformerNetwork, length: int, place: str) -> None:
+    if length % network.patch:
+        raise InputError(
+            f"{place}: length is {length}; expected a multiple of network.patch, {network.patch}"
+        )
+    if network.width % network.heads:
+        raise InputError(
+            f"{place}: network.width is {network.width}; expected a multiple of its "
+            f"{network.heads} heads"
+        )
 
 
 def _check_heatmaps(network: HeatmapNetwork, place: str) -> None:

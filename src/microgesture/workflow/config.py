@@ -18,20 +18,31 @@ from microgesture.settings.data_report import DataReportStep
 from microgesture.settings.heatmaps import DrawnHeatmaps
 from microgesture.settings.label_embeddings import Glove, GloveVectors, WordLlamaVectors
 from microgesture.settings.models import (
-    GraphVariant,
+    FusedVariant,
     HeatmapModel,
     HeatmapVariant,
+    SkeletonVariant,
     Source,
+    Variant,
     VideoModel,
     VideoVariant,
 )
-from microgesture.settings.networks import GraphNetwork, HeatmapNetwork, VideoNetwork
+from microgesture.settings.networks import (
+    ConcatNetwork,
+    GraphNetwork,
+    HeatmapNetwork,
+    TokenFusionNetwork,
+    TransformerNetwork,
+    VideoNetwork,
+)
 from microgesture.settings.preparation import PersonRule, Preparation
 from microgesture.settings.probing import OcclusionStep, RobustnessStep, Testing
 from microgesture.settings.results import CardsStep, FiguresStep, PageStep, ShownVariant, TableStep
 from microgesture.settings.rows import FusionRecipe
+from microgesture.settings.tokens import Tokens, TokenStep
 from microgesture.settings.training import Training
 from microgesture.settings.training_step import TrainingStep
+from microgesture.settings.video import Crops
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
 
@@ -56,10 +67,14 @@ def _named_files(config: Config) -> Iterator[tuple[str, str, Path, dict[str, Any
     """Place, path, record of the step that reads it and that step's config."""
     results = Path(config.results)
     data = config.data.given()
-    for key in ("root", "path", "paths", "labels", "subjects", "video_splits"):
+    for key in ("root", "path", "paths", "labels", "subjects", "video_splits", "segments"):
         for path in places(data.get(key)):
             record = results / paths.record("skeletons")
             yield f"data.{key}", path, record, reader_step(config).reading()
+    if config.video is not None and (crops := crops_step(config)) is not None:
+        for key in ("root", "table"):
+            for path in places(config.video.given().get(key)):
+                yield f"video.{key}", path, results / paths.record("crops"), crops.given()
     if isinstance(config.semantic, Glove) and any(one.semantic for one in config.variants.values()):
         record = results / paths.record("label_embeddings")
         yield "semantic.path", config.semantic.path, record, words_step(config).given()
@@ -87,7 +102,8 @@ class WholeVariant:
     own
         The variant alone.
     length, network, training
-        Of the variant where it says them, else of its model.
+        Of the variant where it says them, else of its model. The length of networks on tokens is 1,
+        a view.
     source
         The same, of networks on heatmaps; None of others.
     input_size
@@ -97,9 +113,16 @@ class WholeVariant:
 
     """
 
-    own: GraphVariant | HeatmapVariant | VideoVariant
+    own: Variant
     length: int
-    network: GraphNetwork | HeatmapNetwork | VideoNetwork
+    network: (
+        GraphNetwork
+        | HeatmapNetwork
+        | TransformerNetwork
+        | VideoNetwork
+        | TokenFusionNetwork
+        | ConcatNetwork
+    )
     training: Training
     source: Source | None = None
     input_size: int | None = None
@@ -114,7 +137,7 @@ def whole_variant(config: Config, name: str) -> WholeVariant:
     training = variant.training.given() if variant.training else {}
     whole = WholeVariant(
         own=variant,
-        length=variant.length or shared.length,
+        length=1 if isinstance(variant, FusedVariant) else variant.length or shared.length,
         network=type(shared.network)(**network),
         training=Training(**{**shared.training.model_dump(), **training}),
     )
@@ -130,27 +153,26 @@ def whole_variant(config: Config, name: str) -> WholeVariant:
 def layouts(config: Config) -> list[str]:
     """Names of the layouts that variants read skeletons in, sorted."""
     variants = config.variants.values()
-    return sorted({one.layout for one in variants if not isinstance(one, VideoVariant)})
+    return sorted({one.layout for one in variants if isinstance(one, SkeletonVariant)})
 
 
-def manifest_name(config: Config, name: str) -> str:
-    """What a variant reads: key points, a cache of drawn heatmaps, or person crops."""
+def manifest_names(config: Config, name: str, run: str) -> list[str]:
+    """What a variant reads: key points, drawn heatmaps, person crops, or its sources' tokens."""
     variant = whole_variant(config, name)
+    if isinstance(variant.own, FusedVariant):
+        return [paths.tokens(source, run) for source in variant.own.sources]
     if isinstance(variant.own, VideoVariant):
-        return paths.crops()
-    clips = points_name(config, name)
-    if variant.source != "cached":
-        return paths.prepared(clips)
-    return paths.cache(variant.own.stream, clips)
-
-
-def points_name(config: Config, name: str) -> str:
-    """Name of the clip file that a variant reads, such as ``openpose41-standard-align16``."""
-    variant = whole_variant(config, name)
+        return [paths.crops()]
     own = variant.own
-    assert not isinstance(own, VideoVariant)
-    when = timeline(own.temporal, variant.length)
-    return paths.clips_name(own.layout, own.cleaning, when)
+    clips = paths.clips_name(own.layout, own.cleaning, timeline(own.temporal, variant.length))
+    cached = isinstance(own, HeatmapVariant) and variant.source == "cached"
+    return [paths.cache(own.stream, clips) if cached else paths.prepared(clips)]
+
+
+def sources_of(config: Config, name: str) -> list[str]:
+    """The variants whose tokens a variant fuses; none of others."""
+    variant = config.variants[name]
+    return variant.sources if isinstance(variant, FusedVariant) else []
 
 
 def reader_step(config: Config) -> Data:
@@ -190,6 +212,17 @@ def preparation_step(config: Config, cleaning: str, timeline_name: str) -> Prepa
     )
 
 
+def crops_step(config: Config) -> Crops | None:
+    """What the crops of video depend on, besides skeletons and videos."""
+    if config.video is None:
+        return None
+    own = config.video.given()
+    if isinstance(config.data, Synthetic) and not {"root", "table"} & set(own):
+        # the config itself says at which size it is rendered
+        own = {"resolution": "scale", **own, "root": f"{config.results}/{paths.RELEASE}"}
+    return Crops(**own, on_bad_clip=config.data.on_bad_clip)
+
+
 def words_step(config: Config) -> WordLlamaVectors | GloveVectors:
     """What the label embeddings depend on, besides the classes."""
     if isinstance(config.semantic, Glove):
@@ -209,29 +242,42 @@ def training_step(config: Config, name: str) -> TrainingStep:
     """What training a variant depends on, besides its input, seed, folds and label embeddings."""
     variant = whole_variant(config, name)
     own = variant.own
-    more: dict[str, Any] = {} if own.pretrained is None else {"pretrained": own.pretrained}
-    if isinstance(own, VideoVariant):
-        more |= {"input_size": variant.input_size, "jitter": variant.jitter}
-    elif variant.source is None:
-        more |= {"layout": own.layout, "padding": config.box.padding}
-    else:
-        more |= {"layout": own.layout}
-        more |= {"source": variant.source, "input_size": variant.input_size}
-        if variant.source == "drawn":  # a cache says it of itself
-            more["heatmaps"] = heatmap_step(config, own.stream)
     return TrainingStep(
         variant=name,
         model=own.model,
-        stream=own.stream,
-        temporal=own.temporal,
         length=variant.length,
         network=variant.network.given(),
         training=variant.training,
         semantic_weight=config.semantic.weight if own.semantic else 0,
         augment=config.augment,
         imbalance=config.imbalance,
-        **more,
+        **_input_settings(config, variant),
     )
+
+
+def _input_settings(config: Config, variant: WholeVariant) -> dict[str, Any]:
+    """What a variant's input is made with."""
+    own = variant.own
+    if isinstance(own, FusedVariant):
+        return {"temporal": "views", "sources": own.sources}
+    more: dict[str, Any] = {"stream": own.stream, "temporal": own.temporal}
+    if own.pretrained is not None:
+        more["pretrained"] = own.pretrained
+    if isinstance(own, VideoVariant):
+        return {**more, "input_size": variant.input_size, "jitter": variant.jitter}
+    more["layout"] = own.layout
+    if not isinstance(own, HeatmapVariant):
+        return {**more, "padding": config.box.padding}
+    more |= {"source": variant.source, "input_size": variant.input_size}
+    if variant.source == "drawn":  # a cache says it of itself
+        more["heatmaps"] = heatmap_step(config, own.stream)
+    return more
+
+
+def token_step(config: Config) -> TokenStep:
+    """What tokens depend on, besides the network and its clips."""
+    written = (config.tokens or Tokens()).model_dump()
+    return TokenStep(**written, augment=config.augment, testing=config.testing)
 
 
 def fusion_step(config: Config, name: str) -> FusionRecipe:
@@ -310,7 +356,11 @@ def _trained(config: Config) -> dict[str, Any]:
 def _shown_variant(config: Config, name: str) -> ShownVariant:
     variant = whole_variant(config, name)
     own = variant.own
-    more = {"source": variant.source, "pretrained": own.pretrained}
+    more = {
+        "source": variant.source,
+        "pretrained": getattr(own, "pretrained", None),
+        "sources": sources_of(config, name) or None,
+    }
     said: dict[str, Any] = {key: value for key, value in more.items() if value is not None}
     return ShownVariant(title=own.title, model=own.model, **said)
 

@@ -31,8 +31,13 @@ from microgesture.workflow.config import layout_file, layouts, reader_step, reco
 PATHS = (
     ("results",),
     ("classes",),
-    *(("data", key) for key in ("root", "path", "paths", "labels", "subjects", "video_splits")),
+    *(
+        ("data", key)
+        for key in ("root", "path", "paths", "labels", "subjects", "video_splits", "segments")
+    ),
     ("semantic", "path"),
+    ("video", "root"),
+    ("video", "table"),
 )
 """Places of a config that hold paths; a variant's ``pretrained`` is another one."""
 

@@ -208,7 +208,7 @@ class Block(nn.Module):
         planes = x[:, 1:].unflatten(1, self.grid).flatten(0, 1).permute(0, 3, 1, 2)
         stride = self.query_stride
         pooled = functional.max_pool2d(planes, stride + 1, stride, (stride + 1) // 2)
-        places = pooled.permute(0, 2, 3, 1).unflatten(0, (len(x), -1)).flatten(1, 3)
+        places = pooled.permute(0, 2, 3, 1).unflatten(0, (x.shape[0], -1)).flatten(1, 3)
         return torch.cat([x[:, :1], places], dim=1)
 
     def _kept(self, branch: Tensor) -> Tensor:
@@ -228,7 +228,7 @@ class ClassToken(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Tokens (N, L, C) with the class token in front."""
-        return torch.cat([self.class_token.expand(len(x), 1, -1), x], dim=1)
+        return torch.cat([self.class_token.expand(x.shape[0], 1, -1), x], dim=1)
 
 
 class MViT(Backbone):

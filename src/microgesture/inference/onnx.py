@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from microgesture.data.classes import UNKNOWN
+from microgesture.data.clip_file import MemoryRecords
 from microgesture.data.keypoints import KEYPOINT_FORMATS
 from microgesture.data.layouts import Layout
 from microgesture.data.store import SPLITS, Clip
@@ -20,6 +21,8 @@ from microgesture.inference.clips import prepare_for, prepared_input
 from microgesture.inputs.base import Input
 from microgesture.inputs.geometry import full_frame
 from microgesture.inputs.loader import ViewClips
+from microgesture.inputs.video import VideoInput
+from microgesture.settings.models import VIDEO_MODELS
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import atomic_path
 
@@ -129,7 +132,16 @@ def prepared(trained: Trained, manifest: Path) -> torch.Tensor:
 
 
 def drawn(trained: Trained) -> torch.Tensor:
-    """Made-up `figures` as the network takes them: prepared and drawn like any clip."""
+    """Made-up `figures` as the network takes them: prepared and drawn like any clip.
+
+    Of a network on video, pictures of random colours.
+    """
+    config = trained.config
+    if config.model in VIDEO_MODELS and config.input_size:
+        shape = (EXAMPLES, config.length, config.input_size, config.input_size, 3)
+        colours = np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8)
+        pictures = VideoInput(MemoryRecords({}, []), config.input_size)
+        return pictures.assemble(torch.from_numpy(colours), full_frame(EXAMPLES), training=False)
     clips = figures(trained.layout, trained.config.length)
     records, _ = prepare_for(trained, clips)
     return _assembled(trained, prepared_input(trained, records), np.arange(EXAMPLES))

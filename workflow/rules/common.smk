@@ -19,6 +19,7 @@ from microgesture.workflow import check_file, preflight
 from microgesture.workflow.overrides import overridden
 from microgesture.readers import sources as rawdata
 from microgesture.video.sources import video_files
+from microgesture.settings.models import VIDEO_MODELS
 from microgesture.settings.streams import HeatmapStream
 from microgesture.workflow import runlock
 from microgesture.settings.config import Config
@@ -65,12 +66,9 @@ def at(name):
 
 
 def input_of(wildcards):
-    """Manifest of what a variant reads: key points, or a cache of drawn heatmaps."""
-    variant = settings.whole_variant(CONFIG, wildcards.variant)
-    clips = settings.points_name(CONFIG, wildcards.variant)
-    if variant.source != "cached":
-        return at(paths.prepared(clips))
-    return at(paths.cache(variant.own.stream, clips))
+    """Manifests of what a variant reads."""
+    names = settings.manifest_names(CONFIG, wildcards.variant, wildcards.run)
+    return [at(name) for name in names]
 
 
 def runs_of(*seeds):
@@ -99,13 +97,14 @@ def launcher(wildcards, resources):
 
 
 def layout_of(wildcards):
-    name = wildcards.get("layout") or CONFIG.variants[wildcards.variant].layout
-    return settings.layout_file(name)
+    name = wildcards.get("layout") or getattr(
+        CONFIG.variants[wildcards.variant], "layout", None
+    )
+    return [] if name is None else settings.layout_file(name)
 
 
 def layouts_in_use():
-    names = {variant.layout for variant in CONFIG.variants.values()}
-    return [settings.layout_file(name) for name in sorted(names)]
+    return [settings.layout_file(name) for name in settings.layouts(CONFIG)]
 
 
 def label_embeddings_of(wildcards):
@@ -115,7 +114,7 @@ def label_embeddings_of(wildcards):
 
 def pretrained_of(wildcards):
     """Published weights to start from, an input so that a changed file is noticed."""
-    return CONFIG.variants[wildcards.variant].pretrained or []
+    return getattr(CONFIG.variants[wildcards.variant], "pretrained", None) or []
 
 
 def words_file():
@@ -173,7 +172,9 @@ def dated_files():
     yield from raw_videos()
     yield from [CONFIG.classes, *layouts_in_use()]
     yield from words_file()
-    yield from filter(None, (one.pretrained for one in CONFIG.variants.values()))
+    yield from filter(
+        None, (getattr(one, "pretrained", None) for one in CONFIG.variants.values())
+    )
     for folder, below, names in os.walk(RESULTS):
         below[:] = [name for name in below if name not in (paths.LOGS, paths.RESUME)]
         yield from (f"{folder}/{name}" for name in names if not name.startswith("."))
@@ -214,7 +215,25 @@ def robustness_files():
         return []
     first = runs_of(min(CONFIG.seeds))
     runs = first if CONFIG.robustness.runs == "first" else RUNS
-    return [at(paths.robustness(name, run)) for name in VARIANTS for run in runs]
+    skeletal = [name for name in VARIANTS if name not in ON_VIDEO]
+    return [at(paths.robustness(name, run)) for name in skeletal for run in runs]
+
+
+def missing_sources_files():
+    return [
+        at(paths.missing_sources(name, run))
+        for name in VARIANTS
+        if settings.sources_of(CONFIG, name)
+        for run in RUNS
+    ]
+
+
+def source_models_of(wildcards):
+    """Trained models that a variant on tokens needs beside its own."""
+    return [
+        at(paths.training(source, wildcards.run, paths.MODEL))
+        for source in settings.sources_of(CONFIG, wildcards.variant)
+    ]
 
 
 def occlusion_files():
@@ -238,6 +257,7 @@ config = checked(config)
 CONFIG = Config.model_validate(config)
 RESULTS = CONFIG.results
 VARIANTS = list(CONFIG.variants)
+ON_VIDEO = [name for name, own in CONFIG.variants.items() if own.model in VIDEO_MODELS]
 FUSIONS = list(CONFIG.fusions)
 RUNS = runs_of(*CONFIG.seeds)
 CLIPS = paths.clips_name("{layout}", "{cleaning}", "{timeline}")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 RELEASE = "release"
 RELEASE_MANIFEST = f"{RELEASE}/manifest.json"
 SKELETONS = "skeletons/clips.parquet"
+RECORDINGS = "skeletons/recordings.parquet"
 SUMMARY = "skeletons/summary.json"
 FOLDS = "folds.json"
 EMBEDDINGS = "labels/embeddings.npz"
@@ -71,6 +72,16 @@ def crops(kind: str = "json") -> str:
 def training(variant: str, run: str, file: str) -> str:
     """A file of a training: `MODEL`, `TRAINING` or `TIMING`."""
     return f"train/{variant}/{run}/{file}"
+
+
+def tokens(variant: str, run: str, kind: str = "json") -> str:
+    """Tokens of a training (``arrow``) or their manifest."""
+    return f"tokens/{variant}/{run}.{kind}"
+
+
+def missing_sources(variant: str, run: str) -> str:
+    """Accuracy of a fused training without one of its sources."""
+    return f"missing_sources/{variant}/{run}.csv"
 
 
 def predictions(row: str, run: str, split: str) -> str:

@@ -6,7 +6,7 @@ out and counted.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -274,10 +274,10 @@ def write_store(
                 pending.append(clip)
                 numbers = sum(one.points.size for one in pending)
                 if len(pending) == row_group or numbers >= NUMBERS_AT_ONCE:
-                    writer.write_batch(_batch(pending, schema, names))
+                    writer.write_batch(record_batch(pending, schema, names))
                     pending = []
             if pending:
-                writer.write_batch(_batch(pending, schema, names))
+                writer.write_batch(record_batch(pending, schema, names))
         seal_file(temporary, PARQUET)
     return written
 
@@ -307,7 +307,10 @@ def _accepted(
         raise InputError(f"{source}: no clip is left to write: {why}")
 
 
-def _batch(clips: list[Clip], schema: pa.Schema, names: dict[int, str | None]) -> pa.RecordBatch:
+def record_batch(
+    clips: Sequence[Clip], schema: pa.Schema, names: Mapping[int, str | None]
+) -> pa.RecordBatch:
+    """Clips as rows of a store; ``names`` are those of their labels."""
     sizes = [clip.points.size for clip in clips]
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
     values = np.concatenate([clip.points.reshape(-1) for clip in clips])

@@ -62,9 +62,8 @@ def load_evaluation(
     known = first.labels != UNKNOWN
     rows = []
     for name, entry in entries.items():
-        costs = [
-            runs[member] for member in (entry.members if isinstance(entry, Fusion) else [name])
-        ]
+        parts = entry.members if isinstance(entry, Fusion) else [*(entry.sources or []), name]
+        costs = [runs[part] for part in parts]
         files = _read_row(results, name, seeds, split, first, folds)
         rows.append(
             Row(

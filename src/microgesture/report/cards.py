@@ -28,6 +28,9 @@ _NETWORKS = {
     "stgcn": "ST-GCN",
     "agcn": "2s-AGCN",
     "skeleton_transformer": "skeleton transformer",
+    "mvit": "MViT",
+    "token_fusion": "token fusion",
+    "concat_mlp": "concatenation",
 }
 _DAMAGE = {
     "none": "none",

@@ -16,6 +16,7 @@ from microgesture.settings.models import Models, Variant
 from microgesture.settings.preparation import Align, Cleaning
 from microgesture.settings.probing import Occlusion, Robustness, Testing
 from microgesture.settings.rows import ClaimEntry, Fusion
+from microgesture.settings.tokens import Tokens
 from microgesture.settings.video import Video
 
 LARGEST_SEED = 2**64 - 1
@@ -54,6 +55,8 @@ class Config(Entry):
     semantic: Semantic
     """Word vectors of the semantic loss."""
     models: Models
+    tokens: Tokens | None = None
+    """Tokens of the networks that ``sources`` of variants name; left out: their defaults."""
     variants: Annotated[dict[Name, Variant], Field(min_length=1)]
     """Rows that are trained."""
     fusions: dict[Name, Fusion]

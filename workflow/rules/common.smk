@@ -151,6 +151,11 @@ def raw_videos():
     return video_files(video)
 
 
+def crops_of_videos():
+    """Manifest of the crops, where there is video."""
+    return [] if CONFIG.video is None else at(paths.crops())
+
+
 @cache
 def frames_digest():
     """Hash of OpenPose's frames, so that a changed one is noticed; where runs are planned alone.

@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--config", required=True, help="testing: views and flip")
     parser.add_argument("--model", type=Path, required=True, help="checkpoint")
     parser.add_argument(
-        "--input", type=Path, nargs="+", required=True, help="manifest of stream, cache or tokens"
+        "--input", type=Path, nargs="+", required=True, help="manifest of the clips or tokens"
     )
     parser.add_argument("--folds", type=Path, help="file of folds, for cross-validation")
     parser.add_argument("--fold", type=int, help="the fold to test on")
@@ -38,7 +38,7 @@ def main() -> None:
     trained = load_trained(args.model)
     config = trained.config
     device = choose_device(args.device, args.threads)
-    source = open_prepared(config, trained.layout, args.input)
+    source = open_prepared(config, trained.skeleton, args.input)
     named = shlex.join(map(str, args.input))
     if (made := source.records.metadata) != (expected := trained.metadata["preparation"]):
         raise InputError(

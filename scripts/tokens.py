@@ -33,7 +33,7 @@ def main() -> None:
     config: TokenStep = parse_option(TokenStep, args.config)
     trained = load_trained(args.model)
     device = choose_device(args.device, args.threads)
-    source = open_prepared(trained.config, trained.layout, [args.input])
+    source = open_prepared(trained.config, trained.skeleton, [args.input])
     check_fold(args.model, trained.metadata, use_fold(source.records.index, args.folds, args.fold))
     trained.model.to(device)
     manifest = write_tokens(

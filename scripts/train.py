@@ -20,9 +20,9 @@ def main() -> None:
     parser.add_argument("--config", required=True, help="config slice, as JSON")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument(
-        "--input", type=Path, nargs="+", required=True, help="manifest of stream, cache or tokens"
+        "--input", type=Path, nargs="+", required=True, help="manifest of the clips or tokens"
     )
-    parser.add_argument("--layout", type=Path, required=True, help="layout file")
+    parser.add_argument("--layout", type=Path, help="layout file, for skeletons")
     parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
     parser.add_argument("--embeddings", type=Path, help="label embeddings, for the semantic loss")
     parser.add_argument("--folds", type=Path, help="file of folds, for cross-validation")

@@ -18,6 +18,8 @@ from microgesture.workflow import config as settings
 from microgesture.workflow import check_file, preflight
 from microgesture.workflow.overrides import overridden
 from microgesture.readers import sources as rawdata
+from microgesture.video.sources import video_files
+from microgesture.settings.models import VIDEO_MODELS
 from microgesture.settings.streams import HeatmapStream
 from microgesture.workflow import runlock
 from microgesture.settings.config import Config
@@ -64,17 +66,9 @@ def at(name):
 
 
 def input_of(wildcards):
-    """Manifest of what a variant reads: key points, or a cache of drawn heatmaps.
-
-    Of a variant on tokens, those of its sources' tokens.
-    """
-    if sources := settings.sources_of(CONFIG, wildcards.variant):
-        return [at(paths.tokens(source, wildcards.run)) for source in sources]
-    variant = settings.whole_variant(CONFIG, wildcards.variant)
-    clips = settings.points_name(CONFIG, wildcards.variant)
-    if variant.source != "cached":
-        return at(paths.prepared(clips))
-    return at(paths.cache(variant.own.stream, clips))
+    """Manifests of what a variant reads."""
+    names = settings.manifest_names(CONFIG, wildcards.variant, wildcards.run)
+    return [at(name) for name in names]
 
 
 def runs_of(*seeds):
@@ -103,15 +97,14 @@ def launcher(wildcards, resources):
 
 
 def layout_of(wildcards):
-    name = wildcards.get("layout")
-    return settings.layout_file(
-        name or settings.skeleton_variant(CONFIG, wildcards.variant).layout
+    name = wildcards.get("layout") or getattr(
+        CONFIG.variants[wildcards.variant], "layout", None
     )
+    return [] if name is None else settings.layout_file(name)
 
 
 def layouts_in_use():
-    names = {settings.skeleton_variant(CONFIG, name).layout for name in VARIANTS}
-    return [settings.layout_file(name) for name in sorted(names)]
+    return [settings.layout_file(name) for name in settings.layouts(CONFIG)]
 
 
 def label_embeddings_of(wildcards):
@@ -148,6 +141,17 @@ def raw_files():
 
 
 @cache
+def raw_videos():
+    """The videos that crops are cut out of; those of generated data come with its release."""
+    video = settings.crops_step(CONFIG)
+    if video is None:
+        return []
+    if video.root == at(paths.RELEASE):
+        return [at(paths.RELEASE_MANIFEST)]
+    return video_files(video)
+
+
+@cache
 def frames_digest():
     """Hash of OpenPose's frames, so that a changed one is noticed; where runs are planned alone.
 
@@ -160,6 +164,7 @@ def frames_digest():
 def dated_files():
     """Files that no step makes, and results; what is made from them has to be newer."""
     yield from raw_files()
+    yield from raw_videos()
     yield from [CONFIG.classes, *layouts_in_use()]
     yield from words_file()
     yield from filter(
@@ -205,7 +210,8 @@ def robustness_files():
         return []
     first = runs_of(min(CONFIG.seeds))
     runs = first if CONFIG.robustness.runs == "first" else RUNS
-    return [at(paths.robustness(name, run)) for name in VARIANTS for run in runs]
+    skeletal = [name for name in VARIANTS if name not in ON_VIDEO]
+    return [at(paths.robustness(name, run)) for name in skeletal for run in runs]
 
 
 def missing_sources_files():
@@ -246,6 +252,7 @@ config = checked(config)
 CONFIG = Config.model_validate(config)
 RESULTS = CONFIG.results
 VARIANTS = list(CONFIG.variants)
+ON_VIDEO = [name for name, own in CONFIG.variants.items() if own.model in VIDEO_MODELS]
 FUSIONS = list(CONFIG.fusions)
 RUNS = runs_of(*CONFIG.seeds)
 CLIPS = paths.clips_name("{layout}", "{cleaning}", "{timeline}")

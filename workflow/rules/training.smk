@@ -46,6 +46,9 @@ rule train:
         config=told(
             lambda wildcards: settings.training_step(CONFIG, wildcards.variant).given()
         ),
+        layout=lambda wildcards, input: (
+            ["--layout", input.layout] if input.layout else []
+        ),
         embeddings=lambda wildcards, input: (
             ["--embeddings", input.embeddings] if input.embeddings else []
         ),
@@ -58,6 +61,6 @@ rule train:
         # the shell waits while a warned training saves its state
         "trap '' TERM;"
         " {params.launch} scripts/train.py --config {params.config:q} --seed {params.seed}"
-        " --input {input.data:q} --layout {input.layout:q} --classes {input.classes:q}"
+        " --input {input.data:q} {params.layout:q} --classes {input.classes:q}"
         " {params.embeddings:q} {params.fold:q} --out {params.out:q}"
         " --resume-dir {params.resume:q} --threads {threads} --record {output.record:q} 2> >(tee {log:q} >&2)"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 RELEASE = "release"
 RELEASE_MANIFEST = f"{RELEASE}/manifest.json"
 SKELETONS = "skeletons/clips.parquet"
+RECORDINGS = "skeletons/recordings.parquet"
 SUMMARY = "skeletons/summary.json"
 FOLDS = "folds.json"
 EMBEDDINGS = "labels/embeddings.npz"
@@ -61,6 +62,11 @@ def prepared(clips: str, kind: str = "json") -> str:
 def cache(stream: str, clips: str, kind: str = "json") -> str:
     """A heatmap cache (``arrow``) or its manifest."""
     return f"heatmaps/{stream}-{clips}.{kind}"
+
+
+def crops(kind: str = "json") -> str:
+    """Person crops of all clips (``arrow``) or their manifest."""
+    return f"video/crops.{kind}"
 
 
 def training(variant: str, run: str, file: str) -> str:

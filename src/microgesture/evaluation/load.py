@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from microgesture.data import paths
+from microgesture.data.classes import UNKNOWN
 from microgesture.data.long_tail import long_tailed_counts
 from microgesture.evaluation.fusion import check_same_clips
-from microgesture.evaluation.predictions import UNKNOWN, Predictions, read_predictions
+from microgesture.evaluation.predictions import Predictions, read_predictions
 from microgesture.evaluation.rows import FUSION, Evaluation, Member, Row
 from microgesture.settings.results import Shown, ShownVariant
 from microgesture.settings.rows import Fusion

@@ -117,7 +117,7 @@ def export_onnx(trained: Trained, path: Path, manifest: Path | None = None) -> D
 def prepared(trained: Trained, manifest: Path) -> torch.Tensor:
     """Up to `EXAMPLES` prepared clips, of the test split first, as the network takes them."""
     config = trained.config
-    source = open_prepared(config, trained.layout, [manifest])
+    source = open_prepared(config, trained.skeleton, [manifest])
     if source.records.metadata != trained.metadata["preparation"]:
         raise InputError(
             f"--input {manifest}: its clips were prepared otherwise than those that "

@@ -12,7 +12,7 @@ from microgesture.inference.build import Trained
 from microgesture.inference.likeness import Likeness, compare
 from microgesture.inference.recordings import Cutting, usable, windows_of
 from microgesture.preprocessing.profile import clip_profile, combined
-from microgesture.readers.openpose_json import unasked_parts
+from microgesture.readers.openpose_frames import unasked_parts
 from microgesture.settings.preparation import Cleaning
 from microgesture.utils.errors import InputError
 

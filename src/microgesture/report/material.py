@@ -14,6 +14,7 @@ from microgesture.evaluation.claims import Claim, judge_claims
 from microgesture.evaluation.load import load_evaluation
 from microgesture.evaluation.occlusion import Occlusion, mean_occlusion
 from microgesture.evaluation.rows import Evaluation, Row
+from microgesture.settings.models import VIDEO_MODELS
 from microgesture.settings.results import PageStep
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
@@ -133,7 +134,9 @@ def _probes(config: PageStep, results: Path) -> dict[str, dict[str, list[Path]]]
             ]
     if config.robustness:
         runs = paths.run_names(seeds if config.robustness.runs == "all" else seeds[:1], folds)
-        for variant in config.variants:
+        for variant, shown in config.variants.items():
+            if shown.model in VIDEO_MODELS:  # what is corrupted are points
+                continue
             kinds["robustness"][variant] = [
                 results / paths.robustness(variant, run) for run in runs
             ]

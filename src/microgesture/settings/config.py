@@ -17,6 +17,7 @@ from microgesture.settings.preparation import Align, Cleaning
 from microgesture.settings.probing import Occlusion, Robustness, Testing
 from microgesture.settings.rows import ClaimEntry, Fusion
 from microgesture.settings.tokens import Tokens
+from microgesture.settings.video import Video
 
 LARGEST_SEED = 2**64 - 1
 
@@ -25,10 +26,13 @@ class Config(Entry):
     """A whole config."""
 
     renamed: ClassVar[Mapping[str, str]] = {"explain": "occlusion"}
+    nullable = frozenset({"video"})
     results: str
     """The folder of all results; each config needs its own."""
     data: Data
     """The data set."""
+    video: Video | None = None
+    """Video beside the skeletons; null: there is none."""
     classes: str
     """The file of class names, in the order of their ids."""
     seeds: Annotated[

@@ -4,14 +4,16 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
-from microgesture.settings.base import Entry, Name, Text, unique
+from microgesture.settings.base import Entry, Name, Probability, Text, unique
 from microgesture.settings.networks import (
     ConcatNetwork,
     GraphNetwork,
     HeatmapNetwork,
     TokenFusionNetwork,
+    TransformerNetwork,
+    VideoNetwork,
 )
-from microgesture.settings.streams import HeatmapStream, PointStream
+from microgesture.settings.streams import HeatmapStream, PointStream, VideoStream
 from microgesture.settings.training import Training, TrainingChanges
 
 Length = Annotated[int, Field(ge=2)]
@@ -19,8 +21,10 @@ InputSize = Annotated[int, Field(ge=8)]
 Source = Literal["drawn", "cached"]
 GraphName = Literal["stgcn", "agcn"]
 HeatmapName = Literal["posec3d"]
+VideoName = Literal["mvit"]
 GRAPH_MODELS: tuple[str, ...] = get_args(GraphName)
 HEATMAP_MODELS: tuple[str, ...] = get_args(HeatmapName)
+VIDEO_MODELS: tuple[str, ...] = get_args(VideoName)
 FUSED_MODELS: tuple[str, ...] = ("token_fusion", "concat_mlp")
 """Networks on the tokens of other networks."""
 
@@ -48,6 +52,28 @@ class HeatmapModel(Entry):
     training: Training
 
 
+class TransformerModel(Entry):
+    """What the skeleton transformer's variants share."""
+
+    length: Length
+    """Frames that the network takes."""
+    network: TransformerNetwork
+    training: Training
+
+
+class VideoModel(Entry):
+    """What MViT's variants share."""
+
+    length: Length
+    """Frames that the network takes."""
+    input_size: InputSize
+    """Height and width that the network takes, in pixels."""
+    jitter: Probability = 0.0
+    """Share by which brightness and contrast of a clip change at most, in training."""
+    network: VideoNetwork
+    training: Training
+
+
 class TokenFusionModel(Entry):
     """What the token fusions share."""
 
@@ -68,6 +94,8 @@ class Models(Entry):
     stgcn: GraphModel | None = None
     agcn: GraphModel | None = None
     posec3d: HeatmapModel | None = None
+    skeleton_transformer: TransformerModel | None = None
+    mvit: VideoModel | None = None
     token_fusion: TokenFusionModel | None = None
     concat_mlp: ConcatModel | None = None
 
@@ -120,6 +148,35 @@ class HeatmapVariant(_Variant):
     """Instead of the model's."""
 
 
+class TransformerVariant(_Variant):
+    """The skeleton transformer on points."""
+
+    model: Literal["skeleton_transformer"]
+    stream: PointStream = "joint"
+    network: TransformerNetwork | None = None
+    """Instead of the model's."""
+
+
+class VideoVariant(_Row):
+    """MViT on person crops."""
+
+    gives_tokens = True
+    model: VideoName
+    stream: VideoStream = "rgb"
+    temporal: Literal["crop_pad", "segment_sample"] = "segment_sample"
+    """How ``length`` frames of a clip are chosen."""
+    pretrained: str | None = None
+    """A checkpoint to start from."""
+    length: Length | None = None
+    """Frames that the network takes, instead of the model's."""
+    input_size: InputSize | None = None
+    """Instead of the model's."""
+    jitter: Probability | None = None
+    """Instead of the model's."""
+    network: VideoNetwork | None = None
+    """Instead of the model's."""
+
+
 class _FusedVariant(_Row):
     sources: Annotated[list[str], Field(min_length=2), BeforeValidator(unique)]
     """Variants whose tokens are fused; they are trained before, and stay as they are."""
@@ -142,5 +199,5 @@ class ConcatVariant(_FusedVariant):
 
 
 FusedVariant = TokenFusionVariant | ConcatVariant
-SkeletonVariant = GraphVariant | HeatmapVariant
-Variant = Annotated[SkeletonVariant | FusedVariant, Field(discriminator="model")]
+SkeletonVariant = GraphVariant | HeatmapVariant | TransformerVariant
+Variant = Annotated[SkeletonVariant | VideoVariant | FusedVariant, Field(discriminator="model")]

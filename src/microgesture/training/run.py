@@ -39,9 +39,11 @@ class TrainingFiles:
     Attributes
     ----------
     manifests : tuple of Path
-        Of prepared clips or of a heatmap cache, which lies beside it; or of the tokens of each
-        source.
-    layout, classes : Path
+        Of prepared clips, of a heatmap cache or of crops, which lie beside it; or of the tokens of
+        each source.
+    layout : Path or None
+        Of skeletons; none for video and tokens.
+    classes : Path
     embeddings : Path, optional
         Label embeddings, for the semantic loss.
     folds : Path, optional
@@ -52,7 +54,7 @@ class TrainingFiles:
     """
 
     manifests: tuple[Path, ...]
-    layout: Path
+    layout: Path | None
     classes: Path
     embeddings: Path | None = None
     folds: Path | None = None
@@ -61,12 +63,8 @@ class TrainingFiles:
     def all(self) -> list[Path]:
         """Every file that is read."""
         data = [path for one in self.manifests for path in (one, one.with_suffix(".arrow"))]
-        return [
-            *data,
-            self.layout,
-            self.classes,
-            *filter(None, [self.embeddings, self.pretrained, self.folds]),
-        ]
+        more = [self.layout, self.embeddings, self.pretrained, self.folds]
+        return [*data, self.classes, *filter(None, more)]
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ class Resuming:
 class Opened:
     """The files' contents."""
 
-    layout: Layout
+    layout: Layout | None
     names: list[str]
     source: Input
     fold: dict[str, Any]
@@ -142,7 +140,7 @@ def run_training(
     metadata = _metadata(config, files, opened, seed, dtype, code_version)
     records, name = opened.source.records, run_name(seed, fold)
     input_spec: dict[str, Any] = {
-        "layout": opened.layout.as_dict(),
+        "layout": opened.layout.as_dict() if opened.layout else None,
         "preparation": records.metadata,
     }
     keeper = None
@@ -169,7 +167,8 @@ def run_training(
             say(str(stopped))
             raise SystemExit(stopped.status) from None
         if processes.rank == 0:
-            input_spec["profile"] = training_profile(records.index, opened.layout)
+            if opened.layout:
+                input_spec["profile"] = training_profile(records.index, opened.layout)
             ran = {"device": str(device), "processes": processes.count, "threads": threads}
             save_training(out, state, history, metadata, input_spec, parameters, ran)
             done()
@@ -202,7 +201,8 @@ def _metadata(
 
 def open_files(config: TrainingStep, files: TrainingFiles, seed: int, fold: int | None) -> Opened:
     """Read all but the pretrained weights; the clips get the splits of the fold."""
-    layout, names = load_layout(files.layout), load_classes(files.classes)
+    layout = load_layout(files.layout) if files.layout else None
+    names = load_classes(files.classes)
     source = open_prepared(config, layout, files.manifests)
     used = use_fold(source.records.index, files.folds, fold)
     if config.sources:

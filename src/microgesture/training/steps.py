@@ -11,7 +11,13 @@ from microgesture.models.base import HEAD_INIT_STD, Recognizer
 from microgesture.settings.training import Training
 from microgesture.training.distributed import Processes, wrap_ddp
 from microgesture.training.losses import Objective
-from microgesture.training.optimization import new_average, new_optimizer, pack, restore
+from microgesture.training.optimization import (
+    new_average,
+    new_optimizer,
+    pack,
+    rate_scales,
+    restore,
+)
 
 
 class Forward(nn.Module):
@@ -57,7 +63,8 @@ class Stepper:
         self._trained = [p for p in model.parameters() if p.requires_grad]
         forward = Forward(model)
         self._forward = wrap_ddp(forward) if processes.count > 1 else forward
-        self._optimizer = new_optimizer(recipe, self._trained)
+        scales = rate_scales(model, recipe.layer_decay)
+        self._optimizer = new_optimizer(recipe, self._trained, scales)
         self._model, self._average = model, new_average(model, recipe.ema)
         self.judged = model if self._average is None else cast(Recognizer, self._average.module)
 
@@ -84,7 +91,7 @@ class Stepper:
         loss.backward()
         nn.utils.clip_grad_norm_(self._trained, self._recipe.max_gradient_norm, foreach=True)
         for group in self._optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["scale"]
         self._optimizer.step()
         if self._average is not None:
             self._average.update_parameters(self._model)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from microgesture.inputs.base import Input, to_device
-from microgesture.inputs.geometry import Geometry, random_geometry
+from microgesture.inputs.geometry import random_geometry
 from microgesture.inputs.loader import GEOMETRY, Loader, TrainingClips, rng_for
 from microgesture.models.base import Recognizer
 from microgesture.settings.training_step import TrainingStep
@@ -217,8 +217,7 @@ class _Trainer:
         """Share of a batch that this process takes, as the network is fed: cropped and mirrored."""
         share = self.clips.share
         drawn = random_geometry(self.clips.batch, self.config.augment, rng_for(GEOMETRY, *place))
-        geometry = Geometry(drawn.windows[share], drawn.mirrored[share])
-        return self.source.assemble(samples, geometry, training=True, device=self.device)
+        return self.source.assemble(samples, drawn.part(share), training=True, device=self.device)
 
     def _totals(self) -> tuple[float, float]:
         """Loss times clips and hits of an epoch's steps, of all processes."""
@@ -276,7 +275,8 @@ class _Trainer:
         steps = self.clips.steps
         done = (self.progress.epoch - phase.first) * steps + step
         share = done / ((phase.last - phase.first + 1) * steps)
-        return learning_rate(self.recipe.schedule, self.recipe.learning_rate, share)
+        recipe = self.recipe
+        return learning_rate(recipe.schedule, recipe.learning_rate, share, recipe.warm_up)
 
     def _keep(self, stepper: Stepper, epoch_ends: bool) -> None:
         """Save if it is time; stop if a signal asks for it, all processes after the same step."""

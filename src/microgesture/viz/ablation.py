@@ -17,6 +17,8 @@ _MODEL_NAMES = {
     "stgcn": "ST-GCN",
     "agcn": "AGCN",
     "posec3d": "PoseC3D",
+    "skeleton_transformer": "Transformer",
+    "mvit": "MViT",
     "token_fusion": "Token fusion",
     "concat_mlp": "Concatenation",
     FUSION: "Fusion",

@@ -23,12 +23,17 @@ from microgesture.settings.models import (
     HeatmapVariant,
     SkeletonVariant,
     Source,
+    Variant,
+    VideoModel,
+    VideoVariant,
 )
 from microgesture.settings.networks import (
     ConcatNetwork,
     GraphNetwork,
     HeatmapNetwork,
     TokenFusionNetwork,
+    TransformerNetwork,
+    VideoNetwork,
 )
 from microgesture.settings.preparation import PersonRule, Preparation
 from microgesture.settings.probing import OcclusionStep, RobustnessStep, Testing
@@ -37,6 +42,7 @@ from microgesture.settings.rows import FusionRecipe
 from microgesture.settings.tokens import Tokens, TokenStep
 from microgesture.settings.training import Training
 from microgesture.settings.training_step import TrainingStep
+from microgesture.settings.video import Crops
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
 
@@ -61,10 +67,14 @@ def _named_files(config: Config) -> Iterator[tuple[str, str, Path, dict[str, Any
     """Place, path, record of the step that reads it and that step's config."""
     results = Path(config.results)
     data = config.data.given()
-    for key in ("root", "path", "paths", "labels", "subjects", "video_splits"):
+    for key in ("root", "path", "paths", "labels", "subjects", "video_splits", "segments"):
         for path in places(data.get(key)):
             record = results / paths.record("skeletons")
             yield f"data.{key}", path, record, reader_step(config).reading()
+    if config.video is not None and (crops := crops_step(config)) is not None:
+        for key in ("root", "table"):
+            for path in places(config.video.given().get(key)):
+                yield f"video.{key}", path, results / paths.record("crops"), crops.given()
     if isinstance(config.semantic, Glove) and any(one.semantic for one in config.variants.values()):
         record = results / paths.record("label_embeddings")
         yield "semantic.path", config.semantic.path, record, words_step(config).given()
@@ -94,17 +104,29 @@ class WholeVariant:
     length, network, training
         Of the variant where it says them, else of its model. The length of networks on tokens is 1,
         a view.
-    source, input_size
+    source
         The same, of networks on heatmaps; None of others.
+    input_size
+        The same, of networks on heatmaps and on video.
+    jitter
+        The same, of networks on video.
 
     """
 
-    own: SkeletonVariant | FusedVariant
+    own: Variant
     length: int
-    network: GraphNetwork | HeatmapNetwork | TokenFusionNetwork | ConcatNetwork
+    network: (
+        GraphNetwork
+        | HeatmapNetwork
+        | TransformerNetwork
+        | VideoNetwork
+        | TokenFusionNetwork
+        | ConcatNetwork
+    )
     training: Training
     source: Source | None = None
     input_size: int | None = None
+    jitter: float | None = None
 
 
 def whole_variant(config: Config, name: str) -> WholeVariant:
@@ -122,28 +144,35 @@ def whole_variant(config: Config, name: str) -> WholeVariant:
     if isinstance(shared, HeatmapModel) and isinstance(variant, HeatmapVariant):
         size = variant.input_size or shared.input_size
         return replace(whole, source=variant.source or shared.source, input_size=size)
+    if isinstance(shared, VideoModel) and isinstance(variant, VideoVariant):
+        jitter = shared.jitter if variant.jitter is None else variant.jitter
+        return replace(whole, input_size=variant.input_size or shared.input_size, jitter=jitter)
     return whole
+
+
+def layouts(config: Config) -> list[str]:
+    """Names of the layouts that variants read skeletons in, sorted."""
+    variants = config.variants.values()
+    return sorted({one.layout for one in variants if isinstance(one, SkeletonVariant)})
+
+
+def manifest_names(config: Config, name: str, run: str) -> list[str]:
+    """What a variant reads: key points, drawn heatmaps, person crops, or its sources' tokens."""
+    variant = whole_variant(config, name)
+    if isinstance(variant.own, FusedVariant):
+        return [paths.tokens(source, run) for source in variant.own.sources]
+    if isinstance(variant.own, VideoVariant):
+        return [paths.crops()]
+    own = variant.own
+    clips = paths.clips_name(own.layout, own.cleaning, timeline(own.temporal, variant.length))
+    cached = isinstance(own, HeatmapVariant) and variant.source == "cached"
+    return [paths.cache(own.stream, clips) if cached else paths.prepared(clips)]
 
 
 def sources_of(config: Config, name: str) -> list[str]:
     """The variants whose tokens a variant fuses; none of others."""
     variant = config.variants[name]
     return variant.sources if isinstance(variant, FusedVariant) else []
-
-
-def skeleton_variant(config: Config, name: str) -> SkeletonVariant:
-    """A variant that reads skeletons: itself, or the first source of a fused one."""
-    variant = config.variants[name]
-    if isinstance(variant, FusedVariant):
-        return skeleton_variant(config, variant.sources[0])
-    return variant
-
-
-def points_name(config: Config, name: str) -> str:
-    """Name of the clip file that a variant reads, such as ``openpose41-standard-align16``."""
-    own = skeleton_variant(config, name)
-    when = timeline(own.temporal, whole_variant(config, name).length)
-    return paths.clips_name(own.layout, own.cleaning, when)
 
 
 def reader_step(config: Config) -> Data:
@@ -183,6 +212,17 @@ def preparation_step(config: Config, cleaning: str, timeline_name: str) -> Prepa
     )
 
 
+def crops_step(config: Config) -> Crops | None:
+    """What the crops of video depend on, besides skeletons and videos."""
+    if config.video is None:
+        return None
+    own = config.video.given()
+    if isinstance(config.data, Synthetic) and not {"root", "table"} & set(own):
+        # the config itself says at which size it is rendered
+        own = {"resolution": "scale", **own, "root": f"{config.results}/{paths.RELEASE}"}
+    return Crops(**own, on_bad_clip=config.data.on_bad_clip)
+
+
 def words_step(config: Config) -> WordLlamaVectors | GloveVectors:
     """What the label embeddings depend on, besides the classes."""
     if isinstance(config.semantic, Glove):
@@ -205,7 +245,6 @@ def training_step(config: Config, name: str) -> TrainingStep:
     return TrainingStep(
         variant=name,
         model=own.model,
-        layout=skeleton_variant(config, name).layout,
         length=variant.length,
         network=variant.network.given(),
         training=variant.training,
@@ -224,7 +263,10 @@ def _input_settings(config: Config, variant: WholeVariant) -> dict[str, Any]:
     more: dict[str, Any] = {"stream": own.stream, "temporal": own.temporal}
     if own.pretrained is not None:
         more["pretrained"] = own.pretrained
-    if variant.source is None:
+    if isinstance(own, VideoVariant):
+        return {**more, "input_size": variant.input_size, "jitter": variant.jitter}
+    more["layout"] = own.layout
+    if not isinstance(own, HeatmapVariant):
         return {**more, "padding": config.box.padding}
     more |= {"source": variant.source, "input_size": variant.input_size}
     if variant.source == "drawn":  # a cache says it of itself

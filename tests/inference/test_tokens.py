@@ -90,7 +90,7 @@ def world(tmp_path_factory, layout22):
 
 
 def test_each_view_is_the_networks_tokens_of_a_clip_seen_that_way(world):
-    folder, trained, manifests, _ = world
+    folder, trained, _manifests, _ = world
     for name in SOURCES:
         one, source = trained[name]
         records = Records(folder / f"tokens/{name}.arrow")
@@ -195,7 +195,9 @@ def test_files_of_other_clips_or_views_are_refused(world):
         TokenInput([first, fewer])
     other = tokens_in_memory(one, source, token_step())
     other.index["clip_id"] = other.index["clip_id"].tolist()[::-1]
-    with pytest.raises(InputError, match="holds other clips than .*one.arrow, or in another order"):
+    with pytest.raises(
+        InputError, match=r"holds other clips than .*one.arrow, or in another order"
+    ):
         TokenInput([first, other])
     plain = tokens_in_memory(one, source, token_step(testing={"views": 1, "flip": False}))
     unturned = TokenInput([plain, plain])

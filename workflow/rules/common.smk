@@ -19,7 +19,6 @@ from microgesture.workflow import check_file, preflight
 from microgesture.workflow.overrides import overridden
 from microgesture.readers import sources as rawdata
 from microgesture.video.sources import video_files
-from microgesture.settings.models import VIDEO_MODELS
 from microgesture.settings.streams import HeatmapStream
 from microgesture.workflow import runlock
 from microgesture.settings.config import Config
@@ -257,7 +256,7 @@ config = checked(config)
 CONFIG = Config.model_validate(config)
 RESULTS = CONFIG.results
 VARIANTS = list(CONFIG.variants)
-ON_VIDEO = [name for name, own in CONFIG.variants.items() if own.model in VIDEO_MODELS]
+ON_VIDEO = settings.on_video(CONFIG)
 FUSIONS = list(CONFIG.fusions)
 RUNS = runs_of(*CONFIG.seeds)
 CLIPS = paths.clips_name("{layout}", "{cleaning}", "{timeline}")

@@ -175,6 +175,14 @@ def sources_of(config: Config, name: str) -> list[str]:
     return variant.sources if isinstance(variant, FusedVariant) else []
 
 
+def on_video(config: Config) -> list[str]:
+    """The variants that see video, themselves or by a source."""
+    seen = [name for name, own in config.variants.items() if isinstance(own, VideoVariant)]
+    return [
+        name for name in config.variants if {name, *sources_of(config, name)}.intersection(seen)
+    ]
+
+
 def reader_step(config: Config) -> Data:
     """What the reader depends on; generated data is read like any other release."""
     data = config.data

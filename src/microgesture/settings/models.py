@@ -71,7 +71,7 @@ class _Variant(Entry):
     semantic: bool = False
     """Whether the semantic loss is added."""
     pretrained: str | None = None
-    """A checkpoint to start from."""
+    """A checkpoint to start from, or the name of one of ``pretraining``."""
     length: Length | None = None
     """Frames that the network takes, instead of the model's."""
     training: TrainingChanges | None = None

@@ -20,6 +20,7 @@ from microgesture.settings.label_embeddings import Glove, GloveVectors, WordLlam
 from microgesture.settings.models import HeatmapModel, HeatmapVariant, Source, Variant
 from microgesture.settings.networks import GraphNetwork, HeatmapNetwork, TransformerNetwork
 from microgesture.settings.preparation import PersonRule, Preparation
+from microgesture.settings.pretraining import PretrainingStep
 from microgesture.settings.probing import OcclusionStep, RobustnessStep, Testing
 from microgesture.settings.results import CardsStep, FiguresStep, PageStep, ShownVariant, TableStep
 from microgesture.settings.rows import FusionRecipe
@@ -195,6 +196,38 @@ def training_step(config: Config, name: str) -> TrainingStep:
         augment=config.augment,
         imbalance=config.imbalance,
         **more,
+    )
+
+
+def encoder_network(network: TransformerNetwork) -> dict[str, Any]:
+    """The part of a transformer's network that pre-training trains."""
+    own = network.given()
+    return {
+        key: own[key] for key in ("patch", "width", "depth", "heads", "mlp_ratio") if key in own
+    }
+
+
+def window_step(config: Config, cleaning: str, window: int) -> Preparation:
+    """What prepared windows of recordings depend on, besides layout and data."""
+    return Preparation(
+        cleaning=config.cleaning[cleaning], length=None, window=window, on_bad_clip="skip"
+    )
+
+
+def pretraining_step(config: Config, name: str) -> PretrainingStep:
+    """What a pre-training depends on, besides its windows."""
+    own, model = config.pretraining[name], config.models.skeleton_transformer
+    if model is None:
+        raise ValueError("pre-training without the transformer's settings")
+    kept = ("layout", "shortest", "rotation", "masking", "decoder_depth", "seed", "training")
+    return PretrainingStep(
+        **{key: getattr(own, key) for key in kept},
+        splits=[*own.splits, "test"] if own.transductive else [*own.splits],
+        name=name,
+        length=model.length,
+        network=encoder_network(model.network),
+        padding=config.box.padding,
+        augment=config.augment,
     )
 
 

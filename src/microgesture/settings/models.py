@@ -4,7 +4,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from microgesture.settings.base import Entry, Name, Text
+from microgesture.settings.base import Entry, Name, Share, Text
 from microgesture.settings.networks import GraphNetwork, HeatmapNetwork, TransformerNetwork
 from microgesture.settings.streams import HeatmapStream, PointStream
 from microgesture.settings.training import Training, TrainingChanges
@@ -72,6 +72,8 @@ class _Variant(Entry):
     """Whether the semantic loss is added."""
     pretrained: str | None = None
     """A checkpoint to start from, or the name of one of ``pretraining``."""
+    label_share: Share = 1.0
+    """Share of each class's training clips that are learned from, drawn anew with each seed."""
     length: Length | None = None
     """Frames that the network takes, instead of the model's."""
     training: TrainingChanges | None = None

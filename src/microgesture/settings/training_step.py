@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from microgesture.settings.base import Count, Entry, NotNegative
+from microgesture.settings.base import Count, Entry, NotNegative, Share
 from microgesture.settings.heatmaps import Augment, DrawnHeatmaps
 from microgesture.settings.parse import parse
 from microgesture.settings.streams import HeatmapStream, PointStream
@@ -39,6 +39,7 @@ class TrainingStep(VariantStep):
     augment: Augment
     imbalance: NotNegative | None
     pretrained: str | None = None
+    label_share: Share = 1.0
 
 
 class StatedStep(VariantStep):

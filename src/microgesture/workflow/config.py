@@ -177,6 +177,8 @@ def training_step(config: Config, name: str) -> TrainingStep:
     variant = whole_variant(config, name)
     own = variant.own
     more: dict[str, Any] = {} if own.pretrained is None else {"pretrained": own.pretrained}
+    if own.label_share < 1:
+        more["label_share"] = own.label_share
     if variant.source is None:
         more["padding"] = config.box.padding
     else:

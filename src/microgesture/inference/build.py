@@ -9,12 +9,15 @@ import torch
 
 from microgesture.data.clip_file import Clips, Records
 from microgesture.data.layouts import Layout, layout_from_dict
+from microgesture.data.parts import view_of
 from microgesture.inference.checkpoints import load_checkpoint
 from microgesture.inputs.base import Input
 from microgesture.inputs.heatmaps import DrawnInput, HeatmapInput
 from microgesture.inputs.points import PointInput
-from microgesture.models.base import Recognizer
+from microgesture.inputs.trees import TreesInput, feature_count
+from microgesture.models.base import Classifier, Recognizer
 from microgesture.models.build import ADJACENCY, build_model
+from microgesture.models.trees import Forest
 from microgesture.settings.heatmaps import DrawnHeatmaps
 from microgesture.settings.parse import parse
 from microgesture.settings.streams import HeatmapStream, PointStream
@@ -22,6 +25,8 @@ from microgesture.settings.training_step import StatedStep, VariantStep, read_st
 from microgesture.utils.errors import InputError
 
 MOST_THREADS = 1024
+TREES = "trees"
+"""The model that is no network."""
 Value = TypeVar("Value")
 
 
@@ -40,6 +45,8 @@ def open_input(config: VariantStep, layout: Layout, records: Clips) -> Input:
         Where the config lacks what the network's input is made with.
 
     """
+    if config.model == TREES:
+        return TreesInput(records, layout)
     if config.model in ADJACENCY:
         stream: PointStream = parse(
             PointStream, config.stream or "joint", f"{config.variant}.stream"
@@ -48,7 +55,8 @@ def open_input(config: VariantStep, layout: Layout, records: Clips) -> Input:
     size = _needed(config.input_size, config, "input_size")
     if is_cached(config):
         return HeatmapInput(records, layout, size)
-    return DrawnInput(records, layout, heatmap_stream(config), drawn_heatmaps(config), size)
+    stream_of = heatmap_stream(config)
+    return DrawnInput(records, layout, stream_of, drawn_heatmaps(config), size, config.parts)
 
 
 def heatmap_stream(config: VariantStep) -> HeatmapStream:
@@ -87,7 +95,7 @@ def open_prepared(config: VariantStep, layout: Layout, manifest: Path) -> Input:
 
 def is_cached(config: VariantStep) -> bool:
     """Whether a variant reads a heatmap cache, and not a clip file."""
-    return config.model not in ADJACENCY and config.source != "drawn"
+    return config.model not in (*ADJACENCY, TREES) and config.source != "drawn"
 
 
 def new_model(
@@ -95,9 +103,12 @@ def new_model(
 ) -> Recognizer:
     """The variant's network with fresh weights from torch's random state."""
     graph = config.model in ADJACENCY
+    channels: int | list[int] = len(layout.joints)
+    if not graph:
+        channels = view_of(layout, config.parts).sizes(heatmap_stream(config))
     return build_model(
         {"name": config.model, **config.network},
-        layout_channels=layout.channels("joint" if graph else heatmap_stream(config)),
+        layout_channels=channels,
         num_classes=num_classes,
         adjacency=getattr(layout, ADJACENCY[config.model])() if graph else None,
         embedding_size=embedding_size,
@@ -111,7 +122,7 @@ class Trained:
     Attributes
     ----------
     path : Path
-    model : Recognizer
+    model : Classifier
         On the CPU, in evaluation mode.
     layout : Layout
     metadata : dict
@@ -126,7 +137,7 @@ class Trained:
     """
 
     path: Path
-    model: Recognizer
+    model: Classifier
     layout: Layout
     metadata: dict[str, Any]
     config: StatedStep
@@ -150,10 +161,15 @@ def load_trained(path: Path) -> Trained:
         )
     layout = layout_from_dict(metadata["layout"], path)
     config = read_stated(metadata["config"], f"{path}: config")
-    model = new_model(config, layout, len(metadata["classes"]), metadata["embedding_size"])
+    classes, embedding_size = len(metadata["classes"]), metadata["embedding_size"]
+    model: Classifier
     try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
+        if config.model == TREES:
+            model = Forest(state, classes, feature_count(layout))
+        else:
+            model = new_model(config, layout, classes, embedding_size)
+            model.load_state_dict(state)
+    except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path}: weights and metadata disagree ({reason}); train again") from None
     return Trained(path, model.eval(), layout, metadata, config)

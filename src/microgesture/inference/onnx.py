@@ -20,6 +20,7 @@ from microgesture.inference.clips import prepare_for, prepared_input
 from microgesture.inputs.base import Input
 from microgesture.inputs.geometry import full_frame
 from microgesture.inputs.loader import ViewClips
+from microgesture.models.base import Recognizer
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import atomic_path
 
@@ -100,6 +101,8 @@ def export_onnx(trained: Trained, path: Path, manifest: Path | None = None) -> D
 
     """
     need_packages()
+    if not isinstance(trained.model, Recognizer):
+        raise InputError(f"{trained.path}: trees are no network; ONNX export takes networks alone")
     clips = prepared(trained, manifest) if manifest else drawn(trained)
     model = trained.model.cpu().eval()
     with atomic_path(path) as temporary:

@@ -5,7 +5,8 @@ import torch
 
 from microgesture.data.clip_file import Clips, prepared_points
 from microgesture.data.layouts import Layout
-from microgesture.heatmaps.grid import Box, clip_box, to_shares
+from microgesture.data.parts import View, view_of
+from microgesture.heatmaps.grid import in_boxes, view_boxes
 from microgesture.inputs.base import CPU, Input, to_device
 from microgesture.inputs.geometry import Geometry
 from microgesture.preprocessing.temporal import PADDING
@@ -14,19 +15,20 @@ from microgesture.utils.errors import InputError
 
 
 class Places:
-    """Points of a clip file in shares of their clip's box, which is looked for only once."""
+    """Points of a clip file in shares of their clip's boxes, which are looked for only once."""
 
-    def __init__(self, records: Clips, padding: float) -> None:
-        self._records, self._padding = records, padding
-        self._boxes: dict[int, Box] = {}
+    def __init__(self, records: Clips, padding: float, view: View) -> None:
+        self._records, self._padding, self._view = records, padding, view
+        self._boxes: dict[int, np.ndarray] = {}
 
     def at(self, row: int, indices: np.ndarray) -> np.ndarray:
-        """Float64 (T, V, 3); 0 where a point is missing or the index is `PADDING`."""
+        """Float64 (T, C, 3); 0 where a point is missing or the index is `PADDING`."""
         points = prepared_points(self._records, row)
         if row not in self._boxes:
-            self._boxes[row] = clip_box(points, self._padding)
+            self._boxes[row] = view_boxes(points, self._view, self._padding)
         chosen = np.where((indices == PADDING)[:, None, None], 0, points[indices]).astype(float)
-        return np.where(chosen[..., 2:] > 0, to_shares(chosen, self._boxes[row]), 0)
+        places = in_boxes(chosen, self._view, self._boxes[row])
+        return np.where(places[..., 2:] > 0, places, 0)
 
     def after(self, row: int, indices: np.ndarray) -> np.ndarray:
         """Indices of the file's next frames; `PADDING` after the last frame and after itself."""
@@ -60,7 +62,7 @@ class PointInput(Input):
     ) -> None:
         self.records = records
         self._flip = torch.from_numpy(layout.flip)
-        self._places, self._stream = Places(self.records, padding), stream
+        self._places, self._stream = Places(self.records, padding, view_of(layout)), stream
         self._parents = layout.parents()
         mirrored = layout.flip[self._parents]
         self._bones = stream.startswith("bone")

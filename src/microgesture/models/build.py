@@ -1,7 +1,7 @@
 """The networks, by name."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,7 @@ def network_keys(name: str) -> set[str]:
 def build_model(
     config: Mapping[str, Any],
     *,
-    layout_channels: int,
+    layout_channels: int | Sequence[int],
     num_classes: int,
     adjacency: np.ndarray | None = None,
     embedding_size: int | None = None,
@@ -55,7 +55,8 @@ def build_model(
         ``{"name": ..., ...}``: one of `BUILDERS`; the other keys are the keyword arguments of its
         builder and default to the published network.
     layout_channels
-        V, the layout's channels in the stream: heatmap channels (joints or edges), or joints.
+        V, the layout's channels in the stream: heatmap channels (joints or edges), or joints. Of
+        several boxes the channels of each.
     num_classes
         K, the number of logits.
     adjacency

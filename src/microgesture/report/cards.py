@@ -22,7 +22,7 @@ from microgesture.utils.files import read_json, sha256, write_text
 from microgesture.utils.text import human_count
 
 _MEASURED = ("val", "test")
-_NETWORKS = {"posec3d": "PoseC3D", "stgcn": "ST-GCN", "agcn": "2s-AGCN"}
+_NETWORKS = {"posec3d": "PoseC3D", "stgcn": "ST-GCN", "agcn": "2s-AGCN", "trees": "extra trees"}
 _DAMAGE = {
     "none": "none",
     "drop": "points lost, share of all",
@@ -217,8 +217,9 @@ def _trained_on(
 def _recipe(settings: Mapping[str, Any]) -> list[list[str]]:
     """Settings of network and training, one a line."""
     lines = [[f"network.{key}", str(value)] for key, value in settings["network"].items()]
-    lines += [[f"training.{key}", str(value)] for key, value in settings["training"].items()]
-    lines += [[f"augment.{key}", str(value)] for key, value in settings["augment"].items()]
+    for section in ("training", "augment"):  # trees have neither
+        of = settings.get(section, {})
+        lines += [[f"{section}.{key}", str(value)] for key, value in of.items()]
     return lines
 
 

@@ -1,12 +1,12 @@
 """What a config says about models and variants: what is trained."""
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from microgesture.settings.base import Entry, Name, Text
-from microgesture.settings.networks import GraphNetwork, HeatmapNetwork
-from microgesture.settings.streams import HeatmapStream, PointStream
+from microgesture.settings.base import Entry, Name, Text, unique
+from microgesture.settings.networks import GraphNetwork, HeatmapNetwork, TreesNetwork
+from microgesture.settings.streams import HeatmapStream, Part, PointStream
 from microgesture.settings.training import Training, TrainingChanges
 
 Length = Annotated[int, Field(ge=2)]
@@ -41,29 +41,47 @@ class HeatmapModel(Entry):
     training: Training
 
 
+class TreesModel(Entry):
+    """What the trees' variants share."""
+
+    length: Length = 24
+    """Frames that a clip is brought to."""
+    network: TreesNetwork | None = None
+
+
 class Models(Entry):
     """Settings that all variants of a network share."""
 
     stgcn: GraphModel | None = None
     agcn: GraphModel | None = None
     posec3d: HeatmapModel | None = None
+    trees: TreesModel | None = None
+    """Not needed: trees without a word about them are as below."""
+
+    def known(self) -> list[str]:
+        """Models that variants may name."""
+        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        return list(dict.fromkeys([*given, "trees"]))
 
 
-class _Variant(Entry):
+class _Row(Entry):
     title: Text
     """Its row's name in tables and figures."""
     layout: Name
     """The joints: a file of ``config/layouts``."""
     cleaning: str = "standard"
     """One of ``cleaning``."""
+    length: Length | None = None
+    """Frames that a clip is brought to, instead of the model's."""
+
+
+class _Variant(_Row):
     temporal: Literal["align", "crop_pad", "segment_sample"]
     """How clips are brought to ``length`` frames."""
     semantic: bool = False
     """Whether the semantic loss is added."""
     pretrained: str | None = None
     """A checkpoint to start from."""
-    length: Length | None = None
-    """Frames that the network takes, instead of the model's."""
     training: TrainingChanges | None = None
     """Instead of the model's."""
 
@@ -82,6 +100,9 @@ class HeatmapVariant(_Variant):
 
     model: HeatmapName
     stream: HeatmapStream
+    parts: Annotated[list[Part], Field(min_length=1), BeforeValidator(unique)] | None = None
+    """Parts of the body that are drawn in boxes of their own, features fused before the classifier;
+    else all joints are in one box."""
     source: Source | None = None
     """Instead of the model's."""
     input_size: InputSize | None = None
@@ -90,4 +111,16 @@ class HeatmapVariant(_Variant):
     """Instead of the model's."""
 
 
-Variant = Annotated[GraphVariant | HeatmapVariant, Field(discriminator="model")]
+class TreesVariant(_Row):
+    """Extra trees on the places of joints over time: what networks must beat."""
+
+    model: Literal["trees"]
+    temporal: Literal["align"] = "align"
+    network: TreesNetwork | None = None
+    """Instead of the model's."""
+    semantic: ClassVar[bool] = False
+    pretrained: ClassVar[str | None] = None
+    stream: ClassVar[None] = None
+
+
+Variant = Annotated[GraphVariant | HeatmapVariant | TreesVariant, Field(discriminator="model")]

@@ -35,7 +35,7 @@ def check_config(given: Mapping[str, Any], source: str) -> Config:
     _check_claims(config, source)
     _check_titles(config, source)
     _check_choices(config, source)
-    models = config.models.given()
+    models = config.models.known()
     for name, variant in config.variants.items():
         place = f"variants.{name}"
         _known(source, f"{place}.model", variant.model, models)

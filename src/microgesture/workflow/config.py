@@ -17,14 +17,21 @@ from microgesture.settings.data import Data, Miga2025, Synthetic
 from microgesture.settings.data_report import DataReportStep
 from microgesture.settings.heatmaps import DrawnHeatmaps
 from microgesture.settings.label_embeddings import Glove, GloveVectors, WordLlamaVectors
-from microgesture.settings.models import GraphVariant, HeatmapModel, HeatmapVariant, Source
-from microgesture.settings.networks import GraphNetwork, HeatmapNetwork
+from microgesture.settings.models import (
+    HeatmapModel,
+    HeatmapVariant,
+    Source,
+    TreesModel,
+    TreesVariant,
+    Variant,
+)
+from microgesture.settings.networks import GraphNetwork, HeatmapNetwork, TreesNetwork
 from microgesture.settings.preparation import PersonRule, Preparation
 from microgesture.settings.probing import OcclusionStep, RobustnessStep, Testing
 from microgesture.settings.results import CardsStep, FiguresStep, PageStep, ShownVariant, TableStep
 from microgesture.settings.rows import FusionRecipe
 from microgesture.settings.training import Training
-from microgesture.settings.training_step import TrainingStep
+from microgesture.settings.training_step import TrainingStep, TreesStep
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
 
@@ -79,17 +86,19 @@ class WholeVariant:
     ----------
     own
         The variant alone.
-    length, network, training
+    length, network
         Of the variant where it says them, else of its model.
+    training
+        The same, of networks; None of trees.
     source, input_size
         The same, of networks on heatmaps; None of others.
 
     """
 
-    own: GraphVariant | HeatmapVariant
+    own: Variant
     length: int
-    network: GraphNetwork | HeatmapNetwork
-    training: Training
+    network: GraphNetwork | HeatmapNetwork | TreesNetwork
+    training: Training | None = None
     source: Source | None = None
     input_size: int | None = None
 
@@ -97,6 +106,8 @@ class WholeVariant:
 def whole_variant(config: Config, name: str) -> WholeVariant:
     """A variant with the settings of its model."""
     variant = config.variants[name]
+    if isinstance(variant, TreesVariant):
+        return _whole_trees(variant, config.models.trees or TreesModel())
     shared = getattr(config.models, variant.model)
     network = {**shared.network.given(), **(variant.network.given() if variant.network else {})}
     training = variant.training.given() if variant.training else {}
@@ -110,6 +121,13 @@ def whole_variant(config: Config, name: str) -> WholeVariant:
         size = variant.input_size or shared.input_size
         return replace(whole, source=variant.source or shared.source, input_size=size)
     return whole
+
+
+def _whole_trees(variant: TreesVariant, shared: TreesModel) -> WholeVariant:
+    network: dict[str, Any] = {}
+    for one in filter(None, (shared.network, variant.network)):
+        network |= one.given()
+    return WholeVariant(variant, variant.length or shared.length, TreesNetwork(**network))
 
 
 def points_name(config: Config, name: str) -> str:
@@ -171,15 +189,34 @@ def heatmap_step(config: Config, stream: str) -> DrawnHeatmaps:
     return DrawnHeatmaps(**own, padding=config.box.padding)
 
 
+def trees_step(config: Config, name: str) -> TreesStep:
+    """What growing a variant's trees depends on, besides its clips, seed and folds."""
+    variant = whole_variant(config, name)
+    own = variant.own
+    return TreesStep(
+        variant=name,
+        model=own.model,
+        layout=own.layout,
+        temporal=own.temporal,
+        length=variant.length,
+        network=variant.network.given(),
+        mirror=config.augment.flip > 0,
+        imbalance=config.imbalance,
+    )
+
+
 def training_step(config: Config, name: str) -> TrainingStep:
     """What training a variant depends on, besides its input, seed, folds and label embeddings."""
     variant = whole_variant(config, name)
     own = variant.own
+    assert not isinstance(own, TreesVariant) and variant.training is not None
     more: dict[str, Any] = {} if own.pretrained is None else {"pretrained": own.pretrained}
     if variant.source is None:
         more["padding"] = config.box.padding
     else:
         more |= {"source": variant.source, "input_size": variant.input_size}
+        if parts := getattr(own, "parts", None):
+            more["parts"] = parts
         if variant.source == "drawn":  # a cache says it of itself
             more["heatmaps"] = heatmap_step(config, own.stream)
     return TrainingStep(

@@ -233,11 +233,11 @@ def check_contents(config: Config, source: str) -> None:
         load_layout(layout_file(layout))
     clips = training_clips(config)
     for name in config.variants:
-        batch = whole_variant(config, name).training.batch
-        if clips is not None and batch > clips:
+        training = whole_variant(config, name).training
+        if clips is not None and training is not None and training.batch > clips:
             raise InputError(
-                f"{source}: variants.{name}: training.batch is {batch}, but there are at most "
-                f"{clips} clips to train on; lower it, or delete "
+                f"{source}: variants.{name}: training.batch is {training.batch}, but there are at "
+                f"most {clips} clips to train on; lower it, or delete "
                 f"{_summary(config)} if clips were added since"
             )
 

@@ -8,6 +8,7 @@ from sklearn.ensemble import ExtraTreesClassifier
 from microgesture.data.clip_file import Records
 from microgesture.data.keypoints import KEYPOINT_FORMATS
 from microgesture.data.layouts import load_layout
+from microgesture.data.parts import relative_to
 from microgesture.data.store import Clip
 from microgesture.inference.build import load_trained
 from microgesture.inference.clips import clip_probabilities
@@ -15,7 +16,7 @@ from microgesture.inference.onnx import export_onnx
 from microgesture.inference.predict import predict
 from microgesture.inference.shown import shown_to
 from microgesture.inputs.geometry import full_frame
-from microgesture.inputs.trees import PIECES, TreesInput, feature_count, features, relative_to
+from microgesture.inputs.trees import PIECES, TreesInput, feature_count, features
 from microgesture.models.trees import ARRAYS, Forest
 from microgesture.settings import probing
 from microgesture.settings.networks import TreesNetwork

@@ -1,4 +1,4 @@
-"""Parts of the body in boxes of their own: what of a layout is drawn where."""
+"""Parts of the body: what of a layout is drawn in which box, and what is seen from which root."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -121,6 +121,23 @@ def part_joints(layout: Layout, part: Part) -> np.ndarray:
             f"{FEWEST}; leave it out, or take a layout with more of them"
         )
     return joints
+
+
+def relative_to(layout: Layout) -> tuple[np.ndarray, np.ndarray]:
+    """Joints of hands and head, and the root each is seen from: wrist or nose; int (P,) both.
+
+    A part whose root the layout lacks has none.
+    """
+    order = KEYPOINT_FORMATS[layout.source]
+    joint_of = {int(point): joint for joint, point in enumerate(layout.points)}
+    pairs = [
+        (joint_of[point], joint_of[root])
+        for part, root in order.roots.items()
+        for point in order.regions[part]
+        if root in joint_of and point in joint_of and point != root
+    ]
+    joints, roots = np.array(pairs, dtype=int).reshape(-1, 2).T
+    return joints, roots
 
 
 def _mirrored(layout: Layout, parts: Sequence[Part], box: int) -> int:

@@ -25,6 +25,8 @@ from microgesture.settings.training_step import StatedStep, VariantStep, read_st
 from microgesture.utils.errors import InputError
 
 MOST_THREADS = 1024
+RELATIVE_CHANNELS = 5
+"""x, y, score, and x, y from the root of hand or head."""
 TREES = "trees"
 """The model that is no network."""
 Value = TypeVar("Value")
@@ -51,7 +53,8 @@ def open_input(config: VariantStep, layout: Layout, records: Clips) -> Input:
         stream: PointStream = parse(
             PointStream, config.stream or "joint", f"{config.variant}.stream"
         )
-        return PointInput(records, layout, _needed(config.padding, config, "padding"), stream)
+        padding = _needed(config.padding, config, "padding")
+        return PointInput(records, layout, padding, stream, config.relative)
     size = _needed(config.input_size, config, "input_size")
     if is_cached(config):
         return HeatmapInput(records, layout, size)
@@ -106,8 +109,9 @@ def new_model(
     channels: int | list[int] = len(layout.joints)
     if not graph:
         channels = view_of(layout, config.parts).sizes(heatmap_stream(config))
+    relative = {"in_channels": RELATIVE_CHANNELS} if config.relative else {}
     return build_model(
-        {"name": config.model, **config.network},
+        {"name": config.model, **config.network, **relative},
         layout_channels=channels,
         num_classes=num_classes,
         adjacency=getattr(layout, ADJACENCY[config.model])() if graph else None,

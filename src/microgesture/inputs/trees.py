@@ -8,6 +8,7 @@ import torch
 from microgesture.data.clip_file import Clips, prepared_points
 from microgesture.data.keypoints import KEYPOINT_FORMATS
 from microgesture.data.layouts import Layout
+from microgesture.data.parts import relative_to
 from microgesture.heatmaps.grid import clip_box
 from microgesture.inputs.base import CPU, Input, to_device
 from microgesture.inputs.geometry import Geometry
@@ -68,23 +69,6 @@ def in_shoulder_widths(chosen: np.ndarray, points: np.ndarray, layout: Layout) -
     moved = chosen.astype(float)
     moved[..., :2] = (moved[..., :2] - middle) / width
     return np.where(chosen[..., 2:] > 0, moved, 0).astype(np.float32)
-
-
-def relative_to(layout: Layout) -> tuple[np.ndarray, np.ndarray]:
-    """Joints of hands and head, and the root each is seen from: wrist or nose; int (P,) both.
-
-    A part whose root the layout lacks has none.
-    """
-    order = KEYPOINT_FORMATS[layout.source]
-    joint_of = {int(point): joint for joint, point in enumerate(layout.points)}
-    pairs = [
-        (joint_of[point], joint_of[root])
-        for part, root in order.roots.items()
-        for point in order.regions[part]
-        if root in joint_of and point in joint_of and point != root
-    ]
-    joints, roots = np.array(pairs, dtype=int).reshape(-1, 2).T
-    return joints, roots
 
 
 def feature_count(layout: Layout) -> int:

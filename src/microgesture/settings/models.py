@@ -91,6 +91,8 @@ class GraphVariant(_Variant):
 
     model: GraphName
     stream: PointStream = "joint"
+    relative: bool = False
+    """Whether joints of hands and head are also told from wrist and nose; of the stream joint."""
     network: GraphNetwork | None = None
     """Instead of the model's."""
 

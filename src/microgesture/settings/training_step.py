@@ -24,6 +24,8 @@ class VariantStep(Entry):
     """Of networks on points ``joint`` where it is not given."""
     parts: list[Part] = Field(default=[])
     """Of networks on heatmaps: what is seen in boxes of their own."""
+    relative: bool = False
+    """Of networks on points: whether hands and head are told from their roots as well."""
     temporal: Literal["align", "crop_pad", "segment_sample"]
     length: Count
     network: dict[str, Any]

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from microgesture.data.keypoint_formats import resolve_points
 from microgesture.settings.config import Config
 from microgesture.settings.data import PySkl
+from microgesture.settings.models import GraphVariant
 from microgesture.settings.networks import GraphNetwork, HeatmapNetwork
 from microgesture.settings.preparation import SavitzkyGolay
 from microgesture.utils.errors import InputError
@@ -135,6 +136,10 @@ def _check_names(source: str, entry: Any, place: str) -> None:
 def _check_variant(variant: WholeVariant, config: Config, place: str) -> None:
     """Check one variant, its model's settings included, against the rest of the config."""
     own = variant.own
+    if isinstance(own, GraphVariant) and own.relative and own.stream != "joint":
+        raise InputError(
+            f"{place}: relative is for the stream joint, and stream is {own.stream}; leave it out"
+        )
     if isinstance(variant.network, GraphNetwork):
         _check_stages(variant.network, place)
     if isinstance(variant.network, HeatmapNetwork):

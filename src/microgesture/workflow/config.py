@@ -213,6 +213,8 @@ def training_step(config: Config, name: str) -> TrainingStep:
     more: dict[str, Any] = {} if own.pretrained is None else {"pretrained": own.pretrained}
     if variant.source is None:
         more["padding"] = config.box.padding
+        if getattr(own, "relative", False):
+            more["relative"] = True
     else:
         more |= {"source": variant.source, "input_size": variant.input_size}
         if parts := getattr(own, "parts", None):

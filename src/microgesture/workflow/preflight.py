@@ -20,9 +20,11 @@ import yaml
 from microgesture.data.classes import load_classes
 from microgesture.data.layouts import load_layout
 from microgesture.data.long_tail import long_tailed_counts
+from microgesture.data.parts import view_of
 from microgesture.readers.folders import places
 from microgesture.settings.config import Config
 from microgesture.settings.data import Synthetic
+from microgesture.settings.models import HeatmapVariant
 from microgesture.synthetic.release import class_counts
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
@@ -229,8 +231,14 @@ def check_contents(config: Config, source: str) -> None:
                     "what the workflow makes belongs; move it elsewhere"
                 )
     load_classes(config.classes)
-    for layout in sorted({variant.layout for variant in config.variants.values()}):
-        load_layout(layout_file(layout))
+    names = sorted({variant.layout for variant in config.variants.values()})
+    layouts = {layout: load_layout(layout_file(layout)) for layout in names}
+    for name, variant in config.variants.items():
+        if isinstance(variant, HeatmapVariant) and variant.parts:
+            try:
+                view_of(layouts[variant.layout], variant.parts)
+            except InputError as error:
+                raise InputError(f"{source}: variants.{name}: {error}") from None
     clips = training_clips(config)
     for name in config.variants:
         training = whole_variant(config, name).training

@@ -21,6 +21,7 @@ PARTS = {
     "drawing": "Drawing heatmaps and the cache",
     "steps": "Training steps",
     "mvit": "Training steps of MViT",
+    "parts": "Parts in boxes of their own, at full scale",
     "memory": "Memory of training",
     "workflow": "The workflow",
     "readers": "Reading raw data",

@@ -13,7 +13,8 @@ from microgesture.utils.cli import count, output_file, output_folder
 from microgesture.utils.errors import run
 from microgesture.utils.files import sha256, write_json
 from microgesture.utils.progress import progress
-from microgesture.video.make import make_crops, warnings
+from microgesture.video.make import make_crops
+from microgesture.video.manifest import warnings
 from microgesture.video.sources import video_files
 
 

@@ -9,7 +9,8 @@ from microgesture.settings.video import Crops
 from microgesture.utils.errors import InputError
 from microgesture.video import make
 from microgesture.video.crops import crops_of
-from microgesture.video.make import make_crops, warnings
+from microgesture.video.make import make_crops
+from microgesture.video.manifest import warnings
 from tests.videos import number_in, stripes, write_video
 
 HEIGHT, WIDTH = 48, 64

@@ -200,7 +200,7 @@ class Trained:
         Of a network on tokens it is that of the first network whose tokens it takes.
         """
         if self.sources:
-            return [one.layout for one in self.sources][0]
+            return next(one.layout for one in self.sources)
         if self.skeleton is None:
             raise InputError(
                 f"{self.path}: reads video ({self.config.model}); expected a model that was "

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from microgesture.data.classes import UNKNOWN
+from microgesture.data.clip_file import MemoryRecords
 from microgesture.data.keypoints import KEYPOINT_FORMATS
 from microgesture.data.layouts import Layout
 from microgesture.data.store import SPLITS, Clip
@@ -20,6 +21,8 @@ from microgesture.inference.clips import joined_tokens, prepare_for, prepared_in
 from microgesture.inputs.base import Input
 from microgesture.inputs.geometry import full_frame
 from microgesture.inputs.loader import ViewClips
+from microgesture.inputs.video import VideoInput
+from microgesture.settings.models import VIDEO_MODELS
 from microgesture.settings.probing import Testing
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import atomic_path
@@ -131,7 +134,16 @@ def prepared(trained: Trained, manifests: Sequence[Path]) -> torch.Tensor:
 
 
 def drawn(trained: Trained) -> torch.Tensor:
-    """Made-up `figures` as the network takes them: prepared and drawn like any clip."""
+    """Made-up `figures` as the network takes them: prepared and drawn like any clip.
+
+    Of a network on video, pictures of random colours.
+    """
+    config = trained.config
+    if config.model in VIDEO_MODELS and config.input_size:
+        shape = (EXAMPLES, config.length, config.input_size, config.input_size, 3)
+        colours = np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8)
+        pictures = VideoInput(MemoryRecords({}, []), config.input_size)
+        return pictures.assemble(torch.from_numpy(colours), full_frame(EXAMPLES), training=False)
     parts = trained.parts
     layout = max((one.layout for one in parts), key=lambda one: len(one.joints))
     clips = figures(layout, max(one.config.length for one in parts))

@@ -33,7 +33,7 @@ ERRORS = 8
 _LISTED = 300  # errors in words, of which a large test split has thousands
 _MOST_PANELS = 12
 _POSE_CLIPS = 200  # enough for a median; a store may hold a hundred times as many
-_DATA_FIGURES = ("classes.png", "lengths.png", "missing.png", "skeletons-1.png")
+_DATA_FIGURES = ("classes.png", "lengths.png", "missing.png", "skeletons-1.png", "video.png")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from microgesture.data.boxes import far_points
+from microgesture.data.boxes import far_points, own_frames
 
 Square = tuple[int, int, int]
 """Left, top and side in pixels; parts of it may lie beyond the frame."""
@@ -17,6 +17,8 @@ SMALLEST = 0.125
 
 def person_square(points: np.ndarray, height: int, width: int, padding: float) -> Square:
     """One square for all frames of a clip, around its person and moved into the frame.
+
+    Frames in which the detector took somebody else have no say.
 
     Parameters
     ----------
@@ -33,7 +35,8 @@ def person_square(points: np.ndarray, height: int, width: int, padding: float) -
         The whole frame in the middle of a square where no point was found.
 
     """
-    seen = (points[..., 2] >= MIN_SCORE) & ~far_points(points)
+    kept = np.where(far_points(points)[..., None], 0, points)
+    seen = (kept[..., 2] >= MIN_SCORE) & own_frames(kept)[:, None]
     if not seen.any():
         side = max(height, width)
         return (width - side) // 2, (height - side) // 2, side

@@ -26,6 +26,7 @@ PARTS = {
     "workflow": "The workflow",
     "readers": "Reading raw data",
     "render": "Rendering the embedded videos",
+    "fusion": "Token fusion",
 }
 HEADER = "| What | Reference | Here | Ratio | Target | Note |\n|---|---:|---:|---:|---|---|"
 

@@ -180,6 +180,7 @@ class HeatmapVariant(_Variant):
 class TransformerVariant(_Variant):
     """The skeleton transformer on points."""
 
+    gives_tokens = True
     model: Literal["skeleton_transformer"]
     stream: PointStream = "joint"
     network: TransformerNetwork | None = None

@@ -23,6 +23,7 @@ PARTS = {
     "memory": "Memory of training",
     "workflow": "The workflow",
     "readers": "Reading raw data",
+    "video": "Video",
     "render": "Rendering the embedded videos",
 }
 HEADER = "| What | Reference | Here | Ratio | Target | Note |\n|---|---:|---:|---:|---|---|"

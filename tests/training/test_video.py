@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from microgesture.inference.build import load_trained, open_prepared
+from microgesture.inference.onnx import compare, export_onnx, prepared
 from microgesture.inference.predict import predict
 from microgesture.training.distributed import ALONE
 from microgesture.training.run import TrainingFiles, run_training
@@ -101,3 +102,13 @@ def test_other_clips_are_refused(trained, tmp_path):
     points = model.config.model_copy(update={"model": "stgcn"})
     with pytest.raises(InputError, match="holds video, expected layout"):
         open_prepared(points, None, [manifest])
+
+
+def test_it_is_exported(trained, tmp_path):
+    manifest, path = trained
+    model = load_trained(path)
+    difference = export_onnx(model, tmp_path / "video.onnx")
+    assert difference.small and difference.largest > 0.1
+    clips = prepared(model, manifest)
+    assert clips.shape == (8, 3, 8, 32, 32)
+    assert compare(model.model, tmp_path / "video.onnx", clips).small

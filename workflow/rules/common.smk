@@ -19,7 +19,7 @@ from microgesture.workflow import check_file, preflight
 from microgesture.workflow.overrides import overridden
 from microgesture.readers import sources as rawdata
 from microgesture.video.sources import video_files
-from microgesture.settings.models import VIDEO_MODELS
+from microgesture.readers.formats import has_recordings
 from microgesture.settings.streams import HeatmapStream
 from microgesture.workflow import runlock
 from microgesture.settings.config import Config
@@ -113,8 +113,23 @@ def label_embeddings_of(wildcards):
 
 
 def pretrained_of(wildcards):
-    """Published weights to start from, an input so that a changed file is noticed."""
-    return getattr(CONFIG.variants[wildcards.variant], "pretrained", None) or []
+    """Weights to start from, an input so that a changed file is noticed."""
+    start = getattr(CONFIG.variants[wildcards.variant], "pretrained", None)
+    if start in CONFIG.pretraining:
+        return at(paths.pretraining(start, paths.MODEL))
+    return start or []
+
+
+def recordings_output():
+    """The store of whole recordings, where something learns from them and the data have them."""
+    if not CONFIG.pretraining or not has_recordings(CONFIG.data):
+        return {}
+    return {"recordings": at(paths.RECORDINGS)}
+
+
+def windows_of(wildcards):
+    own = CONFIG.pretraining[wildcards.pretraining]
+    return at(paths.windows(own.window, own.layout, own.cleaning))
 
 
 def words_file():
@@ -172,9 +187,8 @@ def dated_files():
     yield from raw_videos()
     yield from [CONFIG.classes, *layouts_in_use()]
     yield from words_file()
-    yield from filter(
-        None, (getattr(one, "pretrained", None) for one in CONFIG.variants.values())
-    )
+    starts = {getattr(one, "pretrained", None) for one in CONFIG.variants.values()}
+    yield from sorted(starts - {None, *CONFIG.pretraining})
     for folder, below, names in os.walk(RESULTS):
         below[:] = [name for name in below if name not in (paths.LOGS, paths.RESUME)]
         yield from (f"{folder}/{name}" for name in names if not name.startswith("."))
@@ -257,7 +271,7 @@ config = checked(config)
 CONFIG = Config.model_validate(config)
 RESULTS = CONFIG.results
 VARIANTS = list(CONFIG.variants)
-ON_VIDEO = [name for name, own in CONFIG.variants.items() if own.model in VIDEO_MODELS]
+ON_VIDEO = settings.on_video(CONFIG)
 FUSIONS = list(CONFIG.fusions)
 RUNS = runs_of(*CONFIG.seeds)
 CLIPS = paths.clips_name("{layout}", "{cleaning}", "{timeline}")
@@ -287,6 +301,8 @@ wildcard_constraints:
     timeline=r"native|align\d+",
     stream="|".join(get_args(HeatmapStream)),
     variant="|".join(VARIANTS),
+    pretraining="|".join(CONFIG.pretraining) or "(?!)",
+    window=r"\d+",
     fusion="|".join(FUSIONS) or "(?!)",
     row="|".join([*VARIANTS, *FUSIONS]),
     seed=r"\d+",

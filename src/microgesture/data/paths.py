@@ -28,6 +28,7 @@ DATA_REPORT = "data_report.md"
 DATA_FIGURES = "figures/data"
 MODEL, TRAINING, TIMING = "model.safetensors", "metrics.json", "timing.json"
 """Files of a training."""
+PRETRAINING_FIGURES = ("curves.png", "reconstruction.png")
 SUBMISSION = ("kaggle2025.csv", "Submission.zip", "submission.json")
 FIGURES = ("ablation", "per_class_recall", "confusion")
 
@@ -57,6 +58,16 @@ def clips_name(layout: str, cleaning: str, timeline: str) -> str:
 def prepared(clips: str, kind: str = "json") -> str:
     """A clip file (``arrow``) or its manifest."""
     return f"prepared/{clips}.{kind}"
+
+
+def windows(window: int | str, layout: str, cleaning: str, kind: str = "json") -> str:
+    """Prepared windows of recordings (``arrow``) or their manifest."""
+    return f"prepared/windows{window}-{layout}-{cleaning}.{kind}"
+
+
+def pretraining(name: str, file: str) -> str:
+    """A file of a pre-training: `MODEL`, `TRAINING`, `TIMING` or one of its figures."""
+    return f"pretrain/{name}/{file}"
 
 
 def cache(stream: str, clips: str, kind: str = "json") -> str:

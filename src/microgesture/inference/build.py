@@ -195,7 +195,12 @@ class Trained:
 
     @property
     def layout(self) -> Layout:
-        """Its layout, where it reads skeletons; refuses a model that reads video."""
+        """Its layout, where it reads skeletons; refuses a model that reads video.
+
+        Of a network on tokens it is that of the first network whose tokens it takes.
+        """
+        if self.sources:
+            return next(one.layout for one in self.sources)
         if self.skeleton is None:
             raise InputError(
                 f"{self.path}: reads video ({self.config.model}); expected a model that was "
@@ -230,10 +235,9 @@ class Trained:
         return found
 
     @property
-    def preparation(self) -> dict[str, Any]:
-        """How clips are prepared: for it, or for the first network whose tokens it takes."""
-        made: dict[str, Any] = self.metadata["preparation"]
-        return made["sources"][0]["preparation"] if "sources" in made else made
+    def parts(self) -> list["Trained"]:
+        """The networks that are shown clips: itself, or those whose tokens it takes."""
+        return self.sources or [self]
 
 
 def load_trained(path: Path) -> Trained:

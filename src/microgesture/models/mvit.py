@@ -42,7 +42,7 @@ class Pool(nn.Module):
     def normed(self, token: Tensor, grid: Tensor, heads: int) -> Tensor:
         """Class token (N, 1, C) and pooled tokens (N, T, H, W, C) as (N, 1 + L, heads, C')."""
         x = torch.cat([token, grid.flatten(1, 3)], dim=1)
-        return self.norm_act(x.unflatten(2, (heads, -1)))
+        return self.norm_act(x.unflatten(2, (heads, -1))).to(x.dtype)
 
 
 class Attention(nn.Module):
@@ -208,7 +208,7 @@ class Block(nn.Module):
         planes = x[:, 1:].unflatten(1, self.grid).flatten(0, 1).permute(0, 3, 1, 2)
         stride = self.query_stride
         pooled = functional.max_pool2d(planes, stride + 1, stride, (stride + 1) // 2)
-        places = pooled.permute(0, 2, 3, 1).unflatten(0, (len(x), -1)).flatten(1, 3)
+        places = pooled.permute(0, 2, 3, 1).unflatten(0, (x.shape[0], -1)).flatten(1, 3)
         return torch.cat([x[:, :1], places], dim=1)
 
     def _kept(self, branch: Tensor) -> Tensor:
@@ -228,7 +228,7 @@ class ClassToken(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Tokens (N, L, C) with the class token in front."""
-        return torch.cat([self.class_token.to(x.dtype).expand(len(x), 1, -1), x], dim=1)
+        return torch.cat([self.class_token.expand(x.shape[0], 1, -1), x], dim=1)
 
 
 class MViT(Backbone):
@@ -278,7 +278,9 @@ class MViT(Backbone):
         return self.norm(self._encoded(x)[:, 1:]).unflatten(1, (self.grid[0], -1))
 
     def _encoded(self, x: Tensor) -> Tensor:
-        x = self.pos_encoding(self.conv_proj(x).flatten(2).transpose(1, 2))
+        token = self.pos_encoding.class_token
+        # in autocast all that branches add up to is kept in full precision
+        x = self.pos_encoding(self.conv_proj(x).flatten(2).transpose(1, 2).to(token.dtype))
         for block in self.blocks:
             x = block(x)
         return x

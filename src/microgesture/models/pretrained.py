@@ -17,6 +17,8 @@ from microgesture.utils.errors import InputError
 STEM = "backbone.conv1.conv.weight"
 CLASSIFIER = "cls_head.fc_cls."
 SEMANTIC = "semantic_head."
+DECODER, HIDDEN = "decoder.", "backbone.head."
+"""Of pre-training alone, and of what comes after it."""
 _NESTED = ("state_dict", "model_state_dict", "model_state", "model")
 # what DistributedDataParallel, Lightning and torch.compile put in front of every name
 _WRAPPED = ("module.", "model.", "_orig_mod.")
@@ -107,7 +109,7 @@ def load_pretrained(
     in every new channel, the mean over the old ones times old / new, so that it answers an input
     that is equal in all channels as before. Classifier, semantic head and, for another number of
     joints, ST-GCN's graph (``A``, ``PA``) and input norm (``data_bn``) stay fresh where they do not
-    fit. For MViT see `adapted_mvit`.
+    fit. For MViT see `adapted_mvit`. Of a pre-training without labels the encoder is taken over.
 
     Parameters
     ----------
@@ -127,6 +129,10 @@ def load_pretrained(
     own, (given, renamed) = model.state_dict(), own_names(read_weights(path))
     adapted: dict[str, Tensor] = {}
     said: dict[str, None] = dict.fromkeys(renamed)  # in order, each line once
+    unlabelled = any(name.startswith(DECODER) for name in given)
+    if unlabelled:
+        given = {name: value for name, value in given.items() if not name.startswith(DECODER)}
+        said["the decoder of the pre-training is left out, and all after the encoder fresh"] = None
     faults = _unexpected(own, given)
     for name, fresh in own.items():
         value = given.get(name)
@@ -145,6 +151,8 @@ def load_pretrained(
             said[line] = None
         elif line := _fresh(name, value, fresh):
             said[line] = None
+        elif unlabelled and value is None and name.startswith((CLASSIFIER, HIDDEN)):
+            continue
         elif not (value is None and name.endswith(COUNTER)):
             found = "missing" if value is None else f"of shape {tuple(value.shape)}"
             faults.append(f"{name} is {found}, expected {tuple(fresh.shape)}")

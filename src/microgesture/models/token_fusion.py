@@ -216,9 +216,10 @@ class TokenFusion(Backbone):
         """From a batch of the module's form (N, S + sum of K F) to features (N, width)."""
         present, tokens = self.sources(x)
         sequence = [self.drop(one) for one in self.embedded(tokens)]
-        start = self.class_token.expand(len(x), 1, -1)
-        there = [present[:, [s]].expand(-1, count) for s, count in enumerate(self.lengths)]
-        always = present.new_ones(len(x), 1)
+        count = x.shape[0]  # len() would fix an exported model to this batch
+        start = self.class_token.expand(count, 1, -1)
+        there = [present[:, [s]].expand(-1, steps) for s, steps in enumerate(self.lengths)]
+        always = present.new_ones(count, 1)
         seen = torch.cat([always, *there], dim=1)
         penalty: Tensor | float = 0.0
         for number, layer in enumerate(self.layers):

@@ -135,7 +135,8 @@ def _probes(config: PageStep, results: Path) -> dict[str, dict[str, list[Path]]]
     if config.robustness:
         runs = paths.run_names(seeds if config.robustness.runs == "all" else seeds[:1], folds)
         for variant, shown in config.variants.items():
-            if shown.model in VIDEO_MODELS:  # what is corrupted are points
+            sees = [config.variants[name].model for name in shown.sources or [variant]]
+            if set(sees).intersection(VIDEO_MODELS):  # what is corrupted are points
                 continue
             kinds["robustness"][variant] = [
                 results / paths.robustness(variant, run) for run in runs

@@ -14,6 +14,7 @@ from microgesture.settings.heatmaps import Augment, Box, Heatmaps
 from microgesture.settings.label_embeddings import Semantic
 from microgesture.settings.models import Models, Variant
 from microgesture.settings.preparation import Align, Cleaning
+from microgesture.settings.pretraining import Pretraining
 from microgesture.settings.probing import Occlusion, Robustness, Testing
 from microgesture.settings.rows import ClaimEntry, Fusion
 from microgesture.settings.tokens import Tokens
@@ -57,6 +58,8 @@ class Config(Entry):
     models: Models
     tokens: Tokens | None = None
     """Tokens of the networks that ``sources`` of variants name; left out: their defaults."""
+    pretraining: dict[Name, Pretraining] = Field(default={})
+    """Trainings without labels, from which variants may start."""
     variants: Annotated[dict[Name, Variant], Field(min_length=1)]
     """Rows that are trained."""
     fusions: dict[Name, Fusion]

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
-from microgesture.settings.base import Entry, Name, Probability, Text, unique
+from microgesture.settings.base import Entry, Name, Probability, Share, Text, unique
 from microgesture.settings.networks import (
     ConcatNetwork,
     GraphNetwork,
@@ -119,7 +119,9 @@ class _Variant(_Row):
     temporal: Literal["align", "crop_pad", "segment_sample"]
     """How clips are brought to ``length`` frames."""
     pretrained: str | None = None
-    """A checkpoint to start from."""
+    """A checkpoint to start from, or the name of one of ``pretraining``."""
+    label_share: Share = 1.0
+    """Share of each class's training clips that are learned from, drawn anew with each seed."""
     length: Length | None = None
     """Frames that the network takes, instead of the model's."""
 

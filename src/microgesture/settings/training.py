@@ -36,6 +36,8 @@ class TrainingChanges(Entry):
     """Share of the steps in which ``one_cycle`` rises."""
     layer_decay: Share | None = None
     """What the learning rate of a transformer's block is multiplied by for each block after it."""
+    frozen: bool | None = None
+    """Whether the classifier alone is trained, on features that stay as they are."""
     ema: Probability | None = None
     """Share that a moving average of the weights keeps of itself in each step; the average is
     validated and kept. 0: the weights themselves."""
@@ -72,6 +74,8 @@ class Training(TrainingChanges):
     """Share of the steps in which ``one_cycle`` rises."""
     layer_decay: Share = 1.0
     """What the learning rate of a transformer's block is multiplied by for each block after it."""
+    frozen: bool = False
+    """Whether the classifier alone is trained, on features that stay as they are."""
     ema: Probability = 0.0
     """Share that a moving average of the weights keeps of itself in each step; the average is
     validated and kept. 0: the weights themselves."""

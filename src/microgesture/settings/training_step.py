@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from microgesture.settings.base import Count, Entry, NotNegative, Probability
+from microgesture.settings.base import Count, Entry, NotNegative, Probability, Share
 from microgesture.settings.heatmaps import Augment, DrawnHeatmaps
 from microgesture.settings.parse import parse
 from microgesture.settings.streams import HeatmapStream, PointStream, VideoStream
@@ -46,6 +46,7 @@ class TrainingStep(VariantStep):
     augment: Augment
     imbalance: NotNegative | None
     pretrained: str | None = None
+    label_share: Share = 1.0
 
 
 class StatedStep(VariantStep):

@@ -117,7 +117,7 @@ class _Trainer:
         self.processes, self.report = processes, report
         self.recipe = config.training
         self.device = next(model.parameters()).device
-        self.clips = choose_clips(source.records, config, processes)
+        self.clips = choose_clips(source.records, config, processes, seed)
         if processes.count > 1:
             share_batch_norm(model)
         dataset = TrainingClips(source, config.temporal, config.length, seed)
@@ -149,12 +149,12 @@ class _Trainer:
         """Set weights and what is trained up, at the phase's start or inside it."""
         progress = self.progress
         fresh = (progress.epoch, progress.step) == (phase.first, 0)
-        if phase.head:
-            if fresh:
-                if self.processes.rank == 0:  # the others get it when the model is wrapped
-                    self.model.load_state_dict(progress.best_state)
-                renew_head(self.model, self.seed)
-                progress.best = []
+        if phase.head and fresh:
+            if self.processes.rank == 0:  # the others get it when the model is wrapped
+                self.model.load_state_dict(progress.best_state)
+            renew_head(self.model, self.seed)
+            progress.best = []
+        if phase.head or self.recipe.frozen:
             freeze_backbone(self.model)
         goal = objective(
             self.clips.labels[self.clips.train],
@@ -194,7 +194,7 @@ class _Trainer:
         progress, size = self.progress, self.clips.batch
         groups = self.clips.epoch(self.seed, progress.epoch, phase.sampling, progress.step)
         self.model.train()
-        if phase.head:
+        if phase.head or self.recipe.frozen:
             self.model.eval()  # batch norm keeps its statistics
             self.model.cls_head.train()
         waited = self.loader.waited

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from microgesture.data.keypoint_formats import resolve_points
 from microgesture.settings.config import Config
 from microgesture.settings.data import PySkl
-from microgesture.settings.models import FusedVariant, VideoVariant
+from microgesture.settings.models import FusedVariant, SkeletonVariant, VideoVariant
 from microgesture.settings.networks import (
     GraphNetwork,
     HeatmapNetwork,
@@ -21,6 +21,7 @@ from microgesture.settings.preparation import SavitzkyGolay
 from microgesture.utils.errors import InputError
 from microgesture.workflow.config import (
     WholeVariant,
+    encoder_network,
     layout_file,
     layouts,
     token_step,
@@ -53,6 +54,7 @@ def check_config(given: Mapping[str, Any], source: str) -> Config:
             f"{source}: variants: all read video; expected at least one on skeletons, whose layout "
             "reports draw them with"
         )
+    _check_pretraining(config, source)
     models = config.models.given()
     for name, variant in config.variants.items():
         place = f"variants.{name}"
@@ -171,6 +173,52 @@ def _check_choices(config: Config, source: str) -> None:
             )
 
 
+def _check_pretraining(config: Config, source: str) -> None:
+    """Check pre-trainings against the rest of the config."""
+    if not config.pretraining:
+        return
+    model = config.models.skeleton_transformer
+    if model is None:
+        raise InputError(
+            f"{source}: pretraining needs models.skeleton_transformer, which says length and "
+            "network; add it"
+        )
+    _check_transformer(model.network, model.length, f"{source}: models.skeleton_transformer")
+    for name, own in config.pretraining.items():
+        place = f"{source}: pretraining.{name}"
+        if not Path(layout_file(own.layout)).is_file():
+            raise InputError(f"{place}: there is no file {layout_file(own.layout)}")
+        if own.cleaning not in config.cleaning:
+            known = ", ".join(config.cleaning)
+            raise InputError(f"{place}: cleaning is {own.cleaning!r}; expected one of {known}")
+        if config.folds is not None and not own.transductive:
+            raise InputError(
+                f"{place}: folds is {config.folds}, and whoever it learns from is tested in one "
+                "of them; set folds to null, or transductive: true to have its rows marked so"
+            )
+
+
+def _check_start(variant: WholeVariant, own: SkeletonVariant, config: Config, place: str) -> None:
+    """Check that a variant fits the pre-training that it starts from."""
+    name = str(own.pretrained)
+    start, model = config.pretraining[name], config.models.skeleton_transformer
+    if model is None or not isinstance(variant.network, TransformerNetwork):
+        raise InputError(
+            f"{place}: pretrained is {name!r}, from which skeleton_transformer alone can start"
+        )
+    pairs = {
+        "layout": (own.layout, start.layout),
+        "length": (variant.length, model.length),
+        "network": (encoder_network(variant.network), encoder_network(model.network)),
+    }
+    for key, (found, expected) in pairs.items():
+        if found != expected:
+            raise InputError(
+                f"{place}: {key} is {found}; expected {expected}, that of the pre-training "
+                f"{name} that it starts from"
+            )
+
+
 def _check_names(source: str, entry: Any, place: str) -> None:
     """Refuse a key that YAML takes for something else than text, such as 0010 for the number 8."""
     if isinstance(entry, list):
@@ -214,7 +262,11 @@ def _check_variant(variant: WholeVariant, config: Config, place: str) -> None:
             f"{place}: input_size {variant.input_size} is larger than heatmaps.size "
             f"{config.heatmaps.size}, which is tested on, and cropped where it is cached"
         )
-    _check_named([layout_file(own.layout), config.classes], own.pretrained, place)
+    if own.pretrained in config.pretraining:
+        _check_start(variant, own, config, place)
+        _check_named([layout_file(own.layout), config.classes], None, place)
+    else:
+        _check_named([layout_file(own.layout), config.classes], own.pretrained, place)
 
 
 def _check_named(paths: list[str], pretrained: str | None, place: str) -> None:

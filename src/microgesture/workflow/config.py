@@ -36,6 +36,7 @@ from microgesture.settings.networks import (
     VideoNetwork,
 )
 from microgesture.settings.preparation import PersonRule, Preparation
+from microgesture.settings.pretraining import Pretraining, PretrainingStep
 from microgesture.settings.probing import OcclusionStep, RobustnessStep, Testing
 from microgesture.settings.results import CardsStep, FiguresStep, PageStep, ShownVariant, TableStep
 from microgesture.settings.rows import FusionRecipe
@@ -151,9 +152,9 @@ def whole_variant(config: Config, name: str) -> WholeVariant:
 
 
 def layouts(config: Config) -> list[str]:
-    """Names of the layouts that variants read skeletons in, sorted."""
-    variants = config.variants.values()
-    return sorted({one.layout for one in variants if isinstance(one, SkeletonVariant)})
+    """Names of the layouts that skeletons are read in, sorted."""
+    users = [*config.variants.values(), *config.pretraining.values()]
+    return sorted({one.layout for one in users if isinstance(one, SkeletonVariant | Pretraining)})
 
 
 def manifest_names(config: Config, name: str, run: str) -> list[str]:
@@ -173,6 +174,14 @@ def sources_of(config: Config, name: str) -> list[str]:
     """The variants whose tokens a variant fuses; none of others."""
     variant = config.variants[name]
     return variant.sources if isinstance(variant, FusedVariant) else []
+
+
+def on_video(config: Config) -> list[str]:
+    """The variants that see video, themselves or by a source."""
+    seen = [name for name, own in config.variants.items() if isinstance(own, VideoVariant)]
+    return [
+        name for name in config.variants if {name, *sources_of(config, name)}.intersection(seen)
+    ]
 
 
 def reader_step(config: Config) -> Data:
@@ -263,6 +272,8 @@ def _input_settings(config: Config, variant: WholeVariant) -> dict[str, Any]:
     more: dict[str, Any] = {"stream": own.stream, "temporal": own.temporal}
     if own.pretrained is not None:
         more["pretrained"] = own.pretrained
+    if isinstance(own, SkeletonVariant) and own.label_share < 1:
+        more["label_share"] = own.label_share
     if isinstance(own, VideoVariant):
         return {**more, "input_size": variant.input_size, "jitter": variant.jitter}
     more["layout"] = own.layout
@@ -278,6 +289,38 @@ def token_step(config: Config) -> TokenStep:
     """What tokens depend on, besides the network and its clips."""
     written = (config.tokens or Tokens()).model_dump()
     return TokenStep(**written, augment=config.augment, testing=config.testing)
+
+
+def encoder_network(network: TransformerNetwork) -> dict[str, Any]:
+    """The part of a transformer's network that pre-training trains."""
+    own = network.given()
+    return {
+        key: own[key] for key in ("patch", "width", "depth", "heads", "mlp_ratio") if key in own
+    }
+
+
+def window_step(config: Config, cleaning: str, window: int) -> Preparation:
+    """What prepared windows of recordings depend on, besides layout and data."""
+    return Preparation(
+        cleaning=config.cleaning[cleaning], length=None, window=window, on_bad_clip="skip"
+    )
+
+
+def pretraining_step(config: Config, name: str) -> PretrainingStep:
+    """What a pre-training depends on, besides its windows."""
+    own, model = config.pretraining[name], config.models.skeleton_transformer
+    if model is None:
+        raise ValueError("pre-training without the transformer's settings")
+    kept = ("layout", "shortest", "rotation", "masking", "decoder_depth", "seed", "training")
+    return PretrainingStep(
+        **{key: getattr(own, key) for key in kept},
+        splits=[*own.splits, "test"] if own.transductive else [*own.splits],
+        name=name,
+        length=model.length,
+        network=encoder_network(model.network),
+        padding=config.box.padding,
+        augment=config.augment,
+    )
 
 
 def fusion_step(config: Config, name: str) -> FusionRecipe:

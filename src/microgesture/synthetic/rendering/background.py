@@ -1,5 +1,6 @@
 """What is behind the person: a wall, a board of sponsors or a room, and something that moves."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -10,12 +11,13 @@ from microgesture.synthetic.kinematics import wander
 
 @dataclass(frozen=True)
 class Background:
-    """A still picture, uint8 (H, W, 3), and sprites that move before it."""
+    """A still picture, uint8 (H, W, 3), and sprites that move before it.
+
+    A sprite is a picture with opacity (h, w, 4) and its rows and columns (T, 2).
+    """
 
     picture: np.ndarray
-    sprites: list[
-        tuple[np.ndarray, np.ndarray]
-    ]  # picture with opacity (h, w, 4), rows/columns (T, 2)
+    sprites: list[tuple[np.ndarray, np.ndarray]]
 
 
 def _tone(rng: np.random.Generator, low: float, high: float, colourful: float = 0.3) -> np.ndarray:
@@ -36,41 +38,32 @@ def _wall(rng: np.random.Generator, image: np.ndarray) -> None:
         image[row:] *= rng.uniform(0.6, 0.9)
 
 
+def _logo(rng: np.random.Generator, step: int, ground: np.ndarray) -> np.ndarray:
+    """A disc with a bar, four letters or a triangle, uint8 (h, 2 h, 3)."""
+    logo = np.full((step, 2 * step, 3), ground.astype(np.uint8))
+    colour = tuple(float(v) for v in _tone(rng, 20, 240, 0.9))
+    kind = rng.integers(0, 3)
+    if kind == 0:
+        bar = tuple(float(v) for v in _tone(rng, 20, 240))
+        corners = ((step // 2, int(0.42 * step)), (int(1.5 * step), int(0.56 * step)))
+        cv2.circle(logo, (step, step // 2), step // 4, colour, -1)
+        cv2.rectangle(logo, *corners, bar, -1)
+    elif kind == 1:
+        text = "".join(chr(65 + int(n)) for n in rng.integers(0, 26, 4))
+        thick, at = max(1, step // 22), (step // 5, int(0.66 * step))
+        cv2.putText(logo, text, at, cv2.FONT_HERSHEY_DUPLEX, step / 46, colour, thick, cv2.LINE_AA)
+    else:
+        triangle = rng.uniform([0.4 * step, 0.2 * step], [1.6 * step, 0.8 * step], (3, 2))
+        cv2.fillConvexPoly(logo, triangle.astype(np.int32), colour, cv2.LINE_AA)
+    return logo
+
+
 def _board(rng: np.random.Generator, image: np.ndarray) -> None:
-    """Logos in a grid, made up of bars, discs and letters."""
+    """Logos in a grid."""
     height, width = image.shape[:2]
-    image[:] = _tone(rng, 20, 235, 0.8)
-    logos = []
+    image[:] = _tone(rng, 20, 235, 0.6)
     step = int(height * rng.uniform(0.2, 0.36))
-    for _ in range(int(rng.integers(2, 4))):
-        logo = np.full((step, 2 * step, 3), image[0, 0].astype(np.uint8))
-        colour = tuple(float(v) for v in _tone(rng, 20, 240, 0.9))
-        kind = rng.integers(0, 3)
-        if kind == 0:
-            cv2.circle(logo, (step, step // 2), step // 4, colour, -1)
-            cv2.rectangle(
-                logo,
-                (step // 2, int(0.42 * step)),
-                (int(1.5 * step), int(0.56 * step)),
-                tuple(float(v) for v in _tone(rng, 20, 240)),
-                -1,
-            )
-        elif kind == 1:
-            text = "".join(chr(65 + int(n)) for n in rng.integers(0, 26, 4))
-            cv2.putText(
-                logo,
-                text,
-                (step // 5, int(0.66 * step)),
-                cv2.FONT_HERSHEY_DUPLEX,
-                step / 46,
-                colour,
-                max(1, step // 22),
-                cv2.LINE_AA,
-            )
-        else:
-            corners = rng.uniform([0.4 * step, 0.2 * step], [1.6 * step, 0.8 * step], (3, 2))
-            cv2.fillConvexPoly(logo, corners.astype(np.int32), colour, cv2.LINE_AA)
-        logos.append(logo)
+    logos = [_logo(rng, step, image[0, 0]) for _ in range(int(rng.integers(2, 4)))]
     shift = rng.integers(0, 2 * step)
     for row in range(0, height, step):
         for column in range(-2 * step, width, 2 * step):
@@ -98,24 +91,54 @@ def _room(rng: np.random.Generator, image: np.ndarray) -> None:
             box(x, y, w, 0.5, sky)
             box(x + w / 2 - 0.005, y, 0.01, 0.5, frame)
         else:
-            wood = _tone(rng, 40, 150, 0.3)
-            box(x, y, w, 0.8, wood)
-            for level in np.arange(y + 0.02, y + 0.75, 0.16):
-                box(x + 0.008, level, w - 0.016, 0.13, 0.6 * wood)
-                at = x + 0.012
-                while at < x + w - 0.03:
-                    wide, tall = rng.uniform(0.006, 0.022), rng.uniform(0.06, 0.12)
-                    if rng.uniform() < 0.75:
-                        box(at, level + 0.13 - tall, wide, tall, _tone(rng, 30, 230, 0.7))
-                    at += wide + 0.003
+            _shelves(rng, box, x, y, w)
     if rng.uniform() < 0.4:
-        box(
-            rng.uniform(0.1, 0.8),
-            rng.uniform(0.05, 0.25),
-            rng.uniform(0.08, 0.2),
-            rng.uniform(0.1, 0.3),
-            _tone(rng, 40, 230, 0.8),
-        )
+        x, y = rng.uniform([0.1, 0.05], [0.8, 0.25])
+        w, h = rng.uniform([0.08, 0.1], [0.2, 0.3])
+        box(x, y, w, h, _tone(rng, 40, 230, 0.8))
+
+
+def _shelves(
+    rng: np.random.Generator, box: Callable[..., None], x: float, y: float, w: float
+) -> None:
+    wood = _tone(rng, 40, 150, 0.3)
+    box(x, y, w, 0.8, wood)
+    for level in np.arange(y + 0.02, y + 0.75, 0.16):
+        box(x + 0.008, level, w - 0.016, 0.13, 0.6 * wood)
+        at = x + 0.012
+        while at < x + w - 0.03:
+            wide, tall = rng.uniform(0.006, 0.022), rng.uniform(0.06, 0.12)
+            if rng.uniform() < 0.75:
+                box(at, level + 0.13 - tall, wide, tall, _tone(rng, 30, 230, 0.7))
+            at += wide + 0.003
+
+
+def _somebody(rng: np.random.Generator, size: int) -> np.ndarray:
+    """A person out of focus, with opacity (h, w, 4)."""
+    sprite: np.ndarray = np.zeros((3 * size, size, 4), np.float32)
+    cloth, skin = _tone(rng, 25, 200, 0.5), _tone(rng, 80, 200, 0.15)
+    for y, wide, high, colour in (
+        *((1.75, 0.36, 1.2, cloth), (0.36, 0.14, 0.2, skin), (0.27, 0.15, 0.14, 0.3 * skin)),
+    ):
+        axes = (int(wide * size), int(high * size))
+        paint = (*(float(c) for c in colour), 0.92)
+        cv2.ellipse(sprite, (size // 2, int(y * size)), axes, 0, 0, 360, paint, -1)
+    return _blurred(sprite, size / 22)
+
+
+def _lamp(size: int) -> np.ndarray:
+    """A spot of light, with opacity (h, w, 4)."""
+    sprite: np.ndarray = np.zeros((2 * size, size, 4), np.float32)
+    cv2.circle(sprite, (size // 2, size), size // 5, (255.0, 250.0, 225.0, 0.7), -1)
+    return _blurred(sprite, size / 7)
+
+
+def _blurred(sprite: np.ndarray, sigma: float) -> np.ndarray:
+    """Blur with the opacity as weight, so that no black comes in from outside."""
+    sprite[..., :3] *= sprite[..., 3:]
+    sprite = cv2.GaussianBlur(sprite, (0, 0), sigma)
+    sprite[..., :3] = sprite[..., :3] / np.maximum(sprite[..., 3:], 1e-3)
+    return sprite
 
 
 def _sprites(
@@ -123,45 +146,14 @@ def _sprites(
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """People far behind who sway a little, or a light that drifts."""
     made = []
-    kind = rng.choice(["nothing", "people", "light"], p=[0.4, 0.35, 0.25])
-    count = {"nothing": 0, "people": int(rng.integers(1, 3)), "light": 1}[str(kind)]
-    for _ in range(count):
+    kind = str(rng.choice(["nothing", "people", "light"], p=[0.4, 0.35, 0.25]))
+    for _ in range({"nothing": 0, "people": int(rng.integers(1, 3)), "light": 1}[kind]):
         size = int(height * rng.uniform(0.28, 0.42))
-        sprite: np.ndarray = np.zeros((3 * size, size, 4), np.float32)
-        if kind == "people":
-            cloth, skin = _tone(rng, 25, 200, 0.5), _tone(rng, 80, 200, 0.15)
-            for centre, axes, colour in (
-                ((0.5, 1.75), (0.36, 1.2), cloth),
-                ((0.5, 0.36), (0.14, 0.2), skin),
-                ((0.5, 0.27), (0.15, 0.14), 0.3 * skin),
-            ):
-                middle = (int(centre[0] * size), int(centre[1] * size))
-                cv2.ellipse(
-                    sprite,
-                    middle,
-                    (int(axes[0] * size), int(axes[1] * size)),
-                    0,
-                    0,
-                    360,
-                    (*(float(c) for c in colour), 1.0),
-                    -1,
-                )
-            sprite[..., 3] *= 0.92
-        else:
-            cv2.circle(sprite, (size // 2, size), size // 5, (255.0, 250.0, 225.0, 0.7), -1)
-        # the opacity is blurred with the colour, which is then that of full opacity
-        sprite[..., :3] *= sprite[..., 3:]
-        sprite = cv2.GaussianBlur(sprite, (0, 0), size / (22 if kind == "people" else 7))
-        sprite[..., :3] = sprite[..., :3] / np.maximum(sprite[..., 3:], 1e-3)
-        base = [
-            height * rng.uniform(0.1, 0.3) if kind == "people" else height * rng.uniform(-0.3, 0.1),
-            width * rng.choice([rng.uniform(0, 0.2), rng.uniform(0.75, 0.95)]),
-        ]
-        path = base + wander(rng, frames, rng.uniform(1.0, 2.5) * fps, 2) * [
-            0.006 * height,
-            0.02 * width,
-        ]
-        made.append((sprite, np.rint(path).astype(int)))
+        sprite = _somebody(rng, size) if kind == "people" else _lamp(size)
+        top = rng.uniform(0.1, 0.3) if kind == "people" else rng.uniform(-0.3, 0.1)
+        left = rng.choice([rng.uniform(0, 0.2), rng.uniform(0.75, 0.95)])
+        sway = wander(rng, frames, rng.uniform(1.0, 2.5) * fps, 2) * [0.006 * height, 0.02 * width]
+        made.append((sprite, np.rint(sway + np.array([top * height, left * width])).astype(int)))
     return made
 
 
@@ -173,11 +165,8 @@ def draw_background(
     (_wall, _board, _room)[int(rng.choice(3, p=[0.3, 0.35, 0.35]))](rng, image)
     image = cv2.GaussianBlur(image, (0, 0), height * rng.uniform(0.004, 0.014))
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    glow = (
-        1
-        + 0.18 * (rng.uniform(-1, 1) * x + rng.uniform(-1, 1) * y)
-        - rng.uniform(0, 0.18) * (x * x + y * y)
-    )
+    across, down, edge = rng.uniform([-0.18, -0.18, 0], [0.18, 0.18, 0.18])
+    glow = 1 + across * x + down * y - edge * (x * x + y * y)
     picture = np.clip(image * glow[..., None] * rng.uniform(0.6, 1.0), 0, 255).astype(np.uint8)
     return Background(picture, _sprites(rng, height, width, frames, fps))
 

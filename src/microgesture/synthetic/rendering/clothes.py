@@ -1,5 +1,7 @@
 """The texture of the clothes' front: rows from the neck down, columns from right to left hip."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -15,15 +17,59 @@ def texture_place(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.stack([row, (x + WIDE) / (2 * WIDE) * SIZE], axis=-1)
 
 
-def _fill(image: np.ndarray, corners: list[tuple[float, float]], colour: np.ndarray) -> None:
-    """Fill a polygon of (x, y) corners in centimetres."""
-    x, y = np.array(corners, float).T
-    place = texture_place(x, y)[:, ::-1]
-    cv2.fillPoly(image, [np.rint(place).astype(np.int32)], tuple(float(c) for c in colour))
+Corners = Sequence[tuple[float, float]]
+Patch = tuple[Corners, np.ndarray]  # a polygon of (x, y) in centimetres, and its colour
 
 
-def _mirror(corners: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    return [(-x, y) for x, y in corners]
+def _both(corners: Corners, colour: np.ndarray) -> list[Patch]:
+    """A patch and its mirror image."""
+    return [(corners, colour), ([(-x, y) for x, y in corners], colour)]
+
+
+def _round(wide: float, deep: float) -> Corners:
+    """A round neckline: half its width at the shoulders, and its depth in front."""
+    half = [(wide + 1.5, -8.0), (wide, -1.5), (0.56 * wide, 0.65 * deep), (0.0, deep)]
+    return [*half, *[(-x, y) for x, y in reversed(half)]]
+
+
+def _tee(look: Look, rng: np.random.Generator) -> list[Patch]:
+    patches: list[Patch] = [
+        (_round(7.2, 4.6), 0.8 * look.cloth),
+        (_round(6.2, 3.4), 0.95 * look.skin),
+    ]
+    if rng.uniform() < 0.5:  # a print on the chest
+        x, y, a = rng.uniform(-3, 3), rng.uniform(12, 20), rng.uniform(2, 5)
+        corners = [(x - a, y - a / 2), (x + a, y - a / 2), (x + a, y + a / 2), (x - a, y + a / 2)]
+        patches.append((corners, 255 - look.cloth))
+    return patches
+
+
+def _sweater(look: Look) -> list[Patch]:
+    return [(_round(6.6, 2.8), 0.75 * look.cloth), (_round(5.4, 1.2), look.under)]
+
+
+def _shirt(look: Look) -> list[Patch]:
+    patches: list[Patch] = [([(-1.2, 2), (1.2, 2), (1.2, 60), (-1.2, 60)], 0.9 * look.cloth)]
+    for y in range(9, 56, 9):
+        button = [(0.5, y), (0.0, y + 0.6), (-0.5, y), (0.0, y - 0.6)]
+        patches.append((button, np.array([235.0, 235, 230])))
+    patches.append(([(-5, -8), (5, -8), (3.6, 0), (0, 7.5), (-3.6, 0)], 0.95 * look.skin))
+    flap = [(5.0, -6.5), (8.5, -2.0), (5.0, 6.0), (0.6, 7.0), (3.4, 0.5)]
+    return patches + _both(flap, 1.12 * look.cloth)
+
+
+def _jacket(look: Look) -> list[Patch]:
+    patches: list[Patch] = [([(-6.5, -8), (6.5, -8), (5.4, 4), (0, 25), (-5.4, 4)], look.under)]
+    if look.tie is None:
+        patches.append(([(-4, -8), (4, -8), (0, 6)], 0.95 * look.skin))
+    else:
+        tie = [(-1.5, 0.0), (1.5, 0.0), (1.9, 12.0), (2.3, 25.0), (-2.3, 25.0), (-1.9, 12.0)]
+        knot = [(-2.0, -1.5), (2.0, -1.5), (1.2, 2.4), (-1.2, 2.4)]
+        patches += [(tie, look.tie), (knot, 0.8 * look.tie)]
+    flap = [(4.2, -6.5), (6.2, -2.0), (4.4, 4.5), (1.6, 4.0), (3.0, 0)]
+    lapel = [(6.8, -7), (10.5, 3), (9.5, 8), (8.2, 8.6), (0.4, 26.5), (0.2, 24), (5.2, 5)]
+    seam = ([(-0.35, 25), (0.35, 25), (0.35, 60), (-0.35, 60)], 0.6 * look.cloth)
+    return [*patches, *_both(flap, 0.93 * look.under), *_both(lapel, 1.25 * look.cloth + 6), seam]
 
 
 def draw_texture(look: Look, rng: np.random.Generator) -> np.ndarray:
@@ -35,74 +81,13 @@ def draw_texture(look: Look, rng: np.random.Generator) -> np.ndarray:
         wave = np.sin(2 * np.pi * count * np.arange(SIZE) / SIZE) > 0.2
         wave = wave[:, None] if rng.uniform() < 0.5 else wave[None]
         image *= 1 - look.stripes * np.broadcast_to(wave, (SIZE, SIZE))[..., None]
-    cloth, skin = look.cloth, look.skin * 0.95
-    if look.clothes == "tee":
-        if rng.uniform() < 0.5:  # a print on the chest
-            x, y = rng.uniform(-3, 3), rng.uniform(12, 20)
-            size = rng.uniform(2, 5)
-            _fill(
-                image,
-                [
-                    (x - size, y - size / 2),
-                    (x + size, y - size / 2),
-                    (x + size, y + size / 2),
-                    (x - size, y + size / 2),
-                ],
-                255 - cloth,
-            )
-        _fill(
-            image,
-            [(-9, -8), (9, -8), (7, -1), (4, 3.2), (0, 4.6), (-4, 3.2), (-7, -1)],
-            0.8 * cloth,
-        )
-        _fill(
-            image,
-            [(-8, -8), (8, -8), (6, -1.5), (3.4, 2.2), (0, 3.4), (-3.4, 2.2), (-6, -1.5)],
-            skin,
-        )
-    elif look.clothes == "sweater":
-        _fill(
-            image,
-            [(-8, -8), (8, -8), (6.4, -1.5), (3.6, 1.6), (0, 2.8), (-3.6, 1.6), (-6.4, -1.5)],
-            0.75 * cloth,
-        )
-        _fill(
-            image,
-            [(-7, -8), (7, -8), (5.4, -2.4), (3, 0.2), (0, 1.2), (-3, 0.2), (-5.4, -2.4)],
-            look.under,
-        )
-    elif look.clothes == "shirt":
-        _fill(image, [(-1.2, 2), (1.2, 2), (1.2, 60), (-1.2, 60)], 0.9 * cloth)
-        for y in range(9, 56, 9):
-            cv2.circle(
-                image,
-                tuple(int(v) for v in texture_place(np.array(0.0), np.array(y + 0.0))[::-1]),
-                3,
-                (235.0, 235.0, 230.0),
-                -1,
-            )
-        _fill(image, [(-5, -8), (5, -8), (3.6, 0), (0, 7.5), (-3.6, 0)], skin)
-        flap = [(5.0, -6.5), (8.5, -2.0), (5.0, 6.0), (0.6, 7.0), (3.4, 0.5)]
-        for corners in (flap, _mirror(flap)):
-            _fill(image, corners, 1.12 * cloth)
-    else:
-        _fill(image, [(-6.5, -8), (6.5, -8), (5.4, 4), (0, 25), (-5.4, 4)], look.under)
-        if look.tie is not None:
-            _fill(
-                image, [(-1.5, 0), (1.5, 0), (1.9, 12), (2.3, 25), (-2.3, 25), (-1.9, 12)], look.tie
-            )
-            _fill(image, [(-2.0, -1.5), (2.0, -1.5), (1.2, 2.4), (-1.2, 2.4)], 0.8 * look.tie)
-        else:
-            _fill(image, [(-4, -8), (4, -8), (0, 6)], skin)
-        flap = [(4.2, -6.5), (6.2, -2.0), (4.4, 4.5), (1.6, 4.0), (3.0, 0)]
-        lapel = [(6.8, -7), (10.5, 3), (9.5, 8), (8.2, 8.6), (0.4, 26.5), (0.2, 24), (5.2, 5)]
-        for corners in (flap, _mirror(flap)):
-            _fill(image, corners, 0.93 * look.under)
-        for corners in (lapel, _mirror(lapel)):
-            _fill(image, corners, 1.25 * cloth + 6)
-        _fill(image, [(-0.35, 25), (0.35, 25), (0.35, 60), (-0.35, 60)], 0.6 * cloth)
-    folds = cv2.GaussianBlur(
-        rng.standard_normal((SIZE, SIZE)).astype(np.float32), (0, 0), 9, sigmaY=16
-    )
+    make = {"sweater": _sweater, "shirt": _shirt, "jacket": _jacket}
+    patches = _tee(look, rng) if look.clothes == "tee" else make[look.clothes](look)
+    for corners, colour in patches:
+        x, y = np.array(corners, float).T
+        place = np.rint(texture_place(x, y)[:, ::-1]).astype(np.int32)
+        cv2.fillPoly(image, [place], tuple(float(c) for c in colour))
+    noise = rng.standard_normal((SIZE, SIZE)).astype(np.float32)
+    folds = cv2.GaussianBlur(noise, (0, 0), 9, sigmaY=16)
     image *= 1 + 0.07 * (folds / folds.std())[..., None]
     return np.clip(cv2.GaussianBlur(image, (0, 0), 0.8), 0, 255) / np.float32(255)

@@ -1,29 +1,28 @@
 """A person as rods and triangles, and where their points are at each frame of a recording."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from microgesture.synthetic.body import Frames, Person
-from microgesture.synthetic.kinematics import rotate, unit
+from microgesture.synthetic.kinematics import rotate
 from microgesture.synthetic.rendering.clothes import texture_place
-from microgesture.synthetic.rendering.head import face_part, face_points, head_part
+from microgesture.synthetic.rendering.face import face_part, face_points
+from microgesture.synthetic.rendering.head import head_part
 from microgesture.synthetic.rendering.look import Look, Setting
 from microgesture.synthetic.rendering.parts import (
     CLOTH,
     HAND,
     SKIN,
-    TABLE,
-    THING,
     Part,
-    add_chain,
-    add_facing,
+    Surface,
     add_rod,
     extend,
     loft,
     part,
 )
+from microgesture.synthetic.rendering.props import scene_part, thing_frame, thing_part
 
 # Cross-sections of the torso: y below the neck, half the width, front, back (cm).
 _TORSO = np.array(
@@ -41,7 +40,7 @@ _TORSO = np.array(
     ]
 )
 _AROUND = 24
-FINGERS = tuple(tuple(range(1 + 4 * k, 5 + 4 * k)) for k in range(5))
+_FINGERS = tuple(tuple(range(1 + 4 * k, 5 + 4 * k)) for k in range(5))
 _FINGER_RADII = ((1.25, 0.98, 0.86, 0.74), (0.98, 0.84, 0.76, 0.66), (0.98, 0.86, 0.78, 0.66),
                  (0.94, 0.8, 0.72, 0.64), (0.86, 0.72, 0.64, 0.56))  # fmt: skip
 
@@ -84,54 +83,20 @@ def _torso_part(person: Person, look: Look) -> Part:
 def _body_part(person: Person, look: Look) -> Part:
     """Arms and hands, between the skeleton's own points and some on the way from one to another."""
     made = part(np.zeros((137 + len(_BETWEEN), 3)))
-    sleeve = 0.96 * look.cloth
-    bare = look.clothes == "tee"
-    girth, folds = look.girth, 0.12
+    girth = look.girth
+    sleeve = Surface(0.96 * look.cloth, CLOTH, folds=0.12, casting=True)
+    skin = Surface(look.skin, SKIN, shine=0.06, casting=True)
+    cuff = Surface(look.under, CLOTH) if look.clothes == "jacket" else skin
     for k, (shoulder, elbow, wrist) in enumerate(((2, 3, 4), (5, 6, 7))):
-        half, cuff = 137 + 2 * k, 138 + 2 * k
-        upper, lower = (5.1 * girth, 4.9 * girth, 4.3 * girth), (4.4 * girth, 3.4 * girth, 2.9)
-        if bare:
-            add_rod(
-                made,
-                (half, elbow),
-                (4.3 * girth, 3.9 * girth),
-                look.skin,
-                SKIN,
-                shine=0.06,
-                shadow=True,
-            )
-            add_rod(
-                made,
-                (shoulder, half),
-                (upper[0], 5.2 * girth),
-                sleeve,
-                CLOTH,
-                folds=folds,
-                shadow=True,
-            )
-            add_rod(
-                made, (elbow, wrist), (3.9 * girth, 2.5), look.skin, SKIN, shine=0.06, shadow=True
-            )
+        half, end = 137 + 2 * k, 138 + 2 * k
+        if look.clothes == "tee":
+            add_rod(made, (half, elbow), (4.3 * girth, 3.9 * girth), skin)
+            add_rod(made, (shoulder, half), (5.1 * girth, 5.2 * girth), sleeve)
+            add_rod(made, (elbow, wrist), (3.9 * girth, 2.5), skin)
         else:
-            add_rod(
-                made,
-                (shoulder, elbow),
-                (upper[0], upper[2]),
-                sleeve,
-                CLOTH,
-                folds=folds,
-                shadow=True,
-            )
-            add_rod(
-                made, (elbow, cuff), (lower[0], lower[1]), sleeve, CLOTH, folds=folds, shadow=True
-            )
-            add_rod(
-                made,
-                (cuff, wrist),
-                (2.7, 2.5),
-                look.under if look.clothes == "jacket" else look.skin,
-                CLOTH,
-            )
+            add_rod(made, (shoulder, elbow), (5.1 * girth, 4.3 * girth), sleeve)
+            add_rod(made, (elbow, end), (4.4 * girth, 3.4 * girth), sleeve)
+            add_rod(made, (end, wrist), (2.7, 2.5), cuff)
     for first in (95, 116):
         _add_hand(made, first, person.hand, look)
     return made
@@ -142,94 +107,18 @@ _BETWEEN = ((2, 3, 0.55), (3, 4, 0.9), (5, 6, 0.55), (6, 7, 0.9))
 
 
 def _add_hand(made: Part, first: int, size: float, look: Look) -> None:
-    palm = 0.98 * look.skin
-
-    def rod(a: int, b: int, radii: tuple[float, float], colour: np.ndarray) -> None:
+    def rod(a: int, b: int, radii: tuple[float, float], light: float = 0.98) -> None:
         thick = (radii[0] * size, radii[1] * size)
-        add_rod(made, (first + a, first + b), thick, colour, HAND, shine=0.08, shadow=True)
+        skin = Surface(light * look.skin, HAND, shine=0.08, casting=True)
+        add_rod(made, (first + a, first + b), thick, skin)
 
     for root, thick in ((1, 1.5), (5, 1.3), (9, 1.35), (13, 1.3), (17, 1.2)):
-        rod(0, root, (1.7, thick), palm)
+        rod(0, root, (1.7, thick))
     for a, b in ((5, 9), (9, 13), (13, 17), (1, 5)):
-        rod(a, b, (1.2, 1.2), palm)
-    for finger, radii in zip(FINGERS, _FINGER_RADII, strict=True):
+        rod(a, b, (1.2, 1.2))
+    for finger, radii in zip(_FINGERS, _FINGER_RADII, strict=True):
         for k in range(3):
-            rod(finger[k], finger[k + 1], (radii[k], radii[k + 1]), look.skin * (1.0 + 0.015 * k))
-
-
-def _add_board(
-    made: Part, corners: Sequence[tuple[float, float, float]], setting: Setting, light: float = 0.86
-) -> None:
-    """Add a flat board, seen from the side on which its corners go round clockwise."""
-    first = len(made.points)
-    extend(made, part(np.array(corners), light * setting.wood, 0.12))
-    for face in ((0, 1, 2), (0, 2, 3)):
-        a, b, c = (first + k for k in face)
-        made.triangles.append(((a, b, c), (TABLE, 0, 0, 0)))
-
-
-def _scene_part(setting: Setting, edge: float, look: Look) -> Part:
-    """Legs, and the table with a microphone: what does not move."""
-    dark = 0.45 * look.cloth[::-1] + 14
-    made = part(np.zeros((0, 3)))
-    for side in (-1, 1):
-        leg = np.array([[side * 8, 2, 0], [side * 13, -2, 42], [side * 14, 45, 40]])
-        add_chain(made, leg, (9.5, 7.4, 5.5), dark, CLOTH, folds=0.06)
-    add_chain(made, np.array([[-8.0, 3, 0], [8, 3, 0]]), (9.0, 9.0), dark, CLOTH)
-    if edge > 0:
-        _add_board(made, ((-22.0, -47, -17), (22, -47, -17), (22, 8, -14), (-22, 8, -14)), setting)
-        return made
-    top = edge - 1.5
-    wide, near, far, deep = 110.0, 52.0, 15.0, 80.0
-    top_corners = ((-wide, top, far), (wide, top, far), (wide, top, near), (-wide, top, near))
-    _add_board(made, top_corners, setting, 1.08)
-    down = top + deep
-    front_corners = ((-wide, top, near), (wide, top, near), (wide, down, near), (-wide, down, near))
-    _add_board(made, front_corners, setting)
-    if setting.microphone is not None:
-        x = setting.microphone
-        stalk = np.array([[x, top, 46], [x, top - 10, 45], [0.7 * x, top - 19, 40]])
-        add_chain(made, stalk, (0.5, 0.45, 0.4), (40, 40, 44), THING)
-        grip = np.array([[0.7 * x, top - 19, 40], [0.6 * x, top - 22, 38]])
-        add_chain(made, grip, (1.3, 1.5), (22, 22, 26), THING, shine=0.2)
-        add_chain(
-            made, np.array([[x - 2, top, 46], [x + 2, top, 46]]), (1.6, 1.6), (36, 36, 40), THING
-        )
-    return made
-
-
-def _thing_kind(setting: Setting, edge: float) -> str:
-    """What lies at hand; a bottle stands on a table only."""
-    return "phone" if edge > 0 and setting.thing == "bottle" else setting.thing
-
-
-def _thing_part(setting: Setting, edge: float) -> Part:
-    """What lies at hand, around the point where it is held; its length is along x."""
-    made = part(np.zeros((0, 3)))
-    colour = setting.thing_colour
-    kind = _thing_kind(setting, edge)
-    if kind == "pen":
-        add_chain(
-            made, np.array([[-5.0, 0, 0], [9.0, 0, 0]]), (0.45, 0.5), colour, THING, shine=0.35
-        )
-    elif kind == "bottle":
-        shape = np.array([[-8.0, 0, 0], [4.0, 0, 0], [7.0, 0, 0], [9.0, 0, 0]])
-        add_chain(made, shape, (3.0, 3.0, 1.5, 1.4), 0.5 * colour + 110, THING, shine=0.35)
-        add_chain(made, np.array([[-6.0, 0, 0], [0, 0, 0]]), (3.1, 3.1), colour, THING)
-    else:
-        box = np.array(
-            [[x, y, z] for x in (-5, 9) for y in (-0.45, 0.45) for z in (-3.5, 3.5)], float
-        )
-        body = part(box, 0.25 * colour + 10, 0.3)
-        quads = np.array(
-            [[0, 1, 3, 2], [4, 5, 7, 6], [0, 1, 5, 4], [2, 3, 7, 6], [0, 2, 6, 4], [1, 3, 7, 5]]
-        )
-        middle = box.mean(axis=0)
-        for quad in quads:
-            faces = np.array([quad[[0, 1, 2]], quad[[0, 2, 3]]])
-            add_facing(body, faces, box[quad].mean(axis=0) - middle, (THING, 0, 0, 0))
-        extend(made, body)
-    return made
+            rod(finger[k], finger[k + 1], (radii[k], radii[k + 1]), 1 + 0.015 * k)
 
 
 def build_figure(
@@ -245,8 +134,8 @@ def build_figure(
         "torso": _torso_part(person, look),
         "head": head_part(person, look, rng),
         "face": face_part(look),
-        "scene": _scene_part(setting, edge, look),
-        "thing": _thing_part(setting, edge),
+        "scene": scene_part(setting, edge, look),
+        "thing": thing_part(setting, edge),
     }
     whole, where = part(np.zeros((0, 3))), {}
     for name, one in parts.items():
@@ -256,19 +145,20 @@ def build_figure(
     neck, chin = where["torso"].stop - 3, len(whole.points)
     extend(whole, part(np.array([[0.0, 5.5, -2.2]]) * person.head))
     where["chin"] = slice(chin, chin + 1)
+    yoke = Surface(0.97 * look.cloth, CLOTH, folds=0.05)
     for k, shoulder in enumerate((2, 5)):
-        sizes = (4.6, 4.9 * look.girth)
-        add_rod(whole, (neck + 1 + k, shoulder), sizes, 0.97 * look.cloth, CLOTH, folds=0.05)
+        add_rod(whole, (neck + 1 + k, shoulder), (4.6, 4.9 * look.girth), yoke)
     thick = 4.9 * (0.5 + 0.5 * look.girth)
-    add_rod(whole, (neck, chin), (thick * 1.05, thick), 0.93 * look.skin, SKIN, shine=0.05)
+    add_rod(whole, (neck, chin), (thick * 1.05, thick), Surface(0.93 * look.skin, SKIN, shine=0.05))
+    surfaces = [rod.surface for rod in whole.rods]
     return Figure(
         parts=where,
         rest=whole.points,
         ends=np.array([(rod.first, rod.last) for rod in whole.rods]),
         radii=np.array([(rod.radius, rod.end_radius) for rod in whole.rods]),
-        rod_paint=np.array([rod.paint for rod in whole.rods], np.float32),
-        rod_kinds=np.array([rod.kind for rod in whole.rods], np.uint8),
-        casting=np.array([rod.casting for rod in whole.rods]),
+        rod_paint=np.array([(*s.colour, s.shine, s.folds) for s in surfaces], np.float32),
+        rod_kinds=np.array([surface.kind for surface in surfaces], np.uint8),
+        casting=np.array([surface.casting for surface in surfaces]),
         corners=np.array([corners for corners, _ in whole.triangles], np.int32),
         rules=np.array([rule for _, rule in whole.triangles], np.uint8),
         paint=whole.paint.astype(np.float32),
@@ -313,34 +203,7 @@ def figure_points(
     face = face_points(person, channels)
     points[:, where["face"]] = frames.head_centre[:, None] + rotate(frames.head, face)
     points[:, where["scene"]] = figure.rest[where["scene"]]
-    origin, axes = _thing_frame(setting, edge, truth, held)
+    origin, axes = thing_frame(setting, edge, truth, held)
     local = np.repeat(figure.rest[where["thing"]][None], total, axis=0)
     points[:, where["thing"]] = origin[:, None] + rotate(axes, local)
     return points
-
-
-def _thing_frame(
-    setting: Setting, edge: float, truth: np.ndarray, held: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Place (T, 3) and axes (T, 3, 3) of what lies on table or thigh until it is taken."""
-    total = len(truth)
-    standing = _thing_kind(setting, edge) == "bottle"
-    if edge < 0:
-        place = np.array([setting.thing_at, edge - 1.5 - (11.0 if standing else 0.6), 34.0])
-    else:
-        place = np.array([np.sign(setting.thing_at) * 11.0, -9.6, 28.0])
-    along = np.array([0.0, -1.0, 0.0] if standing else [0.9, 0.0, 0.4])
-    up = np.array([0.0, 0.0, 1.0] if standing else [0.0, -1.0, 0.0])
-    origin = np.repeat(place[None], total, axis=0)
-    first, second = (np.repeat(axis[None], total, axis=0) for axis in (along, up))
-    for hand, block in enumerate((116, 95)):
-        share = held[:, hand, None]
-        tips = truth[:, [block + 4, block + 8]].mean(axis=1)
-        thumb_side = unit(truth[:, block + 5] - truth[:, block + 17])
-        palm = unit(np.cross(thumb_side, truth[:, block + 9] - truth[:, block]))
-        origin = origin + share * (tips - origin)
-        first = first + share * (thumb_side - first)
-        second = second + share * (palm - second)
-    first = unit(first)
-    second = unit(second - np.sum(second * first, axis=-1, keepdims=True) * first)
-    return origin, np.stack([first, second, np.cross(first, second)], axis=-1)

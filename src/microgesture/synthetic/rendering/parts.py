@@ -6,30 +6,38 @@ from typing import NamedTuple
 
 import numpy as np
 
-UNSEEN, SKIN, CLOTH, HAIR = 0, 1, 2, 3
-WHITE, MOUTH = 4, 5  # as in `microgesture.synthetic.rendering.raster`
-IRIS, LIPS, HAND, THING, TABLE = 6, 7, 8, 9, 10
+# Kinds of surface; what is unseen only casts shadows.
+UNSEEN, SKIN, CLOTH, HAIR, WHITE, IRIS, LIPS, MOUTH, HAND, THING, TABLE = range(11)
 
 Vector = Sequence[float] | np.ndarray
 
 
+class Surface(NamedTuple):
+    """How a rod looks; colours are red, green, blue, 0 to 255."""
+
+    colour: Vector
+    kind: int
+    shine: float = 0.0
+    folds: float = 0.0  # depth of the folds of cloth
+    casting: bool = False  # shadows on what is close
+
+
 class Rod(NamedTuple):
-    """A tapered rod between two points of a part; paint is that of the compiled drawing."""
+    """A tapered rod between two points of a part."""
 
     first: int
     last: int
     radius: float  # cm
     end_radius: float
-    paint: tuple[float, ...]
-    kind: int
-    casting: bool  # shadows on what is close
+    surface: Surface
 
 
 @dataclass
 class Part:
     """Points at rest (V, 3) in centimetres, the rods and the triangles between them.
 
-    A triangle is (three points, rule (4,)). Paint and rules are those of the compiled drawing.
+    A triangle is (three points, rule (4,)). Paint, places and rules are those of
+    `microgesture.synthetic.rendering.raster.draw_mesh`.
     """
 
     points: np.ndarray
@@ -48,38 +56,17 @@ def part(points: np.ndarray, colour: Vector = (0, 0, 0), shine: float = 0.0) -> 
     return Part(points, paint, np.zeros((len(points), 2)))
 
 
-def add_rod(
-    to: Part,
-    ends: tuple[int, int],
-    radii: tuple[float, float],
-    colour: Vector,
-    kind: int,
-    *,
-    shine: float = 0.0,
-    folds: float = 0.0,
-    shadow: bool = False,
-) -> None:
+def add_rod(to: Part, ends: tuple[int, int], radii: tuple[float, float], surface: Surface) -> None:
     """Add a tapered rod between two points of a part."""
-    red, green, blue = colour
-    to.rods.append(Rod(*ends, *radii, (red, green, blue, shine, folds), kind, shadow))
+    to.rods.append(Rod(*ends, *radii, surface))
 
 
-def add_chain(
-    to: Part,
-    points: np.ndarray,
-    radii: Sequence[float],
-    colour: Vector,
-    kind: int,
-    *,
-    shine: float = 0.0,
-    folds: float = 0.0,
-) -> None:
+def add_chain(to: Part, points: np.ndarray, radii: Sequence[float], surface: Surface) -> None:
     """Add points of its own and the rods between them."""
     first = len(to.points)
     extend(to, part(points))
     for k in range(len(points) - 1):
-        ends, sizes = (first + k, first + k + 1), (radii[k], radii[k + 1])
-        add_rod(to, ends, sizes, colour, kind, shine=shine, folds=folds)
+        add_rod(to, (first + k, first + k + 1), (radii[k], radii[k + 1]), surface)
 
 
 def extend(to: Part, other: Part) -> None:
@@ -128,17 +115,13 @@ def loft(
 
 def ball(radii: Vector, centre: Vector, colour: Vector, kind: int, rings: int, around: int) -> Part:
     """An ellipsoid of triangles; ``rings`` from pole to pole along y."""
-    polar = np.pi * (np.arange(rings) + 0.02) / (rings - 0.96)
+    polar = np.pi * (np.arange(rings) + 0.02)[:, None] / (rings - 0.96)
     turn = 2 * np.pi * np.arange(around) / around
-    unit = np.stack(
-        [
-            np.sin(polar)[:, None] * np.sin(turn),
-            np.repeat(-np.cos(polar)[:, None], around, 1),
-            np.sin(polar)[:, None] * np.cos(turn),
-        ],
-        axis=-1,
-    )
-    made = part((unit * radii + centre).reshape(-1, 3), colour)
-    surface = loft(unit * radii + centre, colour, (kind, 0, 0, 0))
-    made.triangles = surface.triangles
-    return made
+    return loft(sphere(polar, turn) * radii + centre, colour, (kind, 0, 0, 0))
+
+
+def sphere(polar: np.ndarray, turn: np.ndarray) -> np.ndarray:
+    """Points (R, S, 3) of the unit sphere at angles from the top (R, 1 or S) and around y (S,)."""
+    flat = np.sin(polar)
+    x, y, z = np.broadcast_arrays(flat * np.sin(turn), -np.cos(polar), flat * np.cos(turn))
+    return np.stack([x, y, z], axis=-1)

@@ -13,11 +13,11 @@ import numpy as np
 SAMPLES = 2
 """Samples of a pixel along each axis."""
 FAR = np.float32(-1e6)
-WHITE, MOUTH = 4, 5
-"""Kinds of surface on which other surfaces may be drawn alone: of an eye, and inside a mouth."""
+EDGE = -1e-9
+"""Of the share of a corner: samples on an edge that two triangles have in common are in one."""
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def clear(depth: np.ndarray, kind: np.ndarray, shadow: np.ndarray) -> None:
     """Forget the last frame; ``depth``, ``kind`` and ``shadow`` are (H, W) in samples."""
     depth[:] = FAR
@@ -45,7 +45,7 @@ def _brightness(
     return level, gloss
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def draw_rods(
     rods: np.ndarray,
     paint: np.ndarray,
@@ -81,13 +81,16 @@ def draw_rods(
         dx, dy = bx - ax, by - ay
         square = max(dx * dx + dy * dy, 1e-6)
         span = math.sqrt(square)
+        along_x, along_y = dx / square, dy / square
+        nearest = max(az + ar, bz + br)
         folds = paint[p, 4]
         for i in range(top, bottom):
             ey = i + 0.5 - ay
             for j in range(left, right):
+                if nearest <= depth[i, j]:
+                    continue
                 ex = j + 0.5 - ax
-                t = (ex * dx + ey * dy) / square
-                t = min(1.0, max(0.0, t))
+                t = min(1.0, max(0.0, ex * along_x + ey * along_y))
                 qx, qy = ex - t * dx, ey - t * dy
                 r = ar + t * (br - ar)
                 rest = r * r - qx * qx - qy * qy
@@ -110,7 +113,7 @@ def draw_rods(
                     colour[i, j, c] = paint[p, c] * level + gloss
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _normals(points: np.ndarray, corners: np.ndarray, normals: np.ndarray) -> None:
     """Fill unit normals (V, 3) of vertices: the mean of the triangles around, by their area."""
     normals[:] = 0
@@ -127,10 +130,10 @@ def _normals(points: np.ndarray, corners: np.ndarray, normals: np.ndarray) -> No
             points[c, 2] - points[a, 2],
         )
         nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-        for v in (a, b, c):
-            normals[v, 0] += nx
-            normals[v, 1] += ny
-            normals[v, 2] += nz
+        for k in (a, b, c):
+            normals[k, 0] += nx
+            normals[k, 1] += ny
+            normals[k, 2] += nz
     for v in range(len(normals)):
         x, y, z = normals[v]
         length = math.sqrt(x * x + y * y + z * z)
@@ -138,7 +141,24 @@ def _normals(points: np.ndarray, corners: np.ndarray, normals: np.ndarray) -> No
             normals[v] /= length
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _lit(
+    points: np.ndarray, corners: np.ndarray, paint: np.ndarray, light: np.ndarray
+) -> np.ndarray:
+    """Colours (V, 3) of the vertices of triangles in this light."""
+    normals = np.zeros(points.shape, np.float32)
+    _normals(points, corners, normals)
+    lit = np.zeros((len(points), 3), np.float32)
+    for v in range(len(points)):
+        level, gloss = _brightness(
+            normals[v, 0], normals[v, 1], max(normals[v, 2], np.float32(0)), light, paint[v, 3]
+        )
+        for k in range(3):
+            lit[v, k] = paint[v, k] * level + gloss
+    return lit
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def draw_mesh(
     points: np.ndarray,
     corners: np.ndarray,
@@ -172,51 +192,45 @@ def draw_mesh(
 
     """
     height, width = depth.shape
-    normals = np.zeros(points.shape, np.float32)
-    _normals(points, corners, normals)
-    lit = np.zeros((len(points), 3), np.float32)
-    for v in range(len(points)):
-        level, gloss = _brightness(
-            normals[v, 0], normals[v, 1], max(normals[v, 2], np.float32(0)), light, paint[v, 3]
-        )
-        for c in range(3):
-            lit[v, c] = paint[v, c] * level + gloss
+    lit = _lit(points, corners, paint, light)
     for f in range(len(corners)):
         a, b, c = corners[f]
-        ax, ay, bx, by = points[a, 0], points[a, 1], points[b, 0], points[b, 1]
-        cx, cy = points[c, 0], points[c, 1]
+        ax, ay = np.float64(points[a, 0]), np.float64(points[a, 1])
+        bx, by = np.float64(points[b, 0]), np.float64(points[b, 1])
+        cx, cy = np.float64(points[c, 0]), np.float64(points[c, 1])
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
         if area <= 1e-6:
             continue  # seen from behind
         top, bottom = int(max(0, min(ay, by, cy))), int(min(height, max(ay, by, cy) + 1))
         left, right = int(max(0, min(ax, bx, cx))), int(min(width, max(ax, bx, cx) + 1))
         this, only, textured, forward = rules[f]
+        u_x, u_y, v_x, v_y = (by - cy) / area, (cx - bx) / area, (cy - ay) / area, (ax - cx) / area
         for i in range(top, bottom):
-            y = i + 0.5
+            u_row = u_y * (i + 0.5 - by) - u_x * bx
+            v_row = v_y * (i + 0.5 - cy) - v_x * cx
             for j in range(left, right):
-                x = j + 0.5
-                u = ((cx - bx) * (y - by) - (cy - by) * (x - bx)) / area
-                v = ((ax - cx) * (y - cy) - (ay - cy) * (x - cx)) / area
-                w = 1 - u - v
-                if u < 0 or v < 0 or w < 0 or (only and kind[i, j] != only):
+                sa = u_row + u_x * (j + 0.5)
+                sb = v_row + v_x * (j + 0.5)
+                sc = 1 - sa - sb
+                if sa < EDGE or sb < EDGE or sc < EDGE or (only and kind[i, j] != only):
                     continue
-                z = u * points[a, 2] + v * points[b, 2] + w * points[c, 2] + forward
+                z = sa * points[a, 2] + sb * points[b, 2] + sc * points[c, 2] + forward
                 if z <= depth[i, j]:
                     continue
                 depth[i, j] = z
                 kind[i, j] = this
                 for k in range(3):
-                    colour[i, j, k] = u * lit[a, k] + v * lit[b, k] + w * lit[c, k]
+                    colour[i, j, k] = sa * lit[a, k] + sb * lit[b, k] + sc * lit[c, k]
                 if textured:
-                    row = int(u * places[a, 0] + v * places[b, 0] + w * places[c, 0])
-                    column = int(u * places[a, 1] + v * places[b, 1] + w * places[c, 1])
+                    row = int(sa * places[a, 0] + sb * places[b, 0] + sc * places[c, 0])
+                    column = int(sa * places[a, 1] + sb * places[b, 1] + sc * places[c, 1])
                     row = min(max(row, 0), texture.shape[0] - 1)
                     column = min(max(column, 0), texture.shape[1] - 1)
                     for k in range(3):
                         colour[i, j, k] *= texture[row, column, k]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def cast_shadows(
     rods: np.ndarray, reach: float, light: np.ndarray, depth: np.ndarray, shadow: np.ndarray
 ) -> None:
@@ -235,13 +249,15 @@ def cast_shadows(
         left, right = int(max(0, min(ax, bx) - most)), int(min(width, max(ax, bx) + most + 2))
         dx, dy = bx - ax, by - ay
         square = max(dx * dx + dy * dy, 1e-6)
+        along_x, along_y = dx / square, dy / square
+        nearest, furthest = max(az, bz), min(az, bz) - 3 * reach
         for i in range(top, bottom):
             ey = i + 0.5 - ay
             for j in range(left, right):
-                if depth[i, j] == FAR:
+                if depth[i, j] < furthest or depth[i, j] > nearest:
                     continue
                 ex = j + 0.5 - ax
-                t = min(1.0, max(0.0, (ex * dx + ey * dy) / square))
+                t = min(1.0, max(0.0, ex * along_x + ey * along_y))
                 qx, qy = ex - t * dx, ey - t * dy
                 r = ar + t * (br - ar)
                 beyond = math.sqrt(qx * qx + qy * qy) - r
@@ -252,7 +268,7 @@ def cast_shadows(
                 shadow[i, j] = max(shadow[i, j], 0.55 * share)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def develop(
     colour: np.ndarray,
     kind: np.ndarray,
@@ -266,18 +282,23 @@ def develop(
 
     ``behind`` is uint8 (H, W, 3); ``noise`` float32 (H, W, 3) is added, ``gain`` (3,) multiplies.
     """
+    share = np.float32(1 / SAMPLES**2)
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
-            for c in range(3):
-                total = np.float32(0)
-                for m in range(SAMPLES):
-                    for n in range(SAMPLES):
-                        row, column = SAMPLES * i + m, SAMPLES * j + n
-                        if kind[row, column]:
-                            total += min(colour[row, column, c], np.float32(255)) * (
-                                1 - shadow[row, column]
-                            )
-                        else:
-                            total += np.float32(behind[i, j, c])
-                value = total / np.float32(SAMPLES * SAMPLES) * gain[c] + noise[i, j, c]
-                out[i, j, c] = np.uint8(min(max(value + np.float32(0.5), 0), 255))
+            drawn = 0
+            red = green = blue = np.float32(0)
+            for m in range(SAMPLES * i, SAMPLES * (i + 1)):
+                for n in range(SAMPLES * j, SAMPLES * (j + 1)):
+                    if kind[m, n]:
+                        drawn += 1
+                        light = 1 - shadow[m, n]
+                        red += light * min(colour[m, n, 0], np.float32(255))
+                        green += light * min(colour[m, n, 1], np.float32(255))
+                        blue += light * min(colour[m, n, 2], np.float32(255))
+            left = np.float32(SAMPLES**2 - drawn)
+            red = (red + left * behind[i, j, 0]) * share * gain[0] + noise[i, j, 0]
+            green = (green + left * behind[i, j, 1]) * share * gain[1] + noise[i, j, 1]
+            blue = (blue + left * behind[i, j, 2]) * share * gain[2] + noise[i, j, 2]
+            out[i, j, 0] = np.uint8(min(max(red + np.float32(0.5), 0), 255))
+            out[i, j, 1] = np.uint8(min(max(green + np.float32(0.5), 0), 255))
+            out[i, j, 2] = np.uint8(min(max(blue + np.float32(0.5), 0), 255))

@@ -26,6 +26,7 @@ from microgesture.settings.data import Synthetic
 from microgesture.synthetic.release import class_counts
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
+from microgesture.utils.packages import need_video_packages
 from microgesture.workflow.config import layout_file, layouts, reader_step, recorded, whole_variant
 
 PATHS = (
@@ -233,6 +234,8 @@ def check_contents(config: Config, source: str) -> None:
                     f"{source}: {key}: {path} lies in the results folder {results}, where only "
                     "what the workflow makes belongs; move it elsewhere"
                 )
+    if config.video is not None:
+        need_video_packages(f"{source}: video")
     load_classes(config.classes)
     for layout in layouts(config):
         load_layout(layout_file(layout))

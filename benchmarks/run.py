@@ -25,6 +25,7 @@ PARTS = {
     "memory": "Memory of training",
     "workflow": "The workflow",
     "readers": "Reading raw data",
+    "video": "Video",
     "render": "Rendering the embedded videos",
     "fusion": "Token fusion",
 }

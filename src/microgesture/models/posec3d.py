@@ -130,14 +130,22 @@ class SlowOnly(Backbone):
             self.add_module(self.stages[-1], nn.Sequential(*blocks))
         self.num_features = channels
 
-    def forward(self, x: Tensor) -> Tensor:
-        """From heatmaps (N, V, T, H, W) to features (N, F)."""
+    def _feature_map(self, x: Tensor) -> Tensor:
+        """From heatmaps (N, V, T, H, W) to the last stage's output (N, F, T', H', W')."""
         # oneDNN and a GPU's tensor cores want this layout; values are the same to rounding
         x = x.contiguous(memory_format=self.memory_format)
         x = self.maxpool(self.conv1(x))
         for stage in self.stages:
             x = self.get_submodule(stage)(x)
-        return x.mean(dim=(2, 3, 4))
+        return x
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From heatmaps (N, V, T, H, W) to features (N, F)."""
+        return self._feature_map(x).mean(dim=(2, 3, 4))
+
+    def tokens(self, x: Tensor) -> Tensor:
+        """From heatmaps (N, V, T, H, W) to tokens (N, T', H' W', F)."""
+        return self._feature_map(x).flatten(3).permute(0, 2, 3, 1)
 
 
 def build_posec3d(

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from microgesture.settings.base import Count, Entry, NotNegative
+from microgesture.settings.base import Count, Entry, NotNegative, Probability, Share
 from microgesture.settings.heatmaps import Augment, DrawnHeatmaps
 from microgesture.settings.parse import parse
-from microgesture.settings.streams import HeatmapStream, PointStream
+from microgesture.settings.streams import HeatmapStream, PointStream, VideoStream
 from microgesture.settings.training import Training
 
 
@@ -15,30 +15,38 @@ class VariantStep(Entry):
 
     variant: str
     model: str
-    stream: PointStream | HeatmapStream | None = None
+    stream: PointStream | HeatmapStream | VideoStream | None = None
     """Of networks on points ``joint`` where it is not given."""
-    temporal: Literal["align", "crop_pad", "segment_sample"]
+    temporal: Literal["align", "crop_pad", "segment_sample", "views"]
+    """``views``: one of the views of which tokens were written, of networks on these."""
     length: Count
     network: dict[str, Any]
     """Keywords of the network's builder."""
     padding: NotNegative | None = None
     """Of networks on points; heatmaps say it of themselves."""
     source: Literal["drawn", "cached"] | None = None
-    """Of networks on heatmaps, as ``input_size``; ``cached`` where it is not given."""
+    """Of networks on heatmaps; ``cached`` where it is not given."""
     input_size: Count | None = None
+    """Of networks on heatmaps in cells, on video in pixels."""
+    jitter: Probability | None = None
+    """Of networks on video."""
     heatmaps: DrawnHeatmaps | None = None
     """Where they are drawn in training; a cache says it of itself."""
+    sources: list[str] | None = None
+    """Of networks on tokens: the variants that these are of."""
 
 
 class TrainingStep(VariantStep):
     """The settings of one training, those of the variant's model with its own on top."""
 
-    layout: str
+    layout: str | None = None
+    """Of networks on skeletons."""
     training: Training
     semantic_weight: NotNegative
     augment: Augment
     imbalance: NotNegative | None
     pretrained: str | None = None
+    label_share: Share = 1.0
 
 
 class StatedStep(VariantStep):

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from microgesture.data.clip_file import Clips
+from microgesture.data.label_share import labelled_share
 from microgesture.data.long_tail import long_tailed
-from microgesture.inputs.loader import ORDER, epoch_order, rng_for
+from microgesture.inputs.loader import LABELS, ORDER, epoch_order, rng_for
 from microgesture.settings.training_step import TrainingStep
 from microgesture.training.distributed import Processes
 from microgesture.utils.errors import InputError
@@ -51,8 +52,10 @@ class ClipChoice:
         return [[*keys[start : start + self.batch][self.share]] for start in starts]
 
 
-def choose_clips(records: Clips, config: TrainingStep, processes: Processes) -> ClipChoice:
-    """The labelled clips of the splits ``train`` and ``val``.
+def choose_clips(
+    records: Clips, config: TrainingStep, processes: Processes, seed: int
+) -> ClipChoice:
+    """The labelled clips of the splits ``train`` and ``val``; the seed draws a ``label_share``.
 
     Raises
     ------
@@ -69,6 +72,9 @@ def choose_clips(records: Clips, config: TrainingStep, processes: Processes) -> 
             raise InputError(f"{records.path}: no labelled clip in the split {split!r}")
     if config.imbalance is not None:
         train = long_tailed(train, labels[train], config.imbalance)
+    if config.label_share < 1:
+        drawn = rng_for(LABELS, seed)
+        train = labelled_share(train, labels[train], config.label_share, drawn)
     if size > len(train):
         raise InputError(
             f"{config.variant}: training.batch is {size}, but there are {len(train)} clips to "

@@ -26,13 +26,18 @@ from microgesture.settings.data import Synthetic
 from microgesture.synthetic.release import class_counts
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
-from microgesture.workflow.config import layout_file, reader_step, recorded, whole_variant
+from microgesture.workflow.config import layout_file, layouts, reader_step, recorded, whole_variant
 
 PATHS = (
     ("results",),
     ("classes",),
-    *(("data", key) for key in ("root", "path", "paths", "labels", "subjects", "video_splits")),
+    *(
+        ("data", key)
+        for key in ("root", "path", "paths", "labels", "subjects", "video_splits", "segments")
+    ),
     ("semantic", "path"),
+    ("video", "root"),
+    ("video", "table"),
 )
 """Places of a config that hold paths; a variant's ``pretrained`` is another one."""
 
@@ -229,7 +234,7 @@ def check_contents(config: Config, source: str) -> None:
                     "what the workflow makes belongs; move it elsewhere"
                 )
     load_classes(config.classes)
-    for layout in sorted({variant.layout for variant in config.variants.values()}):
+    for layout in layouts(config):
         load_layout(layout_file(layout))
     clips = training_clips(config)
     for name in config.variants:

@@ -17,7 +17,7 @@ import orjson
 import xlsxwriter
 
 from microgesture.readers.common import ordered_map
-from microgesture.readers.openpose_json import read_recording
+from microgesture.readers.openpose_frames import read_recording
 from microgesture.readers.xlsx import read_sheet
 
 VIDEOS, WORKERS = 6, 2

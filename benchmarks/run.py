@@ -21,9 +21,11 @@ PARTS = {
     "drawing": "Drawing heatmaps and the cache",
     "steps": "Training steps",
     "parts": "Parts in boxes of their own, at full scale",
+    "mvit": "Training steps of MViT",
     "memory": "Memory of training",
     "workflow": "The workflow",
     "readers": "Reading raw data",
+    "render": "Rendering the embedded videos",
 }
 HEADER = "| What | Reference | Here | Ratio | Target | Note |\n|---|---:|---:|---:|---|---|"
 

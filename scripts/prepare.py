@@ -8,6 +8,7 @@ from microgesture.data.classes import load_classes
 from microgesture.data.layouts import load_layout
 from microgesture.data.store import iter_store, read_metadata
 from microgesture.preprocessing.prepare import prepare_clips, warnings
+from microgesture.preprocessing.windows import windows
 from microgesture.provenance.code_hash import code_version
 from microgesture.provenance.record import add_record_option, write_record
 from microgesture.settings.parse import parse_option
@@ -30,7 +31,8 @@ def main() -> None:
     args = parser.parse_args()
 
     config = parse_option(Preparation, args.config)
-    clips = progress(iter_store(args.skeletons), "clips")
+    clips = iter_store(args.skeletons)
+    clips = progress(windows(clips, config.window) if config.window else clips, "clips")
     layout, store = load_layout(args.layout), read_metadata(args.skeletons)
     if store["classes"] != load_classes(args.classes):
         raise InputError(

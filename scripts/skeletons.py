@@ -7,6 +7,7 @@ from pathlib import Path
 from microgesture.data.body_checks import BodyChecks, watched
 from microgesture.data.classes import load_classes
 from microgesture.data.keypoint_formats import resolve_points
+from microgesture.data.recordings import keep_recordings
 from microgesture.data.store import read_index, write_store
 from microgesture.data.summary import summarise, warnings
 from microgesture.provenance.code_hash import code_version
@@ -26,14 +27,16 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="config section, as JSON")
     parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
     parser.add_argument("--out", type=output_file, required=True, help="Parquet file to write")
+    parser.add_argument("--recordings", type=output_file, help="Parquet file to write, of them")
     parser.add_argument("--summary", type=output_file, required=True, help="JSON file to write")
     parser.add_argument("--workers", type=count, default=1, help="processes that read")
     add_record_option(parser, __file__)
     args = parser.parse_args()
 
     names, data = load_classes(args.classes), read_section(json_option(args.data, "--data"))
-    clips = progress(read_clips(data, names, args.workers), "clips")
-    order = keypoint_format(data)
+    order, apart = keypoint_format(data), args.recordings
+    items = read_clips(data, names, args.workers, whole=apart is not None)
+    clips = progress(keep_recordings(items, apart, names, data.format, order), "clips")
     checks = BodyChecks(order, resolve_points(getattr(data, "points", None)))
     written = write_store(
         args.out, watched(clips, checks), names, data.format, data.on_bad_clip, order=order
@@ -54,7 +57,7 @@ def main() -> None:
         __file__,
         config=data.reading(),
         inputs=[args.classes, *made],
-        outputs=[args.out, args.summary],
+        outputs=[args.out, args.summary, *filter(None, [apart])],
         raw=raw,
         known={args.out: summary["sha256"]},
     )

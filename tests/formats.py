@@ -217,3 +217,19 @@ def make_points(seed, frames):
     points = np.random.default_rng(seed).uniform(0.05, 1, (frames, 137, 3))
     points[..., :2] *= (1280, 720)
     return points.round(3)
+
+
+def write_recordings(root, recordings, segments):
+    """The plain form of long recordings; `segments` are rows (recording, label, start, end)."""
+    kept = [name for name in SCHEMA.names if name not in ("clip_id", "label", "num_frames")]
+    columns = {name: [getattr(one, name) for one in recordings] for name in kept}
+    columns["points"] = [one.points.ravel() for one in recordings]
+    columns["recording_id"] = [one.clip_id for one in recordings]
+    columns["num_frames"] = [len(one.points) for one in recordings]
+    types = {name: SCHEMA.field(name).type for name in kept}
+    types |= {"recording_id": pa.string(), "num_frames": pa.int32()}
+    pq.write_table(pa.table(columns, schema=pa.schema(types)), root / "recordings.parquet")
+    with open(root / "segments.csv", "w", encoding="utf-8", newline="") as handle:
+        csv.writer(handle).writerows([["recording_id", "label", "start", "end"], *segments])
+    paths = {"path": str(root / "recordings.parquet"), "segments": str(root / "segments.csv")}
+    return {"format": "recordings", **paths}

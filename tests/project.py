@@ -14,6 +14,8 @@ from microgesture.utils.files import sha256
 from tests.conftest import REPOSITORY
 
 PARTS = ["Snakefile", "workflow", "scripts", "config", "profiles", "src"]
+# compiled kernels are copied, which saves seconds in every process; these may vanish meanwhile
+UNFINISHED = shutil.ignore_patterns("*.pyc*", "*.tmp.*")
 
 
 COMPARED = [
@@ -39,7 +41,7 @@ def copy_repository(folder: Path) -> None:
     for part in PARTS:
         source = REPOSITORY / part
         if source.is_dir():
-            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, folder / part, ignore=UNFINISHED)
         else:
             shutil.copy(source, folder / part)
 

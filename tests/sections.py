@@ -30,7 +30,7 @@ SIZE = {"fps": 25, "height": 720, "width": 1280}
 def section(data):
     """A data section, with what the tests' data have in common where it is left out."""
     kind = data.get("format")
-    size = {key: SIZE[key] for key in SIZE if kind not in ("parquet", "csv", "pyskl")}
+    size = {key: SIZE[key] for key in SIZE if kind not in ("parquet", "csv", "pyskl", "recordings")}
     if kind == "smg":
         del size["fps"]
     usual = {"on_bad_clip": "stop", **size, **USUAL.get(kind, {})}
@@ -38,8 +38,8 @@ def section(data):
     return read_section(json.loads(json.dumps({**usual, **data}, default=str)))
 
 
-def read_clips(data, class_names, workers=1):
-    return formats.read_clips(section(data), class_names, workers)
+def read_clips(data, class_names, workers=1, whole=False):
+    return formats.read_clips(section(data), class_names, workers, whole)
 
 
 def by_video(data):

@@ -24,6 +24,7 @@ NETWORKS = {
     "joint": {"base_channels": 4, "stage_blocks": [1, 1, 1], "stem_kernel": 3},
     "limb": {"base_channels": 4, "stage_blocks": [1], "stem_pool": False},
 }
+TRANSFORMER = {"width": 16, "depth": 2, "heads": 2, "hidden": 8}
 SHAPES = {"stgcn": (1, 8, 22, 3), "joint": (22, 8, 16, 16), "limb": (21, 8, 16, 16)}
 CLEANING = {"min_score": 0.05, "max_jump": 1.5}
 CLASSES = ["links", "rechts, é", "oben"]
@@ -72,6 +73,25 @@ def test_the_logits_are_torchs_for_any_batch_size(exported):
         assert np.abs(found - expected).max() < 1e-4
         if count > 1:
             assert np.ptp(expected, axis=0).max() > 1e-3  # they do depend on the clip
+
+
+def test_a_transformer_is_written_as_well(tmp_path, layout22):
+    torch.manual_seed(0)
+    config = {"model": "skeleton_transformer", "network": TRANSFORMER, "length": 8}
+    config |= {"temporal": "crop_pad", "padding": 0.25}
+    made = {"layout": layout22.name, "joints": 22, "cleaning": CLEANING, "length": None}
+    about = {"config": config, "classes": CLASSES, "layout": layout22.as_dict()}
+    model = new_model(config, layout22, len(CLASSES), None).eval()
+    one = made_trained(Path("m"), model, layout22, about | {"preparation": made})
+    assert export_onnx(one, tmp_path / "model.onnx").small
+    session = onnxruntime.InferenceSession(
+        tmp_path / "model.onnx", providers=["CPUExecutionProvider"]
+    )
+    clips = np.random.default_rng(1).random((3, *SHAPES["stgcn"]), np.float32)
+    clips[0, :, :4, 5] = 0  # a token in which nothing was found
+    (found,) = session.run(["logits"], {"clip": clips})
+    with torch.inference_mode():
+        assert np.abs(found - model(torch.from_numpy(clips)).numpy()).max() < 1e-5
 
 
 def test_the_file_says_what_it_means(exported, layout22):
@@ -145,14 +165,14 @@ def test_prepared_clips_are_what_is_compared_where_they_are_given(tmp_path, layo
     manifest = prepare_clips(clips, layout22, settings, tmp_path / "s.arrow")
     write_json(tmp_path / "s.json", manifest)
     one.metadata["preparation"] = Records(tmp_path / "s.arrow").metadata
-    given = export.prepared(one, tmp_path / "s.json")
+    given = export.prepared(one, [tmp_path / "s.json"])
     assert given.shape == (2, *SHAPES["stgcn"])
-    assert torch.equal(given[:1], export.prepared(one, tmp_path / "s.json")[:1])
+    assert torch.equal(given[:1], export.prepared(one, [tmp_path / "s.json"])[:1])
     monkeypatch.setattr(export, "drawn", None)
-    assert export_onnx(one, tmp_path / "model.onnx", tmp_path / "s.json").small
+    assert export_onnx(one, tmp_path / "model.onnx", [tmp_path / "s.json"]).small
     one.metadata["preparation"] = {**one.metadata["preparation"], "length": 8}
     with pytest.raises(InputError, match=r"s.json: its clips were prepared otherwise"):
-        export.prepared(one, tmp_path / "s.json")
+        export.prepared(one, [tmp_path / "s.json"])
 
 
 def test_missing_packages_are_named_with_the_command(tmp_path, layout22, monkeypatch):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from microgesture.data.store import read_index, write_store
-from microgesture.readers import openpose_json
+from microgesture.readers import openpose_frames, openpose_json
 from microgesture.readers.sources import detect
 from microgesture.utils.errors import InputError
 from tests import formats
@@ -207,7 +207,7 @@ def test_a_folder_is_listed_once_for_all_of_its_clips(frames, monkeypatch):
     monkeypatch.setattr(os, "listdir", lambda place: listed.append(place) or of_system(place))
     clips = read(data)
     assert sorted(listed) == [folder, folder.with_name("0001_0")]
-    frames_of = {f.name: openpose_json.read_recording(f) for f in set(listed)}
+    frames_of = {f.name: openpose_frames.read_recording(f) for f in set(listed)}
     for n, clip in enumerate(clips):
         expected = frames_of[clip.clip_id[:6]][n // 2][None]
         np.testing.assert_array_equal(clip.points, expected)

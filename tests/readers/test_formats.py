@@ -10,7 +10,7 @@ from microgesture.data.classes import load_classes
 from microgesture.data.keypoint_formats import named_format
 from microgesture.data.layouts import load_layout
 from microgesture.data.store import Clip, iter_store, read_metadata, write_store
-from microgesture.readers import openpose_json
+from microgesture.readers import openpose_frames
 from microgesture.readers.common import COCO18, POINTS22
 from microgesture.readers.sources import with_format
 from microgesture.utils.errors import InputError
@@ -251,7 +251,7 @@ def test_frames_are_sorted_by_number_and_gaps_are_closed(tmp_path):
     for number, frame in zip((9, 10, 100, 7, 8), points[[2, 3, 4, 0, 1]], strict=True):
         formats.write_frame(tmp_path / f"v_{number}_keypoints.json", [formats.person(frame)])
     (tmp_path / "notes.json").write_text("{}")
-    np.testing.assert_array_equal(openpose_json.read_recording(tmp_path), points)
+    np.testing.assert_array_equal(openpose_frames.read_recording(tmp_path), points)
 
 
 def test_a_frame_without_anybody_stays_empty(tmp_path):
@@ -274,7 +274,7 @@ def test_version_12_coco18_and_parts_that_are_missing(tmp_path, body, without, e
     if empty:
         entry[without] = []
     formats.write_frame(tmp_path / "v_0_keypoints.json", [entry], 1.2)
-    got = openpose_json.read_recording(tmp_path)[0]
+    got = openpose_frames.read_recording(tmp_path)[0]
     expected = points.copy()
     expected[slice(25, 95) if "face" in without else slice(95, 116)] = 0
     if body == 54:
@@ -296,7 +296,7 @@ def follow(tmp_path, frames):
     for number, people in enumerate(frames):
         entries = [formats.person(points) for points in people]
         formats.write_frame(tmp_path / f"v_{number}_keypoints.json", entries)
-    return openpose_json.read_recording(tmp_path)
+    return openpose_frames.read_recording(tmp_path)
 
 
 def test_the_subject_is_followed_by_position(tmp_path):
@@ -416,7 +416,7 @@ def real(*parts):
 
 
 def test_real_frames_of_version_12():
-    points = openpose_json.read_recording(real("openpose_json", "body25_v1.2_sign"))
+    points = openpose_frames.read_recording(real("openpose_json", "body25_v1.2_sign"))
     assert points.shape == (157, 137, 3)
     assert (points[:, 1, 2] > 0).mean() > 0.9
     assert not points[:, 25:].any()
@@ -444,11 +444,11 @@ def test_real_stills_with_face_and_hands(tmp_path):
     for file in files:
         (tmp_path / file.name.split("_")[0]).mkdir()
         shutil.copy(file, tmp_path / file.name.split("_")[0])
-    points = [openpose_json.read_recording(folder)[0] for folder in sorted(tmp_path.iterdir())]
+    points = [openpose_frames.read_recording(folder)[0] for folder in sorted(tmp_path.iterdir())]
     seen = np.array([[part[:, 2].any() for part in np.split(p, [25, 95, 116])] for p in points])
     assert seen[:, :3].all() and not seen[:, 3].all()
     with pytest.raises(InputError, match="frames of several recordings, such as 00891_00"):
-        openpose_json.read_recording(files[0].parent)
+        openpose_frames.read_recording(files[0].parent)
 
 
 def stores(tmp_path, clips, names, kinds):

@@ -11,7 +11,7 @@ import pytest
 import xlsxwriter
 
 from microgesture.data.store import BadClip
-from microgesture.readers.openpose_json import read_people, unasked_parts
+from microgesture.readers.openpose_frames import read_people, unasked_parts
 from microgesture.utils.errors import InputError
 from tests import formats
 from tests.formats import annotations, dump_pickle, some_clips

@@ -8,7 +8,7 @@ import pytest
 
 from microgesture.data.keypoint_formats import named_format
 from microgesture.data.store import Clip
-from microgesture.readers import openpose_json
+from microgesture.readers import openpose_frames
 from tests import formats
 from tests.sections import read_clips
 
@@ -147,7 +147,7 @@ def test_both_readers_follow_the_same_person(tmp_path, seed):
     for frame in range(FRAMES):
         entries = [formats.person(points) for points in mixed[:, frame]]
         formats.write_frame(tmp_path / f"v_{frame}_keypoints.json", entries)
-    np.testing.assert_array_equal(read(tmp_path, mixed), openpose_json.read_recording(tmp_path))
+    np.testing.assert_array_equal(read(tmp_path, mixed), openpose_frames.read_recording(tmp_path))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

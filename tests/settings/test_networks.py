@@ -1,9 +1,16 @@
 import inspect
 
 from microgesture.models.agcn import build_agcn
+from microgesture.models.mvit import build_mvit
 from microgesture.models.posec3d import build_posec3d
+from microgesture.models.skeleton_transformer import build_skeleton_transformer
 from microgesture.models.stgcn import build_stgcn
-from microgesture.settings.networks import GraphNetwork, HeatmapNetwork
+from microgesture.settings.networks import (
+    GraphNetwork,
+    HeatmapNetwork,
+    TransformerNetwork,
+    VideoNetwork,
+)
 
 
 def test_the_networks_defaults_are_those_that_the_config_states():
@@ -11,6 +18,8 @@ def test_the_networks_defaults_are_those_that_the_config_states():
         build_stgcn: GraphNetwork,
         build_agcn: GraphNetwork,
         build_posec3d: HeatmapNetwork,
+        build_skeleton_transformer: TransformerNetwork,
+        build_mvit: VideoNetwork,
     }
     for build, model in networks.items():
         given = inspect.signature(build).parameters

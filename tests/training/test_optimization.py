@@ -9,7 +9,14 @@ from torch import nn
 
 from microgesture.data.clip_file import Records
 from microgesture.inputs.points import PointInput
-from microgesture.training.optimization import learning_rate, new_average, pack, restore
+from microgesture.models.build import build_model
+from microgesture.training.optimization import (
+    learning_rate,
+    new_average,
+    pack,
+    rate_scales,
+    restore,
+)
 from tests.small_training import config_with, write_source
 from tests.steps import new_model, new_optimizer, train
 
@@ -167,3 +174,27 @@ def test_what_is_packed_goes_on_as_if_undisturbed(name):
     for one, other in ((whole[0], halved[0]), (whole[3], halved[3])):
         for name, value in one.state_dict().items():
             assert torch.equal(value, other.state_dict()[name]), name
+
+
+def test_layer_decay_lowers_the_rate_block_by_block():
+    config = {"name": "skeleton_transformer", "width": 8, "depth": 2, "heads": 2, "hidden": 6}
+    model = build_model(config, layout_channels=3, num_classes=4, length=8)
+    scales = rate_scales(model, 0.5)
+    by_name = dict(zip(dict(model.named_parameters()), scales, strict=True))
+    expected = {"time": 0.125, "embed.weight": 0.125, "blocks.0.norm1.weight": 0.25}
+    expected |= {"blocks.1.mlp.2.bias": 0.5, "norm.weight": 1, "head.0.weight": 1}
+    for name, scale in expected.items():
+        assert by_name[f"backbone.{name}"] == scale, name
+    assert by_name["cls_head.fc_cls.weight"] == 1
+    trained = list(model.parameters())
+    groups = new_optimizer({"optimizer": "adamw"}, trained, scales).param_groups
+    assert {group["scale"]: len(group["params"]) for group in groups} == {
+        scale: scales.count(scale) for scale in set(scales)
+    }
+
+
+def test_a_network_without_blocks_has_one_rate():
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
+    assert rate_scales(model, 0.5) == [1] * 4
+    model[0].requires_grad_(False)
+    assert rate_scales(model, 0.5) == [1] * 2

@@ -415,3 +415,32 @@ def test_a_damaged_checkpoint_is_refused(tmp_path):
     # no advice to delete it: it may be any file that was given by mistake
     with pytest.raises(InputError, match=r"checkpoint \(.*\); give a model.safetensors"):
         load_checkpoint(path)
+
+
+def test_a_frozen_training_changes_the_classifier_alone(source, layout22):
+    config = {**CONFIG, "training": CONFIG["training"] | {"epochs": 1}}
+    torch.manual_seed(0)
+    fresh = new_model(config, layout22, 2, None).state_dict()
+    model, _ = fit(source, layout22, training=config["training"] | {"frozen": True})
+    changed = {n for n, v in model.state_dict().items() if not torch.equal(v, fresh[n])}
+    assert changed == {"cls_head.fc_cls.weight", "cls_head.fc_cls.bias"}  # nor batch norm's means
+
+
+def test_a_share_of_the_labels_is_all_that_is_seen(source, layout22):
+    seen = set()
+
+    class Watched(PointInput):
+        def sample(self, row, indices):
+            seen.add(int(row))
+            return super().sample(row, indices)
+
+    watched = Watched(source.records, layout22, 0.25)
+    fit(watched, layout22, label_share=0.25, training=CONFIG["training"] | {"epochs": 2})
+    index = source.records.index
+    rows = [row for row in sorted(seen) if index["split"][row] == "train"]
+    assert np.bincount(index["label"][rows]).tolist() == [8, 8]  # of 32 each
+    first = set(rows)
+    seen.clear()
+    short = CONFIG["training"] | {"epochs": 1}
+    fit(watched, layout22, seed=1, label_share=0.25, training=short)
+    assert {row for row in seen if index["split"][row] == "train"} != first

@@ -282,6 +282,25 @@ def test_every_config_key_is_in_the_reference():
         assert all(f"| `{key}`" in page for key in section["properties"])
 
 
+def test_video_wants_its_section(config, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    recipe = config["models"]["stgcn"]["training"]
+    config["models"]["mvit"] = {"length": 8, "input_size": 64, "network": {}, "training": recipe}
+    config["variants"]["video"] = {"title": "MViT", "model": "mvit"}
+    config.pop("video", None)
+    said = r"variants\.video: model is mvit, which reads video; expected a section video"
+    with pytest.raises(InputError, match=said):
+        check_config(config, "c")
+    own = settings.whole_variant(Config.model_validate(config), "video")
+    assert (own.own.temporal, own.input_size, own.jitter) == ("segment_sample", 64, 0.0)
+    parts = Config.model_validate(config)
+    assert settings.manifest_names(parts, "video", "seed0") == ["video/crops.json"]
+    assert "layout" not in settings.training_step(parts, "video").given()
+    config["variants"]["video"]["temporal"] = "align"
+    with pytest.raises(InputError, match="temporal is 'align'; expected"):
+        check_config(config, "c")
+
+
 def test_a_stream_is_for_posec3d_only(config, monkeypatch):
     monkeypatch.chdir(REPOSITORY)
     without = copy.deepcopy(config)
@@ -298,6 +317,9 @@ def test_a_variants_own_settings_win(config):
     plain = {
         "optimizer": "sgd",
         "schedule": "cosine",
+        "warm_up": 0.3,
+        "layer_decay": 1.0,
+        "frozen": False,
         "ema": 0.0,
         "validate_from": 0.0,
         "sampling": "natural",

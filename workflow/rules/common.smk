@@ -18,6 +18,8 @@ from microgesture.workflow import config as settings
 from microgesture.workflow import check_file, preflight
 from microgesture.workflow.overrides import overridden
 from microgesture.readers import sources as rawdata
+from microgesture.video.sources import video_files
+from microgesture.readers.formats import has_recordings
 from microgesture.settings.streams import HeatmapStream, Part
 from microgesture.workflow import runlock
 from microgesture.settings.config import Config
@@ -69,12 +71,9 @@ def at(name):
 
 
 def input_of(wildcards):
-    """Manifest of what a variant reads: key points, or a cache of drawn heatmaps."""
-    variant = settings.whole_variant(CONFIG, wildcards.variant)
-    clips = settings.points_name(CONFIG, wildcards.variant)
-    if variant.source != "cached":
-        return at(paths.prepared(clips))
-    return at(paths.cache(paths.drawn(variant.own.stream, variant.own.parts), clips))
+    """Manifests of what a variant reads."""
+    names = settings.manifest_names(CONFIG, wildcards.variant, wildcards.run)
+    return [at(name) for name in names]
 
 
 def parts_options(drawn):
@@ -109,13 +108,14 @@ def launcher(wildcards, resources):
 
 
 def layout_of(wildcards):
-    name = wildcards.get("layout") or CONFIG.variants[wildcards.variant].layout
-    return settings.layout_file(name)
+    name = wildcards.get("layout") or getattr(
+        CONFIG.variants[wildcards.variant], "layout", None
+    )
+    return [] if name is None else settings.layout_file(name)
 
 
 def layouts_in_use():
-    names = {variant.layout for variant in CONFIG.variants.values()}
-    return [settings.layout_file(name) for name in sorted(names)]
+    return [settings.layout_file(name) for name in settings.layouts(CONFIG)]
 
 
 def label_embeddings_of(wildcards):
@@ -124,8 +124,23 @@ def label_embeddings_of(wildcards):
 
 
 def pretrained_of(wildcards):
-    """Published weights to start from, an input so that a changed file is noticed."""
-    return CONFIG.variants[wildcards.variant].pretrained or []
+    """Weights to start from, an input so that a changed file is noticed."""
+    start = getattr(CONFIG.variants[wildcards.variant], "pretrained", None)
+    if start in CONFIG.pretraining:
+        return at(paths.pretraining(start, paths.MODEL))
+    return start or []
+
+
+def recordings_output():
+    """The store of whole recordings, where something learns from them and the data have them."""
+    if not CONFIG.pretraining or not has_recordings(CONFIG.data):
+        return {}
+    return {"recordings": at(paths.RECORDINGS)}
+
+
+def windows_of(wildcards):
+    own = CONFIG.pretraining[wildcards.pretraining]
+    return at(paths.windows(own.window, own.layout, own.cleaning))
 
 
 def words_file():
@@ -152,6 +167,22 @@ def raw_files():
 
 
 @cache
+def raw_videos():
+    """The videos that crops are cut out of; those of generated data come with its release."""
+    video = settings.crops_step(CONFIG)
+    if video is None:
+        return []
+    if video.root == at(paths.RELEASE):
+        return [at(paths.RELEASE_MANIFEST)]
+    return video_files(video)
+
+
+def crops_of_videos():
+    """Manifest of the crops, where there is video."""
+    return [] if CONFIG.video is None else at(paths.crops())
+
+
+@cache
 def frames_digest():
     """Hash of OpenPose's frames, so that a changed one is noticed; where runs are planned alone.
 
@@ -164,9 +195,11 @@ def frames_digest():
 def dated_files():
     """Files that no step makes, and results; what is made from them has to be newer."""
     yield from raw_files()
+    yield from raw_videos()
     yield from [CONFIG.classes, *layouts_in_use()]
     yield from words_file()
-    yield from filter(None, (one.pretrained for one in CONFIG.variants.values()))
+    starts = {getattr(one, "pretrained", None) for one in CONFIG.variants.values()}
+    yield from sorted(starts - {None, *CONFIG.pretraining})
     for folder, below, names in os.walk(RESULTS):
         below[:] = [name for name in below if name not in (paths.LOGS, paths.RESUME)]
         yield from (f"{folder}/{name}" for name in names if not name.startswith("."))
@@ -207,7 +240,25 @@ def robustness_files():
         return []
     first = runs_of(min(CONFIG.seeds))
     runs = first if CONFIG.robustness.runs == "first" else RUNS
-    return [at(paths.robustness(name, run)) for name in VARIANTS for run in runs]
+    skeletal = [name for name in VARIANTS if name not in ON_VIDEO]
+    return [at(paths.robustness(name, run)) for name in skeletal for run in runs]
+
+
+def missing_sources_files():
+    return [
+        at(paths.missing_sources(name, run))
+        for name in VARIANTS
+        if settings.sources_of(CONFIG, name)
+        for run in RUNS
+    ]
+
+
+def source_models_of(wildcards):
+    """Trained models that a variant on tokens needs beside its own."""
+    return [
+        at(paths.training(source, wildcards.run, paths.MODEL))
+        for source in settings.sources_of(CONFIG, wildcards.variant)
+    ]
 
 
 def occlusion_files():
@@ -233,6 +284,7 @@ RESULTS = CONFIG.results
 VARIANTS = list(CONFIG.variants)
 TREES = [name for name in VARIANTS if CONFIG.variants[name].model == "trees"]
 NETWORKS = [name for name in VARIANTS if name not in TREES]
+ON_VIDEO = settings.on_video(CONFIG)
 FUSIONS = list(CONFIG.fusions)
 RUNS = runs_of(*CONFIG.seeds)
 CLIPS = paths.clips_name("{layout}", "{cleaning}", "{timeline}")
@@ -262,6 +314,8 @@ wildcard_constraints:
     timeline=r"native|align\d+",
     stream=f"({'|'.join(get_args(HeatmapStream))})({'|'.join(f'[+]{part}' for part in get_args(Part))})*",
     variant="|".join(VARIANTS),
+    pretraining=one_of(CONFIG.pretraining),
+    window=r"\d+",
     fusion=one_of(FUSIONS),
     row="|".join([*VARIANTS, *FUSIONS]),
     seed=r"\d+",

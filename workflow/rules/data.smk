@@ -26,6 +26,7 @@ rule skeletons:
         raw=lambda wildcards: raw_files(),
         classes=CONFIG.classes,
     output:
+        **recordings_output(),
         clips=at(paths.SKELETONS),
         summary=at(paths.SUMMARY),
         record=at(paths.record("skeletons")),
@@ -38,9 +39,13 @@ rule skeletons:
         # `made_from` states it; with `input` it is not compared, in jobs of other nodes either
         frames=lambda wildcards, input: frames_digest(),
         config=told(settings.reader_step(CONFIG).reading()),
+        # not among what Snakemake compares: the clips are the same with and without
+        recordings=lambda wildcards, output: (
+            ["--recordings", output.recordings] if recordings_output() else []
+        ),
     shell:
         "python scripts/skeletons.py --data {params.config:q} --classes {input.classes:q}"
-        " --out {output.clips:q} --summary {output.summary:q} --workers {threads}"
+        " --out {output.clips:q} {params.recordings:q} --summary {output.summary:q} --workers {threads}"
         " --record {output.record:q} 2> >(tee {log:q} >&2)"
 
 
@@ -63,6 +68,35 @@ rule prepare:
         config=told(
             lambda wildcards: settings.preparation_step(
                 CONFIG, wildcards.cleaning, wildcards.timeline
+            ).given()
+        ),
+    shell:
+        "python scripts/prepare.py --config {params.config:q} --skeletons {input.skeletons:q}"
+        " --layout {input.layout:q} --classes {input.classes:q} --out {output.points:q}"
+        " --manifest {output.manifest:q} --record {output.record:q} 2> >(tee {log:q} >&2)"
+
+
+rule windows:
+    """Cut recordings, or clips where there are none, into cleaned windows without labels."""
+    input:
+        skeletons=lambda wildcards: recordings_output().get(
+            "recordings", rules.skeletons.output.clips
+        ),
+        layout=layout_of,
+        classes=CONFIG.classes,
+    output:
+        points=at(paths.windows("{window}", "{layout}", "{cleaning}", "arrow")),
+        manifest=at(paths.windows("{window}", "{layout}", "{cleaning}")),
+        record=at(paths.record("windows", "{window}-{layout}-{cleaning}")),
+    log:
+        at(paths.log("windows", "{window}-{layout}-{cleaning}")),
+    conda:
+        "../envs/microgesture.yaml"
+    params:
+        made_from=made_from("windows"),
+        config=told(
+            lambda wildcards: settings.window_step(
+                CONFIG, wildcards.cleaning, int(wildcards.window)
             ).given()
         ),
     shell:

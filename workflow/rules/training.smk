@@ -21,6 +21,45 @@ rule label_embeddings:
         " --out {output.embeddings:q} --record {output.record:q} 2> >(tee {log:q} >&2)"
 
 
+rule pretrain:
+    """Pre-train the skeleton transformer on windows of recordings, without labels."""
+    input:
+        data=windows_of,
+        layout=lambda wildcards: settings.layout_file(
+            CONFIG.pretraining[wildcards.pretraining].layout
+        ),
+    output:
+        model=at(paths.pretraining("{pretraining}", paths.MODEL)),
+        metrics=at(paths.pretraining("{pretraining}", paths.TRAINING)),
+        timing=at(paths.pretraining("{pretraining}", paths.TIMING)),
+        figures=[
+            at(paths.pretraining("{pretraining}", name))
+            for name in paths.PRETRAINING_FIGURES
+        ],
+        record=at(paths.record("pretrain", "{pretraining}")),
+    log:
+        at(paths.log("pretrain", "{pretraining}")),
+    conda:
+        "../envs/microgesture.yaml"
+    resources:
+        gpu=1,
+    params:
+        made_from=made_from("pretrain"),
+        config=told(
+            lambda wildcards: settings.pretraining_step(
+                CONFIG, wildcards.pretraining
+            ).given()
+        ),
+        resume=at(paths.RESUME),
+        out=subpath(output.model, parent=True),
+    shell:
+        # as in `train`
+        "trap '' TERM;"
+        " python scripts/pretrain.py --config {params.config:q} --input {input.data:q}"
+        " --layout {input.layout:q} --out {params.out:q} --resume-dir {params.resume:q}"
+        " --threads {threads} --record {output.record:q} 2> >(tee {log:q} >&2)"
+
+
 rule train:
     """Train one variant with one seed; the best epoch by validation is kept."""
     input:
@@ -48,8 +87,14 @@ rule train:
         config=told(
             lambda wildcards: settings.training_step(CONFIG, wildcards.variant).given()
         ),
+        layout=lambda wildcards, input: (
+            ["--layout", input.layout] if input.layout else []
+        ),
         embeddings=lambda wildcards, input: (
             ["--embeddings", input.embeddings] if input.embeddings else []
+        ),
+        pretrained=lambda wildcards, input: (
+            ["--pretrained", input.pretrained] if input.pretrained else []
         ),
         seed=seed_of,
         fold=fold_options,
@@ -60,8 +105,8 @@ rule train:
         # the shell waits while a warned training saves its state
         "trap '' TERM;"
         " {params.launch} scripts/train.py --config {params.config:q} --seed {params.seed}"
-        " --input {input.data:q} --layout {input.layout:q} --classes {input.classes:q}"
-        " {params.embeddings:q} {params.fold:q} --out {params.out:q}"
+        " --input {input.data:q} {params.layout:q} --classes {input.classes:q}"
+        " {params.embeddings:q} {params.pretrained:q} {params.fold:q} --out {params.out:q}"
         " --resume-dir {params.resume:q} --threads {threads} --record {output.record:q} 2> >(tee {log:q} >&2)"
 
 

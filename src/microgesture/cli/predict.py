@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> None:
         predict_recordings,
     )
     from microgesture.inference.window_table import write_table
-    from microgesture.readers.openpose_json import read_recording
+    from microgesture.readers.openpose_frames import read_recording
     from microgesture.settings.probing import Testing
     from microgesture.utils.progress import progress
 

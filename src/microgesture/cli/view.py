@@ -123,7 +123,7 @@ def recording(folder: Path, name: str | None, fps: float) -> "Clip":
     from microgesture.data.classes import UNKNOWN
     from microgesture.data.store import Clip
     from microgesture.inference.recordings import find_recordings, usable
-    from microgesture.readers.openpose_json import read_recording
+    from microgesture.readers.openpose_frames import read_recording
 
     found = find_recordings(folder)
     if name is None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 RELEASE = "release"
 RELEASE_MANIFEST = f"{RELEASE}/manifest.json"
 SKELETONS = "skeletons/clips.parquet"
+RECORDINGS = "skeletons/recordings.parquet"
 SUMMARY = "skeletons/summary.json"
 FOLDS = "folds.json"
 EMBEDDINGS = "labels/embeddings.npz"
@@ -27,6 +28,7 @@ DATA_REPORT = "data_report.md"
 DATA_FIGURES = "figures/data"
 MODEL, TRAINING, TIMING = "model.safetensors", "metrics.json", "timing.json"
 """Files of a training."""
+PRETRAINING_FIGURES = ("curves.png", "reconstruction.png")
 SUBMISSION = ("kaggle2025.csv", "Submission.zip", "submission.json")
 FIGURES = ("ablation", "per_class_recall", "confusion")
 
@@ -69,14 +71,39 @@ def drawn_parts(name: str) -> tuple[str, list[str]]:
     return stream, parts
 
 
+def windows(window: int | str, layout: str, cleaning: str, kind: str = "json") -> str:
+    """Prepared windows of recordings (``arrow``) or their manifest."""
+    return f"prepared/windows{window}-{layout}-{cleaning}.{kind}"
+
+
+def pretraining(name: str, file: str) -> str:
+    """A file of a pre-training: `MODEL`, `TRAINING`, `TIMING` or one of its figures."""
+    return f"pretrain/{name}/{file}"
+
+
 def cache(stream: str, clips: str, kind: str = "json") -> str:
     """A heatmap cache (``arrow``) or its manifest."""
     return f"heatmaps/{stream}-{clips}.{kind}"
 
 
+def crops(kind: str = "json") -> str:
+    """Person crops of all clips (``arrow``) or their manifest."""
+    return f"video/crops.{kind}"
+
+
 def training(variant: str, run: str, file: str) -> str:
     """A file of a training: `MODEL`, `TRAINING` or `TIMING`."""
     return f"train/{variant}/{run}/{file}"
+
+
+def tokens(variant: str, run: str, kind: str = "json") -> str:
+    """Tokens of a training (``arrow``) or their manifest."""
+    return f"tokens/{variant}/{run}.{kind}"
+
+
+def missing_sources(variant: str, run: str) -> str:
+    """Accuracy of a fused training without one of its sources."""
+    return f"missing_sources/{variant}/{run}.csv"
 
 
 def predictions(row: str, run: str, split: str) -> str:

@@ -6,7 +6,7 @@ out and counted.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -50,9 +50,14 @@ SCHEMA = pa.schema(
         ("height", pa.int32()),
         ("width", pa.int32()),
         ("num_frames", pa.int32()),
+        ("recording", pa.string()),
+        ("start", pa.int32()),
+        ("recording_frames", pa.int32()),
         ("points", pa.list_(pa.float32())),
     ]
 )
+ORIGIN = ("recording", "start", "recording_frames")
+"""Columns that say what a clip was cut from; null where only the clip is known."""
 INDEX_COLUMNS = [name for name in SCHEMA.names if name != "points"]
 
 
@@ -78,6 +83,9 @@ class Clip:
         float32 (T, P, 3): x, y in pixels of the source frame (y down) and score in [0, 1];
         a point that was not found is (0, 0, 0). P is 137, or that of another
         `microgesture.data.keypoints.KeypointFormat`.
+    recording, start, recording_frames
+        Which recording the clip was cut from, at which of its frames, from 0, the clip begins, and
+        how many it has; None where only the clip is known.
 
     """
 
@@ -89,6 +97,9 @@ class Clip:
     height: int
     width: int
     points: np.ndarray
+    recording: str | None = None
+    start: int | None = None
+    recording_frames: int | None = None
 
 
 @dataclass(frozen=True)
@@ -263,10 +274,10 @@ def write_store(
                 pending.append(clip)
                 numbers = sum(one.points.size for one in pending)
                 if len(pending) == row_group or numbers >= NUMBERS_AT_ONCE:
-                    writer.write_batch(_batch(pending, schema, names))
+                    writer.write_batch(record_batch(pending, schema, names))
                     pending = []
             if pending:
-                writer.write_batch(_batch(pending, schema, names))
+                writer.write_batch(record_batch(pending, schema, names))
         seal_file(temporary, PARQUET)
     return written
 
@@ -296,7 +307,10 @@ def _accepted(
         raise InputError(f"{source}: no clip is left to write: {why}")
 
 
-def _batch(clips: list[Clip], schema: pa.Schema, names: dict[int, str | None]) -> pa.RecordBatch:
+def record_batch(
+    clips: Sequence[Clip], schema: pa.Schema, names: Mapping[int, str | None]
+) -> pa.RecordBatch:
+    """Clips as rows of a store; ``names`` are those of their labels."""
     sizes = [clip.points.size for clip in clips]
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
     values = np.concatenate([clip.points.reshape(-1) for clip in clips])
@@ -390,7 +404,8 @@ def iter_store(path: str | Path) -> Iterator[Clip]:
 def read_index(path: str | Path) -> pd.DataFrame:
     """All columns of a store but the points, as the file holds them and in its order."""
     with _open_store(path) as parquet, readable(path):
-        return parquet.read(columns=INDEX_COLUMNS).to_pandas()
+        index = parquet.read(columns=INDEX_COLUMNS).to_pandas()
+    return index.astype({"start": "Int32", "recording_frames": "Int32"})
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:

@@ -103,7 +103,7 @@ def cutting(window: float | None, stride: float | None, fps: float) -> Cutting:
 def check_models(models: Sequence[Trained]) -> None:
     """Refuse models of other points, or that do not name the same classes in the same order."""
     first = models[0]
-    for one in models:
+    for one in (part for model in models for part in model.parts):
         if one.layout.source != OPENPOSE.name:
             raise InputError(
                 f"{one.path}: was trained on the points {one.layout.source}; expected "

@@ -13,10 +13,20 @@ class Backbone(nn.Module, ABC):
     """A network that turns an input batch into pooled features (N, ``num_features``)."""
 
     num_features: int
+    penalty: Tensor | float = 0.0
+    """What the last forward pass of a training adds to the loss."""
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
         """Pooled features (N, F) of a batch ``x``."""
+
+    def tokens(self, x: Tensor) -> Tensor:
+        """Features before they are pooled, (N, T', S, F): T' steps of time, S places.
+
+        Places are joints or the cells of a feature map. A network that has no such features cannot
+        be a source of a token fusion.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no tokens")
 
 
 def _linear(num_features: int, num_outputs: int) -> nn.Linear:

@@ -8,13 +8,18 @@ import numpy as np
 
 from microgesture.models.agcn import build_agcn
 from microgesture.models.base import Recognizer, count_parameters
+from microgesture.models.mvit import build_mvit
 from microgesture.models.posec3d import build_posec3d
+from microgesture.models.skeleton_transformer import build_skeleton_transformer
 from microgesture.models.stgcn import build_stgcn
+from microgesture.models.token_fusion import SourceTokens, build_concat_mlp, build_token_fusion
+from microgesture.settings.models import FUSED_MODELS
 from microgesture.utils.errors import InputError
 
 __all__ = [
     "ADJACENCY",
     "BUILDERS",
+    "POINT_NETWORKS",
     "Recognizer",
     "build_model",
     "count_parameters",
@@ -25,12 +30,15 @@ BUILDERS: dict[str, Callable[..., Recognizer]] = {
     "posec3d": build_posec3d,
     "stgcn": build_stgcn,
     "agcn": build_agcn,
+    "skeleton_transformer": build_skeleton_transformer,
+    "mvit": build_mvit,
+    "token_fusion": build_token_fusion,
+    "concat_mlp": build_concat_mlp,
 }
 ADJACENCY = {"stgcn": "adjacency", "agcn": "directed_adjacency"}
-"""Networks that take points and a graph of the joints, and the layout's method that gives it.
-
-All others take heatmaps.
-"""
+"""Networks that take points and a graph of the joints, and the layout's method that gives it."""
+POINT_NETWORKS = (*ADJACENCY, "skeleton_transformer")
+"""All that take points; the others take heatmaps, crops of a video, or tokens of networks."""
 
 
 def network_keys(name: str) -> set[str]:
@@ -42,10 +50,13 @@ def network_keys(name: str) -> set[str]:
 def build_model(
     config: Mapping[str, Any],
     *,
-    layout_channels: int | Sequence[int],
     num_classes: int,
+    layout_channels: int | Sequence[int] = 0,
+    clip_size: tuple[int, int] | None = None,
     adjacency: np.ndarray | None = None,
+    length: int | None = None,
     embedding_size: int | None = None,
+    sources: Sequence[SourceTokens] = (),
 ) -> Recognizer:
     """Build the network that ``config`` describes, with fresh weights.
 
@@ -54,15 +65,21 @@ def build_model(
     config
         ``{"name": ..., ...}``: one of `BUILDERS`; the other keys are the keyword arguments of its
         builder and default to the published network.
+    num_classes
+        K, the number of logits.
     layout_channels
         V, the layout's channels in the stream: heatmap channels (joints or edges), or joints. Of
         several boxes the channels of each.
-    num_classes
-        K, the number of logits.
+    clip_size
+        Frames, and height and width in pixels, for networks on video only.
     adjacency
         (3, V, V), for the networks of `ADJACENCY` only.
+    length
+        T, the frames of a clip, for transformers only.
     embedding_size
         D, the length of a label embedding; None leaves the semantic head out.
+    sources
+        What the sources give, for networks on tokens (`FUSED_MODELS`) only.
 
     Raises
     ------
@@ -84,6 +101,15 @@ def build_model(
             f"model config, {name}: unknown keys {', '.join(unknown)}; "
             f"known are name, {', '.join(sorted(known))}"
         )
+    if name == "skeleton_transformer":
+        assert isinstance(layout_channels, int)
+        return build_skeleton_transformer(
+            layout_channels, length or 0, num_classes, embedding_size, **network
+        )
+    if clip_size is not None:
+        return BUILDERS[name](*clip_size, num_classes, embedding_size, **network)
+    if name in FUSED_MODELS:
+        return BUILDERS[name](sources, num_classes, embedding_size, **network)
     if name not in ADJACENCY:
         return BUILDERS[name](layout_channels, num_classes, embedding_size, **network)
     expected = (3, layout_channels, layout_channels)

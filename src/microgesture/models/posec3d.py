@@ -130,10 +130,6 @@ class SlowOnly(Backbone):
             self.add_module(self.stages[-1], nn.Sequential(*blocks))
         self.num_features = channels
 
-    def forward(self, x: Tensor) -> Tensor:
-        """From heatmaps (N, V, T, H, W) to features (N, F)."""
-        return self.trunk(self.stem(x))
-
     def stem(self, x: Tensor) -> Tensor:
         """From heatmaps (N, V, T, H, W) to (N, C, T, H, W)."""
         # oneDNN and a GPU's tensor cores want this layout; values are the same to rounding
@@ -141,10 +137,18 @@ class SlowOnly(Backbone):
         return self.maxpool(self.conv1(x))
 
     def trunk(self, x: Tensor) -> Tensor:
-        """From what a stem gives to features (N, F)."""
+        """From what a stem gives to the last stage's output (N, F, T', H', W')."""
         for stage in self.stages:
             x = self.get_submodule(stage)(x)
-        return x.mean(dim=(2, 3, 4))
+        return x
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From heatmaps (N, V, T, H, W) to features (N, F)."""
+        return self.trunk(self.stem(x)).mean(dim=(2, 3, 4))
+
+    def tokens(self, x: Tensor) -> Tensor:
+        """From heatmaps (N, V, T, H, W) to tokens (N, T', H' W', F)."""
+        return self.trunk(self.stem(x)).flatten(3).permute(0, 2, 3, 1)
 
 
 class PartsSlowOnly(Backbone):
@@ -178,11 +182,19 @@ class PartsSlowOnly(Backbone):
 
     def forward(self, x: Tensor) -> Tensor:
         """From heatmaps (N, sum of the channels, T, H, W) to features (N, B F)."""
+        return torch.cat([one.mean(dim=(2, 3, 4)) for one in self._maps(x)], dim=1)
+
+    def tokens(self, x: Tensor) -> Tensor:
+        """From heatmaps to tokens (N, T', H' W', B F), the boxes' side by side."""
+        return torch.cat(self._maps(x), dim=1).flatten(3).permute(0, 2, 3, 1)
+
+    def _maps(self, x: Tensor) -> list[Tensor]:
+        """The last stage's output of every box, (N, F, T', H', W') each."""
         boxes, volumes = self._each(), x.split(self.channels, dim=1)
+        low = [box.stem(one) for box, one in zip(boxes, volumes, strict=True)]
         if not self.shared:
-            return torch.cat([box(one) for box, one in zip(boxes, volumes, strict=True)], dim=1)
-        low = torch.cat([box.stem(one) for box, one in zip(boxes, volumes, strict=True)])
-        return torch.cat(boxes[0].trunk(low).chunk(len(boxes)), dim=1)
+            return [box.trunk(one) for box, one in zip(boxes, low, strict=True)]
+        return list(boxes[0].trunk(torch.cat(low)).chunk(len(boxes)))
 
 
 def build_posec3d(

@@ -42,7 +42,9 @@ class _Row:
     cells: tuple[str, str, str]
 
 
-def read(data: Imigue2021, class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
+def read(
+    data: Imigue2021, class_names: list[str], workers: int, whole: bool = False
+) -> Iterator[Clip | BadClip]:
     """Yield the clips, sorted by split (train, val, test), then video, then row of the table.
 
     A clip's id is ``{video}_{row}``, rows of the video counted from 0. Frames are taken to be
@@ -55,7 +57,7 @@ def read(data: Imigue2021, class_names: list[str], workers: int) -> Iterator[Cli
         Splits come from ``split``, from ``video_splits`` or else from the folders
         ``imigue_rgb_train``, ``imigue_rgb_validate`` and ``imigue_rgb_test`` below ``root``, in
         which the videos lie.
-    class_names, workers
+    class_names, workers, whole
         See `microgesture.readers.miga2025.read`, and for what is raised.
 
     """
@@ -63,7 +65,7 @@ def read(data: Imigue2021, class_names: list[str], workers: int) -> Iterator[Cli
     videos = scan(data)
     check_labels(videos, data.on_bad_clip)
     size = (float(data.fps), data.height, data.width)
-    tasks = [Task(video, tuple(class_names), *size) for video in videos]
+    tasks = [Task(video, tuple(class_names), *size, whole) for video in videos]
     empty = []
     for video, clips in zip(videos, ordered_map(_cut, tasks, workers), strict=True):
         if clips is None:

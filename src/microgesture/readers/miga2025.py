@@ -34,7 +34,9 @@ NON_MICRO_GESTURE = 99
 LEVELS = 4  # an archive unpacked into a folder of its name adds one
 
 
-def read(data: Miga2025, class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
+def read(
+    data: Miga2025, class_names: list[str], workers: int, whole: bool = False
+) -> Iterator[Clip | BadClip]:
     """Yield the clips of the release, sorted by split (train, val, test), then video, then row.
 
     Without the folder of the test videos, which are given out later, no clip is in split test.
@@ -48,6 +50,8 @@ def read(data: Miga2025, class_names: list[str], workers: int) -> Iterator[Clip 
         The 32 names in id order; id = raw class - 1, and 31 for raw class 99.
     workers
         Processes; at most this many videos are in memory at once.
+    whole
+        Whether the videos are yielded as well, as a `Recording` after their clips.
 
     Raises
     ------
@@ -67,7 +71,7 @@ def read(data: Miga2025, class_names: list[str], workers: int) -> Iterator[Clip 
             file=sys.stderr,
         )
     size = (float(data.fps), data.height, data.width)
-    tasks = [Task(video, tuple(class_names), *size) for video in videos]
+    tasks = [Task(video, tuple(class_names), *size, whole) for video in videos]
     for clips in ordered_map(read_video, tasks, workers):
         yield from clips
 

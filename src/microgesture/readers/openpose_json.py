@@ -4,21 +4,18 @@ A table names the clips. The files that are there are the frames, in the order o
 number that is missing in the sequence is no frame, and no gap is left for it.
 """
 
-import codecs
-import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
-import orjson
 
-from microgesture.data.keypoint_formats import Numbers, resolve_points
-from microgesture.data.keypoints import OPENPOSE, fill_midpoints
+from microgesture.data.classes import UNKNOWN
+from microgesture.data.keypoint_formats import resolve_points
+from microgesture.data.recordings import Recording
 from microgesture.data.store import BadClip, Clip, check_clip
-from microgesture.readers.common import COCO18, inside, ordered_map, read_bytes, shown, unreadable
+from microgesture.readers.common import inside, ordered_map, shown
 from microgesture.readers.labels import (
     NOBODY,
     class_id,
@@ -27,23 +24,19 @@ from microgesture.readers.labels import (
     tell_overlaps,
     whole_number,
 )
-from microgesture.readers.tracker import BODY, Subject, sighting
+from microgesture.readers.openpose_frames import (
+    Parts,
+    body_parts,
+    follow,
+    frame_files,
+    frame_names,
+    read_people,
+)
 from microgesture.settings.data import OpenPoseJson
 from microgesture.utils.errors import InputError
 
 REQUIRED = ("folder", "label", "subject", "split")
 OPTIONAL = ("start", "end", "clip_id")
-SUFFIX = "_keypoints.json"
-# Of a frame: several hundred people. What is made of a file takes up to fifty times its size.
-MOST_BYTES = 4 << 20
-# For every part, which points of the 137 its numbers are, by how many there are.
-Parts = Mapping[str, Mapping[int, Numbers]]
-PARTS: Parts = {
-    "pose_keypoints_2d": {75: tuple(BODY), 54: COCO18},
-    "face_keypoints_2d": {210: tuple(range(25, 95))},
-    "hand_left_keypoints_2d": {63: tuple(range(95, 116))},
-    "hand_right_keypoints_2d": {63: tuple(range(116, 137))},
-}
 
 
 @dataclass(frozen=True)
@@ -52,6 +45,7 @@ class _Row:
 
     place: str
     clip_id: str
+    recording: str
     folder: Path
     label: int
     subject: str
@@ -66,6 +60,7 @@ class _Task:
 
     row: _Row | BadClip
     frames: list[str]
+    recording_frames: int
     class_names: list[str]
     fps: float
     height: int
@@ -73,7 +68,22 @@ class _Task:
     parts: Parts
 
 
-def read(data: OpenPoseJson, class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
+@dataclass(frozen=True)
+class _Folder:
+    """A recording's name and rows, and what its clips are besides."""
+
+    name: str
+    rows: list[_Row | BadClip]
+    class_names: list[str]
+    fps: float
+    height: int
+    width: int
+    parts: Parts
+
+
+def read(
+    data: OpenPoseJson, class_names: list[str], workers: int, whole: bool = False
+) -> Iterator[Clip | BadClip]:
     """Yield the clips in the order of the table.
 
     Parameters
@@ -87,6 +97,9 @@ def read(data: OpenPoseJson, class_names: list[str], workers: int) -> Iterator[C
         The names that the label column may hold; an empty label is not known.
     workers
         Processes; at most this many clips are in memory at once.
+    whole
+        Whether the folders are yielded as well, as a `Recording` after their clips. Each folder is
+        then in memory as a whole, since no frame is read twice.
 
     Raises
     ------
@@ -109,15 +122,19 @@ def read(data: OpenPoseJson, class_names: list[str], workers: int) -> Iterator[C
     )
     size = (float(data.fps), data.height, data.width)
     parts = body_parts(resolve_points(data.points))
-    tasks = (_Task(row, files, class_names, *size, parts) for row, files in _with_frames(rows))
+    if whole:
+        folders = [
+            _Folder(name, of_folder, class_names, *size, parts)
+            for name, of_folder in _by_folder(rows, root, str(table))
+        ]
+        for clips in ordered_map(_cut_folder, folders, workers):
+            yield from clips
+        return
+    tasks = (
+        _Task(row, files, count, class_names, *size, parts)
+        for row, files, count in _with_frames(rows)
+    )
     yield from ordered_map(_cut, tasks, workers)
-
-
-def body_parts(points: Numbers | None) -> Parts:
-    """`PARTS` with a body of the keypoint format ``points``; None: one of 25 or 18 points."""
-    if points is None:
-        return PARTS
-    return {**PARTS, "pose_keypoints_2d": {3 * len(points): points}}
 
 
 def read_table(table: Path, root: Path, class_names: list[str]) -> list[_Row | BadClip]:
@@ -188,17 +205,22 @@ def _table_row(
             return bad(f"start,end is {found}, expected two integers or nothing{hint}")
         if not 0 <= first <= last:
             return bad(f"frames {first}..{last}, expected 0 <= start <= end")
-    return _Row(place, clip_id, folder, label, cell["subject"], cell["split"], first, last)
+    return _Row(place, clip_id, own, folder, label, cell["subject"], cell["split"], first, last)
 
 
-def _with_frames(rows: Iterable[_Row | BadClip]) -> Iterator[tuple[_Row | BadClip, list[str]]]:
-    """Rows with the names of their frames; each folder is listed once, and kept while needed."""
+def _with_frames(
+    rows: Iterable[_Row | BadClip],
+) -> Iterator[tuple[_Row | BadClip, list[str], int]]:
+    """Rows with the names of their frames, and the number of frames of their folder.
+
+    Each folder is listed once, and kept while needed.
+    """
     rows = list(rows)
     waiting = Counter(row.folder for row in rows if isinstance(row, _Row))
     listed: dict[Path, list[str] | InputError] = {}
     for row in rows:
         if isinstance(row, BadClip):
-            yield row, []
+            yield row, [], 0
             continue
         if row.folder not in listed:
             try:
@@ -208,202 +230,120 @@ def _with_frames(rows: Iterable[_Row | BadClip]) -> Iterator[tuple[_Row | BadCli
         waiting[row.folder] -= 1
         files = listed[row.folder] if waiting[row.folder] else listed.pop(row.folder)
         if isinstance(files, InputError):
-            yield BadClip(row.clip_id, row.split, row.place, str(files)), []
+            yield BadClip(row.clip_id, row.split, row.place, str(files)), [], 0
             continue
-        first, last = (0, len(files) - 1) if row.end is None else (row.start or 0, row.end)
-        if last >= len(files):
-            reason = (
-                f"frames {first}..{last}, but {row.folder} has {len(files)} frame files "
-                f"(0..{len(files) - 1})"
-            )
-            yield BadClip(row.clip_id, row.split, row.place, reason), []
+        chosen = _frames_of(row, len(files))
+        if isinstance(chosen, BadClip):
+            yield chosen, [], 0
             continue
-        yield row, files[first : last + 1]
+        yield row, files[chosen], len(files)
+
+
+def _frames_of(row: _Row, count: int) -> slice | BadClip:
+    """A row's part of a folder of so many frames."""
+    if row.end is None:
+        return slice(0, count)
+    if row.end >= count:
+        reason = (
+            f"frames {row.start}..{row.end}, but {row.folder} has {count} frame files "
+            f"(0..{count - 1})"
+        )
+        return BadClip(row.clip_id, row.split, row.place, reason)
+    return slice(row.start or 0, row.end + 1)
 
 
 def _cut(task: _Task) -> Clip | BadClip:
     row = task.row
     if isinstance(row, BadClip):
         return row
+    files = (row.folder / name for name in task.frames)
+    frames = (read_people(path, task.parts) for path in files)
+    return _clip(task, row, frames, len(task.frames), task.recording_frames)
+
+
+def _clip(
+    task: "_Task | _Folder",
+    row: _Row,
+    frames: Iterable[list[np.ndarray]],
+    count: int,
+    recording_frames: int,
+) -> Clip | BadClip:
+    """The clip of a row, given who is in each of its frames."""
     try:
-        points = read_frames([row.folder / name for name in task.frames], task.parts)
+        points = follow(frames, count)
     except InputError as error:
         return BadClip(row.clip_id, row.split, row.place, str(error))
-    clip = Clip(
-        row.clip_id, row.label, row.subject, row.split, task.fps, task.height, task.width, points
-    )
+    size = (task.fps, task.height, task.width)
+    origin = (row.recording, row.start or 0, recording_frames)
+    clip = Clip(row.clip_id, row.label, row.subject, row.split, *size, points, *origin)
     return check_clip(clip, row.place, task.class_names)
 
 
-def read_recording(folder: Path, points: Numbers | None = None) -> np.ndarray:
-    """Read all frames of a folder and follow one person through them.
-
-    Parameters
-    ----------
-    folder
-        Holds the frame files of one recording, ``<anything>_<digits>_keypoints.json``.
-    points
-        What the numbers of the body are, see `body_parts`.
-
-    Returns
-    -------
-    ndarray
-        float32 (T, 137, 3): x, y in pixels and score, as written; all zero in a frame without
-        anybody.
+def _by_folder(
+    rows: list[_Row | BadClip], root: Path, table: str
+) -> Iterator[tuple[str, list[_Row | BadClip]]]:
+    """Rows by their folder and its name, in the order of each folder's first row; bad ones alone.
 
     Raises
     ------
     InputError
-        If there is no frame file, or one is not as OpenPose writes it.
+        Where the rows of a folder are in several splits or of several subjects, since a recording
+        as a whole can be in only one.
 
     """
-    return read_frames(frame_files(folder), body_parts(points))
+    found: dict[Path | int, list[_Row | BadClip]] = {}
+    for number, row in enumerate(rows):
+        found.setdefault(number if isinstance(row, BadClip) else row.folder, []).append(row)
+    base = root.resolve()
+    for folder, of_folder in found.items():
+        for key in ("split", "subject"):
+            values = sorted({str(getattr(row, key)) for row in of_folder if isinstance(row, _Row)})
+            if len(values) > 1:
+                raise InputError(
+                    f"{table}: rows of {folder} have the {key} {' and '.join(values)}, but the "
+                    "recording as a whole, which pre-training reads, can have one; give each a "
+                    "folder of its own"
+                )
+        name = folder.relative_to(base).as_posix() if isinstance(folder, Path) else ""
+        yield base.name if name == "." else name, of_folder
 
 
-def frame_files(folder: Path) -> list[Path]:
-    """Frame files of one recording, in the order of their numbers; at least one."""
-    return [folder / name for name in frame_names(folder)]
-
-
-def frame_names(folder: Path) -> list[str]:
-    """Names of the frame files of one recording, in the order of their numbers; at least one."""
-    found: dict[int, str] = {}
-    recordings: dict[str, str] = {}
+def _cut_folder(task: "_Folder") -> list[Clip | BadClip]:
+    """The clips of a folder and, where it can be read, the recording."""
+    first = task.rows[0]
+    if isinstance(first, BadClip):
+        return [first]
+    rows = [row for row in task.rows if isinstance(row, _Row)]
     try:
-        names = sorted(os.listdir(folder))  # noqa: PTH208
-    except OSError as error:
-        raise InputError(unreadable(folder, error)) from error
-    for name in names:
-        stem = name.removesuffix(SUFFIX)
-        of_recording = stem.rstrip("0123456789")
-        digits = stem[len(of_recording) :]
-        # not hidden files, as the ._* that macOS puts beside others on foreign disks
-        if stem == name or not digits or name.startswith("."):
-            continue
-        recordings.setdefault(of_recording.removesuffix("_"), name)
-        if len(recordings) > 1:
-            one, other = recordings.values()
-            raise InputError(
-                f"{folder}: holds frames of several recordings, such as {one} and {other}; give "
-                "every recording a folder of its own"
-            )
-        number = int(digits)
-        if number in found:
-            raise InputError(
-                f"{folder}: {found[number]} and {name} are both frame {number}; remove one"
-            )
-        found[number] = name
-    if not found:
-        raise InputError(
-            f"{folder}: holds no frame file, expected names such as clip_000000000000_keypoints."
-            "json; name the folder in which they lie"
-        )
-    return [found[number] for number in sorted(found)]
-
-
-def read_frames(files: list[Path], parts: Parts = PARTS) -> np.ndarray:
-    """Points of one person, float32 (T, 137, 3); all zero in a frame that does not show it.
-
-    OpenPose numbers nobody. The subject is the entry with the highest mean score of the body in
-    the first frame with anybody; `Subject` says how it is followed from there on.
-    """
-    points = np.zeros((len(files), OPENPOSE.count, 3), np.float32)
-    subject = Subject()
-    for frame, path in enumerate(files):
-        people = read_people(path, parts)
-        number = subject.find([sighting(person) for person in people])
-        if number is not None:
-            points[frame] = people[number]
-    return fill_midpoints(points)
-
-
-def read_people(path: Path, parts: Parts = PARTS) -> list[np.ndarray]:
-    """Everybody in one frame file, each float32 (137, 3), in the order of the file.
-
-    Raises
-    ------
-    InputError
-        If the file is not JSON, or is not what OpenPose writes.
-
-    """
-    return [
-        _person(f"{path}, person {number}", entry, parts)
-        for number, entry in enumerate(_entries(path))
-    ]
-
-
-def _entries(path: Path) -> list[Any]:
-    """What a frame file holds of everybody."""
-    content = read_bytes(path, MOST_BYTES).removeprefix(codecs.BOM_UTF8)
+        files = frame_files(first.folder)
+    except InputError as error:
+        return [BadClip(row.clip_id, row.split, row.place, str(error)) for row in rows]
+    frames = [_people_or_fault(path, task.parts) for path in files]
+    clips: list[Clip | BadClip] = []
+    for row in rows:
+        chosen = _frames_of(row, len(frames))
+        if isinstance(chosen, BadClip):
+            clips.append(chosen)
+        else:
+            people = frames[chosen]
+            clips.append(_clip(task, row, map(_raised, people), len(people), len(frames)))
+    about = (first.subject, first.split, task.fps, task.height, task.width)
     try:
-        frame = orjson.loads(content)
-    except orjson.JSONDecodeError as error:
-        empty = "" if content else " (the file is empty)"
-        raise InputError(
-            f"{path}: is not valid JSON: {error}{empty}; write the frame again with OpenPose"
-        ) from error
-    people = frame.get("people") if isinstance(frame, dict) else None
-    if people is None and isinstance(frame, dict) and "people" in frame:
-        people = []  # what some writers make of an empty list
-    if not isinstance(people, list):
-        raise InputError(
-            f"{path}: has no list 'people', expected what OpenPose writes with --write_json"
-        )
-    return [_with_new_names(entry) if isinstance(entry, dict) else entry for entry in people]
+        points = follow(map(_raised, frames), len(frames))
+    except InputError as error:
+        return [*clips, BadClip(task.name, first.split, str(first.folder), str(error))]
+    recording = Recording(task.name, UNKNOWN, *about, points)
+    return [*clips, check_clip(recording, str(first.folder), task.class_names)]
 
 
-def _with_new_names(entry: dict[str, Any]) -> dict[str, Any]:
-    """An entry by the names of today: OpenPose 1.0 wrote ``pose_keypoints`` and the like."""
-    old = {part.removesuffix("_2d"): part for part in PARTS}
-    return {old.get(name, name): value for name, value in entry.items()}
+def _people_or_fault(path: Path, parts: Parts) -> list[np.ndarray] | InputError:
+    try:
+        return read_people(path, parts)
+    except InputError as error:
+        return error
 
 
-def unasked_parts(folder: Path) -> set[str]:
-    """Which of `PARTS` have an empty list in every entry of a recording that names them.
-
-    So OpenPose writes what it was not asked to look for; what it was asked for and did not find is
-    zeros. Files of other programs may lack the name, which says nothing. For a folder that
-    `read_recording` has read.
-    """
-    empty, written = set[str](), set[str]()
-    for path in frame_files(folder):
-        for entry in _entries(path):
-            for part in PARTS:
-                if (values := entry.get(part)) is not None:
-                    (written if values else empty).add(part)
-    return empty - written
-
-
-def _person(place: str, entry: Any, parts: Parts) -> np.ndarray:
-    if not isinstance(entry, dict) or not any(part in entry for part in PARTS):
-        found = ", ".join(list(entry)[:5]) if isinstance(entry, dict) else type(entry).__name__
-        raise InputError(
-            f"{place}: found {shown(found)}, expected an entry with {', '.join(PARTS)}"
-        )
-    if entry.get("pose_keypoints_3d") and not any(entry.get(part) for part in PARTS):
-        raise InputError(
-            f"{place}: holds pose_keypoints_3d alone, expected {', '.join(PARTS)}; write the 2-D "
-            "points"
-        )
-    points = np.zeros((OPENPOSE.count, 3), np.float32)
-    for part, sizes in parts.items():
-        values = entry.get(part)
-        if values is None or values == []:
-            continue
-        if not isinstance(values, list) or len(values) not in sizes:
-            found = f"{len(values)} numbers" if isinstance(values, list) else shown(values)
-            expected = " or ".join(map(str, sizes))
-            raise InputError(f"{place}: {part} holds {found}, expected {expected}, or none")
-        given = _numbers(f"{place}, {part}", values).reshape(-1, 3)
-        for number, point in zip(sizes[len(values)], given, strict=True):
-            if number is not None:
-                points[number] = point
-    return points
-
-
-def _numbers(place: str, values: list[Any]) -> np.ndarray:
-    for position, value in enumerate(values):
-        if type(value) not in (float, int):
-            raise InputError(f"{place}: number {position} is {shown(value)}, expected a number")
-    with np.errstate(over="ignore"):
-        return np.array(values, np.float32)
+def _raised(frame: list[np.ndarray] | InputError) -> list[np.ndarray]:
+    if isinstance(frame, InputError):
+        raise frame
+    return frame

@@ -10,6 +10,7 @@ import pyarrow as pa
 from microgesture.data.keypoint_formats import Numbers, resolve_points
 from microgesture.data.store import (
     INDEX_COLUMNS,
+    ORIGIN,
     POINTS,
     SCHEMA,
     SPLITS,
@@ -52,14 +53,14 @@ def read(data: Parquet, class_names: list[str], workers: int) -> Iterator[Clip |
     with bounded(path):
         parquet = open_parquet(path)
     with parquet:
-        columns = _check_columns(path, parquet.schema_arrow, needs_split=assigned is None)
+        columns = check_columns(path, parquet.schema_arrow, needs_split=assigned is None)
         with bounded(path):
             table = parquet.read(columns=[c for c in columns if c != "points"])
             index = table.to_pandas(ignore_metadata=True)  # which may hold the index of the writer
-            _check_index(path, index)
+            check_index(path, index)
             splits = splits_by_subject(path, set(index.subject), assigned) if assigned else None
         row = 0
-        for batch, points in _bounded_batches(path, iter_batches(parquet, columns)):
+        for batch, points in bounded_batches(path, iter_batches(parquet, columns)):
             for i, flat in enumerate(points):
                 fields = {name: values[i] for name, values in batch.items()}
                 if splits is not None:
@@ -68,7 +69,8 @@ def read(data: Parquet, class_names: list[str], workers: int) -> Iterator[Clip |
                 yield _clip(f"{path}, row {row}", fields, flat, class_names, numbers)
 
 
-def _bounded_batches(path: str, batches: Iterator[Batch]) -> Iterator[Batch]:
+def bounded_batches(path: str, batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The batches of a file, whose reading may take only so much memory."""
     while True:
         with bounded(path):
             batch = next(batches, None)
@@ -118,10 +120,18 @@ def _is_points(kind: pa.DataType) -> bool:
     return is_list and pa.types.is_floating(kind.value_type)
 
 
-def _check_columns(path: str, schema: pa.Schema, needs_split: bool) -> list[str]:
-    """Check what columns there are, and return those to read."""
+def check_columns(
+    path: str, schema: pa.Schema, needs_split: bool, recording: str = ""
+) -> list[str]:
+    """Check what columns there are, and return those to read.
+
+    Rows of long recordings have the column ``recording`` in place of ``clip_id``, and no label.
+    """
     accepts = {"string": _is_text, "float": _is_number, "int32": pa.types.is_integer}
-    columns = [name for name in SCHEMA.names if needs_split or name != "split"]
+    own = [name for name in SCHEMA.names if name not in ORIGIN]
+    columns = [name for name in own if needs_split or name != "split"]
+    if recording:
+        columns = [recording, *(name for name in columns if name not in ("clip_id", "label"))]
     if twice := [name for name in columns if schema.names.count(name) > 1]:
         raise InputError(f"{path}: has several columns {', '.join(twice)}; keep one of each")
     missing = [name for name in columns if name not in schema.names]
@@ -130,7 +140,8 @@ def _check_columns(path: str, schema: pa.Schema, needs_split: bool) -> list[str]
             f"{path}: has no column {', '.join(missing)}; it has {', '.join(schema.names)}"
         )
     for name in columns:
-        expected, found = SCHEMA.field(name).type, schema.field(name).type
+        expected = SCHEMA.field("clip_id" if name == recording else name).type
+        found = schema.field(name).type
         fits = _is_points if name == "points" else accepts[str(expected)]
         # a label column without a single label is written with the type null
         if not fits(found) and not (name == "label" and pa.types.is_null(found)):
@@ -141,7 +152,7 @@ def _check_columns(path: str, schema: pa.Schema, needs_split: bool) -> list[str]
     return columns
 
 
-def _check_index(path: str, index: pd.DataFrame) -> None:
+def check_index(path: str, index: pd.DataFrame) -> None:
     """Check what can be told from all columns but the points."""
 
     def fail(row: int, text: str) -> None:

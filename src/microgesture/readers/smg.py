@@ -36,7 +36,9 @@ PER_JOINT, FIRST_2D = 11, 7
 COLUMNS = PER_JOINT * KINECT.count
 
 
-def read(data: Smg, class_names: list[str], workers: int) -> Iterator[Clip | BadClip]:
+def read(
+    data: Smg, class_names: list[str], workers: int, whole: bool = False
+) -> Iterator[Clip | BadClip]:
     """Yield the clips sorted by sample and row; their points are Kinect's 25, not OpenPose's 137.
 
     Parameters
@@ -50,6 +52,8 @@ def read(data: Smg, class_names: list[str], workers: int) -> Iterator[Clip | Bad
         K names; raw class 1 is the first.
     workers
         Processes; at most this many recordings are in memory at once.
+    whole
+        Whether the samples are yielded as well, as a `Recording` after their clips.
 
     Notes
     -----
@@ -60,7 +64,7 @@ def read(data: Smg, class_names: list[str], workers: int) -> Iterator[Clip | Bad
     samples = scan(data, class_names)
     check_labels([video for video, _ in samples], data.on_bad_clip)
     size = (data.height, data.width)
-    tasks = [Task(video, tuple(class_names), fps, *size) for video, fps in samples]
+    tasks = [Task(video, tuple(class_names), fps, *size, whole) for video, fps in samples]
     for clips in ordered_map(_read_video, tasks, workers):
         yield from clips
 

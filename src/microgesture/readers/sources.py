@@ -108,7 +108,7 @@ def raw_files(data: Data) -> list[str]:
     Frames of OpenPose are too many to be listed; see `frames_digest`. A folder that is not there
     is listed itself: Snakemake then uses what was made from it before, as on another machine.
     """
-    given = (getattr(data, key, None) for key in ("subjects", "labels", "video_splits"))
+    given = (getattr(data, key, None) for key in ("subjects", "labels", "video_splits", "segments"))
     tables = [str(table) for table in given if table]
     if isinstance(data, PySkl):
         pickles = [path for _, path in pickle_files(data)]

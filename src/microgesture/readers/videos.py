@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from microgesture.data.classes import UNKNOWN
+from microgesture.data.recordings import Recording
 from microgesture.data.store import POINTS, BadClip, Clip, check_clip
 from microgesture.readers.labels import LabelRow, tell_overlaps
 from microgesture.utils.errors import InputError
@@ -37,13 +39,17 @@ class Video:
 
 @dataclass(frozen=True)
 class Task:
-    """A video and what its clips are besides."""
+    """A video and what its clips are besides.
+
+    ``whole`` says whether the video itself is wanted, after its clips.
+    """
 
     video: Video
     class_names: tuple[str, ...]
     fps: float
     height: int
     width: int
+    whole: bool = False
 
 
 def check_labels(videos: Sequence[Video], on_bad_clip: str) -> None:
@@ -61,7 +67,7 @@ def check_labels(videos: Sequence[Video], on_bad_clip: str) -> None:
 
 
 def cut(task: Task, points: np.ndarray, count: int = POINTS) -> list[Clip | BadClip]:
-    """Cut a video at the rows of its label file.
+    """Cut a video at the rows of its label file; with ``task.whole`` it is itself the last item.
 
     Parameters
     ----------
@@ -94,6 +100,13 @@ def cut(task: Task, points: np.ndarray, count: int = POINTS) -> list[Clip | BadC
             task.height,
             task.width,
             points[row.start : row.end + 1],
+            video.name,
+            row.start,
+            len(points),
         )
         clips.append(check_clip(clip, place, task.class_names, count))
+    if task.whole:
+        about = (video.subject, video.split, task.fps, task.height, task.width)
+        recording = Recording(video.name, UNKNOWN, *about, points)
+        clips.append(check_clip(recording, str(video.file), task.class_names, count))
     return clips

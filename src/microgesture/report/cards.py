@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from microgesture.data import paths
+from microgesture.data.classes import UNKNOWN
 from microgesture.data.long_tail import long_tailed_counts
 from microgesture.evaluation.claims import MIN_SUBJECTS, sampled_groups
 from microgesture.evaluation.metrics import METRICS
 from microgesture.evaluation.paired import left_out_scores, variance_parts
-from microgesture.evaluation.predictions import UNKNOWN, Predictions, read_predictions
+from microgesture.evaluation.predictions import Predictions, read_predictions
 from microgesture.evaluation.rows import HEADINGS, SPLITS, Row
 from microgesture.report.render import render
 from microgesture.settings.results import CardsStep
@@ -22,7 +23,16 @@ from microgesture.utils.files import read_json, sha256, write_text
 from microgesture.utils.text import human_count
 
 _MEASURED = ("val", "test")
-_NETWORKS = {"posec3d": "PoseC3D", "stgcn": "ST-GCN", "agcn": "2s-AGCN", "trees": "extra trees"}
+_NETWORKS = {
+    "posec3d": "PoseC3D",
+    "stgcn": "ST-GCN",
+    "agcn": "2s-AGCN",
+    "skeleton_transformer": "skeleton transformer",
+    "mvit": "MViT",
+    "token_fusion": "token fusion",
+    "concat_mlp": "concatenation",
+    "trees": "extra trees",
+}
 _DAMAGE = {
     "none": "none",
     "drop": "points lost, share of all",

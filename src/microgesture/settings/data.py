@@ -179,8 +179,30 @@ class Csv(_Data):
     split: Split | None = None
 
 
+class Recordings(_Data):
+    """The plain form of long recordings: a Parquet file with one row each, and a table of clips."""
+
+    format: Literal["recordings"]
+    path: str
+    """The Parquet file of the recordings."""
+    segments: str
+    """The table of clips: a CSV with the header ``recording_id,label,start,end``."""
+    points: Points = None
+    """The keypoint format; the 137 of OpenPose otherwise."""
+    split: Split | None = None
+
+
 Data = Annotated[
-    Synthetic | Miga2025 | Imigue2021 | OpenPoseJson | Release2023 | PySkl | Smg | Parquet | Csv,
+    Synthetic
+    | Miga2025
+    | Imigue2021
+    | OpenPoseJson
+    | Release2023
+    | PySkl
+    | Smg
+    | Parquet
+    | Csv
+    | Recordings,
     Field(discriminator="format"),
 ]
 

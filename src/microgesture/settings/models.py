@@ -4,9 +4,17 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
-from microgesture.settings.base import Entry, Name, Text, unique
-from microgesture.settings.networks import GraphNetwork, HeatmapNetwork, TreesNetwork
-from microgesture.settings.streams import HeatmapStream, Part, PointStream
+from microgesture.settings.base import Entry, Name, Probability, Share, Text, unique
+from microgesture.settings.networks import (
+    ConcatNetwork,
+    GraphNetwork,
+    HeatmapNetwork,
+    TokenFusionNetwork,
+    TransformerNetwork,
+    TreesNetwork,
+    VideoNetwork,
+)
+from microgesture.settings.streams import HeatmapStream, Part, PointStream, VideoStream
 from microgesture.settings.training import Training, TrainingChanges
 
 Length = Annotated[int, Field(ge=2)]
@@ -14,8 +22,12 @@ InputSize = Annotated[int, Field(ge=8)]
 Source = Literal["drawn", "cached"]
 GraphName = Literal["stgcn", "agcn"]
 HeatmapName = Literal["posec3d"]
+VideoName = Literal["mvit"]
 GRAPH_MODELS: tuple[str, ...] = get_args(GraphName)
 HEATMAP_MODELS: tuple[str, ...] = get_args(HeatmapName)
+VIDEO_MODELS: tuple[str, ...] = get_args(VideoName)
+FUSED_MODELS: tuple[str, ...] = ("token_fusion", "concat_mlp")
+"""Networks on the tokens of other networks."""
 
 
 class GraphModel(Entry):
@@ -49,12 +61,52 @@ class TreesModel(Entry):
     network: TreesNetwork | None = None
 
 
+class TransformerModel(Entry):
+    """What the skeleton transformer's variants share."""
+
+    length: Length
+    """Frames that the network takes."""
+    network: TransformerNetwork
+    training: Training
+
+
+class VideoModel(Entry):
+    """What MViT's variants share."""
+
+    length: Length
+    """Frames that the network takes."""
+    input_size: InputSize
+    """Height and width that the network takes, in pixels."""
+    jitter: Probability = 0.0
+    """Share by which brightness and contrast of a clip change at most, in training."""
+    network: VideoNetwork
+    training: Training
+
+
+class TokenFusionModel(Entry):
+    """What the token fusions share."""
+
+    network: TokenFusionNetwork
+    training: Training
+
+
+class ConcatModel(Entry):
+    """What the concatenations share."""
+
+    network: ConcatNetwork
+    training: Training
+
+
 class Models(Entry):
     """Settings that all variants of a network share."""
 
     stgcn: GraphModel | None = None
     agcn: GraphModel | None = None
     posec3d: HeatmapModel | None = None
+    skeleton_transformer: TransformerModel | None = None
+    mvit: VideoModel | None = None
+    token_fusion: TokenFusionModel | None = None
+    concat_mlp: ConcatModel | None = None
     trees: TreesModel | None = None
     """Not needed: trees without a word about them are as below."""
 
@@ -65,30 +117,35 @@ class Models(Entry):
 
 
 class _Row(Entry):
+    gives_tokens: ClassVar[bool] = False
+    """Whether the network may be a source of a fusion."""
     title: Text
     """Its row's name in tables and figures."""
+    semantic: bool = False
+    """Whether the semantic loss is added."""
+    training: TrainingChanges | None = None
+    """Instead of the model's."""
+
+
+class _Variant(_Row):
     layout: Name
     """The joints: a file of ``config/layouts``."""
     cleaning: str = "standard"
     """One of ``cleaning``."""
-    length: Length | None = None
-    """Frames that a clip is brought to, instead of the model's."""
-
-
-class _Variant(_Row):
     temporal: Literal["align", "crop_pad", "segment_sample"]
     """How clips are brought to ``length`` frames."""
-    semantic: bool = False
-    """Whether the semantic loss is added."""
     pretrained: str | None = None
-    """A checkpoint to start from."""
-    training: TrainingChanges | None = None
-    """Instead of the model's."""
+    """A checkpoint to start from, or the name of one of ``pretraining``."""
+    label_share: Share = 1.0
+    """Share of each class's training clips that are learned from, drawn anew with each seed."""
+    length: Length | None = None
+    """Frames that the network takes, instead of the model's."""
 
 
 class GraphVariant(_Variant):
     """A graph network on points."""
 
+    gives_tokens = True
     model: GraphName
     stream: PointStream = "joint"
     relative: bool = False
@@ -100,6 +157,7 @@ class GraphVariant(_Variant):
 class HeatmapVariant(_Variant):
     """PoseC3D on heatmaps."""
 
+    gives_tokens = True
     model: HeatmapName
     stream: HeatmapStream
     parts: Annotated[list[Part], Field(min_length=1), BeforeValidator(unique)] | None = None
@@ -113,16 +171,79 @@ class HeatmapVariant(_Variant):
     """Instead of the model's."""
 
 
-class TreesVariant(_Row):
+class TransformerVariant(_Variant):
+    """The skeleton transformer on points."""
+
+    model: Literal["skeleton_transformer"]
+    stream: PointStream = "joint"
+    network: TransformerNetwork | None = None
+    """Instead of the model's."""
+
+
+class VideoVariant(_Row):
+    """MViT on person crops."""
+
+    gives_tokens = True
+    model: VideoName
+    stream: VideoStream = "rgb"
+    temporal: Literal["crop_pad", "segment_sample"] = "segment_sample"
+    """How ``length`` frames of a clip are chosen."""
+    pretrained: str | None = None
+    """A checkpoint to start from."""
+    length: Length | None = None
+    """Frames that the network takes, instead of the model's."""
+    input_size: InputSize | None = None
+    """Instead of the model's."""
+    jitter: Probability | None = None
+    """Instead of the model's."""
+    network: VideoNetwork | None = None
+    """Instead of the model's."""
+
+
+class _FusedVariant(_Row):
+    sources: Annotated[list[str], Field(min_length=2), BeforeValidator(unique)]
+    """Variants whose tokens are fused; they are trained before, and stay as they are."""
+
+
+class TokenFusionVariant(_FusedVariant):
+    """A transformer over the tokens of other variants."""
+
+    model: Literal["token_fusion"]
+    network: TokenFusionNetwork | None = None
+    """Instead of the model's."""
+
+
+class ConcatVariant(_FusedVariant):
+    """An MLP on the mean tokens of other variants."""
+
+    model: Literal["concat_mlp"]
+    network: ConcatNetwork | None = None
+    """Instead of the model's."""
+
+
+class TreesVariant(Entry):
     """Extra trees on the places of joints over time: what networks must beat."""
 
-    model: Literal["trees"]
-    temporal: Literal["align"] = "align"
-    network: TreesNetwork | None = None
-    """Instead of the model's."""
+    gives_tokens: ClassVar[bool] = False
     semantic: ClassVar[bool] = False
     pretrained: ClassVar[str | None] = None
+    label_share: ClassVar[float] = 1.0
     stream: ClassVar[None] = None
+    title: Text
+    """Its row's name in tables and figures."""
+    model: Literal["trees"]
+    layout: Name
+    """The joints: a file of ``config/layouts``."""
+    cleaning: str = "standard"
+    """One of ``cleaning``."""
+    temporal: Literal["align"] = "align"
+    """How clips are brought to ``length`` frames."""
+    length: Length | None = None
+    """Frames that a clip is brought to, instead of the model's."""
+    network: TreesNetwork | None = None
+    """Instead of the model's."""
 
 
-Variant = Annotated[GraphVariant | HeatmapVariant | TreesVariant, Field(discriminator="model")]
+FusedVariant = TokenFusionVariant | ConcatVariant
+SkeletonVariant = GraphVariant | HeatmapVariant | TransformerVariant | TreesVariant
+Variant = Annotated[SkeletonVariant | VideoVariant | FusedVariant, Field(discriminator="model")]

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from microgesture.settings.base import Count, Entry, Odd, Probability
+from microgesture.settings.base import Count, Entry, NotNegative, Odd, Probability
 
 
 class GraphNetwork(Entry):
@@ -55,3 +55,75 @@ class HeatmapNetwork(Entry):
     """Whether the boxes of ``parts`` go through the same stages, or each through its own."""
     dropout: Probability = 0.5
     """Before the classifier."""
+
+
+class TransformerNetwork(Entry):
+    """The skeleton transformer; what is not given is as in the published network."""
+
+    patch: Count = 4
+    """Frames of a token, which is these frames of one joint."""
+    width: Count = 256
+    """Numbers of a token."""
+    depth: Count = 8
+    """Blocks."""
+    heads: Count = 8
+    """Of the attention; they share the width."""
+    mlp_ratio: Count = 4
+    """Width of a block's perceptron, in times of the tokens'."""
+    drop_path: Probability = 0.3
+    """Probability with which the last block is left out in training; it falls to 0 at the first."""
+    hidden: Annotated[int, Field(ge=0)] = 2048
+    """Width of the layer before the classifier; 0: none."""
+    dropout: Probability = 0.0
+    """Before the classifier."""
+
+
+class VideoNetwork(Entry):
+    """MViTv2; what is not given is as in the published MViTv2-S."""
+
+    embed: Count = 96
+    """Channels of the first stage; every further one has twice as many, and half the height and
+    width."""
+    heads: Count = 1
+    """Of the first stage; every further one has twice as many."""
+    depths: Annotated[list[Count], Field(min_length=1, max_length=4)] = Field(default=[1, 2, 11, 2])
+    """Blocks of each stage."""
+    key_stride: Literal[1, 2, 4, 8] = 8
+    """By how much keys and values are coarser than the first stage's tokens; half as much in every
+    further stage."""
+    drop_path: Probability = 0.2
+    """Probability that the last block is left out of a clip in training; it rises from 0 in the
+    first (stochastic depth)."""
+    dropout: Probability = 0.5
+    """Before the classifier."""
+
+
+class TokenFusionNetwork(Entry):
+    """A class token and the sources' tokens through a transformer."""
+
+    width: Count = 128
+    """Numbers of a token inside."""
+    layers: Count = 1
+    heads: Count = 4
+    positions: Count = 8
+    """Learned embeddings of time at even distances over a clip, between which is interpolated."""
+    dropout: Probability = 0.1
+    modality_dropout: Probability = 0.0
+    """Probability in training that a source of a clip is missing; one always stays."""
+    exchange: bool = False
+    """Whether tokens of a low score are replaced by the other sources' at the same time."""
+    exchange_threshold: Probability = 0.02
+    """The score below which they are."""
+    exchange_weight: NotNegative = 1e-4
+    """Of the scores' sum in the loss, which makes them low."""
+
+
+class ConcatNetwork(Entry):
+    """Mean token of each source, side by side through one hidden layer."""
+
+    width: Count = 128
+    """Of the hidden layer."""
+    dropout: Probability = 0.5
+    """After the hidden layer."""
+    modality_dropout: Probability = 0.0
+    """Probability in training that a source of a clip is missing; one always stays."""

@@ -70,4 +70,6 @@ class Preparation(Entry):
     """Frames that clips are aligned to; null leaves them as they are."""
     max_gap: Annotated[int, Field(ge=0)] = 0
     """See `Align`; given with ``length`` alone."""
+    window: Annotated[int, Field(ge=2)] | None = None
+    """Frames of the windows that recordings are cut into; null: clips are not cut."""
     on_bad_clip: Literal["stop", "skip"]

@@ -16,6 +16,7 @@ class ShownVariant(Entry):
     model: str
     source: Literal["drawn", "cached"] | None = None
     pretrained: str | None = None
+    sources: list[str] | None = None
 
 
 class Trained(Entry):

@@ -1,4 +1,4 @@
-"""Names of the streams: what a network is shown of a skeleton."""
+"""Names of the streams: what a network is shown of a clip."""
 
 from typing import Literal
 
@@ -9,3 +9,5 @@ HeatmapStream = Literal["joint", "limb", "joint_motion"]
 Part = Literal["body", "head", "hands", "left_hand", "right_hand"]
 """Parts of the body that networks on heatmaps may see in boxes of their own."""
 BODY: Part = "body"
+VideoStream = Literal["rgb"]
+"""Of networks that take person crops of a video."""

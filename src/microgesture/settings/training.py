@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from microgesture.settings.base import Count, Entry, NotNegative, Positive, Probability
+from microgesture.settings.base import Count, Entry, NotNegative, Positive, Probability, Share
 
 
 class TrainingChanges(Entry):
@@ -31,7 +31,13 @@ class TrainingChanges(Entry):
     """``adamw`` takes ``momentum`` for the gradients and 0.999 for their squares."""
     schedule: Literal["cosine", "one_cycle"] | None = None
     """``cosine``: the learning rate falls to zero along a cosine; ``one_cycle``: it rises to its
-    peak in the first 30 % of the steps before."""
+    peak before, for ``warm_up`` of the steps."""
+    warm_up: Probability | None = None
+    """Share of the steps in which ``one_cycle`` rises."""
+    layer_decay: Share | None = None
+    """What the learning rate of a transformer's block is multiplied by for each block after it."""
+    frozen: bool | None = None
+    """Whether the classifier alone is trained, on features that stay as they are."""
     ema: Probability | None = None
     """Share that a moving average of the weights keeps of itself in each step; the average is
     validated and kept. 0: the weights themselves."""
@@ -63,7 +69,13 @@ class Training(TrainingChanges):
     """``adamw`` takes ``momentum`` for the gradients and 0.999 for their squares."""
     schedule: Literal["cosine", "one_cycle"] = "cosine"
     """``cosine``: the learning rate falls to zero along a cosine; ``one_cycle``: it rises to its
-    peak in the first 30 % of the steps before."""
+    peak before, for ``warm_up`` of the steps."""
+    warm_up: Probability = 0.3
+    """Share of the steps in which ``one_cycle`` rises."""
+    layer_decay: Share = 1.0
+    """What the learning rate of a transformer's block is multiplied by for each block after it."""
+    frozen: bool = False
+    """Whether the classifier alone is trained, on features that stay as they are."""
     ema: Probability = 0.0
     """Share that a moving average of the weights keeps of itself in each step; the average is
     validated and kept. 0: the weights themselves."""

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from microgesture.data.clip_file import Clips
+from microgesture.data.label_share import labelled_share
 from microgesture.data.long_tail import long_tailed
-from microgesture.inputs.loader import ORDER, epoch_order, rng_for
+from microgesture.inputs.loader import LABELS, ORDER, epoch_order, rng_for
 from microgesture.settings.training_step import LearningStep, TrainingStep
 from microgesture.training.distributed import Processes
 from microgesture.utils.errors import InputError
@@ -73,8 +74,10 @@ def labelled_clips(
     return labels, train, val
 
 
-def choose_clips(records: Clips, config: TrainingStep, processes: Processes) -> ClipChoice:
-    """The labelled clips of the splits ``train`` and ``val``.
+def choose_clips(
+    records: Clips, config: TrainingStep, processes: Processes, seed: int
+) -> ClipChoice:
+    """The labelled clips of the splits ``train`` and ``val``; the seed draws a ``label_share``.
 
     Raises
     ------
@@ -85,6 +88,9 @@ def choose_clips(records: Clips, config: TrainingStep, processes: Processes) -> 
     """
     size = config.training.batch
     labels, train, val = labelled_clips(records, config)
+    if config.label_share < 1:
+        drawn = rng_for(LABELS, seed)
+        train = labelled_share(train, labels[train], config.label_share, drawn)
     if size > len(train):
         raise InputError(
             f"{config.variant}: training.batch is {size}, but there are {len(train)} clips to "

@@ -1,5 +1,6 @@
 """How weights change: the optimizer, the learning rate of each step, the average of the weights."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -13,35 +14,65 @@ SECOND_MOMENT = 0.999
 """AdamW's decay of the squared gradients; that of the gradients is the config's momentum."""
 WARM_UP, START = 0.3, 1 / 25
 """Of ``one_cycle``: share of the steps until the peak, and share of the peak to start from."""
+_BLOCK = re.compile(r"(?:^|\.)blocks\.(\d+)\.")
 
 
-def new_optimizer(recipe: Training, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-    """The optimizer of a config's ``training``: ``sgd`` or ``adamw`` (Loshchilov & Hutter 2019)."""
+def new_optimizer(
+    recipe: Training, parameters: Sequence[nn.Parameter], scales: Sequence[float] | None = None
+) -> torch.optim.Optimizer:
+    """The optimizer of a config's ``training``: ``sgd`` or ``adamw`` (Loshchilov & Hutter 2019).
+
+    It has a group of parameters for each of the ``scales`` of the learning rate, see `rate_scales`.
+    """
     rate, decay = recipe.learning_rate, recipe.weight_decay
+    scaled: dict[float, list[nn.Parameter]] = {}
+    for parameter, scale in zip(parameters, scales or [1.0] * len(parameters), strict=True):
+        scaled.setdefault(scale, []).append(parameter)
+    groups = [{"params": found, "scale": scale} for scale, found in scaled.items()]
     if recipe.optimizer == "adamw":
         betas = (recipe.momentum, SECOND_MOMENT)
-        return torch.optim.AdamW(parameters, rate, betas, weight_decay=decay, fused=True)
+        return torch.optim.AdamW(groups, rate, betas, weight_decay=decay, fused=True)
     momentum = recipe.momentum
-    return torch.optim.SGD(parameters, rate, momentum, weight_decay=decay, fused=True)
+    return torch.optim.SGD(groups, rate, momentum, weight_decay=decay, fused=True)
 
 
-def learning_rate(schedule: str, peak: float, share: float) -> float:
+def rate_scales(model: nn.Module, decay: float) -> list[float]:
+    """What the rate of each trainable parameter is multiplied by (Bao et al. 2022, BEiT).
+
+    Parameters before the first of ``blocks`` are layer 0, those of block n layer n + 1, and those
+    after the last block a layer more; each layer has ``decay`` times the rate of the next. Of a
+    network without blocks all are 1.
+    """
+    layers, reached = [], 0
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        if found := _BLOCK.search(name):
+            reached = int(found[1]) + 1
+            layers.append(reached)
+        else:
+            layers.append(reached + (reached > 0))
+    return [decay ** (max(layers) - layer) for layer in layers]
+
+
+def learning_rate(schedule: str, peak: float, share: float, warm_up: float = WARM_UP) -> float:
     """Learning rate after a share of a phase's steps.
 
     Parameters
     ----------
     schedule : {'cosine', 'one_cycle'}
         A fall from the peak to zero along half a cosine; or a rise to it first, from `START` of it
-        in the first `WARM_UP` of the steps along half a cosine (Smith & Topin 2019).
+        in the first ``warm_up`` of the steps along half a cosine (Smith & Topin 2019).
     peak : float
     share : float
         From 0 to below 1.
+    warm_up : float
 
     """
     if schedule == "one_cycle":
-        if share < WARM_UP:
-            return peak * (START + (1 - START) * (1 - np.cos(np.pi * share / WARM_UP)) / 2)
-        share = (share - WARM_UP) / (1 - WARM_UP)
+        if share < warm_up:
+            return peak * (START + (1 - START) * (1 - np.cos(np.pi * share / warm_up)) / 2)
+        share = (share - warm_up) / (1 - warm_up)
     return peak * (1 + np.cos(np.pi * share)) / 2
 
 

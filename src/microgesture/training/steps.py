@@ -11,7 +11,13 @@ from microgesture.models.base import HEAD_INIT_STD, Recognizer
 from microgesture.settings.training import Training
 from microgesture.training.distributed import Processes, wrap_ddp
 from microgesture.training.losses import Objective
-from microgesture.training.optimization import new_average, new_optimizer, pack, restore
+from microgesture.training.optimization import (
+    new_average,
+    new_optimizer,
+    pack,
+    rate_scales,
+    restore,
+)
 
 
 class Forward(nn.Module):
@@ -21,11 +27,17 @@ class Forward(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, inputs: Tensor, embeddings: bool) -> tuple[Tensor, Tensor | None]:
-        """Logits and, if asked, predicted label embeddings."""
-        return (
-            self.model.forward_with_embeddings(inputs) if embeddings else (self.model(inputs), None)
-        )
+    def forward(
+        self, inputs: Tensor, embeddings: bool
+    ) -> tuple[Tensor, Tensor | None, Tensor | float]:
+        """Logits, predicted label embeddings if asked, and what the backbone adds to the loss."""
+        if embeddings:
+            logits, embedded = self.model.forward_with_embeddings(inputs)
+        else:
+            logits, embedded = self.model(inputs), None
+        backbone = self.model.backbone
+        penalty, backbone.penalty = backbone.penalty, 0.0  # or a copy of the model would need it
+        return logits, embedded, penalty
 
 
 class Stepper:
@@ -51,7 +63,8 @@ class Stepper:
         self._trained = [p for p in model.parameters() if p.requires_grad]
         forward = Forward(model)
         self._forward = wrap_ddp(forward) if processes.count > 1 else forward
-        self._optimizer = new_optimizer(recipe, self._trained)
+        scales = rate_scales(model, recipe.layer_decay)
+        self._optimizer = new_optimizer(recipe, self._trained, scales)
         self._model, self._average = model, new_average(model, recipe.ema)
         self.judged = model if self._average is None else cast(Recognizer, self._average.module)
 
@@ -71,13 +84,14 @@ class Stepper:
         seed_torch(DROPOUT, *place, self._rank)
         goal, mixed = self._objective, self._dtype != torch.float32
         with torch.autocast(inputs.device.type, self._dtype, enabled=mixed):
-            logits, embedded = self._forward(inputs, embeddings=goal.embeddings is not None)
-            loss = goal.loss(logits, embedded, truth)
+            wanted = goal.embeddings is not None
+            logits, embedded, penalty = self._forward(inputs, embeddings=wanted)
+            loss = goal.loss(logits, embedded, truth) + penalty
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self._trained, self._recipe.max_gradient_norm, foreach=True)
         for group in self._optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["scale"]
         self._optimizer.step()
         if self._average is not None:
             self._average.update_parameters(self._model)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from microgesture.inputs.base import Input, to_device
-from microgesture.inputs.geometry import Geometry, random_geometry
+from microgesture.inputs.geometry import random_geometry
 from microgesture.inputs.loader import GEOMETRY, Loader, TrainingClips, rng_for
 from microgesture.models.base import Recognizer
 from microgesture.settings.training_step import TrainingStep
@@ -117,7 +117,7 @@ class _Trainer:
         self.processes, self.report = processes, report
         self.recipe = config.training
         self.device = model.device
-        self.clips = choose_clips(source.records, config, processes)
+        self.clips = choose_clips(source.records, config, processes, seed)
         if processes.count > 1:
             share_batch_norm(model)
         dataset = TrainingClips(source, config.temporal, config.length, seed)
@@ -149,12 +149,12 @@ class _Trainer:
         """Set weights and what is trained up, at the phase's start or inside it."""
         progress = self.progress
         fresh = (progress.epoch, progress.step) == (phase.first, 0)
-        if phase.head:
-            if fresh:
-                if self.processes.rank == 0:  # the others get it when the model is wrapped
-                    self.model.load_state_dict(progress.best_state)
-                renew_head(self.model, self.seed)
-                progress.best = []
+        if phase.head and fresh:
+            if self.processes.rank == 0:  # the others get it when the model is wrapped
+                self.model.load_state_dict(progress.best_state)
+            renew_head(self.model, self.seed)
+            progress.best = []
+        if phase.head or self.recipe.frozen:
             freeze_backbone(self.model)
         goal = objective(
             self.clips.labels[self.clips.train],
@@ -194,7 +194,7 @@ class _Trainer:
         progress, size = self.progress, self.clips.batch
         groups = self.clips.epoch(self.seed, progress.epoch, phase.sampling, progress.step)
         self.model.train()
-        if phase.head:
+        if phase.head or self.recipe.frozen:
             self.model.eval()  # batch norm keeps its statistics
             self.model.cls_head.train()
         waited = self.loader.waited
@@ -217,8 +217,7 @@ class _Trainer:
         """Share of a batch that this process takes, as the network is fed: cropped and mirrored."""
         share = self.clips.share
         drawn = random_geometry(self.clips.batch, self.config.augment, rng_for(GEOMETRY, *place))
-        geometry = Geometry(drawn.windows[share], drawn.mirrored[share])
-        return self.source.assemble(samples, geometry, training=True, device=self.device)
+        return self.source.assemble(samples, drawn.part(share), training=True, device=self.device)
 
     def _totals(self) -> tuple[float, float]:
         """Loss times clips and hits of an epoch's steps, of all processes."""
@@ -276,7 +275,8 @@ class _Trainer:
         steps = self.clips.steps
         done = (self.progress.epoch - phase.first) * steps + step
         share = done / ((phase.last - phase.first + 1) * steps)
-        return learning_rate(self.recipe.schedule, self.recipe.learning_rate, share)
+        recipe = self.recipe
+        return learning_rate(recipe.schedule, recipe.learning_rate, share, recipe.warm_up)
 
     def _keep(self, stepper: Stepper, epoch_ends: bool) -> None:
         """Save if it is time; stop if a signal asks for it, all processes after the same step."""

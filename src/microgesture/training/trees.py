@@ -64,8 +64,10 @@ def run_trees(
 
     """
     began = time.perf_counter()
+    if files.layout is None:
+        raise InputError(f"{config.variant}: trees read skeletons; give --layout")
     layout, names = load_layout(files.layout), load_classes(files.classes)
-    source = open_prepared(config, layout, files.manifest)
+    source = open_prepared(config, layout, files.manifests)
     used = use_fold(source.records.index, files.folds, fold)
     labels, train, val = labelled_clips(source.records, config)
     table = clip_features(source, train, config)
@@ -82,7 +84,7 @@ def run_trees(
         "precision": "float64",
         "classes": names,
         "embedding_size": None,
-        "data": read_json(files.manifest)["sha256"],
+        "data": read_json(files.manifests[0])["sha256"],
         "pretrained": None,
         "code_version": code_version,
         **measured,

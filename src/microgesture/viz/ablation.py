@@ -13,7 +13,16 @@ from microgesture.evaluation.rows import FUSION, SPLITS, Evaluation, Row
 from microgesture.utils.text import short
 from microgesture.viz.style import FAINT, FUSION_MARK, INK, MARKS, SOFT, open_figure
 
-_MODEL_NAMES = {"stgcn": "ST-GCN", "agcn": "AGCN", "posec3d": "PoseC3D", FUSION: "Fusion"}
+_MODEL_NAMES = {
+    "stgcn": "ST-GCN",
+    "agcn": "AGCN",
+    "posec3d": "PoseC3D",
+    "skeleton_transformer": "Transformer",
+    "mvit": "MViT",
+    "token_fusion": "Token fusion",
+    "concat_mlp": "Concatenation",
+    FUSION: "Fusion",
+}
 _LEAST_SHOWN = 5  # percent: smaller shares are told by the colour alone
 
 

@@ -18,20 +18,36 @@ from microgesture.settings.data_report import DataReportStep
 from microgesture.settings.heatmaps import DrawnHeatmaps
 from microgesture.settings.label_embeddings import Glove, GloveVectors, WordLlamaVectors
 from microgesture.settings.models import (
+    FusedVariant,
+    GraphVariant,
     HeatmapModel,
     HeatmapVariant,
+    SkeletonVariant,
     Source,
     TreesModel,
     TreesVariant,
     Variant,
+    VideoModel,
+    VideoVariant,
 )
-from microgesture.settings.networks import GraphNetwork, HeatmapNetwork, TreesNetwork
+from microgesture.settings.networks import (
+    ConcatNetwork,
+    GraphNetwork,
+    HeatmapNetwork,
+    TokenFusionNetwork,
+    TransformerNetwork,
+    TreesNetwork,
+    VideoNetwork,
+)
 from microgesture.settings.preparation import PersonRule, Preparation
+from microgesture.settings.pretraining import Pretraining, PretrainingStep
 from microgesture.settings.probing import OcclusionStep, RobustnessStep, Testing
 from microgesture.settings.results import CardsStep, FiguresStep, PageStep, ShownVariant, TableStep
 from microgesture.settings.rows import FusionRecipe
+from microgesture.settings.tokens import Tokens, TokenStep
 from microgesture.settings.training import Training
 from microgesture.settings.training_step import TrainingStep, TreesStep
+from microgesture.settings.video import Crops
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
 
@@ -56,10 +72,14 @@ def _named_files(config: Config) -> Iterator[tuple[str, str, Path, dict[str, Any
     """Place, path, record of the step that reads it and that step's config."""
     results = Path(config.results)
     data = config.data.given()
-    for key in ("root", "path", "paths", "labels", "subjects", "video_splits"):
+    for key in ("root", "path", "paths", "labels", "subjects", "video_splits", "segments"):
         for path in places(data.get(key)):
             record = results / paths.record("skeletons")
             yield f"data.{key}", path, record, reader_step(config).reading()
+    if config.video is not None and (crops := crops_step(config)) is not None:
+        for key in ("root", "table"):
+            for path in places(config.video.given().get(key)):
+                yield f"video.{key}", path, results / paths.record("crops"), crops.given()
     if isinstance(config.semantic, Glove) and any(one.semantic for one in config.variants.values()):
         record = results / paths.record("label_embeddings")
         yield "semantic.path", config.semantic.path, record, words_step(config).given()
@@ -87,20 +107,34 @@ class WholeVariant:
     own
         The variant alone.
     length, network
-        Of the variant where it says them, else of its model.
+        Of the variant where it says them, else of its model. The length of networks on tokens is 1,
+        a view.
     training
         The same, of networks; None of trees.
-    source, input_size
+    source
         The same, of networks on heatmaps; None of others.
+    input_size
+        The same, of networks on heatmaps and on video.
+    jitter
+        The same, of networks on video.
 
     """
 
     own: Variant
     length: int
-    network: GraphNetwork | HeatmapNetwork | TreesNetwork
+    network: (
+        GraphNetwork
+        | HeatmapNetwork
+        | TransformerNetwork
+        | VideoNetwork
+        | TokenFusionNetwork
+        | ConcatNetwork
+        | TreesNetwork
+    )
     training: Training | None = None
     source: Source | None = None
     input_size: int | None = None
+    jitter: float | None = None
 
 
 def whole_variant(config: Config, name: str) -> WholeVariant:
@@ -113,13 +147,16 @@ def whole_variant(config: Config, name: str) -> WholeVariant:
     training = variant.training.given() if variant.training else {}
     whole = WholeVariant(
         own=variant,
-        length=variant.length or shared.length,
+        length=1 if isinstance(variant, FusedVariant) else variant.length or shared.length,
         network=type(shared.network)(**network),
         training=Training(**{**shared.training.model_dump(), **training}),
     )
     if isinstance(shared, HeatmapModel) and isinstance(variant, HeatmapVariant):
         size = variant.input_size or shared.input_size
         return replace(whole, source=variant.source or shared.source, input_size=size)
+    if isinstance(shared, VideoModel) and isinstance(variant, VideoVariant):
+        jitter = shared.jitter if variant.jitter is None else variant.jitter
+        return replace(whole, input_size=variant.input_size or shared.input_size, jitter=jitter)
     return whole
 
 
@@ -130,11 +167,38 @@ def _whole_trees(variant: TreesVariant, shared: TreesModel) -> WholeVariant:
     return WholeVariant(variant, variant.length or shared.length, TreesNetwork(**network))
 
 
-def points_name(config: Config, name: str) -> str:
-    """Name of the clip file that a variant reads, such as ``openpose41-standard-align16``."""
+def layouts(config: Config) -> list[str]:
+    """Names of the layouts that skeletons are read in, sorted."""
+    users = [*config.variants.values(), *config.pretraining.values()]
+    return sorted({one.layout for one in users if isinstance(one, SkeletonVariant | Pretraining)})
+
+
+def manifest_names(config: Config, name: str, run: str) -> list[str]:
+    """What a variant reads: key points, drawn heatmaps, person crops, or its sources' tokens."""
     variant = whole_variant(config, name)
-    when = timeline(variant.own.temporal, variant.length)
-    return paths.clips_name(variant.own.layout, variant.own.cleaning, when)
+    if isinstance(variant.own, FusedVariant):
+        return [paths.tokens(source, run) for source in variant.own.sources]
+    if isinstance(variant.own, VideoVariant):
+        return [paths.crops()]
+    own = variant.own
+    clips = paths.clips_name(own.layout, own.cleaning, timeline(own.temporal, variant.length))
+    if isinstance(own, HeatmapVariant) and variant.source == "cached":
+        return [paths.cache(paths.drawn(own.stream, own.parts), clips)]
+    return [paths.prepared(clips)]
+
+
+def sources_of(config: Config, name: str) -> list[str]:
+    """The variants whose tokens a variant fuses; none of others."""
+    variant = config.variants[name]
+    return variant.sources if isinstance(variant, FusedVariant) else []
+
+
+def on_video(config: Config) -> list[str]:
+    """The variants that see video, themselves or by a source."""
+    seen = [name for name, own in config.variants.items() if isinstance(own, VideoVariant)]
+    return [
+        name for name in config.variants if {name, *sources_of(config, name)}.intersection(seen)
+    ]
 
 
 def reader_step(config: Config) -> Data:
@@ -174,6 +238,17 @@ def preparation_step(config: Config, cleaning: str, timeline_name: str) -> Prepa
     )
 
 
+def crops_step(config: Config) -> Crops | None:
+    """What the crops of video depend on, besides skeletons and videos."""
+    if config.video is None:
+        return None
+    own = config.video.given()
+    if isinstance(config.data, Synthetic) and not {"root", "table"} & set(own):
+        # the config itself says at which size it is rendered
+        own = {"resolution": "scale", **own, "root": f"{config.results}/{paths.RELEASE}"}
+    return Crops(**own, on_bad_clip=config.data.on_bad_clip)
+
+
 def words_step(config: Config) -> WordLlamaVectors | GloveVectors:
     """What the label embeddings depend on, besides the classes."""
     if isinstance(config.semantic, Glove):
@@ -193,6 +268,7 @@ def trees_step(config: Config, name: str) -> TreesStep:
     """What growing a variant's trees depends on, besides its clips, seed and folds."""
     variant = whole_variant(config, name)
     own = variant.own
+    assert isinstance(own, TreesVariant)
     return TreesStep(
         variant=name,
         model=own.model,
@@ -210,30 +286,78 @@ def training_step(config: Config, name: str) -> TrainingStep:
     variant = whole_variant(config, name)
     own = variant.own
     assert not isinstance(own, TreesVariant) and variant.training is not None
-    more: dict[str, Any] = {} if own.pretrained is None else {"pretrained": own.pretrained}
-    if variant.source is None:
-        more["padding"] = config.box.padding
-        if getattr(own, "relative", False):
-            more["relative"] = True
-    else:
-        more |= {"source": variant.source, "input_size": variant.input_size}
-        if parts := getattr(own, "parts", None):
-            more["parts"] = parts
-        if variant.source == "drawn":  # a cache says it of itself
-            more["heatmaps"] = heatmap_step(config, own.stream)
     return TrainingStep(
         variant=name,
         model=own.model,
-        layout=own.layout,
-        stream=own.stream,
-        temporal=own.temporal,
         length=variant.length,
         network=variant.network.given(),
         training=variant.training,
         semantic_weight=config.semantic.weight if own.semantic else 0,
         augment=config.augment,
         imbalance=config.imbalance,
-        **more,
+        **_input_settings(config, variant),
+    )
+
+
+def _input_settings(config: Config, variant: WholeVariant) -> dict[str, Any]:
+    """What a variant's input is made with."""
+    own = variant.own
+    if isinstance(own, FusedVariant):
+        return {"temporal": "views", "sources": own.sources}
+    more: dict[str, Any] = {"stream": own.stream, "temporal": own.temporal}
+    if own.pretrained is not None:
+        more["pretrained"] = own.pretrained
+    if isinstance(own, SkeletonVariant) and own.label_share < 1:
+        more["label_share"] = own.label_share
+    if isinstance(own, VideoVariant):
+        return {**more, "input_size": variant.input_size, "jitter": variant.jitter}
+    more["layout"] = own.layout
+    if not isinstance(own, HeatmapVariant):
+        relative = {"relative": True} if isinstance(own, GraphVariant) and own.relative else {}
+        return {**more, **relative, "padding": config.box.padding}
+    if own.parts:
+        more["parts"] = own.parts
+    more |= {"source": variant.source, "input_size": variant.input_size}
+    if variant.source == "drawn":  # a cache says it of itself
+        more["heatmaps"] = heatmap_step(config, own.stream)
+    return more
+
+
+def token_step(config: Config) -> TokenStep:
+    """What tokens depend on, besides the network and its clips."""
+    written = (config.tokens or Tokens()).model_dump()
+    return TokenStep(**written, augment=config.augment, testing=config.testing)
+
+
+def encoder_network(network: TransformerNetwork) -> dict[str, Any]:
+    """The part of a transformer's network that pre-training trains."""
+    own = network.given()
+    return {
+        key: own[key] for key in ("patch", "width", "depth", "heads", "mlp_ratio") if key in own
+    }
+
+
+def window_step(config: Config, cleaning: str, window: int) -> Preparation:
+    """What prepared windows of recordings depend on, besides layout and data."""
+    return Preparation(
+        cleaning=config.cleaning[cleaning], length=None, window=window, on_bad_clip="skip"
+    )
+
+
+def pretraining_step(config: Config, name: str) -> PretrainingStep:
+    """What a pre-training depends on, besides its windows."""
+    own, model = config.pretraining[name], config.models.skeleton_transformer
+    if model is None:
+        raise ValueError("pre-training without the transformer's settings")
+    kept = ("layout", "shortest", "rotation", "masking", "decoder_depth", "seed", "training")
+    return PretrainingStep(
+        **{key: getattr(own, key) for key in kept},
+        splits=[*own.splits, "test"] if own.transductive else [*own.splits],
+        name=name,
+        length=model.length,
+        network=encoder_network(model.network),
+        padding=config.box.padding,
+        augment=config.augment,
     )
 
 
@@ -313,7 +437,11 @@ def _trained(config: Config) -> dict[str, Any]:
 def _shown_variant(config: Config, name: str) -> ShownVariant:
     variant = whole_variant(config, name)
     own = variant.own
-    more = {"source": variant.source, "pretrained": own.pretrained}
+    more = {
+        "source": variant.source,
+        "pretrained": getattr(own, "pretrained", None),
+        "sources": sources_of(config, name) or None,
+    }
     said: dict[str, Any] = {key: value for key, value in more.items() if value is not None}
     return ShownVariant(title=own.title, model=own.model, **said)
 

@@ -28,13 +28,18 @@ from microgesture.settings.models import HeatmapVariant
 from microgesture.synthetic.release import class_counts
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
-from microgesture.workflow.config import layout_file, reader_step, recorded, whole_variant
+from microgesture.workflow.config import layout_file, layouts, reader_step, recorded, whole_variant
 
 PATHS = (
     ("results",),
     ("classes",),
-    *(("data", key) for key in ("root", "path", "paths", "labels", "subjects", "video_splits")),
+    *(
+        ("data", key)
+        for key in ("root", "path", "paths", "labels", "subjects", "video_splits", "segments")
+    ),
     ("semantic", "path"),
+    ("video", "root"),
+    ("video", "table"),
 )
 """Places of a config that hold paths; a variant's ``pretrained`` is another one."""
 
@@ -231,12 +236,11 @@ def check_contents(config: Config, source: str) -> None:
                     "what the workflow makes belongs; move it elsewhere"
                 )
     load_classes(config.classes)
-    names = sorted({variant.layout for variant in config.variants.values()})
-    layouts = {layout: load_layout(layout_file(layout)) for layout in names}
+    given = {layout: load_layout(layout_file(layout)) for layout in layouts(config)}
     for name, variant in config.variants.items():
         if isinstance(variant, HeatmapVariant) and variant.parts:
             try:
-                view_of(layouts[variant.layout], variant.parts)
+                view_of(given[variant.layout], variant.parts)
             except InputError as error:
                 raise InputError(f"{source}: variants.{name}: {error}") from None
     clips = training_clips(config)

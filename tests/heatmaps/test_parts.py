@@ -140,8 +140,10 @@ def test_one_network_sees_all_boxes(files, layout):
         alone = []
         for box, part in zip(backbone.boxes, volume.split(sizes, dim=1), strict=True):
             trunk = backbone.boxes[0] if stages == "shared" else box
-            alone.append(trunk.trunk(box.stem(part)))
+            alone.append(trunk.trunk(box.stem(part)).mean(dim=(2, 3, 4)))
         assert torch.allclose(features, torch.cat(alone, dim=1), atol=1e-5)
+        tokens = backbone.tokens(volume)
+        assert torch.allclose(tokens.mean(dim=(1, 2)), features, atol=1e-5)
         again = build_model(config, layout_channels=sizes, num_classes=3)
         again.load_state_dict(model.state_dict())
         model(volume).sum().backward()

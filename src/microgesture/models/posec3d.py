@@ -186,11 +186,19 @@ class PartsSlowOnly(Backbone):
 
     def forward(self, x: Tensor) -> Tensor:
         """From heatmaps (N, sum of the channels, T, H, W) to features (N, B F)."""
+        return torch.cat([one.mean(dim=(2, 3, 4)) for one in self._maps(x)], dim=1)
+
+    def tokens(self, x: Tensor) -> Tensor:
+        """From heatmaps to tokens (N, T', H' W', B F), the boxes' side by side."""
+        return torch.cat(self._maps(x), dim=1).flatten(3).permute(0, 2, 3, 1)
+
+    def _maps(self, x: Tensor) -> list[Tensor]:
+        """The last stage's output of every box, (N, F, T', H', W') each."""
         boxes, volumes = self._each(), x.split(self.channels, dim=1)
+        low = [box.stem(one) for box, one in zip(boxes, volumes, strict=True)]
         if not self.shared:
-            return torch.cat([box(one) for box, one in zip(boxes, volumes, strict=True)], dim=1)
-        low = torch.cat([box.stem(one) for box, one in zip(boxes, volumes, strict=True)])
-        return torch.cat(boxes[0].trunk(low).chunk(len(boxes)), dim=1)
+            return [box.trunk(one) for box, one in zip(boxes, low, strict=True)]
+        return list(boxes[0].trunk(torch.cat(low)).chunk(len(boxes)))
 
 
 def build_posec3d(

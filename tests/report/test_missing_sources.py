@@ -65,9 +65,9 @@ def test_without_fused_variants_there_is_no_such_part(tmp_path):
 
 def test_a_file_that_lacks_or_is_another_is_named(tmp_path):
     written(tmp_path, "seed0", (0.8, 0.5, 0.6))
-    with pytest.raises(InputError, match="seed1.csv: is not there"):
+    with pytest.raises(InputError, match=r"seed1\.csv: is not there"):
         section(tmp_path)
     other = written(tmp_path, "seed1", (0.8, 0.5, 0.6))
     pd.read_csv(other).rename(columns={"top1": "top5"}).to_csv(other, index=False)
-    with pytest.raises(InputError, match="seed1.csv: has the columns missing, clips, top5"):
+    with pytest.raises(InputError, match=r"seed1\.csv: has the columns missing, clips, top5"):
         section(tmp_path)

@@ -55,7 +55,7 @@ def test_an_exchange_needs_tokens_that_have_a_time(config):
     config["variants"]["cross"]["network"] = {"exchange": True}
     check_config(config, "c.yaml")
     config["tokens"] = {"pool": "time"}
-    with pytest.raises(InputError, match="exchange is set, but tokens.pool is time"):
+    with pytest.raises(InputError, match=r"exchange is set, but tokens\.pool is time"):
         check_config(config, "c.yaml")
 
 

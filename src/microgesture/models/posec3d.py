@@ -130,10 +130,6 @@ class SlowOnly(Backbone):
             self.add_module(self.stages[-1], nn.Sequential(*blocks))
         self.num_features = channels
 
-    def forward(self, x: Tensor) -> Tensor:
-        """From heatmaps (N, V, T, H, W) to features (N, F)."""
-        return self.trunk(self.stem(x))
-
     def stem(self, x: Tensor) -> Tensor:
         """From heatmaps (N, V, T, H, W) to (N, C, T, H, W)."""
         # oneDNN and a GPU's tensor cores want this layout; values are the same to rounding
@@ -141,18 +137,18 @@ class SlowOnly(Backbone):
         return self.maxpool(self.conv1(x))
 
     def trunk(self, x: Tensor) -> Tensor:
-        """From what a stem gives to features (N, F)."""
-        return self._feature_map(x).mean(dim=(2, 3, 4))
-
-    def tokens(self, x: Tensor) -> Tensor:
-        """From heatmaps (N, V, T, H, W) to tokens (N, T', H' W', F)."""
-        return self._feature_map(self.stem(x)).flatten(3).permute(0, 2, 3, 1)
-
-    def _feature_map(self, x: Tensor) -> Tensor:
         """From what a stem gives to the last stage's output (N, F, T', H', W')."""
         for stage in self.stages:
             x = self.get_submodule(stage)(x)
         return x
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From heatmaps (N, V, T, H, W) to features (N, F)."""
+        return self.trunk(self.stem(x)).mean(dim=(2, 3, 4))
+
+    def tokens(self, x: Tensor) -> Tensor:
+        """From heatmaps (N, V, T, H, W) to tokens (N, T', H' W', F)."""
+        return self.trunk(self.stem(x)).flatten(3).permute(0, 2, 3, 1)
 
 
 class PartsSlowOnly(Backbone):

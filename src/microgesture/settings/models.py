@@ -228,29 +228,6 @@ class ConcatVariant(_FusedVariant):
     """Instead of the model's."""
 
 
-class TreesVariant(Entry):
-    """Extra trees on the places of joints over time: what networks must beat."""
-
-    gives_tokens: ClassVar[bool] = False
-    semantic: ClassVar[bool] = False
-    pretrained: ClassVar[str | None] = None
-    label_share: ClassVar[float] = 1.0
-    stream: ClassVar[None] = None
-    title: Text
-    """Its row's name in tables and figures."""
-    model: Literal["trees"]
-    layout: Name
-    """The joints: a file of ``config/layouts``."""
-    cleaning: str = "standard"
-    """One of ``cleaning``."""
-    temporal: Literal["align"] = "align"
-    """How clips are brought to ``length`` frames."""
-    length: Length | None = None
-    """Frames that a clip is brought to, instead of the model's."""
-    network: TreesNetwork | None = None
-    """Instead of the model's."""
-
-
 FusedVariant = TokenFusionVariant | ConcatVariant
 
 

@@ -12,7 +12,6 @@ from microgesture.settings.data import PySkl
 from microgesture.settings.models import (
     FusedVariant,
     GraphVariant,
-    HeatmapVariant,
     SkeletonVariant,
     VideoVariant,
 )
@@ -71,11 +70,7 @@ def check_config(given: Mapping[str, Any], source: str) -> Config:
 
 def _check_sources(variant: WholeVariant, own: FusedVariant, config: Config, place: str) -> None:
     """Check a variant on tokens: whose tokens they are, and what it does with them."""
-    able = [
-        name
-        for name, other in config.variants.items()
-        if other.gives_tokens and not (isinstance(other, HeatmapVariant) and other.parts)
-    ]
+    able = [name for name, other in config.variants.items() if other.gives_tokens]
     for one in own.sources:
         if one not in able:
             known = config.variants.get(one)

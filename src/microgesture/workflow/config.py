@@ -317,10 +317,7 @@ def _input_settings(config: Config, variant: WholeVariant) -> dict[str, Any]:
     if isinstance(own, GraphVariant) and own.relative:
         more["relative"] = True
     if not isinstance(own, HeatmapVariant):
-        relative = {"relative": True} if isinstance(own, GraphVariant) and own.relative else {}
-        return {**more, **relative, "padding": config.box.padding}
-    if own.parts:
-        more["parts"] = own.parts
+        return {**more, "padding": config.box.padding}
     more |= {"source": variant.source, "input_size": variant.input_size}
     if own.parts:
         more["parts"] = own.parts

@@ -51,7 +51,7 @@ def build_model(
     config: Mapping[str, Any],
     *,
     num_classes: int,
-    layout_channels: int = 0,
+    layout_channels: int | Sequence[int] = 0,
     clip_size: tuple[int, int] | None = None,
     adjacency: np.ndarray | None = None,
     length: int | None = None,
@@ -68,7 +68,8 @@ def build_model(
     num_classes
         K, the number of logits.
     layout_channels
-        V, the layout's channels in the stream: heatmap channels (joints or edges), or joints.
+        V, the layout's channels in the stream: heatmap channels (joints or edges), or joints. Of
+        several boxes the channels of each.
     clip_size
         Frames, and height and width in pixels, for networks on video only.
     adjacency
@@ -101,9 +102,7 @@ def build_model(
             f"known are name, {', '.join(sorted(known))}"
         )
     if name == "skeleton_transformer":
-        return build_skeleton_transformer(
-            layout_channels, length or 0, num_classes, embedding_size, **network
-        )
+        return BUILDERS[name](layout_channels, length, num_classes, embedding_size, **network)
     if clip_size is not None:
         return BUILDERS[name](*clip_size, num_classes, embedding_size, **network)
     if name in FUSED_MODELS:

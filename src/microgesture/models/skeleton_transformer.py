@@ -155,6 +155,16 @@ class SkeletonTransformer(Backbone):
         pooled = self.pool(self.encode(tokens, found), found)
         return self.head(pooled.flatten(1).unflatten(0, (n, m)).mean(dim=1))
 
+    def tokens(self, x: Tensor) -> Tensor:
+        """From skeletons (N, M, T, V, C) to tokens (N, T', V, W): mean over M.
+
+        They are 0 where no point was found.
+        """
+        n, m = x.shape[:2]
+        tokens, found = self.embedded(x.flatten(0, 1))
+        encoded = self.encode(tokens, found).masked_fill(~found[..., None], 0)
+        return encoded.unflatten(1, (-1, self.joints)).unflatten(0, (n, m)).mean(dim=1)
+
 
 def build_skeleton_transformer(
     joints: int,

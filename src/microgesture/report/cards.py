@@ -31,6 +31,7 @@ _NETWORKS = {
     "mvit": "MViT",
     "token_fusion": "token fusion",
     "concat_mlp": "concatenation",
+    "trees": "extra trees",
 }
 _DAMAGE = {
     "none": "none",
@@ -226,8 +227,9 @@ def _trained_on(
 def _recipe(settings: Mapping[str, Any]) -> list[list[str]]:
     """Settings of network and training, one a line."""
     lines = [[f"network.{key}", str(value)] for key, value in settings["network"].items()]
-    lines += [[f"training.{key}", str(value)] for key, value in settings["training"].items()]
-    lines += [[f"augment.{key}", str(value)] for key, value in settings["augment"].items()]
+    for section in ("training", "augment"):  # trees have neither
+        of = settings.get(section, {})
+        lines += [[f"{section}.{key}", str(value)] for key, value in of.items()]
     return lines
 
 

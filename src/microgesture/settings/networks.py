@@ -23,6 +23,17 @@ class GraphNetwork(Entry):
     """In each block."""
 
 
+class TreesNetwork(Entry):
+    """Extra trees (Geurts et al. 2006)."""
+
+    trees: Count = 300
+    """How many vote."""
+    smallest_leaf: Count = 1
+    """Training clips that a leaf holds at least."""
+    class_weight: Literal["natural", "balanced"] = "natural"
+    """``balanced``: clips count more, the fewer their class has."""
+
+
 class HeatmapNetwork(Entry):
     """PoseC3D's SlowOnly ResNet; what is not given is as in the published network."""
 
@@ -40,6 +51,8 @@ class HeatmapNetwork(Entry):
     """Whether each block starts as the identity."""
     temporal_strides: list[Count] | None = None
     """For each stage, by how much it shortens the clip."""
+    part_stages: Literal["shared", "own"] = "shared"
+    """Whether the boxes of ``parts`` go through the same stages, or each through its own."""
     dropout: Probability = 0.5
     """Before the classifier."""
 

@@ -9,7 +9,12 @@ from pydantic import ValidationError
 from microgesture.data.keypoint_formats import resolve_points
 from microgesture.settings.config import Config
 from microgesture.settings.data import PySkl
-from microgesture.settings.models import FusedVariant, SkeletonVariant, VideoVariant
+from microgesture.settings.models import (
+    FusedVariant,
+    GraphVariant,
+    SkeletonVariant,
+    VideoVariant,
+)
 from microgesture.settings.networks import (
     GraphNetwork,
     HeatmapNetwork,
@@ -55,7 +60,7 @@ def check_config(given: Mapping[str, Any], source: str) -> Config:
             "reports draw them with"
         )
     _check_pretraining(config, source)
-    models = config.models.given()
+    models = config.models.known()
     for name, variant in config.variants.items():
         place = f"variants.{name}"
         _known(source, f"{place}.model", variant.model, models)
@@ -243,13 +248,17 @@ def _check_variant(variant: WholeVariant, config: Config, place: str) -> None:
     if isinstance(own, FusedVariant):
         _check_sources(variant, own, config, place)
         return
+    if isinstance(own, GraphVariant) and own.relative and own.stream != "joint":
+        raise InputError(
+            f"{place}: relative is for the stream joint, and stream is {own.stream}; leave it out"
+        )
     if isinstance(variant.network, GraphNetwork):
         _check_stages(variant.network, place)
     if isinstance(variant.network, HeatmapNetwork):
         _check_heatmaps(variant.network, place)
     if isinstance(variant.network, TransformerNetwork):
         _check_transformer(variant.network, variant.length, place)
-    elif variant.training.layer_decay < 1:
+    elif variant.training is not None and variant.training.layer_decay < 1:
         raise InputError(
             f"{place}: training.layer_decay is {variant.training.layer_decay}, but {own.model} "
             "has no blocks; give it to skeleton_transformer alone"

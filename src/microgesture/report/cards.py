@@ -130,6 +130,7 @@ def card(
         best_epoch=metrics["best_epoch"],
         precision=metrics.get("precision"),
         pretrained=metrics.get("pretrained"),
+        unlabelled=[SPLITS[split] for split in config.variants[variant].unlabelled],
         versions=metrics.get("code_version") or {},
         recipe=_recipe(metrics["config"]),
         data=metrics.get("data"),

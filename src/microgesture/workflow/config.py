@@ -309,9 +309,14 @@ def _trained(config: Config) -> dict[str, Any]:
 def _shown_variant(config: Config, name: str) -> ShownVariant:
     variant = whole_variant(config, name)
     own = variant.own
-    more = {"source": variant.source, "pretrained": own.pretrained}
+    more: dict[str, Any] = {"source": variant.source, "pretrained": own.pretrained}
+    title = own.title
+    if own.pretrained in config.pretraining:
+        splits = pretraining_step(config, own.pretrained).splits
+        more |= {"pretrained": None, "unlabelled": splits}
+        title += " (transductive)" if "test" in splits else ""
     said: dict[str, Any] = {key: value for key, value in more.items() if value is not None}
-    return ShownVariant(title=own.title, model=own.model, **said)
+    return ShownVariant(title=title, model=own.model, **said)
 
 
 def cards_step(config: Config) -> CardsStep:

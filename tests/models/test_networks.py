@@ -494,8 +494,8 @@ def test_weights_survive_a_safetensors_file(name, tmp_path):
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"name": "resnet"}, "'resnet', expected one of agcn, posec3d, skeleton"),
-        ({}, "None, expected one of agcn, posec3d, skeleton"),
+        ({"name": "resnet"}, "'resnet', expected one of agcn, mmn, posec3d, sk"),
+        ({}, "None, expected one of agcn, mmn, posec3d, sk"),
         ({"name": "posec3d", "num_stages": 3}, "unknown keys num_stages; known are name, base_ch"),
         ({"name": "stgcn", "adjacency": 1}, "unknown keys adjacency"),
         ({"name": "posec3d", "stem_kernel": 4}, "stem_kernel is 4, expected an odd number"),

@@ -1,10 +1,16 @@
 import inspect
 
 from microgesture.models.agcn import build_agcn
+from microgesture.models.mmn import build_mmn
 from microgesture.models.posec3d import build_posec3d
 from microgesture.models.skeleton_transformer import build_skeleton_transformer
 from microgesture.models.stgcn import build_stgcn
-from microgesture.settings.networks import GraphNetwork, HeatmapNetwork, TransformerNetwork
+from microgesture.settings.networks import (
+    GraphNetwork,
+    HeatmapNetwork,
+    MmnNetwork,
+    TransformerNetwork,
+)
 
 
 def test_the_networks_defaults_are_those_that_the_config_states():
@@ -12,6 +18,7 @@ def test_the_networks_defaults_are_those_that_the_config_states():
         build_stgcn: GraphNetwork,
         build_agcn: GraphNetwork,
         build_posec3d: HeatmapNetwork,
+        build_mmn: MmnNetwork,
         build_skeleton_transformer: TransformerNetwork,
     }
     for build, model in networks.items():

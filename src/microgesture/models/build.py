@@ -8,6 +8,7 @@ import numpy as np
 
 from microgesture.models.agcn import build_agcn
 from microgesture.models.base import Recognizer, count_parameters
+from microgesture.models.mmn import build_mmn
 from microgesture.models.posec3d import build_posec3d
 from microgesture.models.skeleton_transformer import build_skeleton_transformer
 from microgesture.models.stgcn import build_stgcn
@@ -27,9 +28,10 @@ BUILDERS: dict[str, Callable[..., Recognizer]] = {
     "posec3d": build_posec3d,
     "stgcn": build_stgcn,
     "agcn": build_agcn,
+    "mmn": build_mmn,
     "skeleton_transformer": build_skeleton_transformer,
 }
-ADJACENCY = {"stgcn": "adjacency", "agcn": "directed_adjacency"}
+ADJACENCY = {"stgcn": "adjacency", "agcn": "directed_adjacency", "mmn": "adjacency"}
 """Networks that take points and a graph of the joints, and the layout's method that gives it."""
 POINT_NETWORKS = (*ADJACENCY, "skeleton_transformer")
 """All that take points; all others take heatmaps."""
@@ -64,7 +66,7 @@ def build_model(
     adjacency
         (3, V, V), for the networks of `ADJACENCY` only.
     length
-        T, the frames of a clip, for transformers only.
+        T, the frames of a clip, for the networks that have embeddings of them.
     embedding_size
         D, the length of a label embedding; None leaves the semantic head out.
 
@@ -98,4 +100,6 @@ def build_model(
     if adjacency is None or adjacency.shape != expected:
         found = None if adjacency is None else adjacency.shape
         raise ValueError(f"adjacency: found {found}, expected {expected}")
+    if name == "mmn":
+        return build_mmn(adjacency, length or 0, num_classes, embedding_size, **network)
     return BUILDERS[name](adjacency, num_classes, embedding_size, **network)

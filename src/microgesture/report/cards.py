@@ -26,6 +26,7 @@ _NETWORKS = {
     "posec3d": "PoseC3D",
     "stgcn": "ST-GCN",
     "agcn": "2s-AGCN",
+    "mmn": "MMN",
     "skeleton_transformer": "skeleton transformer",
 }
 _DAMAGE = {

@@ -5,7 +5,12 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field
 
 from microgesture.settings.base import Entry, Name, Share, Text
-from microgesture.settings.networks import GraphNetwork, HeatmapNetwork, TransformerNetwork
+from microgesture.settings.networks import (
+    GraphNetwork,
+    HeatmapNetwork,
+    MmnNetwork,
+    TransformerNetwork,
+)
 from microgesture.settings.streams import HeatmapStream, PointStream
 from microgesture.settings.training import Training, TrainingChanges
 
@@ -41,6 +46,15 @@ class HeatmapModel(Entry):
     training: Training
 
 
+class MmnModel(Entry):
+    """What MMN's variants share."""
+
+    length: Length
+    """Frames that the network takes."""
+    network: MmnNetwork
+    training: Training
+
+
 class TransformerModel(Entry):
     """What the skeleton transformer's variants share."""
 
@@ -56,6 +70,7 @@ class Models(Entry):
     stgcn: GraphModel | None = None
     agcn: GraphModel | None = None
     posec3d: HeatmapModel | None = None
+    mmn: MmnModel | None = None
     skeleton_transformer: TransformerModel | None = None
 
 
@@ -111,6 +126,15 @@ class TransformerVariant(_Variant):
     """Instead of the model's."""
 
 
+class MmnVariant(_Variant):
+    """MMN on points."""
+
+    model: Literal["mmn"]
+    stream: PointStream = "joint"
+    network: MmnNetwork | None = None
+    """Instead of the model's."""
+
+
 Variant = Annotated[
-    GraphVariant | HeatmapVariant | TransformerVariant, Field(discriminator="model")
+    GraphVariant | HeatmapVariant | TransformerVariant | MmnVariant, Field(discriminator="model")
 ]

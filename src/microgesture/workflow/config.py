@@ -18,7 +18,12 @@ from microgesture.settings.data_report import DataReportStep
 from microgesture.settings.heatmaps import DrawnHeatmaps
 from microgesture.settings.label_embeddings import Glove, GloveVectors, WordLlamaVectors
 from microgesture.settings.models import HeatmapModel, HeatmapVariant, Source, Variant
-from microgesture.settings.networks import GraphNetwork, HeatmapNetwork, TransformerNetwork
+from microgesture.settings.networks import (
+    GraphNetwork,
+    HeatmapNetwork,
+    MmnNetwork,
+    TransformerNetwork,
+)
 from microgesture.settings.preparation import PersonRule, Preparation
 from microgesture.settings.pretraining import PretrainingStep
 from microgesture.settings.probing import OcclusionStep, RobustnessStep, Testing
@@ -89,7 +94,7 @@ class WholeVariant:
 
     own: Variant
     length: int
-    network: GraphNetwork | HeatmapNetwork | TransformerNetwork
+    network: GraphNetwork | HeatmapNetwork | TransformerNetwork | MmnNetwork
     training: Training
     source: Source | None = None
     input_size: int | None = None

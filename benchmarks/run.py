@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 PARTS = {
     "drawing": "Drawing heatmaps and the cache",
     "steps": "Training steps",
+    "pretraining": "Pre-training steps",
     "memory": "Memory of training",
     "workflow": "The workflow",
     "readers": "Reading raw data",

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from microgesture.models.base import Backbone, Recognizer
-from microgesture.models.skeleton_transformer import EMBEDDING_STD, DropPath
+from microgesture.models.skeleton_transformer import EMBEDDING_STD, DropPath, attend
 from microgesture.utils.errors import InputError
 
 BRANCHES = 4
@@ -84,7 +84,7 @@ class AttentionBranch(nn.Module):
         """From (N, T, V, C) to (N, T, V, C)."""
         x = x.transpose(1, 2) if self.over_time else x
         heads = self.qkv(x).unflatten(3, (3, self.heads, -1)).permute(3, 0, 1, 4, 2, 5)
-        out = functional.scaled_dot_product_attention(*heads.unbind(0))
+        out = attend(*heads.unbind(0))
         out = out.transpose(2, 3).flatten(3)
         return out.transpose(1, 2) if self.over_time else out
 

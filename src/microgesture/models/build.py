@@ -31,7 +31,11 @@ BUILDERS: dict[str, Callable[..., Recognizer]] = {
     "mmn": build_mmn,
     "skeleton_transformer": build_skeleton_transformer,
 }
-ADJACENCY = {"stgcn": "adjacency", "agcn": "directed_adjacency", "mmn": "adjacency"}
+ADJACENCY = {
+    "stgcn": "adjacency",
+    "agcn": "directed_adjacency",
+    "mmn": "adjacency",
+}
 """Networks that take points and a graph of the joints, and the layout's method that gives it."""
 POINT_NETWORKS = (*ADJACENCY, "skeleton_transformer")
 """All that take points; all others take heatmaps."""

@@ -136,5 +136,6 @@ class MmnVariant(_Variant):
 
 
 Variant = Annotated[
-    GraphVariant | HeatmapVariant | TransformerVariant | MmnVariant, Field(discriminator="model")
+    GraphVariant | HeatmapVariant | MmnVariant | TransformerVariant,
+    Field(discriminator="model"),
 ]

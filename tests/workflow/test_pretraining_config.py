@@ -10,6 +10,7 @@ from microgesture.utils.errors import InputError
 from microgesture.workflow import config as settings
 from microgesture.workflow.checks import check_config
 from tests.conftest import REPOSITORY
+from tests.project import Project, copy_repository
 
 
 @pytest.fixture
@@ -111,3 +112,18 @@ def test_rows_that_have_seen_the_tested_people_are_marked(config):
     assert shown["masked_10"].title.endswith("pre-trained (transductive)")
     assert shown["masked_10"].unlabelled == ["train", "test"]
     assert not shown["scratch_10"].title.endswith("(transductive)")
+
+
+def test_only_rows_that_start_from_it_wait_for_a_pretraining(tmp_path):
+    project = Project.at(tmp_path)
+    copy_repository(tmp_path)
+    target = "results/pretrain/train/{}_10/seed0/model.safetensors"
+    config = ("--configfile", "config/pretrain.yaml")
+    before = {"synthesize": 1, "skeletons": 1, "prepare": 1, "train": 1}
+    assert project.planned(target.format("scratch"), *config) == before
+    more = {"windows": 1, "pretrain": 1}
+    assert project.planned(target.format("masked"), *config) == before | more
+    said = project.snakemake("-n", "-p", target.format("masked"), *config).stdout
+    recordings = "results/pretrain/skeletons/recordings.parquet"
+    assert f"--recordings {recordings}" in said and f"--skeletons {recordings}" in said
+    assert "--pretrained results/pretrain/pretrain/masked/model.safetensors" in said

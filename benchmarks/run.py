@@ -22,6 +22,7 @@ PARTS = {
     "steps": "Training steps",
     "mvit": "Training steps of MViT",
     "parts": "Parts in boxes of their own, at full scale",
+    "pretraining": "Pre-training steps",
     "memory": "Memory of training",
     "workflow": "The workflow",
     "readers": "Reading raw data",

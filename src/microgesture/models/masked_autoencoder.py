@@ -96,7 +96,8 @@ class MaskedAutoencoder(nn.Module):
     def forward(self, x: Tensor, gumbel: Tensor) -> Tensor:
         """Error on the hidden tokens of skeletons (B, T, V, 3), given noise (B, P)."""
         visible, valid, hidden = self.choose(x, gumbel)
-        values, there = targets(x, self.backbone.patch, self.masking.target)
+        what, normalise = self.masking.target, self.masking.normalise
+        values, there = targets(x, self.backbone.patch, what, normalise)
         return masked_error(self.tell(x, visible, valid).float(), values, there, hidden)
 
 

@@ -9,6 +9,7 @@ from microgesture.settings.networks import (
     ConcatNetwork,
     GraphNetwork,
     HeatmapNetwork,
+    MmnNetwork,
     TokenFusionNetwork,
     TransformerNetwork,
     TreesNetwork,
@@ -50,6 +51,15 @@ class HeatmapModel(Entry):
     input_size: InputSize
     """Height and width that the network is trained with, in cells."""
     network: HeatmapNetwork
+    training: Training
+
+
+class MmnModel(Entry):
+    """What MMN's variants share."""
+
+    length: Length
+    """Frames that the network takes."""
+    network: MmnNetwork
     training: Training
 
 
@@ -103,6 +113,7 @@ class Models(Entry):
     stgcn: GraphModel | None = None
     agcn: GraphModel | None = None
     posec3d: HeatmapModel | None = None
+    mmn: MmnModel | None = None
     skeleton_transformer: TransformerModel | None = None
     mvit: VideoModel | None = None
     token_fusion: TokenFusionModel | None = None
@@ -187,6 +198,15 @@ class TransformerVariant(_Variant):
     """Instead of the model's."""
 
 
+class MmnVariant(_Variant):
+    """MMN on points."""
+
+    model: Literal["mmn"]
+    stream: PointStream = "joint"
+    network: MmnNetwork | None = None
+    """Instead of the model's."""
+
+
 class VideoVariant(_Network):
     """MViT on person crops."""
 
@@ -245,5 +265,5 @@ class TreesVariant(_OnSkeletons):
     stream: ClassVar[None] = None
 
 
-SkeletonVariant = GraphVariant | HeatmapVariant | TransformerVariant | TreesVariant
+SkeletonVariant = GraphVariant | HeatmapVariant | MmnVariant | TransformerVariant | TreesVariant
 Variant = Annotated[SkeletonVariant | VideoVariant | FusedVariant, Field(discriminator="model")]

@@ -296,6 +296,16 @@ def _check_video(variant: WholeVariant, own: VideoVariant, config: Config, place
             f"{place}: model is {own.model}, which reads video; expected a section video that says "
             "where it lies and how persons are cropped"
         )
+    if variant.input_size is not None and variant.input_size > config.video.side:
+        raise InputError(
+            f"{place}: input_size {variant.input_size} is larger than video.side "
+            f"{config.video.side}, the size of the crops"
+        )
+    if own.stream == "motion" and own.temporal == "crop_pad":
+        raise InputError(
+            f"{place}: stream is motion and temporal crop_pad, whose black frames after a clip's "
+            "end would count as motion; set temporal: segment_sample"
+        )
     if network.embed % network.heads:
         raise InputError(
             f"{place}: network.embed is {network.embed}; expected a multiple of network.heads, "

@@ -49,6 +49,8 @@ def test_every_config_that_comes_with_the_project_is_valid(path, monkeypatch):
             {"source": "glove", "path": "words.txt"},
             "semantic.path: there is no words.txt",
         ),
+        ("video", {"side": 32, "root": "films"}, "video.root: there is no films"),
+        ("video", {"side": 32, "table": "films.csv"}, "video.table: there is no films.csv"),
     ],
 )
 def test_a_missing_file_is_refused_unless_the_results_are_its_own(
@@ -57,7 +59,7 @@ def test_a_missing_file_is_refused_unless_the_results_are_its_own(
     monkeypatch.chdir(tmp_path)
     if section == "data":
         config["data"] = {"name": "mine", "on_bad_clip": "stop"}
-    config[section] |= changes
+    config[section] = {**config.get(section, {}), **changes}
     typed = Config.model_validate(config)
     with pytest.raises(InputError, match=f"mine.yaml: {said}"):
         settings.check_files(typed, "mine.yaml")
@@ -65,8 +67,10 @@ def test_a_missing_file_is_refused_unless_the_results_are_its_own(
     read, words = settings.reader_step(typed).reading(), settings.words_step(typed).given()
     write_json(records / "skeletons.json", {"config": read})
     write_json(records / "label_embeddings.json", {"config": words})
+    if (crops := settings.crops_step(typed)) is not None:
+        write_json(records / "crops.json", {"config": crops.given()})
     settings.check_files(typed, "mine.yaml")
-    for name in ("skeletons", "label_embeddings"):
+    for name in ("skeletons", "label_embeddings", "crops"):
         write_json(records / f"{name}.json", {"config": {"format": "csv", "source": "other"}})
     with pytest.raises(InputError, match=said):
         settings.check_files(typed, "mine.yaml")
@@ -298,6 +302,23 @@ def test_video_wants_its_section(config, monkeypatch):
     assert "layout" not in settings.training_step(parts, "video").given()
     config["variants"]["video"]["temporal"] = "align"
     with pytest.raises(InputError, match="temporal is 'align'; expected"):
+        check_config(config, "c")
+
+
+def test_video_says_where_it_lies(config, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    config["video"] = {"side": 32}
+    step = settings.crops_step(Config.model_validate(config))
+    # generated video lies in the generated release, at the size that the config says
+    assert (step.root, step.resolution) == (f"{config['results']}/release", "scale")
+    config["data"] = {"name": "m", "format": "parquet", "path": "x", "on_bad_clip": "skip"}
+    with pytest.raises(InputError, match="c: video: expected root or table, which say where"):
+        check_config(config, "c")
+    config["video"]["root"] = "films"
+    step = settings.crops_step(check_config(config, "c"))
+    assert step.given() == {"root": "films", "side": 32, "on_bad_clip": "skip"}
+    config["video"]["side"] = 8
+    with pytest.raises(InputError, match=r"video\.side"):
         check_config(config, "c")
 
 

@@ -1,4 +1,5 @@
 import copy
+import importlib.util
 import os
 from pathlib import Path
 
@@ -51,6 +52,14 @@ def test_another_working_folder_than_the_checkout_is_refused(tmp_path, monkeypat
         f"{tmp_path}: the workflow runs in its checkout alone; cd '{checkout}', "
         f"or give --directory '{checkout}'"
     )
+
+
+def test_video_needs_its_packages(config, monkeypatch):
+    config["video"] = {"side": 32}
+    check_contents(config, "mine.yaml")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "cv2" else name)
+    with pytest.raises(InputError, match=r"mine.yaml: video needs cv2, which .*microgesture\[vid"):
+        check_contents(config, "mine.yaml")
 
 
 def test_a_key_that_occurs_twice_is_named_with_its_line(tmp_path):

@@ -282,9 +282,9 @@ config = checked(config)
 CONFIG = Config.model_validate(config)
 RESULTS = CONFIG.results
 VARIANTS = list(CONFIG.variants)
+ON_VIDEO = settings.on_video(CONFIG)
 TREES = [name for name in VARIANTS if CONFIG.variants[name].model == "trees"]
 NETWORKS = [name for name in VARIANTS if name not in TREES]
-ON_VIDEO = settings.on_video(CONFIG)
 FUSIONS = list(CONFIG.fusions)
 RUNS = runs_of(*CONFIG.seeds)
 CLIPS = paths.clips_name("{layout}", "{cleaning}", "{timeline}")

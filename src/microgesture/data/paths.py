@@ -60,6 +60,16 @@ def prepared(clips: str, kind: str = "json") -> str:
     return f"prepared/{clips}.{kind}"
 
 
+def windows(window: int | str, layout: str, cleaning: str, kind: str = "json") -> str:
+    """Prepared windows of recordings (``arrow``) or their manifest."""
+    return f"prepared/windows{window}-{layout}-{cleaning}.{kind}"
+
+
+def pretraining(name: str, file: str) -> str:
+    """A file of a pre-training: `MODEL`, `TRAINING`, `TIMING` or one of its figures."""
+    return f"pretrain/{name}/{file}"
+
+
 def drawn(stream: str, parts: Sequence[str] | None = None) -> str:
     """Name of what is drawn: the stream and its parts, such as ``joint+body+hands``."""
     return "+".join([stream, *(parts or ())])
@@ -69,16 +79,6 @@ def drawn_parts(name: str) -> tuple[str, list[str]]:
     """Stream and parts of what is drawn."""
     stream, *parts = name.split("+")
     return stream, parts
-
-
-def windows(window: int | str, layout: str, cleaning: str, kind: str = "json") -> str:
-    """Prepared windows of recordings (``arrow``) or their manifest."""
-    return f"prepared/windows{window}-{layout}-{cleaning}.{kind}"
-
-
-def pretraining(name: str, file: str) -> str:
-    """A file of a pre-training: `MODEL`, `TRAINING`, `TIMING` or one of its figures."""
-    return f"pretrain/{name}/{file}"
 
 
 def cache(stream: str, clips: str, kind: str = "json") -> str:

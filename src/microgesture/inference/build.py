@@ -165,9 +165,9 @@ def new_model(
             embedding_size=embedding_size,
         )
     layout = _needed(layout, config, "layout")
-    graph, points = ADJACENCY.get(config.model), config.model in POINT_NETWORKS
+    graph = ADJACENCY.get(config.model)
     channels: int | list[int] = len(layout.joints)
-    if not points:
+    if config.model not in POINT_NETWORKS:
         channels = view_of(layout, config.parts).sizes(heatmap_stream(config))
     relative = {"in_channels": RELATIVE_CHANNELS} if config.relative else {}
     return build_model(
@@ -278,8 +278,8 @@ def load_trained(path: Path) -> Trained:
     model: Classifier
     try:
         if config.model == TREES:
-            forest_layout = _needed(layout, config, "layout")
-            model = Forest(state, classes, feature_count(forest_layout))
+            features = feature_count(_needed(layout, config, "layout"))
+            model = Forest(state, classes, features)
         else:
             made = metadata["preparation"]
             model = new_model(config, layout, classes, embedding_size, made)

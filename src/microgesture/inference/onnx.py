@@ -126,7 +126,7 @@ def prepared(trained: Trained, manifests: Sequence[Path]) -> torch.Tensor:
     """Up to `EXAMPLES` prepared clips, of the test split first, as the network takes them."""
     config = trained.config
     source = open_prepared(config, trained.skeleton, manifests)
-    if source.records.metadata != trained.metadata["preparation"]:
+    if source.preparation != trained.metadata["preparation"]:
         raise InputError(
             f"--input {manifests[0]}: its clips were prepared otherwise than those that "
             f"{trained.path} learned from; give what was made with the same settings"

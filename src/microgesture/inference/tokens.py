@@ -128,9 +128,9 @@ def _views(
     workers: int,
 ) -> Iterator[np.ndarray]:
     """Pooled tokens of one view after the other, float16 (K, F)."""
-    model = trained.model.eval()
-    assert isinstance(model, Recognizer)  # trees give no tokens
-    device = next(model.parameters()).device
+    model, device = trained.model.eval(), trained.model.device
+    if not isinstance(model, Recognizer):
+        raise InputError(f"{trained.path}: {trained.config.model} gives no tokens")
     axis = {"time": 1, "places": 2}[pool]
     with closing(Loader(dataset, workers, device)) as loader, torch.inference_mode():
         for group, (samples, _) in zip(groups, loader.batches(groups), strict=True):

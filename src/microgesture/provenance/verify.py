@@ -21,7 +21,7 @@ from microgesture.utils.errors import AGAIN, InputError
 from microgesture.utils.files import read_json, sha256
 
 SUBMISSION = "submission.json"
-FOR_OTHERS = ("folds.json", "label_embeddings.json")
+FOR_OTHERS = ("crops.json", "folds.json", "label_embeddings.json")
 """Steps that run once, for others: of an earlier config, nothing goes back to their records."""
 TOKENS = "tokens.py"
 """Script of a step that, with those before it, is of another variant than those after it."""

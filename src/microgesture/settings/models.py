@@ -9,6 +9,7 @@ from microgesture.settings.networks import (
     ConcatNetwork,
     GraphNetwork,
     HeatmapNetwork,
+    MmnNetwork,
     TokenFusionNetwork,
     TransformerNetwork,
     TreesNetwork,
@@ -53,12 +54,13 @@ class HeatmapModel(Entry):
     training: Training
 
 
-class TreesModel(Entry):
-    """What the trees' variants share."""
+class MmnModel(Entry):
+    """What MMN's variants share."""
 
-    length: Length = 24
-    """Frames that a clip is brought to."""
-    network: TreesNetwork | None = None
+    length: Length
+    """Frames that the network takes."""
+    network: MmnNetwork
+    training: Training
 
 
 class TransformerModel(Entry):
@@ -97,12 +99,21 @@ class ConcatModel(Entry):
     training: Training
 
 
+class TreesModel(Entry):
+    """What the trees' variants share."""
+
+    length: Length = 24
+    """Frames that a clip is brought to."""
+    network: TreesNetwork | None = None
+
+
 class Models(Entry):
     """Settings that all variants of a network share."""
 
     stgcn: GraphModel | None = None
     agcn: GraphModel | None = None
     posec3d: HeatmapModel | None = None
+    mmn: MmnModel | None = None
     skeleton_transformer: TransformerModel | None = None
     mvit: VideoModel | None = None
     token_fusion: TokenFusionModel | None = None
@@ -121,25 +132,31 @@ class _Row(Entry):
     """Whether the network may be a source of a fusion."""
     title: Text
     """Its row's name in tables and figures."""
+
+
+class _Network(_Row):
     semantic: bool = False
     """Whether the semantic loss is added."""
     training: TrainingChanges | None = None
     """Instead of the model's."""
 
 
-class _Variant(_Row):
+class _OnSkeletons(_Row):
     layout: Name
     """The joints: a file of ``config/layouts``."""
     cleaning: str = "standard"
     """One of ``cleaning``."""
+    length: Length | None = None
+    """Frames that a clip is brought to, instead of the model's."""
+
+
+class _Variant(_OnSkeletons, _Network):
     temporal: Literal["align", "crop_pad", "segment_sample"]
     """How clips are brought to ``length`` frames."""
     pretrained: str | None = None
     """A checkpoint to start from, or the name of one of ``pretraining``."""
     label_share: Share = 1.0
     """Share of each class's training clips that are learned from, drawn anew with each seed."""
-    length: Length | None = None
-    """Frames that the network takes, instead of the model's."""
 
 
 class GraphVariant(_Variant):
@@ -174,13 +191,23 @@ class HeatmapVariant(_Variant):
 class TransformerVariant(_Variant):
     """The skeleton transformer on points."""
 
+    gives_tokens = True
     model: Literal["skeleton_transformer"]
     stream: PointStream = "joint"
     network: TransformerNetwork | None = None
     """Instead of the model's."""
 
 
-class VideoVariant(_Row):
+class MmnVariant(_Variant):
+    """MMN on points."""
+
+    model: Literal["mmn"]
+    stream: PointStream = "joint"
+    network: MmnNetwork | None = None
+    """Instead of the model's."""
+
+
+class VideoVariant(_Network):
     """MViT on person crops."""
 
     gives_tokens = True
@@ -200,7 +227,7 @@ class VideoVariant(_Row):
     """Instead of the model's."""
 
 
-class _FusedVariant(_Row):
+class _FusedVariant(_Network):
     sources: Annotated[list[str], Field(min_length=2), BeforeValidator(unique)]
     """Variants whose tokens are fused; they are trained before, and stay as they are."""
 
@@ -221,29 +248,20 @@ class ConcatVariant(_FusedVariant):
     """Instead of the model's."""
 
 
-class TreesVariant(Entry):
+FusedVariant = TokenFusionVariant | ConcatVariant
+
+
+class TreesVariant(_OnSkeletons):
     """Extra trees on the places of joints over time: what networks must beat."""
 
-    gives_tokens: ClassVar[bool] = False
-    semantic: ClassVar[bool] = False
-    pretrained: ClassVar[str | None] = None
-    label_share: ClassVar[float] = 1.0
-    stream: ClassVar[None] = None
-    title: Text
-    """Its row's name in tables and figures."""
     model: Literal["trees"]
-    layout: Name
-    """The joints: a file of ``config/layouts``."""
-    cleaning: str = "standard"
-    """One of ``cleaning``."""
     temporal: Literal["align"] = "align"
-    """How clips are brought to ``length`` frames."""
-    length: Length | None = None
-    """Frames that a clip is brought to, instead of the model's."""
     network: TreesNetwork | None = None
     """Instead of the model's."""
+    semantic: ClassVar[bool] = False
+    pretrained: ClassVar[str | None] = None
+    stream: ClassVar[None] = None
 
 
-FusedVariant = TokenFusionVariant | ConcatVariant
-SkeletonVariant = GraphVariant | HeatmapVariant | TransformerVariant | TreesVariant
+SkeletonVariant = GraphVariant | HeatmapVariant | MmnVariant | TransformerVariant | TreesVariant
 Variant = Annotated[SkeletonVariant | VideoVariant | FusedVariant, Field(discriminator="model")]

@@ -57,6 +57,26 @@ class HeatmapNetwork(Entry):
     """Before the classifier."""
 
 
+class MmnNetwork(Entry):
+    """MMN; what is not given is as in the published network."""
+
+    channels: Count = 96
+    """Numbers of a joint in a frame."""
+    stages: Count = 4
+    """Each with half the frames of the one before."""
+    stage_blocks: Count = 3
+    """Blocks of a stage."""
+    temporal_kernel: Annotated[Odd, Field(ge=1)] = 9
+    heads: Count = 4
+    """Of an attention, which has a quarter of the channels."""
+    mlp_ratio: Count = 4
+    """Width of a block's perceptron, in times of the channels."""
+    drop_path: Probability = 0.3
+    """Probability with which the last block is left out in training; it falls to 0 at the first."""
+    dropout: Probability = 0.0
+    """Before the classifier."""
+
+
 class TransformerNetwork(Entry):
     """The skeleton transformer; what is not given is as in the published network."""
 
@@ -127,3 +147,15 @@ class ConcatNetwork(Entry):
     """After the hidden layer."""
     modality_dropout: Probability = 0.0
     """Probability in training that a source of a clip is missing; one always stays."""
+
+
+Network = (
+    GraphNetwork
+    | HeatmapNetwork
+    | TransformerNetwork
+    | MmnNetwork
+    | VideoNetwork
+    | TokenFusionNetwork
+    | ConcatNetwork
+    | TreesNetwork
+)

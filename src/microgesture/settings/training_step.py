@@ -49,7 +49,7 @@ class LearningStep(VariantStep):
     """What a network and trees learn by alike."""
 
     layout: str | None = None
-    """Of what reads skeletons."""
+    """Of networks on skeletons."""
     imbalance: NotNegative | None
     """How many times fewer training clips of the last class than of the first are kept."""
 

@@ -1,6 +1,5 @@
 """Writes the embedded data set as the MiGA 2025 release lies on an entrant's disk."""
 
-import importlib.util
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from microgesture.synthetic.recording import Recording, record
 from microgesture.synthetic.xlsx import write_points
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import atomic_path, sha256, write_json, write_text
+from microgesture.utils.packages import need_video_packages
 from microgesture.utils.process_pool import process_pool
 
 FOLDERS = {
@@ -130,15 +130,6 @@ def _job(task: tuple[Video, Generate, str]) -> dict[str, Any]:
     return _write_video(video, config, Path(out))
 
 
-def _check_packages() -> None:
-    missing = [name for name in ("av", "cv2") if importlib.util.find_spec(name) is None]
-    if missing:
-        raise InputError(
-            f"data.generate.video needs {' and '.join(missing)}, which this environment lacks; "
-            "pip install 'microgesture[video]', or leave video out"
-        )
-
-
 def _clear(out: Path) -> None:
     """Remove what was generated before: of another config, other videos would stay."""
     folders = [*FOLDERS.values(), *VIDEO_FOLDERS.values()]
@@ -178,7 +169,7 @@ def generate(config: Generate, out: Path, workers: int = 1) -> dict[str, Any]:
 
     """
     if config.video is not None:
-        _check_packages()
+        need_video_packages("data.generate.video")
     _clear(out)
     videos = plan_videos(config)
     tasks = [(video, config, str(out)) for video in videos]

@@ -65,7 +65,7 @@ def run_trees(
     """
     began = time.perf_counter()
     if files.layout is None:
-        raise InputError(f"{config.variant}: trees read skeletons; give --layout")
+        raise InputError(f"{config.variant}: layout is missing, which trees need")
     layout, names = load_layout(files.layout), load_classes(files.classes)
     source = open_prepared(config, layout, files.manifests)
     used = use_fold(source.records.index, files.folds, fold)

@@ -151,7 +151,7 @@ def _pass(
             picture = decoder.picture(frame, found.rotation)
             for one in active:
                 clip = one.clip
-                times = min(stop, clip.first + clip.frames) - max(start, clip.first)
+                times = min(stop, clip.first + clip.frames) - (clip.first + len(one.blobs))
                 crop = cut_out(picture, one.square, settings.side)
                 one.blobs += [pack_crop(crop)] * times
             done = [one for one in active if len(one.blobs) == one.clip.frames]

@@ -10,18 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from microgesture.utils.content import check_fetched
 from microgesture.utils.errors import InputError
-
-try:
-    import av
-    from av.video.reformatter import VideoReformatter
-except ImportError:
-    raise InputError(
-        "reading video needs av and opencv-python-headless; run: pip install 'microgesture[video]'"
-    ) from None
 
 UNEVEN = 1.5
 """Frames so many times as far apart as the closest ones make a variable frame rate."""

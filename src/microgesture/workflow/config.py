@@ -31,13 +31,9 @@ from microgesture.settings.models import (
     VideoVariant,
 )
 from microgesture.settings.networks import (
-    ConcatNetwork,
-    GraphNetwork,
-    HeatmapNetwork,
-    TokenFusionNetwork,
+    Network,
     TransformerNetwork,
     TreesNetwork,
-    VideoNetwork,
 )
 from microgesture.settings.preparation import PersonRule, Preparation
 from microgesture.settings.pretraining import Pretraining, PretrainingStep
@@ -122,15 +118,7 @@ class WholeVariant:
 
     own: Variant
     length: int
-    network: (
-        GraphNetwork
-        | HeatmapNetwork
-        | TransformerNetwork
-        | VideoNetwork
-        | TokenFusionNetwork
-        | ConcatNetwork
-        | TreesNetwork
-    )
+    network: Network
     training: Training | None = None
     source: Source | None = None
     input_size: int | None = None
@@ -307,17 +295,20 @@ def _input_settings(config: Config, variant: WholeVariant) -> dict[str, Any]:
     more: dict[str, Any] = {"stream": own.stream, "temporal": own.temporal}
     if own.pretrained is not None:
         more["pretrained"] = own.pretrained
-    if isinstance(own, SkeletonVariant) and own.label_share < 1:
-        more["label_share"] = own.label_share
     if isinstance(own, VideoVariant):
         return {**more, "input_size": variant.input_size, "jitter": variant.jitter}
+    if isinstance(own, TreesVariant):
+        raise ValueError(f"{own.title}: trees are not trained in steps")
+    if own.label_share < 1:
+        more["label_share"] = own.label_share
     more["layout"] = own.layout
+    if isinstance(own, GraphVariant) and own.relative:
+        more["relative"] = True
     if not isinstance(own, HeatmapVariant):
-        relative = {"relative": True} if isinstance(own, GraphVariant) and own.relative else {}
-        return {**more, **relative, "padding": config.box.padding}
+        return {**more, "padding": config.box.padding}
+    more |= {"source": variant.source, "input_size": variant.input_size}
     if own.parts:
         more["parts"] = own.parts
-    more |= {"source": variant.source, "input_size": variant.input_size}
     if variant.source == "drawn":  # a cache says it of itself
         more["heatmaps"] = heatmap_step(config, own.stream)
     return more
@@ -437,13 +428,18 @@ def _trained(config: Config) -> dict[str, Any]:
 def _shown_variant(config: Config, name: str) -> ShownVariant:
     variant = whole_variant(config, name)
     own = variant.own
-    more = {
+    more: dict[str, Any] = {
         "source": variant.source,
         "pretrained": getattr(own, "pretrained", None),
         "sources": sources_of(config, name) or None,
     }
+    title = own.title
+    if more["pretrained"] in config.pretraining:
+        splits = pretraining_step(config, more["pretrained"]).splits
+        more |= {"pretrained": None, "unlabelled": splits}
+        title += " (transductive)" if "test" in splits else ""
     said: dict[str, Any] = {key: value for key, value in more.items() if value is not None}
-    return ShownVariant(title=own.title, model=own.model, **said)
+    return ShownVariant(title=title, model=own.model, **said)
 
 
 def cards_step(config: Config) -> CardsStep:

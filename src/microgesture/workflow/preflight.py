@@ -28,6 +28,7 @@ from microgesture.settings.models import HeatmapVariant
 from microgesture.synthetic.release import class_counts
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
+from microgesture.utils.packages import need_video_packages
 from microgesture.workflow.config import layout_file, layouts, reader_step, recorded, whole_variant
 
 PATHS = (
@@ -235,12 +236,14 @@ def check_contents(config: Config, source: str) -> None:
                     f"{source}: {key}: {path} lies in the results folder {results}, where only "
                     "what the workflow makes belongs; move it elsewhere"
                 )
+    if config.video is not None:
+        need_video_packages(f"{source}: video")
     load_classes(config.classes)
-    given = {layout: load_layout(layout_file(layout)) for layout in layouts(config)}
+    skeletons = {layout: load_layout(layout_file(layout)) for layout in layouts(config)}
     for name, variant in config.variants.items():
         if isinstance(variant, HeatmapVariant) and variant.parts:
             try:
-                view_of(given[variant.layout], variant.parts)
+                view_of(skeletons[variant.layout], variant.parts)
             except InputError as error:
                 raise InputError(f"{source}: variants.{name}: {error}") from None
     clips = training_clips(config)

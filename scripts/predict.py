@@ -1,6 +1,7 @@
 """Predict the validation and test clips with a trained variant."""
 
 import argparse
+import shlex
 from pathlib import Path
 
 from microgesture.data.folds import check_fold, use_fold
@@ -20,7 +21,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True, help="testing: views and flip")
     parser.add_argument("--model", type=Path, required=True, help="checkpoint")
-    parser.add_argument("--input", type=Path, required=True, help="manifest of stream or cache")
+    parser.add_argument(
+        "--input", type=Path, nargs="+", required=True, help="manifest of the clips or tokens"
+    )
     parser.add_argument("--folds", type=Path, help="file of folds, for cross-validation")
     parser.add_argument("--fold", type=int, help="the fold to test on")
     parser.add_argument(
@@ -35,10 +38,11 @@ def main() -> None:
     trained = load_trained(args.model)
     config = trained.config
     device = choose_device(args.device, args.threads)
-    source = open_prepared(config, trained.layout, args.input)
-    if (made := source.records.metadata) != (expected := trained.metadata["preparation"]):
+    source = open_prepared(config, trained.skeleton, args.input)
+    named = shlex.join(map(str, args.input))
+    if (made := source.preparation) != (expected := trained.metadata["preparation"]):
         raise InputError(
-            f"--input {args.input}: its clips were prepared with {made}, those that {args.model} "
+            f"--input {named}: its clips were prepared with {made}, those that {args.model} "
             f"learned from with {expected}; give what was made with the same settings"
         )
     check_fold(args.model, trained.metadata, use_fold(source.records.index, args.folds, args.fold))
@@ -75,7 +79,7 @@ def main() -> None:
         __file__,
         config={"variant": config.variant, **testing.given()},
         seed=about["seed"],
-        inputs=[args.model, args.input, args.input.with_suffix(".arrow"), *folds],
+        inputs=[args.model, *args.input, *(p.with_suffix(".arrow") for p in args.input), *folds],
         outputs=[args.out / "val.parquet", args.out / "test.parquet"],
     )
 

@@ -19,8 +19,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True, help="config slice, as JSON")
     parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--input", type=Path, required=True, help="manifest of stream or cache")
-    parser.add_argument("--layout", type=Path, required=True, help="layout file")
+    parser.add_argument(
+        "--input", type=Path, nargs="+", required=True, help="manifest of the clips or tokens"
+    )
+    parser.add_argument("--layout", type=Path, help="layout file, for skeletons")
     parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
     parser.add_argument("--embeddings", type=Path, help="label embeddings, for the semantic loss")
     parser.add_argument("--pretrained", type=Path, help="weights to start from; else the config's")
@@ -38,7 +40,7 @@ def main() -> None:
 
     config: TrainingStep = parse_option(TrainingStep, args.config)
     files = TrainingFiles(
-        args.input,
+        tuple(args.input),
         args.layout,
         args.classes,
         args.embeddings,

@@ -165,14 +165,14 @@ def test_prepared_clips_are_what_is_compared_where_they_are_given(tmp_path, layo
     manifest = prepare_clips(clips, layout22, settings, tmp_path / "s.arrow")
     write_json(tmp_path / "s.json", manifest)
     one.metadata["preparation"] = Records(tmp_path / "s.arrow").metadata
-    given = export.prepared(one, tmp_path / "s.json")
+    given = export.prepared(one, [tmp_path / "s.json"])
     assert given.shape == (2, *SHAPES["stgcn"])
-    assert torch.equal(given[:1], export.prepared(one, tmp_path / "s.json")[:1])
+    assert torch.equal(given[:1], export.prepared(one, [tmp_path / "s.json"])[:1])
     monkeypatch.setattr(export, "drawn", None)
-    assert export_onnx(one, tmp_path / "model.onnx", tmp_path / "s.json").small
+    assert export_onnx(one, tmp_path / "model.onnx", [tmp_path / "s.json"]).small
     one.metadata["preparation"] = {**one.metadata["preparation"], "length": 8}
     with pytest.raises(InputError, match=r"s.json: its clips were prepared otherwise"):
-        export.prepared(one, tmp_path / "s.json")
+        export.prepared(one, [tmp_path / "s.json"])
 
 
 def test_missing_packages_are_named_with_the_command(tmp_path, layout22, monkeypatch):

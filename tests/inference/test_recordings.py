@@ -244,7 +244,7 @@ def test_a_number_that_is_none_is_named_with_its_place(project, value):
 
 def test_a_model_of_other_points_is_refused(project, layout22):
     model = trained(project, "joint")
-    model = replace(model, layout=replace(layout22, source="kinect25-v1"))
+    model = replace(model, skeleton=replace(layout22, source="kinect25-v1"))
     with pytest.raises(InputError, match=r"trained on the points kinect25-v1; expected openpose"):
         predicted([model], raw_tests(project))
 

@@ -49,6 +49,27 @@ WRITERS = {
 
 
 @pytest.mark.parametrize("name", WRITERS)
+def test_a_clip_says_what_it_was_cut_from_where_that_is_known(tmp_path, name):
+    clips = formats.some_clips()
+    data = WRITERS[name](tmp_path, clips)
+    expected = [(clip.subject, 0, len(clip.points)) for clip in clips]
+    if name == "openpose_json":
+        table = tmp_path / "labels.csv"
+        head, *rows = table.read_text().splitlines()
+        spans = ("1,2", "0,2", "2,3")
+        lines = [f"{row},{span}" for row, span in zip(rows, spans, strict=True)]
+        table.write_text("\n".join([f"{head},start,end", *lines]))
+        counted = zip(clips, (1, 0, 2), strict=True)
+        expected = [(clip.clip_id, start, len(clip.points)) for clip, start in counted]
+    if name in ("pyskl", "parquet", "csv"):
+        expected = [(None, None, None)] * 3
+    found = read(data)
+    write_store(tmp_path / "store", found, NAMES, "test")
+    for each in (found, list(iter_store(tmp_path / "store"))):
+        assert [(one.recording, one.start, one.recording_frames) for one in each] == expected
+
+
+@pytest.mark.parametrize("name", WRITERS)
 @pytest.mark.parametrize("kind", ["given", "auto"])
 def test_all_137_points_come_through(tmp_path, name, kind):
     clips = formats.some_clips()

@@ -2,6 +2,7 @@ import inspect
 
 from microgesture.models.agcn import build_agcn
 from microgesture.models.mmn import build_mmn
+from microgesture.models.mvit import build_mvit
 from microgesture.models.posec3d import build_posec3d
 from microgesture.models.skeleton_transformer import build_skeleton_transformer
 from microgesture.models.stgcn import build_stgcn
@@ -10,6 +11,7 @@ from microgesture.settings.networks import (
     HeatmapNetwork,
     MmnNetwork,
     TransformerNetwork,
+    VideoNetwork,
 )
 
 
@@ -20,6 +22,7 @@ def test_the_networks_defaults_are_those_that_the_config_states():
         build_posec3d: HeatmapNetwork,
         build_mmn: MmnNetwork,
         build_skeleton_transformer: TransformerNetwork,
+        build_mvit: VideoNetwork,
     }
     for build, model in networks.items():
         given = inspect.signature(build).parameters

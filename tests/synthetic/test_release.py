@@ -67,7 +67,7 @@ def acted(label: int, seed: int) -> np.ndarray:
     rng = np.random.default_rng([seed, label])
     person = sample_person(rng, 32)
     start, end, total = 20, 70, 90
-    truth = act(rng, person, [(label, start, end)], total, 25.0)
+    truth = act(rng, person, [(label, start, end)], total, 25.0).truth
     return truth[start + 17 : end - 16]
 
 
@@ -247,7 +247,7 @@ def test_bones_of_the_body_keep_their_lengths_through_a_recording() -> None:
     rng = np.random.default_rng(3)
     person = sample_person(rng, 32)
     clips, total = plan(rng, range(32), 25.0, 1.0)
-    truth = act(rng, person, clips, total, 25.0)
+    truth = act(rng, person, clips, total, 25.0).truth
     for a, b, length in ((2, 3, person.upper_arm), (6, 7, person.forearm)):
         bone = np.linalg.norm(truth[:, a] - truth[:, b], axis=-1)
         np.testing.assert_allclose(bone, length, rtol=1e-6)
@@ -400,7 +400,7 @@ def test_a_torso_turns_only_as_far_as_shoulders_are_seen() -> None:
     person = sample_person(np.random.default_rng(3), 32)
     wild = replace(person, amplitude=8.0)
     clips = [(TORSO, start, start + 59) for start in range(10, 2000, 80)]
-    truth = act(np.random.default_rng(4), wild, clips, 2100, 25.0)
+    truth = act(np.random.default_rng(4), wild, clips, 2100, 25.0).truth
     across = truth[:, 5] - truth[:, 2]
     turn = np.arctan2(np.abs(across[:, 2]), across[:, 0])
     assert 0.6 < turn.max() < 0.9  # 0.7 radians, and a little of leaning and shrugging

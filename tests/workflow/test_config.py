@@ -49,6 +49,8 @@ def test_every_config_that_comes_with_the_project_is_valid(path, monkeypatch):
             {"source": "glove", "path": "words.txt"},
             "semantic.path: there is no words.txt",
         ),
+        ("video", {"side": 32, "root": "films"}, "video.root: there is no films"),
+        ("video", {"side": 32, "table": "films.csv"}, "video.table: there is no films.csv"),
     ],
 )
 def test_a_missing_file_is_refused_unless_the_results_are_its_own(
@@ -57,7 +59,7 @@ def test_a_missing_file_is_refused_unless_the_results_are_its_own(
     monkeypatch.chdir(tmp_path)
     if section == "data":
         config["data"] = {"name": "mine", "on_bad_clip": "stop"}
-    config[section] |= changes
+    config[section] = {**config.get(section, {}), **changes}
     typed = Config.model_validate(config)
     with pytest.raises(InputError, match=f"mine.yaml: {said}"):
         settings.check_files(typed, "mine.yaml")
@@ -65,8 +67,10 @@ def test_a_missing_file_is_refused_unless_the_results_are_its_own(
     read, words = settings.reader_step(typed).reading(), settings.words_step(typed).given()
     write_json(records / "skeletons.json", {"config": read})
     write_json(records / "label_embeddings.json", {"config": words})
+    if (crops := settings.crops_step(typed)) is not None:
+        write_json(records / "crops.json", {"config": crops.given()})
     settings.check_files(typed, "mine.yaml")
-    for name in ("skeletons", "label_embeddings"):
+    for name in ("skeletons", "label_embeddings", "crops"):
         write_json(records / f"{name}.json", {"config": {"format": "csv", "source": "other"}})
     with pytest.raises(InputError, match=said):
         settings.check_files(typed, "mine.yaml")
@@ -282,6 +286,42 @@ def test_every_config_key_is_in_the_reference():
         assert all(f"| `{key}`" in page for key in section["properties"])
 
 
+def test_video_wants_its_section(config, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    recipe = config["models"]["stgcn"]["training"]
+    config["models"]["mvit"] = {"length": 8, "input_size": 64, "network": {}, "training": recipe}
+    config["variants"]["video"] = {"title": "MViT", "model": "mvit"}
+    config.pop("video", None)
+    said = r"variants\.video: model is mvit, which reads video; expected a section video"
+    with pytest.raises(InputError, match=said):
+        check_config(config, "c")
+    own = settings.whole_variant(Config.model_validate(config), "video")
+    assert (own.own.temporal, own.input_size, own.jitter) == ("segment_sample", 64, 0.0)
+    parts = Config.model_validate(config)
+    assert settings.manifest_names(parts, "video", "seed0") == ["video/crops.json"]
+    assert "layout" not in settings.training_step(parts, "video").given()
+    config["variants"]["video"]["temporal"] = "align"
+    with pytest.raises(InputError, match="temporal is 'align'; expected"):
+        check_config(config, "c")
+
+
+def test_video_says_where_it_lies(config, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    config["video"] = {"side": 32}
+    step = settings.crops_step(Config.model_validate(config))
+    # generated video lies in the generated release, at the size that the config says
+    assert (step.root, step.resolution) == (f"{config['results']}/release", "scale")
+    config["data"] = {"name": "m", "format": "parquet", "path": "x", "on_bad_clip": "skip"}
+    with pytest.raises(InputError, match="c: video: expected root or table, which say where"):
+        check_config(config, "c")
+    config["video"]["root"] = "films"
+    step = settings.crops_step(check_config(config, "c"))
+    assert step.given() == {"root": "films", "side": 32, "on_bad_clip": "skip"}
+    config["video"]["side"] = 8
+    with pytest.raises(InputError, match=r"video\.side"):
+        check_config(config, "c")
+
+
 def test_a_stream_is_for_posec3d_only(config, monkeypatch):
     monkeypatch.chdir(REPOSITORY)
     without = copy.deepcopy(config)
@@ -365,6 +405,26 @@ def test_test_labels_reach_the_reader(config, data, monkeypatch):
     assert settings.reader_step(Config.model_validate(changed)).test_labels == "placeholder"
 
 
+def _learning(config, name):
+    trees = config.variants[name].model == "trees"
+    return (settings.trees_step if trees else settings.training_step)(config, name)
+
+
+def test_trees_need_no_section_of_their_own(config, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    check_config(config, "c.yaml")
+    assert "trees" not in config["models"]
+    step = settings.trees_step(Config.model_validate(config), "trees")
+    assert (step.length, step.network, step.mirror) == (24, {}, True)
+    config["models"]["trees"] = {"length": 30, "network": {"trees": 50, "smallest_leaf": 2}}
+    config["variants"]["trees"]["network"] = {"trees": 70}
+    step = settings.trees_step(Config.model_validate(config), "trees")
+    assert (step.length, step.network) == (30, {"trees": 70, "smallest_leaf": 2})
+    config["variants"]["trees"]["semantic"] = True
+    with pytest.raises(InputError, match=r"variants\.trees.*semantic"):
+        check_config(config, "c.yaml")
+
+
 def slices(given):
     config = Config.model_validate(given)
     parts = {
@@ -375,7 +435,7 @@ def slices(given):
         "figures": settings.figures_step(config),
         "page": settings.page_step(config),
         "cards": settings.cards_step(config),
-        **{f"train {name}": settings.training_step(config, name) for name in config.variants},
+        **{f"train {name}": _learning(config, name) for name in config.variants},
     }
     told = {name: part.given() for name, part in parts.items()}
     return {"reader": settings.reader_step(config).reading(), **told}

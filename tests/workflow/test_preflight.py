@@ -1,4 +1,5 @@
 import copy
+import importlib.util
 import os
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from microgesture.utils.errors import InputError
 from microgesture.utils.files import write_json
 from microgesture.workflow import config as settings
 from microgesture.workflow import preflight
+from microgesture.workflow.checks import check_config
 from tests.conftest import REPOSITORY
 
 
@@ -50,6 +52,14 @@ def test_another_working_folder_than_the_checkout_is_refused(tmp_path, monkeypat
         f"{tmp_path}: the workflow runs in its checkout alone; cd '{checkout}', "
         f"or give --directory '{checkout}'"
     )
+
+
+def test_video_needs_its_packages(config, monkeypatch):
+    config["video"] = {"side": 32}
+    check_contents(config, "mine.yaml")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "cv2" else name)
+    with pytest.raises(InputError, match=r"mine.yaml: video needs cv2, which .*microgesture\[vid"):
+        check_contents(config, "mine.yaml")
 
 
 def test_a_key_that_occurs_twice_is_named_with_its_line(tmp_path):
@@ -314,3 +324,16 @@ def test_a_batch_is_compared_with_what_was_read_where_it_was(config, tmp_path):
     other = copy.deepcopy(config)
     other["data"]["path"] = "b.csv"  # nothing is known of it
     check_contents(other, "mine.yaml")
+
+
+def test_parts_that_the_layout_lacks_are_refused(config, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    config["results"] = "results/none"
+    config["variants"]["joint22_align"]["parts"] = ["body", "hands"]
+    check_contents(config, "mine.yaml")
+    config["variants"]["joint22_align"]["parts"] = ["body", "left_hand"]
+    with pytest.raises(InputError, match=r"variants\.joint22_align: parts: left_hand is there"):
+        check_contents(config, "mine.yaml")
+    config["variants"]["stgcn22_align"] |= {"stream": "bone", "relative": True}
+    with pytest.raises(InputError, match=r"stgcn22_align: relative is for the stream joint"):
+        check_config(config, "mine.yaml")

@@ -18,8 +18,9 @@ from microgesture.workflow import config as settings
 from microgesture.workflow import check_file, preflight
 from microgesture.workflow.overrides import overridden
 from microgesture.readers import sources as rawdata
+from microgesture.video.sources import video_files
 from microgesture.readers.formats import has_recordings
-from microgesture.settings.streams import HeatmapStream
+from microgesture.settings.streams import HeatmapStream, Part
 from microgesture.workflow import runlock
 from microgesture.settings.config import Config
 from microgesture.utils.errors import InputError
@@ -55,6 +56,11 @@ def given(section):
     return None if section is None else section.given()
 
 
+def one_of(names):
+    """A wildcard's constraint: one of these, or nothing at all where there are none."""
+    return "|".join(names) or "(?!)"
+
+
 def as_json(value):
     return json.dumps(value)
 
@@ -65,12 +71,15 @@ def at(name):
 
 
 def input_of(wildcards):
-    """Manifest of what a variant reads: key points, or a cache of drawn heatmaps."""
-    variant = settings.whole_variant(CONFIG, wildcards.variant)
-    clips = settings.points_name(CONFIG, wildcards.variant)
-    if variant.source != "cached":
-        return at(paths.prepared(clips))
-    return at(paths.cache(variant.own.stream, clips))
+    """Manifests of what a variant reads."""
+    names = settings.manifest_names(CONFIG, wildcards.variant, wildcards.run)
+    return [at(name) for name in names]
+
+
+def parts_options(drawn):
+    """Option that draws parts in boxes of their own."""
+    parts = paths.drawn_parts(drawn)[1]
+    return ["--parts", *parts] if parts else []
 
 
 def runs_of(*seeds):
@@ -99,14 +108,14 @@ def launcher(wildcards, resources):
 
 
 def layout_of(wildcards):
-    name = wildcards.get("layout") or CONFIG.variants[wildcards.variant].layout
-    return settings.layout_file(name)
+    name = wildcards.get("layout") or getattr(
+        CONFIG.variants[wildcards.variant], "layout", None
+    )
+    return [] if name is None else settings.layout_file(name)
 
 
 def layouts_in_use():
-    users = [*CONFIG.variants.values(), *CONFIG.pretraining.values()]
-    names = {user.layout for user in users}
-    return [settings.layout_file(name) for name in sorted(names)]
+    return [settings.layout_file(name) for name in settings.layouts(CONFIG)]
 
 
 def label_embeddings_of(wildcards):
@@ -116,7 +125,7 @@ def label_embeddings_of(wildcards):
 
 def pretrained_of(wildcards):
     """Weights to start from, an input so that a changed file is noticed."""
-    start = CONFIG.variants[wildcards.variant].pretrained
+    start = getattr(CONFIG.variants[wildcards.variant], "pretrained", None)
     if start in CONFIG.pretraining:
         return at(paths.pretraining(start, paths.MODEL))
     return start or []
@@ -158,6 +167,22 @@ def raw_files():
 
 
 @cache
+def raw_videos():
+    """The videos that crops are cut out of; those of generated data come with its release."""
+    video = settings.crops_step(CONFIG)
+    if video is None:
+        return []
+    if video.root == at(paths.RELEASE):
+        return [at(paths.RELEASE_MANIFEST)]
+    return video_files(video)
+
+
+def crops_of_videos():
+    """Manifest of the crops, where there is video."""
+    return [] if CONFIG.video is None else at(paths.crops())
+
+
+@cache
 def frames_digest():
     """Hash of OpenPose's frames, so that a changed one is noticed; where runs are planned alone.
 
@@ -170,10 +195,11 @@ def frames_digest():
 def dated_files():
     """Files that no step makes, and results; what is made from them has to be newer."""
     yield from raw_files()
+    yield from raw_videos()
     yield from [CONFIG.classes, *layouts_in_use()]
     yield from words_file()
-    starts = {one.pretrained for one in CONFIG.variants.values()}
-    yield from starts - {None, *CONFIG.pretraining}
+    starts = {getattr(one, "pretrained", None) for one in CONFIG.variants.values()}
+    yield from sorted(starts - {None, *CONFIG.pretraining})
     for folder, below, names in os.walk(RESULTS):
         below[:] = [name for name in below if name not in (paths.LOGS, paths.RESUME)]
         yield from (f"{folder}/{name}" for name in names if not name.startswith("."))
@@ -200,7 +226,7 @@ def figure_files(ending="png"):
 
 
 def curve_files():
-    return [at(paths.curve_figure(name, run)) for name in VARIANTS for run in RUNS]
+    return [at(paths.curve_figure(name, run)) for name in NETWORKS for run in RUNS]
 
 
 def card_files():
@@ -214,7 +240,25 @@ def robustness_files():
         return []
     first = runs_of(min(CONFIG.seeds))
     runs = first if CONFIG.robustness.runs == "first" else RUNS
-    return [at(paths.robustness(name, run)) for name in VARIANTS for run in runs]
+    skeletal = [name for name in VARIANTS if name not in ON_VIDEO]
+    return [at(paths.robustness(name, run)) for name in skeletal for run in runs]
+
+
+def missing_sources_files():
+    return [
+        at(paths.missing_sources(name, run))
+        for name in VARIANTS
+        if settings.sources_of(CONFIG, name)
+        for run in RUNS
+    ]
+
+
+def source_models_of(wildcards):
+    """Trained models that a variant on tokens needs beside its own."""
+    return [
+        at(paths.training(source, wildcards.run, paths.MODEL))
+        for source in settings.sources_of(CONFIG, wildcards.variant)
+    ]
 
 
 def occlusion_files():
@@ -238,6 +282,9 @@ config = checked(config)
 CONFIG = Config.model_validate(config)
 RESULTS = CONFIG.results
 VARIANTS = list(CONFIG.variants)
+ON_VIDEO = settings.on_video(CONFIG)
+TREES = [name for name in VARIANTS if CONFIG.variants[name].model == "trees"]
+NETWORKS = [name for name in VARIANTS if name not in TREES]
 FUSIONS = list(CONFIG.fusions)
 RUNS = runs_of(*CONFIG.seeds)
 CLIPS = paths.clips_name("{layout}", "{cleaning}", "{timeline}")
@@ -265,11 +312,11 @@ wildcard_constraints:
     layout=r"[A-Za-z0-9_]+",
     cleaning=r"[A-Za-z0-9_]+",
     timeline=r"native|align\d+",
-    stream="|".join(get_args(HeatmapStream)),
+    stream=f"({'|'.join(get_args(HeatmapStream))})({'|'.join(f'[+]{part}' for part in get_args(Part))})*",
     variant="|".join(VARIANTS),
-    pretraining="|".join(CONFIG.pretraining) or "(?!)",
+    pretraining=one_of(CONFIG.pretraining),
     window=r"\d+",
-    fusion="|".join(FUSIONS) or "(?!)",
+    fusion=one_of(FUSIONS),
     row="|".join([*VARIANTS, *FUSIONS]),
     seed=r"\d+",
     run=paths.run_name(r"\d+", None if CONFIG.folds is None else r"\d+"),

@@ -6,6 +6,7 @@ rule robustness:
     """Predict test clips whose points were dropped, jittered and hidden."""
     input:
         model=rules.train.output.model,
+        sources=source_models_of,
         skeletons=rules.skeletons.output.clips,
         folds=folds_of,
     output:
@@ -93,6 +94,7 @@ rule report_page:
         figures=figure_files(),
         robustness=robustness_files(),
         occlusion=occlusion_files(),
+        missing_sources=missing_sources_files(),
         cards=card_files(),
         data_report=rules.data_report.output.md,
         skeletons=rules.skeletons.output.clips,

@@ -8,6 +8,7 @@ rule data_report:
         skeletons=rules.skeletons.output.clips,
         summary=rules.skeletons.output.summary,
         layouts=layouts_in_use(),
+        crops=crops_of_videos(),
     output:
         md=at(paths.DATA_REPORT),
         figures=report(
@@ -24,7 +25,8 @@ rule data_report:
     params:
         made_from=made_from("data_report"),
         config=told(settings.data_report_step(CONFIG).given()),
+        crops=lambda wildcards, input: (["--crops", input.crops] if input.crops else []),
     shell:
         "python scripts/data_report.py --skeletons {input.skeletons:q} --summary {input.summary:q}"
-        " --layouts {input.layouts:q} --about {params.config:q} --out {output.md:q}"
+        " {params.crops:q} --layouts {input.layouts:q} --about {params.config:q} --out {output.md:q}"
         " --figures {output.figures:q} --record {output.record:q} 2> >(tee {log:q} >&2)"

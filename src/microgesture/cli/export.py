@@ -22,7 +22,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input",
         type=Path,
-        help="manifest of prepared clips to compare on; made-up figures unless given",
+        nargs="+",
+        default=[],
+        help="manifest of prepared clips, or of each source's tokens, to compare on; made-up "
+        "figures unless given",
     )
 
 

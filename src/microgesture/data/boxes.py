@@ -54,3 +54,26 @@ def far_points(points: np.ndarray) -> np.ndarray:
         bodies = (there >= 3) & (2 * there > finite.sum(axis=-1, keepdims=True))
         return far | (beyond & (~bodies | (distance >= CERTAIN * near)))
     return far
+
+
+def own_frames(points: np.ndarray) -> np.ndarray:
+    """Frames that show the clip's person, bool (T,); the others show nobody or somebody else.
+
+    Somebody else is who is more than the figure's own size away from where it mostly is.
+
+    Parameters
+    ----------
+    points : ndarray, (T, V, 3)
+        x, y in any unit, score; score 0 where the point was not found.
+
+    """
+    seen = points[..., 2] > 0
+    own: np.ndarray = np.logical_or.reduce(seen, axis=1)
+    frames = np.flatnonzero(own)
+    if not len(frames):
+        return own
+    found = [points[frame, seen[frame], :2] for frame in frames]
+    centres = np.array([np.median(one, axis=0) for one in found])
+    size = np.median([np.ptp(one, axis=0).max() for one in found])
+    own[frames] = np.linalg.norm(centres - np.median(centres, axis=0), axis=1) <= size
+    return own

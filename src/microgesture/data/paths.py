@@ -70,14 +70,40 @@ def pretraining(name: str, file: str) -> str:
     return f"pretrain/{name}/{file}"
 
 
+def drawn(stream: str, parts: Sequence[str] | None = None) -> str:
+    """Name of what is drawn: the stream and its parts, such as ``joint+body+hands``."""
+    return "+".join([stream, *(parts or ())])
+
+
+def drawn_parts(name: str) -> tuple[str, list[str]]:
+    """Stream and parts of what is drawn."""
+    stream, *parts = name.split("+")
+    return stream, parts
+
+
 def cache(stream: str, clips: str, kind: str = "json") -> str:
     """A heatmap cache (``arrow``) or its manifest."""
     return f"heatmaps/{stream}-{clips}.{kind}"
 
 
+def crops(kind: str = "json") -> str:
+    """Person crops of all clips (``arrow``) or their manifest."""
+    return f"video/crops.{kind}"
+
+
 def training(variant: str, run: str, file: str) -> str:
     """A file of a training: `MODEL`, `TRAINING` or `TIMING`."""
     return f"train/{variant}/{run}/{file}"
+
+
+def tokens(variant: str, run: str, kind: str = "json") -> str:
+    """Tokens of a training (``arrow``) or their manifest."""
+    return f"tokens/{variant}/{run}.{kind}"
+
+
+def missing_sources(variant: str, run: str) -> str:
+    """Accuracy of a fused training without one of its sources."""
+    return f"missing_sources/{variant}/{run}.csv"
 
 
 def predictions(row: str, run: str, split: str) -> str:

@@ -50,9 +50,14 @@ SCHEMA = pa.schema(
         ("height", pa.int32()),
         ("width", pa.int32()),
         ("num_frames", pa.int32()),
+        ("recording", pa.string()),
+        ("start", pa.int32()),
+        ("recording_frames", pa.int32()),
         ("points", pa.list_(pa.float32())),
     ]
 )
+ORIGIN = ("recording", "start", "recording_frames")
+"""Columns that say what a clip was cut from; null where only the clip is known."""
 INDEX_COLUMNS = [name for name in SCHEMA.names if name != "points"]
 
 
@@ -78,6 +83,9 @@ class Clip:
         float32 (T, P, 3): x, y in pixels of the source frame (y down) and score in [0, 1];
         a point that was not found is (0, 0, 0). P is 137, or that of another
         `microgesture.data.keypoints.KeypointFormat`.
+    recording, start, recording_frames
+        Which recording the clip was cut from, at which of its frames, from 0, the clip begins, and
+        how many it has; None where only the clip is known.
 
     """
 
@@ -89,6 +97,9 @@ class Clip:
     height: int
     width: int
     points: np.ndarray
+    recording: str | None = None
+    start: int | None = None
+    recording_frames: int | None = None
 
 
 @dataclass(frozen=True)
@@ -393,7 +404,8 @@ def iter_store(path: str | Path) -> Iterator[Clip]:
 def read_index(path: str | Path) -> pd.DataFrame:
     """All columns of a store but the points, as the file holds them and in its order."""
     with _open_store(path) as parquet, readable(path):
-        return parquet.read(columns=INDEX_COLUMNS).to_pandas()
+        index = parquet.read(columns=INDEX_COLUMNS).to_pandas()
+    return index.astype({"start": "Int32", "recording_frames": "Int32"})
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from microgesture.data.layouts import Layout, load_layout
-from microgesture.data.store import SPLITS, iter_store, read_index, read_metadata
+from microgesture.data.store import SPLITS, Clip, iter_store, read_index, read_metadata
 from microgesture.data_report.checks import Finding, find_faults
 from microgesture.data_report.figures import (
     CLASSES_PER_PAGE,
@@ -39,7 +39,10 @@ _UNLABELLED = "(no label)"
 
 @dataclass(frozen=True)
 class Report:
-    """All that the page shows; ``sheets`` are the file names of the drawn skeletons."""
+    """All that the page shows; ``sheets`` are the file names of the drawn skeletons.
+
+    ``video`` is what the page says of the crops, and what their picture shows, if there are any.
+    """
 
     name: str
     generated: bool
@@ -52,6 +55,7 @@ class Report:
     figures: str
     sheets: Sequence[str]
     outliers: OutlierLists
+    video: Sequence[str]
 
 
 def largest_layout(paths: Sequence[str | Path]) -> Layout:
@@ -66,6 +70,7 @@ def write_report(
     out: str | Path,
     figures: str | Path,
     about: DataReportStep,
+    crops: Path | None = None,
 ) -> list[Finding]:
     """Read a store once, write the page and its figures, and return the warnings.
 
@@ -84,12 +89,21 @@ def write_report(
     about
         A ``data_format`` of "synthetic" puts a warning on top. ``folds``: how many take the place
         of the data's splits.
+    crops
+        Manifest of the crops of video, where there is any.
 
     """
     figures = Path(figures)
     metadata, index = read_metadata(store), read_index(store)
     chosen = choose_clips(index, metadata["classes"])
-    found = scan(iter_store(store), layout, about.cleaning)
+    clips, filmed = iter_store(store), dict[str, Clip]()
+    if crops is not None:
+        # with packages of the extra `video`
+        from microgesture.data_report import video
+
+        film = video.open_film(crops, index)
+        clips = video.kept(clips, film.candidates, filmed)
+    found = scan(clips, layout, about.cleaning)
     outliers = outlier_lists(found, layout)
     plot_classes(index, metadata["classes"], figures / "classes.png")
     plot_lengths(index, figures / "lengths.png")
@@ -102,6 +116,7 @@ def write_report(
     strange = outlier_rows(outliers, found.shown)
     if strange:
         plot_sheet(strange, layout, figures / "strangest.png")
+    told = [] if crops is None else video.section(film, filmed, layout, figures)
     report = Report(
         name=Path(store).stem if about.data_name is None else about.data_name,
         generated=about.data_format == "synthetic",
@@ -114,6 +129,7 @@ def write_report(
         figures=Path(os.path.relpath(figures, Path(out).parent)).as_posix(),
         sheets=sheets,
         outliers=outliers,
+        video=told,
     )
     write_text(out, markdown(report))
     return list(report.findings)
@@ -181,6 +197,9 @@ def markdown(report: Report) -> str:
     parts += ["## Resolution", _sizes(report.found)]
     parts += ["## Drawn skeletons", _SHEET_LEGEND]
     parts += [_figure(report, "Some clips of each class", name) for name in report.sheets]
+    if report.video:
+        said, *shown = report.video
+        parts += ["## Video", said, *(_figure(report, alt, "video.png") for alt in shown)]
     parts += ["## Strangest people and clips", *outlier_section(report.outliers)]
     if any(report.outliers.values()):
         parts += [_figure(report, "The strangest people and clips", "strangest.png")]

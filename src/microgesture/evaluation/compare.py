@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from microgesture.data.classes import UNKNOWN
 from microgesture.evaluation.claims import Comparison, judge_claims
-from microgesture.evaluation.predictions import UNKNOWN, Predictions, read_predictions
+from microgesture.evaluation.predictions import Predictions, read_predictions
 from microgesture.evaluation.rows import Evaluation, Row
 from microgesture.settings.rows import ClaimEntry
 from microgesture.utils.errors import InputError

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from microgesture.data.classes import UNKNOWN
 from microgesture.evaluation.calibration import (
     FLOOR,
     apply_temperature,
@@ -15,7 +16,6 @@ from microgesture.evaluation.calibration import (
     negative_log_likelihood,
 )
 from microgesture.evaluation.predictions import (
-    UNKNOWN,
     Predictions,
     read_predictions,
     shared_metadata,

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from microgesture.data import paths
+from microgesture.data.classes import UNKNOWN
 from microgesture.data.long_tail import long_tailed_counts
 from microgesture.evaluation.fusion import check_same_clips
-from microgesture.evaluation.predictions import UNKNOWN, Predictions, read_predictions
+from microgesture.evaluation.predictions import Predictions, read_predictions
 from microgesture.evaluation.rows import FUSION, Evaluation, Member, Row
 from microgesture.settings.results import Shown, ShownVariant
 from microgesture.settings.rows import Fusion
@@ -61,9 +62,8 @@ def load_evaluation(
     known = first.labels != UNKNOWN
     rows = []
     for name, entry in entries.items():
-        costs = [
-            runs[member] for member in (entry.members if isinstance(entry, Fusion) else [name])
-        ]
+        parts = entry.members if isinstance(entry, Fusion) else [*(entry.sources or []), name]
+        costs = [runs[part] for part in parts]
         files = _read_row(results, name, seeds, split, first, folds)
         rows.append(
             Row(
@@ -81,7 +81,7 @@ def load_evaluation(
             )
         )
     every = [run for of_variant in runs.values() for of_seed in of_variant for run in of_seed]
-    by_top1 = [_kept_best_top1(run) for run in every]
+    by_top1 = [_kept_best_top1(run) for run in every if run.get("epochs") != []]
     return Evaluation(
         split=split,
         labels=first.labels[known],

@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from microgesture.data.classes import UNKNOWN
 from microgesture.utils.checksums import PARQUET, READING, WRITING, check_parquet, seal_file
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import atomic_path
 
-UNKNOWN = -1
 SUM_TOLERANCE = 1e-3
 
 _METADATA_KEY = b"microgesture"

@@ -74,9 +74,9 @@ class Row:
     probabilities
         float32 (S, N, K).
     parameters
-        Trained numbers: of the model, or of all members together.
+        Trained numbers: of the model, or of all members or sources and it together.
     seconds
-        S training times; of all members together for a fusion, of all folds where there are any.
+        S training times; of all members or sources too, and of all folds where there are any.
     members
         Of a fusion that found weights or temperatures on validation; else empty.
 

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from microgesture.data import paths
+from microgesture.data.classes import UNKNOWN
 from microgesture.evaluation.fusion import check_same_clips
 from microgesture.evaluation.metrics import predicted_classes, top_k_accuracy
-from microgesture.evaluation.predictions import UNKNOWN, Predictions, read_predictions
+from microgesture.evaluation.predictions import Predictions, read_predictions
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import atomic_path, sha256, write_json, write_text
 

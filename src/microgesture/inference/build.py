@@ -1,37 +1,53 @@
 """Putting one variant together: its input, its network and its device, from config and files."""
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 
+from microgesture.data import paths
 from microgesture.data.clip_file import Clips, Records
 from microgesture.data.layouts import Layout, layout_from_dict
+from microgesture.data.parts import view_of
 from microgesture.inference.checkpoints import load_checkpoint
 from microgesture.inputs.base import Input
 from microgesture.inputs.heatmaps import DrawnInput, HeatmapInput
 from microgesture.inputs.points import PointInput
-from microgesture.models.base import Recognizer
+from microgesture.inputs.tokens import TokenInput, token_shapes
+from microgesture.inputs.trees import TreesInput, feature_count
+from microgesture.inputs.video import VideoInput
+from microgesture.models.base import Classifier, Recognizer
 from microgesture.models.build import ADJACENCY, POINT_NETWORKS, build_model
+from microgesture.models.token_fusion import SourceTokens
+from microgesture.models.trees import Forest
 from microgesture.settings.heatmaps import DrawnHeatmaps
+from microgesture.settings.models import FUSED_MODELS, VIDEO_MODELS
 from microgesture.settings.parse import parse
 from microgesture.settings.streams import HeatmapStream, PointStream
 from microgesture.settings.training_step import StatedStep, VariantStep, read_stated
 from microgesture.utils.errors import InputError
+from microgesture.utils.files import sha256
 
 MOST_THREADS = 1024
+RELATIVE_CHANNELS = 5
+"""x, y, score, and x, y from the root of hand or head."""
+TREES = "trees"
+"""The model that is no network."""
 Value = TypeVar("Value")
 
 
-def open_input(config: VariantStep, layout: Layout, records: Clips) -> Input:
-    """The variant's input: prepared clips, to be drawn or not, or a heatmap cache.
+def open_input(config: VariantStep, layout: Layout | None, records: Clips) -> Input:
+    """The variant's input: prepared clips, to be drawn or not, a heatmap cache, or crops.
 
     Parameters
     ----------
     config : VariantStep
-    layout : Layout
+    layout : Layout or None
+        Of skeletons; none for video.
     records : Clips
 
     Raises
@@ -40,15 +56,23 @@ def open_input(config: VariantStep, layout: Layout, records: Clips) -> Input:
         Where the config lacks what the network's input is made with.
 
     """
+    if config.model in VIDEO_MODELS:
+        size = _needed(config.input_size, config, "input_size")
+        return VideoInput(records, size, config.jitter or 0.0)
+    layout = _needed(layout, config, "layout")
+    if config.model == TREES:
+        return TreesInput(records, layout)
     if config.model in POINT_NETWORKS:
         stream: PointStream = parse(
             PointStream, config.stream or "joint", f"{config.variant}.stream"
         )
-        return PointInput(records, layout, _needed(config.padding, config, "padding"), stream)
+        padding = _needed(config.padding, config, "padding")
+        return PointInput(records, layout, padding, stream, config.relative)
     size = _needed(config.input_size, config, "input_size")
     if is_cached(config):
         return HeatmapInput(records, layout, size)
-    return DrawnInput(records, layout, heatmap_stream(config), drawn_heatmaps(config), size)
+    stream_of = heatmap_stream(config)
+    return DrawnInput(records, layout, stream_of, drawn_heatmaps(config), size, config.parts)
 
 
 def heatmap_stream(config: VariantStep) -> HeatmapStream:
@@ -68,36 +92,87 @@ def _needed(value: Value | None, config: VariantStep, key: str) -> Value:
     return value
 
 
-def open_prepared(config: VariantStep, layout: Layout, manifest: Path) -> Input:
-    """The variant's input, by the manifest beside it.
+def open_prepared(config: VariantStep, layout: Layout | None, manifests: Sequence[Path]) -> Input:
+    """The variant's input, by the manifest beside it, or those of its sources' tokens.
 
     Raises
     ------
     InputError
-        When it is no manifest, or not there, or its clips are of another layout.
+        When it is no manifest, or not there, or its clips are of another layout or variant.
 
     """
-    if manifest.suffix != ".json" or not manifest.is_file():
-        raise InputError(f"--input {manifest}: expected the manifest (.json) of a stream or cache")
-    records = Records(manifest.with_suffix(".arrow"))
-    if (made := records.metadata["layout"]) != layout.name:
-        raise InputError(f"--input {manifest}: holds layout {made}, expected {layout.name}")
-    return open_input(config, layout, records)
+    for manifest in manifests:
+        if manifest.suffix != ".json" or not manifest.is_file():
+            raise InputError(
+                f"--input {manifest}: expected the manifest (.json) of a stream, cache, crops or "
+                "tokens"
+            )
+    files = [Records(manifest.with_suffix(".arrow")) for manifest in manifests]
+    if config.model in FUSED_MODELS:
+        found = [str(one.metadata.get("variant")) for one in files]
+        if found != config.sources:
+            raise InputError(
+                f"--input: holds tokens of {', '.join(found)}; {config.variant} fuses those of "
+                f"{', '.join(_needed(config.sources, config, 'sources'))}, in this order"
+            )
+        return TokenInput(files)
+    if len(files) != 1:
+        raise InputError(f"--input: {len(files)} manifests; {config.variant} reads a single one")
+    holds = _content(files[0])
+    wanted = "video" if config.model in VIDEO_MODELS else f"layout {layout.name if layout else ''}"
+    if holds != wanted:
+        raise InputError(f"--input {manifests[0]}: holds {holds}, expected {wanted}")
+    return open_input(config, layout, files[0])
+
+
+def _content(records: Clips) -> str:
+    metadata = records.metadata
+    if "video" in metadata:
+        return "video"
+    return f"layout {metadata['layout']}" if "layout" in metadata else "tokens"
 
 
 def is_cached(config: VariantStep) -> bool:
     """Whether a variant reads a heatmap cache, and not a clip file."""
-    return config.model not in POINT_NETWORKS and config.source != "drawn"
+    others = (*POINT_NETWORKS, *VIDEO_MODELS, *FUSED_MODELS, TREES)
+    return config.model not in others and config.source != "drawn"
 
 
 def new_model(
-    config: VariantStep, layout: Layout, num_classes: int, embedding_size: int | None
+    config: VariantStep,
+    layout: Layout | None,
+    num_classes: int,
+    embedding_size: int | None,
+    preparation: Mapping[str, Any] | None = None,
 ) -> Recognizer:
-    """The variant's network with fresh weights from torch's random state."""
-    graph, points = ADJACENCY.get(config.model), config.model in POINT_NETWORKS
+    """The variant's network with fresh weights from torch's random state.
+
+    ``preparation`` is what the input's records state; networks on tokens are built from it.
+    """
+    if config.model in FUSED_MODELS:
+        shapes = token_shapes(preparation or {"sources": []})
+        return build_model(
+            {"name": config.model, **config.network},
+            num_classes=num_classes,
+            embedding_size=embedding_size,
+            sources=[SourceTokens(*one) for one in shapes],
+        )
+    if config.model in VIDEO_MODELS:
+        return build_model(
+            {"name": config.model, **config.network},
+            clip_size=(config.length, _needed(config.input_size, config, "input_size")),
+            num_classes=num_classes,
+            embedding_size=embedding_size,
+        )
+    layout = _needed(layout, config, "layout")
+    graph = ADJACENCY.get(config.model)
+    channels: int | list[int] = len(layout.joints)
+    if config.model not in POINT_NETWORKS:
+        channels = view_of(layout, config.parts).sizes(heatmap_stream(config))
+    relative = {"in_channels": RELATIVE_CHANNELS} if config.relative else {}
     return build_model(
-        {"name": config.model, **config.network},
-        layout_channels=layout.channels("joint" if points else heatmap_stream(config)),
+        {"name": config.model, **config.network, **relative},
+        layout_channels=channels,
         num_classes=num_classes,
         adjacency=getattr(layout, graph)() if graph else None,
         length=config.length,
@@ -112,9 +187,10 @@ class Trained:
     Attributes
     ----------
     path : Path
-    model : Recognizer
+    model : Classifier
         On the CPU, in evaluation mode.
-    layout : Layout
+    skeleton : Layout or None
+        Its layout; none for video.
     metadata : dict
         The checkpoint's metadata: ``config`` (as it was written), ``classes`` (names in id order),
         ``layout``, ``preparation`` (what the file of clips stated: cleaning, timeline and, for a
@@ -127,10 +203,56 @@ class Trained:
     """
 
     path: Path
-    model: Recognizer
-    layout: Layout
+    model: Classifier
+    skeleton: Layout | None
     metadata: dict[str, Any]
     config: StatedStep
+
+    @property
+    def layout(self) -> Layout:
+        """Its layout, where it reads skeletons; refuses a model that reads video.
+
+        Of a network on tokens it is that of the first network whose tokens it takes.
+        """
+        if self.sources:
+            return next(one.layout for one in self.sources)
+        if self.skeleton is None:
+            raise InputError(
+                f"{self.path}: reads video ({self.config.model}); expected a model that was "
+                "trained on skeletons"
+            )
+        return self.skeleton
+
+    @cached_property
+    def sources(self) -> list["Trained"]:
+        """Networks whose tokens it takes, from their checkpoints; none of other networks.
+
+        They lie beside it, as the workflow puts them: ``<variant>/<run>/model.safetensors``.
+
+        Raises
+        ------
+        InputError
+            When a checkpoint is not there, or not the one that the network was trained on.
+
+        """
+        found = []
+        for stated in self.metadata["preparation"].get("sources", []):
+            folder = self.path.parent.parent.parent / stated["variant"] / self.path.parent.name
+            path = folder / paths.MODEL
+            if not path.is_file() or sha256(path) != stated["model"]:
+                what = "another" if path.is_file() else "missing"
+                raise InputError(
+                    f"{self.path}: takes the tokens of {stated['variant']}, but {path} is {what}; "
+                    f"expected the one with SHA-256 {stated['model'][:8]}..., so keep the folder "
+                    "train/ together"
+                )
+            found.append(load_trained(path))
+        return found
+
+    @property
+    def parts(self) -> list["Trained"]:
+        """The networks that are shown clips: itself, or those whose tokens it takes."""
+        return self.sources or [self]
 
 
 def load_trained(path: Path) -> Trained:
@@ -149,12 +271,20 @@ def load_trained(path: Path) -> Trained:
             f"{path}: its metadata lacks {', '.join(missing)}, so it was written by another "
             "version of this program; train the variant again"
         )
-    layout = layout_from_dict(metadata["layout"], path)
+    stated = metadata["layout"]
+    layout = None if stated is None else layout_from_dict(stated, path)
     config = read_stated(metadata["config"], f"{path}: config")
-    model = new_model(config, layout, len(metadata["classes"]), metadata["embedding_size"])
+    classes, embedding_size = len(metadata["classes"]), metadata["embedding_size"]
+    model: Classifier
     try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
+        if config.model == TREES:
+            features = feature_count(_needed(layout, config, "layout"))
+            model = Forest(state, classes, features)
+        else:
+            made = metadata["preparation"]
+            model = new_model(config, layout, classes, embedding_size, made)
+            model.load_state_dict(state)
+    except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path}: weights and metadata disagree ({reason}); train again") from None
     return Trained(path, model.eval(), layout, metadata, config)

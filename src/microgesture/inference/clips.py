@@ -1,6 +1,6 @@
 """Prediction of clips in memory, prepared as those were that a variant was trained on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -9,12 +9,15 @@ from microgesture.data.store import Clip
 from microgesture.heatmaps.cache import cache_in_memory
 from microgesture.inference.build import Trained, is_cached, open_input
 from microgesture.inference.predict import predict
+from microgesture.inference.tokens import tokens_in_memory
 from microgesture.inputs.base import Input
+from microgesture.inputs.tokens import TokenInput
 from microgesture.preprocessing.prepare import prepare_in_memory
 from microgesture.settings.heatmaps import DrawnHeatmaps
 from microgesture.settings.parse import parse
 from microgesture.settings.preparation import Preparation
 from microgesture.settings.probing import Testing
+from microgesture.settings.tokens import TokenStep
 
 
 def clip_probabilities(
@@ -31,8 +34,35 @@ def clip_probabilities(
         See `predict`.
 
     """
+    if trained.sources:
+        source, empty = joined_tokens(trained, [*clips], testing)
+        return _probabilities(trained, source, testing), empty
     records, empty = prepare_for(trained, clips)
     return prepared_probabilities(trained, records, testing), empty
+
+
+def joined_tokens(
+    trained: Trained, clips: Sequence[Clip], testing: Testing
+) -> tuple[TokenInput, list[str]]:
+    """Tokens of clips as a network on tokens takes them, and the ids of those without points.
+
+    A clip counts as empty where no source has a visible point of it.
+    """
+    device = next(trained.model.parameters()).device
+    stated = trained.metadata["preparation"]["sources"]
+    tokens, empty = [], {clip.clip_id: 0 for clip in clips}
+    for one, source in zip(stated, trained.sources, strict=True):
+        records, unseen = prepare_for(source, clips)
+        # whatever their split, they are looked at as in testing
+        records.index["split"] = "test"
+        source.model.to(device)
+        written = {key: one[key] for key in TokenStep.model_fields}
+        step: TokenStep = parse(TokenStep, written, f"{trained.path}: preparation")
+        step = step.model_copy(update={"testing": testing})
+        tokens.append(tokens_in_memory(source, prepared_input(source, records), step))
+        for name in unseen:
+            empty[name] += 1
+    return TokenInput(tokens), [name for name, count in empty.items() if count == len(tokens)]
 
 
 def prepare_for(trained: Trained, clips: Iterable[Clip]) -> tuple[MemoryRecords, list[str]]:
@@ -48,11 +78,15 @@ def prepare_for(trained: Trained, clips: Iterable[Clip]) -> tuple[MemoryRecords,
 
 def prepared_probabilities(trained: Trained, records: Clips, testing: Testing) -> np.ndarray:
     """Class probabilities of prepared clips, float32 (N, K); see `clip_probabilities`."""
+    return _probabilities(trained, prepared_input(trained, records), testing)
+
+
+def _probabilities(trained: Trained, source: Input, testing: Testing) -> np.ndarray:
     config = trained.config
     return predict(
         trained.model,
-        prepared_input(trained, records),
-        np.arange(len(records)),
+        source,
+        np.arange(len(source.records)),
         temporal=config.temporal,
         length=config.length,
         views=testing.views,
@@ -68,5 +102,5 @@ def prepared_input(trained: Trained, records: Clips) -> Input:
         keys = ("size", "sigma", "padding", "short_limbs")  # the last only where it was given
         own = {key: made[key] for key in keys if key in made}
         drawing: DrawnHeatmaps = parse(DrawnHeatmaps, own, f"{trained.path}: preparation")
-        records = cache_in_memory(records, trained.layout, made["stream"], drawing)
+        records = cache_in_memory(records, trained.layout, made["stream"], drawing, config.parts)
     return open_input(config, trained.layout, records)

@@ -3,7 +3,7 @@
 import json
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,14 +12,19 @@ import numpy as np
 import torch
 
 from microgesture.data.classes import UNKNOWN
+from microgesture.data.clip_file import MemoryRecords
 from microgesture.data.keypoints import KEYPOINT_FORMATS
 from microgesture.data.layouts import Layout
 from microgesture.data.store import SPLITS, Clip
 from microgesture.inference.build import Trained, open_prepared
-from microgesture.inference.clips import prepare_for, prepared_input
+from microgesture.inference.clips import joined_tokens, prepare_for, prepared_input
 from microgesture.inputs.base import Input
 from microgesture.inputs.geometry import full_frame
 from microgesture.inputs.loader import ViewClips
+from microgesture.inputs.video import VideoInput
+from microgesture.models.base import Recognizer
+from microgesture.settings.models import VIDEO_MODELS
+from microgesture.settings.probing import Testing
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import atomic_path
 
@@ -72,7 +77,7 @@ def need_packages() -> None:
         )
 
 
-def export_onnx(trained: Trained, path: Path, manifest: Path | None = None) -> Difference:
+def export_onnx(trained: Trained, path: Path, manifests: Sequence[Path] = ()) -> Difference:
     """Write a model's logits as a function of the assembled input, of any batch size.
 
     The file's metadata hold, as JSON, the classes, the training config, the layout and how clips
@@ -84,8 +89,9 @@ def export_onnx(trained: Trained, path: Path, manifest: Path | None = None) -> D
         On the CPU, in evaluation mode.
     path : Path
         File to write.
-    manifest : Path, optional
-        Of prepared clips of the model's kind, on which both are compared; `figures` without it.
+    manifests : sequence of Path
+        Of prepared clips of the model's kind, or of its sources' tokens, on which both are
+        compared; `figures` without them.
 
     Returns
     -------
@@ -100,7 +106,9 @@ def export_onnx(trained: Trained, path: Path, manifest: Path | None = None) -> D
 
     """
     need_packages()
-    clips = prepared(trained, manifest) if manifest else drawn(trained)
+    if not isinstance(trained.model, Recognizer):
+        raise InputError(f"{trained.path}: trees are no network; ONNX export takes networks alone")
+    clips = prepared(trained, manifests) if manifests else drawn(trained)
     model = trained.model.cpu().eval()
     with atomic_path(path) as temporary:
         program = _program(model, clips[:2])
@@ -114,13 +122,13 @@ def export_onnx(trained: Trained, path: Path, manifest: Path | None = None) -> D
     return difference
 
 
-def prepared(trained: Trained, manifest: Path) -> torch.Tensor:
+def prepared(trained: Trained, manifests: Sequence[Path]) -> torch.Tensor:
     """Up to `EXAMPLES` prepared clips, of the test split first, as the network takes them."""
     config = trained.config
-    source = open_prepared(config, trained.layout, manifest)
-    if source.records.metadata != trained.metadata["preparation"]:
+    source = open_prepared(config, trained.skeleton, manifests)
+    if source.preparation != trained.metadata["preparation"]:
         raise InputError(
-            f"--input {manifest}: its clips were prepared otherwise than those that "
+            f"--input {manifests[0]}: its clips were prepared otherwise than those that "
             f"{trained.path} learned from; give what was made with the same settings"
         )
     splits = source.records.index["split"].to_numpy()
@@ -129,8 +137,22 @@ def prepared(trained: Trained, manifest: Path) -> torch.Tensor:
 
 
 def drawn(trained: Trained) -> torch.Tensor:
-    """Made-up `figures` as the network takes them: prepared and drawn like any clip."""
-    clips = figures(trained.layout, trained.config.length)
+    """Made-up `figures` as the network takes them: prepared and drawn like any clip.
+
+    Of a network on video, pictures of random colours.
+    """
+    config = trained.config
+    if config.model in VIDEO_MODELS and config.input_size:
+        shape = (EXAMPLES, config.length, config.input_size, config.input_size, 3)
+        colours = np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8)
+        pictures = VideoInput(MemoryRecords({}, []), config.input_size)
+        return pictures.assemble(torch.from_numpy(colours), full_frame(EXAMPLES), training=False)
+    parts = trained.parts
+    layout = max((one.layout for one in parts), key=lambda one: len(one.joints))
+    clips = figures(layout, max(one.config.length for one in parts))
+    if trained.sources:
+        once = Testing(views=1, flip=False)
+        return _assembled(trained, joined_tokens(trained, [*clips], once)[0], np.arange(EXAMPLES))
     records, _ = prepare_for(trained, clips)
     return _assembled(trained, prepared_input(trained, records), np.arange(EXAMPLES))
 

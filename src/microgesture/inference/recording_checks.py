@@ -32,6 +32,7 @@ def choose_fps(given: float | None, models: Sequence[Trained]) -> tuple[float, l
     Without a number from the user it is the median of what the first model that knows was trained
     on, since frame rates differ more between sets than within.
     """
+    models = _shown_clips(models)
     unknown = [model for model in models if not model.metadata.get("profile")]
     notes = [
         f"{model.path}: does not say what its training data looked like, so the recordings cannot "
@@ -45,6 +46,11 @@ def choose_fps(given: float | None, models: Sequence[Trained]) -> tuple[float, l
         return FPS, [*notes, f"--fps is not given: {FPS:g} frames a second are assumed"]
     fps = known[0].metadata["profile"]["statistics"]["fps"][1]
     return fps, [*notes, f"--fps is not given: {fps:g} frames a second as in training are assumed"]
+
+
+def _shown_clips(models: Sequence[Trained]) -> list[Trained]:
+    """Each network once that is shown clips, see `Trained.parts`."""
+    return list({one.path: one for model in models for one in model.parts}.values())
 
 
 def parts_not_asked_for(folder: Path) -> frozenset[str]:
@@ -101,7 +107,7 @@ def _check(
     _, clips = windows_of(name, points, parts, fps)
     found = [
         compare(points, _measured(model, clips), model.layout, profile, lambda: unasked(folder))
-        for model in models
+        for model in _shown_clips(models)
         if (profile := model.metadata.get("profile"))
     ]
     refused = next((one.refused for one in found if one.refused), None)

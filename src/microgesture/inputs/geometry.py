@@ -21,11 +21,20 @@ class Geometry:
     windows : ndarray, float (N, 4)
         Left, top, width and height of the window in shares of the clip's box.
     mirrored : ndarray, bool (N,)
+    light : ndarray, float (N, 2), optional
+        From -1 to 1: how brightness and contrast of pictures change, in shares of the most that
+        they may; None leaves them.
 
     """
 
     windows: np.ndarray
     mirrored: np.ndarray
+    light: np.ndarray | None = None
+
+    def part(self, share: slice) -> "Geometry":
+        """Some of the clips."""
+        light = None if self.light is None else self.light[share]
+        return Geometry(self.windows[share], self.mirrored[share], light)
 
 
 def full_frame(count: int, mirrored: bool = False) -> Geometry:
@@ -53,4 +62,5 @@ def random_geometry(count: int, config: Augment, rng: np.random.Generator) -> Ge
     return Geometry(
         np.concatenate([corner, size], axis=1) / CROP_CELLS,
         rng.uniform(size=count) < config.flip,
+        rng.uniform(-1, 1, (count, 2)),
     )

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from microgesture.inputs.base import Input
 from microgesture.preprocessing.temporal import SAMPLERS, inference_views
 
-ORDER, FRAMES, GEOMETRY, DROPOUT, HEAD, MASK, LABELS = range(7)
+ORDER, FRAMES, GEOMETRY, DROPOUT, HEAD, TOKENS, MASK, LABELS = range(8)
 """What random numbers are for; each purpose has a stream of its own."""
 
 SAMPLINGS = ("natural", "class_balanced")

@@ -1,7 +1,7 @@
 """The networks, by name."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,9 +9,12 @@ import numpy as np
 from microgesture.models.agcn import build_agcn
 from microgesture.models.base import Recognizer, count_parameters
 from microgesture.models.mmn import build_mmn
+from microgesture.models.mvit import build_mvit
 from microgesture.models.posec3d import build_posec3d
 from microgesture.models.skeleton_transformer import build_skeleton_transformer
 from microgesture.models.stgcn import build_stgcn
+from microgesture.models.token_fusion import SourceTokens, build_concat_mlp, build_token_fusion
+from microgesture.settings.models import FUSED_MODELS
 from microgesture.utils.errors import InputError
 
 __all__ = [
@@ -30,6 +33,9 @@ BUILDERS: dict[str, Callable[..., Recognizer]] = {
     "agcn": build_agcn,
     "mmn": build_mmn,
     "skeleton_transformer": build_skeleton_transformer,
+    "mvit": build_mvit,
+    "token_fusion": build_token_fusion,
+    "concat_mlp": build_concat_mlp,
 }
 ADJACENCY = {
     "stgcn": "adjacency",
@@ -38,7 +44,7 @@ ADJACENCY = {
 }
 """Networks that take points and a graph of the joints, and the layout's method that gives it."""
 POINT_NETWORKS = (*ADJACENCY, "skeleton_transformer")
-"""All that take points; all others take heatmaps."""
+"""All that take points; the others take heatmaps, crops of a video, or tokens of networks."""
 
 
 def network_keys(name: str) -> set[str]:
@@ -50,11 +56,13 @@ def network_keys(name: str) -> set[str]:
 def build_model(
     config: Mapping[str, Any],
     *,
-    layout_channels: int,
     num_classes: int,
+    layout_channels: int | Sequence[int] = 0,
+    clip_size: tuple[int, int] | None = None,
     adjacency: np.ndarray | None = None,
     length: int | None = None,
     embedding_size: int | None = None,
+    sources: Sequence[SourceTokens] = (),
 ) -> Recognizer:
     """Build the network that ``config`` describes, with fresh weights.
 
@@ -63,16 +71,21 @@ def build_model(
     config
         ``{"name": ..., ...}``: one of `BUILDERS`; the other keys are the keyword arguments of its
         builder and default to the published network.
-    layout_channels
-        V, the layout's channels in the stream: heatmap channels (joints or edges), or joints.
     num_classes
         K, the number of logits.
+    layout_channels
+        V, the layout's channels in the stream: heatmap channels (joints or edges), or joints. Of
+        several boxes the channels of each.
+    clip_size
+        Frames, and height and width in pixels, for networks on video only.
     adjacency
         (3, V, V), for the networks of `ADJACENCY` only.
     length
         T, the frames of a clip, for the networks that have embeddings of them.
     embedding_size
         D, the length of a label embedding; None leaves the semantic head out.
+    sources
+        What the sources give, for networks on tokens (`FUSED_MODELS`) only.
 
     Raises
     ------
@@ -95,9 +108,11 @@ def build_model(
             f"known are name, {', '.join(sorted(known))}"
         )
     if name == "skeleton_transformer":
-        return build_skeleton_transformer(
-            layout_channels, length or 0, num_classes, embedding_size, **network
-        )
+        return BUILDERS[name](layout_channels, length, num_classes, embedding_size, **network)
+    if clip_size is not None:
+        return BUILDERS[name](*clip_size, num_classes, embedding_size, **network)
+    if name in FUSED_MODELS:
+        return BUILDERS[name](sources, num_classes, embedding_size, **network)
     if name not in ADJACENCY:
         return BUILDERS[name](layout_channels, num_classes, embedding_size, **network)
     expected = (3, layout_channels, layout_channels)

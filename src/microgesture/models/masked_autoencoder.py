@@ -87,7 +87,7 @@ class MaskedAutoencoder(nn.Module):
 
     def tell(self, x: Tensor, visible: Tensor, valid: Tensor) -> Tensor:
         """What is told of all tokens of skeletons (B, T, V, 3), (B, P, 2 patch)."""
-        tokens, found = self.backbone.tokens(x)
+        tokens, found = self.backbone.embedded(x)
         places = visible.unsqueeze(2).expand(-1, -1, tokens.shape[2])
         seen = self.backbone.encode(tokens.gather(1, places), valid)
         told: Tensor = self.decoder(seen, visible, valid, found)

@@ -1,4 +1,4 @@
-"""Starting from published weights: names of PySKL or MMAction2, adapted to the new task's sizes."""
+"""Starting from published weights: names of others, adapted to the new task's sizes."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from microgesture.models.base import Recognizer
+from microgesture.models.published_mvit import adapted_mvit, mvit_names
 from microgesture.utils.errors import InputError
 
 STEM = "backbone.conv1.conv.weight"
@@ -18,7 +19,7 @@ CLASSIFIER = "cls_head.fc_cls."
 SEMANTIC = "semantic_head."
 DECODER, HIDDEN = "decoder.", "backbone.head."
 """Of pre-training alone, and of what comes after it."""
-_NESTED = ("state_dict", "model_state_dict", "model")
+_NESTED = ("state_dict", "model_state_dict", "model_state", "model")
 # what DistributedDataParallel, Lightning and torch.compile put in front of every name
 _WRAPPED = ("module.", "model.", "_orig_mod.")
 _GCN_HEAD = "cls_head.fc."
@@ -35,7 +36,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     ----------
     path : Path
         ``.safetensors``, or a file of ``torch.save`` with a ``state_dict`` in it (also named
-        ``model`` or ``model_state_dict``), or being one.
+        ``model``, ``model_state`` or ``model_state_dict``), or being one.
 
     Raises
     ------
@@ -82,7 +83,7 @@ def own_names(given: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]
     What a wrapper puts in front of all names is left out, ``cls_head.fc``, as MMAction2 1.x calls
     the classifier of its graph networks, is ``cls_head.fc_cls``, and the second copies that an
     averaging hook keeps (``ema_backbone_...``) are left out: MMCV swaps both before it saves, so
-    that the plain names hold the averages.
+    that the plain names hold the averages. See also `mvit_names`.
     """
     state, said = dict(given), []
     while prefix := next((p for p in _WRAPPED if all(name.startswith(p) for name in state)), ""):
@@ -95,7 +96,8 @@ def own_names(given: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]
     if any(name.startswith(_GCN_HEAD) for name in state):
         state = {name.replace(_GCN_HEAD, CLASSIFIER, 1): value for name, value in state.items()}
         said.append(f"{_GCN_HEAD[:-1]}, MMAction2's name, is {CLASSIFIER[:-1]}")
-    return state, said
+    state, more = mvit_names(state, CLASSIFIER)
+    return state, said + more
 
 
 def load_pretrained(
@@ -107,7 +109,7 @@ def load_pretrained(
     in every new channel, the mean over the old ones times old / new, so that it answers an input
     that is equal in all channels as before. Classifier, semantic head and, for another number of
     joints, ST-GCN's graph (``A``, ``PA``) and input norm (``data_bn``) stay fresh where they do not
-    fit. Of a pre-training without labels the encoder is taken over.
+    fit. For MViT see `adapted_mvit`. Of a pre-training without labels the encoder is taken over.
 
     Parameters
     ----------
@@ -144,6 +146,9 @@ def load_pretrained(
                 f"the stem takes {fresh.shape[1]} channels instead of {value.shape[1]}: each has "
                 f"the mean of the old weights, times {value.shape[1]}/{fresh.shape[1]}"
             ] = None
+        elif value is not None and (fitted := adapted_mvit(name, value, fresh)):
+            adapted[name], line = fitted
+            said[line] = None
         elif line := _fresh(name, value, fresh):
             said[line] = None
         elif unlabelled and value is None and name.startswith((CLASSIFIER, HIDDEN)):
@@ -193,8 +198,8 @@ def _advice(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
         )
     if not any(name in own for name in given if name.startswith("backbone.")):
         return (
-            "its names are neither PySKL's nor MMAction2 1.x's: take a checkpoint of those, or of "
-            "this project"
+            "its names are neither PySKL's nor MMAction2 1.x's, nor of MViT torchvision's nor "
+            "PySlowFast's: take a checkpoint of those, or of this project"
         )
     return "give the variant the `network` settings that the checkpoint was trained with"
 

@@ -140,7 +140,7 @@ class SkeletonTransformer(Backbone):
         for embedding in (self.time, self.joint):
             nn.init.trunc_normal_(embedding, std=EMBEDDING_STD)
 
-    def tokens(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def embedded(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Embedded tokens (B, P, W) of skeletons (B, T, V, C), and where a point was found."""
         values = patches(x, self.patch)
         found = (values[..., x.shape[-1] - 1 :: x.shape[-1]] > 0).any(dim=2)
@@ -163,9 +163,19 @@ class SkeletonTransformer(Backbone):
     def forward(self, x: Tensor) -> Tensor:
         """From skeletons (N, M, T, V, C) to features (N, F): mean over time, then over M."""
         n, m = x.shape[:2]
-        tokens, found = self.tokens(x.flatten(0, 1))
+        tokens, found = self.embedded(x.flatten(0, 1))
         pooled = self.pool(self.encode(tokens, found), found)
         return self.head(pooled.flatten(1).unflatten(0, (n, m)).mean(dim=1))
+
+    def tokens(self, x: Tensor) -> Tensor:
+        """From skeletons (N, M, T, V, C) to tokens (N, T', V, W): mean over M.
+
+        They are 0 where no point was found.
+        """
+        n, m = x.shape[:2]
+        tokens, found = self.embedded(x.flatten(0, 1))
+        encoded = self.encode(tokens, found).masked_fill(~found[..., None], 0)
+        return encoded.unflatten(1, (-1, self.joints)).unflatten(0, (n, m)).mean(dim=1)
 
 
 def build_skeleton_transformer(

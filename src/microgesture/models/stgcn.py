@@ -132,14 +132,24 @@ class STGCN(Backbone):
         self.gcn = nn.ModuleList(blocks)
         self.num_features = channels
 
-    def forward(self, x: Tensor) -> Tensor:
-        """From skeletons (N, M, T, V, C) to features (N, F): mean over T and V, then over M."""
+    def _last_layer(self, x: Tensor) -> Tensor:
+        """From skeletons (N, M, T, V, C) to the last block's output (N M, F, T', V)."""
         n, m, t, v, c = x.shape
         x = x.permute(0, 1, 3, 4, 2).reshape(n * m, v * c, t)
         x = self.data_bn(x).view(n * m, v, c, t).permute(0, 2, 3, 1).contiguous()
         for block in self.gcn:
             x = block(x)
-        return x.mean(dim=(2, 3)).view(n, m, -1).mean(dim=1)
+        return x
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From skeletons (N, M, T, V, C) to features (N, F): mean over T and V, then over M."""
+        n, m = x.shape[:2]
+        return self._last_layer(x).mean(dim=(2, 3)).view(n, m, -1).mean(dim=1)
+
+    def tokens(self, x: Tensor) -> Tensor:
+        """From skeletons (N, M, T, V, C) to tokens (N, T', V, F): mean over M."""
+        n, m = x.shape[:2]
+        return self._last_layer(x).unflatten(0, (n, m)).mean(dim=1).permute(0, 2, 3, 1)
 
 
 def build_stgcn(

@@ -117,12 +117,20 @@ def _all_frames(num_frames: int, length: int, rng: np.random.Generator) -> np.nd
     return np.arange(length)
 
 
+def _one_view(num_views: int, length: int, rng: np.random.Generator) -> np.ndarray:
+    return rng.integers(num_views, size=1)
+
+
 SAMPLERS: dict[str, Callable[[int, int, np.random.Generator], np.ndarray]] = {
     "align": _all_frames,
     "crop_pad": crop_pad,
     "segment_sample": segment_sample,
+    "views": _one_view,
 }
-"""How a training sample's frames are chosen; aligned clips already have ``length`` frames."""
+"""How a training sample's frames are chosen; aligned clips already have ``length`` frames.
+
+Of the views of which a clip's tokens were written, ``views`` chooses one.
+"""
 
 
 def inference_views(kind: str, num_frames: int, length: int, views: int) -> list[np.ndarray]:
@@ -131,10 +139,13 @@ def inference_views(kind: str, num_frames: int, length: int, views: int) -> list
     `align` has one view only, since nothing in it is random; `crop_pad` has crops at even
     distances (one where the clip fits). `segment_sample` draws with the view's number as seed; of
     clips shorter than the length, which wrap around whole, the views start at even distances, and
-    at one frame after the other where there are fewer frames than views, both as in PySKL.
+    at one frame after the other where there are fewer frames than views, both as in PySKL. Of
+    views that were written, ``views`` takes the first.
     """
     if kind == "align":
         return [np.arange(length)]
+    if kind == "views":
+        return [np.array([view]) for view in range(min(num_frames, views))]
     if kind == "crop_pad":
         starts = np.linspace(0, max(num_frames - length, 0), views + 2)[1:-1].round().astype(int)
         return [_crop(num_frames, length, start) for start in np.unique(starts)]

@@ -5,6 +5,7 @@ files lie.
 """
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from microgesture.provenance import record as steps
@@ -28,14 +29,24 @@ def raw_inputs(
     """
     if record is None:
         return [], {"files": {}, "frames": {}}
-    results = steps.results_of(record)
-    paths = [Path(one) for one in raw_files(data)]
-    made = [path for path in paths if steps.relative_name(path, results) is not None]
-    mine = [path for path in paths if steps.relative_name(path, results) is None]
-    names = map(steps.outside_name, mine)
-    files = dict(zip(names, steps.parallel(steps.entry, mine), strict=True))
+    made, raw = listed(record, raw_files(data))
     frames = frame_folders(Path(data.root)) if isinstance(data, OpenPoseJson) else {}
-    return made, {"files": files, "frames": frames}
+    return made, {**raw, "frames": frames}
+
+
+def listed(
+    record: Path | None, paths: Iterable[str]
+) -> tuple[list[Path], dict[str, dict[str, steps.Stated]]]:
+    """The same of any files that a step reads."""
+    if record is None:
+        return [], {"files": {}, "frames": {}}
+    results = steps.results_of(record)
+    files = [Path(one) for one in paths]
+    made = [path for path in files if steps.relative_name(path, results) is not None]
+    mine = [path for path in files if steps.relative_name(path, results) is None]
+    names = map(steps.outside_name, mine)
+    entries = dict(zip(names, steps.parallel(steps.entry, mine), strict=True))
+    return made, {"files": entries, "frames": {}}
 
 
 def frame_folders(root: Path) -> dict[str, steps.Stated]:

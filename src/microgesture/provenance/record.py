@@ -13,8 +13,9 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ PACKAGES = (
     "torch",
     "wordllama",
 )
+OPTIONAL = ("av", "opencv-python-headless")
+"""Packages of the extra `video`, which may lack."""
 Stated = dict[str, Any]
 SMALL = 1 << 20
 """Larger files are told apart by their size alone where hashing takes longer than a plan may."""
@@ -115,10 +118,17 @@ def write_record(
         "outputs": dict(_outputs(results, outputs, hashed)),
         **_origin(script),
         "python": platform.python_version(),
-        "packages": {name: version(name) for name in PACKAGES},
+        "packages": dict(_versions()),
         "machine": machine(),
     }
     write_text(path, sealed_json(record))
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    yield from ((name, version(name)) for name in PACKAGES)
+    for name in OPTIONAL:
+        with suppress(PackageNotFoundError):
+            yield name, version(name)
 
 
 @cache

@@ -21,8 +21,10 @@ from microgesture.utils.errors import AGAIN, InputError
 from microgesture.utils.files import read_json, sha256
 
 SUBMISSION = "submission.json"
-FOR_OTHERS = ("folds.json", "label_embeddings.json")
+FOR_OTHERS = ("crops.json", "folds.json", "label_embeddings.json")
 """Steps that run once, for others: of an earlier config, nothing goes back to their records."""
+TOKENS = "tokens.py"
+"""Script of a step that, with those before it, is of another variant than those after it."""
 # Settings that a step shares with those before it, where both state them.
 SHARED = ("variant", "layout", "stream", "padding", "length")
 Record = dict[str, Any]
@@ -291,7 +293,7 @@ def _config_findings(
         if file.endswith(".json"):
             yield from _stated_findings(name, record, file, results)
     upstream = _upstream(name, records, owners)
-    for other in sorted(upstream):
+    for other in sorted(_upstream(name, records, owners, until=TOKENS)):
         before = records[other]["config"] or {}
         for key in SHARED:
             ours, theirs = config.get(key), before.get(key)
@@ -313,12 +315,15 @@ def _config_findings(
                     yield Finding("config", name, TABLE, what, "none", advice)
 
 
-def _upstream(name: str, records: Mapping[str, Record], owners: Mapping[str, str]) -> set[str]:
-    """All records before one, the direct ones and theirs."""
+def _upstream(
+    name: str, records: Mapping[str, Record], owners: Mapping[str, str], until: str = ""
+) -> set[str]:
+    """All records before one, the direct ones and theirs; none of a script and of those before."""
     found, waiting = set[str](), [name]
     while waiting:
         artifacts = records[waiting.pop()]["artifacts"]
         new = {owners[file] for file in artifacts if file in owners} - found
+        new -= {other for other in new if records[other]["script"] == until}
         found |= new
         waiting.extend(new)
     return found

@@ -45,6 +45,7 @@ class _Row:
 
     place: str
     clip_id: str
+    recording: str
     folder: Path
     label: int
     subject: str
@@ -59,6 +60,7 @@ class _Task:
 
     row: _Row | BadClip
     frames: list[str]
+    recording_frames: int
     class_names: list[str]
     fps: float
     height: int
@@ -128,7 +130,10 @@ def read(
         for clips in ordered_map(_cut_folder, folders, workers):
             yield from clips
         return
-    tasks = (_Task(row, files, class_names, *size, parts) for row, files in _with_frames(rows))
+    tasks = (
+        _Task(row, files, count, class_names, *size, parts)
+        for row, files, count in _with_frames(rows)
+    )
     yield from ordered_map(_cut, tasks, workers)
 
 
@@ -200,17 +205,22 @@ def _table_row(
             return bad(f"start,end is {found}, expected two integers or nothing{hint}")
         if not 0 <= first <= last:
             return bad(f"frames {first}..{last}, expected 0 <= start <= end")
-    return _Row(place, clip_id, folder, label, cell["subject"], cell["split"], first, last)
+    return _Row(place, clip_id, own, folder, label, cell["subject"], cell["split"], first, last)
 
 
-def _with_frames(rows: Iterable[_Row | BadClip]) -> Iterator[tuple[_Row | BadClip, list[str]]]:
-    """Rows with the names of their frames; each folder is listed once, and kept while needed."""
+def _with_frames(
+    rows: Iterable[_Row | BadClip],
+) -> Iterator[tuple[_Row | BadClip, list[str], int]]:
+    """Rows with the names of their frames, and the number of frames of their folder.
+
+    Each folder is listed once, and kept while needed.
+    """
     rows = list(rows)
     waiting = Counter(row.folder for row in rows if isinstance(row, _Row))
     listed: dict[Path, list[str] | InputError] = {}
     for row in rows:
         if isinstance(row, BadClip):
-            yield row, []
+            yield row, [], 0
             continue
         if row.folder not in listed:
             try:
@@ -220,13 +230,13 @@ def _with_frames(rows: Iterable[_Row | BadClip]) -> Iterator[tuple[_Row | BadCli
         waiting[row.folder] -= 1
         files = listed[row.folder] if waiting[row.folder] else listed.pop(row.folder)
         if isinstance(files, InputError):
-            yield BadClip(row.clip_id, row.split, row.place, str(files)), []
+            yield BadClip(row.clip_id, row.split, row.place, str(files)), [], 0
             continue
         chosen = _frames_of(row, len(files))
         if isinstance(chosen, BadClip):
-            yield chosen, []
+            yield chosen, [], 0
             continue
-        yield row, files[chosen]
+        yield row, files[chosen], len(files)
 
 
 def _frames_of(row: _Row, count: int) -> slice | BadClip:
@@ -247,20 +257,25 @@ def _cut(task: _Task) -> Clip | BadClip:
     if isinstance(row, BadClip):
         return row
     files = (row.folder / name for name in task.frames)
-    return _clip(task, row, (read_people(path, task.parts) for path in files), len(task.frames))
+    frames = (read_people(path, task.parts) for path in files)
+    return _clip(task, row, frames, len(task.frames), task.recording_frames)
 
 
 def _clip(
-    task: "_Task | _Folder", row: _Row, frames: Iterable[list[np.ndarray]], count: int
+    task: "_Task | _Folder",
+    row: _Row,
+    frames: Iterable[list[np.ndarray]],
+    count: int,
+    recording_frames: int,
 ) -> Clip | BadClip:
     """The clip of a row, given who is in each of its frames."""
     try:
         points = follow(frames, count)
     except InputError as error:
         return BadClip(row.clip_id, row.split, row.place, str(error))
-    clip = Clip(
-        row.clip_id, row.label, row.subject, row.split, task.fps, task.height, task.width, points
-    )
+    size = (task.fps, task.height, task.width)
+    origin = (row.recording, row.start or 0, recording_frames)
+    clip = Clip(row.clip_id, row.label, row.subject, row.split, *size, points, *origin)
     return check_clip(clip, row.place, task.class_names)
 
 
@@ -310,7 +325,8 @@ def _cut_folder(task: "_Folder") -> list[Clip | BadClip]:
         if isinstance(chosen, BadClip):
             clips.append(chosen)
         else:
-            clips.append(_clip(task, row, map(_raised, frames[chosen]), len(frames[chosen])))
+            people = frames[chosen]
+            clips.append(_clip(task, row, map(_raised, people), len(people), len(frames)))
     about = (first.subject, first.split, task.fps, task.height, task.width)
     try:
         points = follow(map(_raised, frames), len(frames))

@@ -10,6 +10,7 @@ import pyarrow as pa
 from microgesture.data.keypoint_formats import Numbers, resolve_points
 from microgesture.data.store import (
     INDEX_COLUMNS,
+    ORIGIN,
     POINTS,
     SCHEMA,
     SPLITS,
@@ -127,7 +128,8 @@ def check_columns(
     Rows of long recordings have the column ``recording`` in place of ``clip_id``, and no label.
     """
     accepts = {"string": _is_text, "float": _is_number, "int32": pa.types.is_integer}
-    columns = [name for name in SCHEMA.names if needs_split or name != "split"]
+    own = [name for name in SCHEMA.names if name not in ORIGIN]
+    columns = [name for name in own if needs_split or name != "split"]
     if recording:
         columns = [recording, *(name for name in columns if name not in ("clip_id", "label"))]
     if twice := [name for name in columns if schema.names.count(name) > 1]:

@@ -100,6 +100,9 @@ def cut(task: Task, points: np.ndarray, count: int = POINTS) -> list[Clip | BadC
             task.height,
             task.width,
             points[row.start : row.end + 1],
+            video.name,
+            row.start,
+            len(points),
         )
         clips.append(check_clip(clip, place, task.class_names, count))
     if task.whole:

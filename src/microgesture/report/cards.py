@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from microgesture.data import paths
+from microgesture.data.classes import UNKNOWN
 from microgesture.data.long_tail import long_tailed_counts
 from microgesture.evaluation.claims import MIN_SUBJECTS, sampled_groups
 from microgesture.evaluation.metrics import METRICS
 from microgesture.evaluation.paired import left_out_scores, variance_parts
-from microgesture.evaluation.predictions import UNKNOWN, Predictions, read_predictions
+from microgesture.evaluation.predictions import Predictions, read_predictions
 from microgesture.evaluation.rows import HEADINGS, SPLITS, Row
 from microgesture.report.render import render
 from microgesture.settings.results import CardsStep
@@ -28,6 +29,10 @@ _NETWORKS = {
     "agcn": "2s-AGCN",
     "mmn": "MMN",
     "skeleton_transformer": "skeleton transformer",
+    "mvit": "MViT",
+    "token_fusion": "token fusion",
+    "concat_mlp": "concatenation",
+    "trees": "extra trees",
 }
 _DAMAGE = {
     "none": "none",
@@ -224,8 +229,9 @@ def _trained_on(
 def _recipe(settings: Mapping[str, Any]) -> list[list[str]]:
     """Settings of network and training, one a line."""
     lines = [[f"network.{key}", str(value)] for key, value in settings["network"].items()]
-    lines += [[f"training.{key}", str(value)] for key, value in settings["training"].items()]
-    lines += [[f"augment.{key}", str(value)] for key, value in settings["augment"].items()]
+    for section in ("training", "augment"):  # trees have neither
+        of = settings.get(section, {})
+        lines += [[f"{section}.{key}", str(value)] for key, value in of.items()]
     return lines
 
 

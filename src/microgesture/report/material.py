@@ -14,10 +14,12 @@ from microgesture.evaluation.claims import Claim, judge_claims
 from microgesture.evaluation.load import load_evaluation
 from microgesture.evaluation.occlusion import Occlusion, mean_occlusion
 from microgesture.evaluation.rows import Evaluation, Row
+from microgesture.settings.models import VIDEO_MODELS
 from microgesture.settings.results import PageStep
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
 
+MISSING_COLUMNS = ("missing", "clips", "top1", "mean_class")
 ROBUSTNESS_COLUMNS = ("kind", "level", "clips", "top1", "mean_class")
 
 
@@ -39,6 +41,9 @@ class Material:
         Columns variant, run, kind, level, clips, top1, mean_class; None where it is not asked for.
     occlusion
         By variant; empty where it is not asked for.
+    missing_sources
+        Columns variant, run, missing (a source, or nothing), clips, top1, mean_class; None without
+        variants on the tokens of others.
     layouts
         To draw skeletons with, the one with most joints first.
     skeletons
@@ -54,6 +59,7 @@ class Material:
     runs: Mapping[str, Mapping[str, Mapping[str, Any]]]
     robustness: pd.DataFrame | None
     occlusion: Mapping[str, Occlusion]
+    missing_sources: pd.DataFrame | None
     layouts: Sequence[Layout]
     skeletons: Path
 
@@ -107,21 +113,31 @@ def load_material(
         },
         robustness=read_robustness(config, results) if config.robustness else None,
         occlusion=_occlusion(config, results),
+        missing_sources=_missing_sources(config, results),
         layouts=sorted(layouts, key=lambda one: -len(one.joints)),
         skeletons=skeletons,
     )
 
 
 def _probes(config: PageStep, results: Path) -> dict[str, dict[str, list[Path]]]:
-    """Files of ``robustness`` and of ``occlusion``, by variant and in the order of the runs.
+    """Files of ``robustness``, ``occlusion`` and ``missing``, by variant, in the runs' order.
 
     Those of other runs may lie there too, from before the config was changed.
     """
-    kinds: dict[str, dict[str, list[Path]]] = {"robustness": {}, "occlusion": {}}
+    kinds: dict[str, dict[str, list[Path]]] = {"robustness": {}, "occlusion": {}, "missing": {}}
     seeds, folds = sorted(config.seeds), config.folds
+    for variant, shown in config.variants.items():
+        if shown.sources:
+            runs = paths.run_names(seeds, folds)
+            kinds["missing"][variant] = [
+                results / paths.missing_sources(variant, run) for run in runs
+            ]
     if config.robustness:
         runs = paths.run_names(seeds if config.robustness.runs == "all" else seeds[:1], folds)
-        for variant in config.variants:
+        for variant, shown in config.variants.items():
+            sees = [config.variants[name].model for name in shown.sources or [variant]]
+            if set(sees).intersection(VIDEO_MODELS):  # what is corrupted are points
+                continue
             kinds["robustness"][variant] = [
                 results / paths.robustness(variant, run) for run in runs
             ]
@@ -133,13 +149,13 @@ def _probes(config: PageStep, results: Path) -> dict[str, dict[str, list[Path]]]
         if not path.is_file():
             raise InputError(
                 f"{path}: is not there; run the step that writes it, or set robustness or "
-                "occlusion to null"
+                "occlusion to null where it is of these"
             )
     return kinds
 
 
 def probe_files(config: PageStep, results: Path) -> list[Path]:
-    """The files of robustness and occlusion that the config asks for."""
+    """The files of robustness, occlusion and missing sources that the config asks for."""
     kinds = _probes(config, results).values()
     return [path for kind in kinds for files in kind.values() for path in files]
 
@@ -158,6 +174,20 @@ def read_robustness(config: PageStep, results: Path) -> pd.DataFrame:
                 )
             parts.append(part.assign(variant=variant, run=path.stem))
     return pd.concat(parts, ignore_index=True)
+
+
+def _missing_sources(config: PageStep, results: Path) -> pd.DataFrame | None:
+    parts = []
+    for variant, files in _probes(config, results)["missing"].items():
+        for path in files:
+            part = pd.read_csv(path, keep_default_na=False)
+            if tuple(part.columns) != MISSING_COLUMNS:
+                raise InputError(
+                    f"{path}: has the columns {', '.join(part.columns)}; expected "
+                    f"{', '.join(MISSING_COLUMNS)}; measure again"
+                )
+            parts.append(part.assign(variant=variant, run=path.stem))
+    return pd.concat(parts, ignore_index=True) if parts else None
 
 
 def _occlusion(config: PageStep, results: Path) -> dict[str, Occlusion]:

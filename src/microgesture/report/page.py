@@ -21,6 +21,7 @@ _PARTS = (
     sections.confusion_section,
     sections.calibration_section,
     sections.robustness_section,
+    sections.missing_section,
     sections.errors_section,
     sections.occlusion_section,
     sections.cost_section,

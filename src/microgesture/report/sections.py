@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from microgesture.data import paths
 from microgesture.data.keypoints import KEYPOINT_FORMATS
@@ -32,7 +33,7 @@ ERRORS = 8
 _LISTED = 300  # errors in words, of which a large test split has thousands
 _MOST_PANELS = 12
 _POSE_CLIPS = 200  # enough for a median; a store may hold a hundred times as many
-_DATA_FIGURES = ("classes.png", "lengths.png", "missing.png", "skeletons-1.png")
+_DATA_FIGURES = ("classes.png", "lengths.png", "missing.png", "skeletons-1.png", "video.png")
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,16 @@ def claims_section(material: Material, folder: Path) -> Section | None:
     return Section("claims", "Claims", content)
 
 
-def training_section(material: Material, folder: Path) -> Section:
-    """Accuracy and loss of all trainings by epoch."""
+def training_section(material: Material, folder: Path) -> Section | None:
+    """Accuracy and loss of all networks' trainings by epoch."""
     titles = {name: variant.title for name, variant in material.config.variants.items()}
-    runs = {titles[name]: list(of.values()) for name, of in material.runs.items()}
+    runs = {
+        titles[name]: list(of.values())
+        for name, of in material.runs.items()
+        if all(one["epochs"] for one in of.values())
+    }
+    if not runs:
+        return None
     figures = []
     for what, name in (("top1", "Top-1"), ("loss", "Loss")):
         path = folder / f"training_{what}.png"
@@ -143,6 +150,31 @@ def robustness_section(material: Material, folder: Path) -> Section | None:
     runs = int(material.robustness.groupby("variant").run.nunique().max())
     alt = alt_texts.robustness(material.robustness, titles)
     return Section("robustness", "Robustness", {"figure": path, "alt": alt, "runs": runs})
+
+
+def missing_section(material: Material, folder: Path) -> Section | None:
+    """Accuracy of fused variants without one of their sources."""
+    measured, variants = material.missing_sources, material.config.variants
+    if measured is None:
+        return None
+    lines = []
+    for (variant, missing), of in measured.groupby(["variant", "missing"], sort=False):
+        without = variants[str(missing)].title if missing else "nothing"
+        scores = [mean_and_spread(100 * pooled) for pooled in _pooled(of)]
+        lines.append([variants[str(variant)].title, without, *scores])
+    runs = int(measured["run"].nunique())
+    return Section("missing", "Missing sources", {"lines": lines, "runs": runs})
+
+
+def _pooled(measured: pd.DataFrame) -> list[np.ndarray]:
+    """Top-1 and mean-class accuracy by seed; those of a seed's folds are averaged by clips."""
+    seeds = measured["run"].map(lambda run: paths.run_parts(run)[0])
+    return [
+        np.array(
+            [np.average(one[score], weights=one["clips"]) for _, one in measured.groupby(seeds)]
+        )
+        for score in ("top1", "mean_class")
+    ]
 
 
 def errors_section(material: Material, folder: Path) -> Section | None:

@@ -36,8 +36,22 @@ class Film(Entry):
     """Size of the movements, in times of what people do."""
 
 
+Even = Annotated[int, Field(ge=32, multiple_of=2)]
+
+
+class Rendering(Entry):
+    """Video of the generated people, in H.264; pictures need not have the size of the film."""
+
+    height: Even
+    width: Even
+    crf: Annotated[int, Field(ge=0, le=51)]
+    """Constant rate factor: how much is lost, 0 nothing; recordings differ by up to 2."""
+
+
 class Generate(Film):
     """The embedded data set."""
+
+    nullable = frozenset({"video"})
 
     seed: Annotated[int, Field(ge=0)]
     subjects: PerSplit
@@ -46,3 +60,5 @@ class Generate(Film):
     """Clips, in iMiGUE's long-tailed proportions."""
     class_minimum: PerSplit
     """Clips that each class has at least."""
+    video: Rendering | None = None
+    """Without it there are skeletons only."""

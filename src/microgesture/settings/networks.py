@@ -1,10 +1,10 @@
 """What a config says about the networks."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from microgesture.settings.base import Count, Entry, Odd, Probability
+from microgesture.settings.base import Count, Entry, NotNegative, Odd, Probability
 
 
 class GraphNetwork(Entry):
@@ -21,6 +21,17 @@ class GraphNetwork(Entry):
     """Before the classifier."""
     block_dropout: Probability = 0.0
     """In each block."""
+
+
+class TreesNetwork(Entry):
+    """Extra trees (Geurts et al. 2006)."""
+
+    trees: Count = 300
+    """How many vote."""
+    smallest_leaf: Count = 1
+    """Training clips that a leaf holds at least."""
+    class_weight: Literal["natural", "balanced"] = "natural"
+    """``balanced``: clips count more, the fewer their class has."""
 
 
 class HeatmapNetwork(Entry):
@@ -40,6 +51,8 @@ class HeatmapNetwork(Entry):
     """Whether each block starts as the identity."""
     temporal_strides: list[Count] | None = None
     """For each stage, by how much it shortens the clip."""
+    part_stages: Literal["shared", "own"] = "shared"
+    """Whether the boxes of ``parts`` go through the same stages, or each through its own."""
     dropout: Probability = 0.5
     """Before the classifier."""
 
@@ -83,3 +96,66 @@ class TransformerNetwork(Entry):
     """Width of the layer before the classifier; 0: none."""
     dropout: Probability = 0.0
     """Before the classifier."""
+
+
+class VideoNetwork(Entry):
+    """MViTv2; what is not given is as in the published MViTv2-S."""
+
+    embed: Count = 96
+    """Channels of the first stage; every further one has twice as many, and half the height and
+    width."""
+    heads: Count = 1
+    """Of the first stage; every further one has twice as many."""
+    depths: Annotated[list[Count], Field(min_length=1, max_length=4)] = Field(default=[1, 2, 11, 2])
+    """Blocks of each stage."""
+    key_stride: Literal[1, 2, 4, 8] = 8
+    """By how much keys and values are coarser than the first stage's tokens; half as much in every
+    further stage."""
+    drop_path: Probability = 0.2
+    """Probability that the last block is left out of a clip in training; it rises from 0 in the
+    first (stochastic depth)."""
+    dropout: Probability = 0.5
+    """Before the classifier."""
+
+
+class TokenFusionNetwork(Entry):
+    """A class token and the sources' tokens through a transformer."""
+
+    width: Count = 128
+    """Numbers of a token inside."""
+    layers: Count = 1
+    heads: Count = 4
+    positions: Count = 8
+    """Learned embeddings of time at even distances over a clip, between which is interpolated."""
+    dropout: Probability = 0.1
+    modality_dropout: Probability = 0.0
+    """Probability in training that a source of a clip is missing; one always stays."""
+    exchange: bool = False
+    """Whether tokens of a low score are replaced by the other sources' at the same time."""
+    exchange_threshold: Probability = 0.02
+    """The score below which they are."""
+    exchange_weight: NotNegative = 1e-4
+    """Of the scores' sum in the loss, which makes them low."""
+
+
+class ConcatNetwork(Entry):
+    """Mean token of each source, side by side through one hidden layer."""
+
+    width: Count = 128
+    """Of the hidden layer."""
+    dropout: Probability = 0.5
+    """After the hidden layer."""
+    modality_dropout: Probability = 0.0
+    """Probability in training that a source of a clip is missing; one always stays."""
+
+
+Network = (
+    GraphNetwork
+    | HeatmapNetwork
+    | TransformerNetwork
+    | MmnNetwork
+    | VideoNetwork
+    | TokenFusionNetwork
+    | ConcatNetwork
+    | TreesNetwork
+)

@@ -19,6 +19,7 @@ class ShownVariant(Entry):
     """Where it starts from, unless that was pre-trained here."""
     unlabelled: list[Literal["train", "val", "test"]] = Field(default=[])
     """Whose recordings it was pre-trained on here, without labels."""
+    sources: list[str] | None = None
 
 
 class Trained(Entry):

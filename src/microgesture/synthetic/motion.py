@@ -53,6 +53,7 @@ class Gesture:
     channels: Mapping[str, np.ndarray | float] = field(default_factory=dict)
     moves: Sequence[Move] = ()
     hush: float = 0.0  # how far the talking mouth is stilled, 0 to 1
+    holding: int | None = None  # the hand that takes what lies on the table
 
 
 @dataclass(frozen=True)

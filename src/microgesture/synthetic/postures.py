@@ -312,4 +312,4 @@ def objects(cue: Cue) -> Gesture:
             )
         )
     look = {"head_pitch": cue.size(0.18)} if cue.chance(0.6) else {}
-    return Gesture(look, moves)
+    return Gesture(look, moves, holding=first)

@@ -34,12 +34,28 @@ SHORTEST, LONGEST, SIGMA = 0.3, 6.0, 0.55  # seconds, seconds, spread of the log
 
 
 @dataclass(frozen=True)
+class Performance:
+    """The motion of one person over a recording."""
+
+    truth: np.ndarray  # (T, 137, 3) centimetres
+    channels: dict[str, np.ndarray]  # series (T,) by the names in `CHANNELS`
+    held: np.ndarray  # (T, 2) how far the right and the left hand have taken an object, 0 to 1
+
+
+@dataclass(frozen=True)
 class Recording:
-    """Detected points (T, 137, 3), what happened, and the true points for those who check."""
+    """Detected points (T, 137, 3), what happened, and the true motion for those who draw it."""
 
     points: np.ndarray
     clips: list[tuple[int, int, int]]  # class id, first frame, last frame
-    truth: np.ndarray  # (T, 137, 3) centimetres
+    performance: Performance
+    camera: Camera
+    edge: float  # of the table, cm below the hips; above them (below 0) it hides the lap
+
+    @property
+    def truth(self) -> np.ndarray:
+        """The true points, (T, 137, 3) centimetres."""
+        return self.performance.truth
 
 
 def plan(
@@ -155,8 +171,8 @@ def act(
     total: int,
     fps: float,
     variety: float = 1.0,
-) -> np.ndarray:
-    """The true points (T, 137, 3), in centimetres, of a person acting out clips."""
+) -> Performance:
+    """The motion of a person acting out clips."""
     track = _idle(rng, person, total, fps)
     acted: list[tuple[Gesture, Span]] = []
     for label, start, end in clips:
@@ -180,17 +196,22 @@ def act(
         track[name] = MOST_TURN * np.tanh(track[name] / MOST_TURN)
     poses = pose_frames(person, track)
     hands = _resting_hands(rng, person, poses, fps)
+    held = np.zeros((total, 2))
     for gesture, span in acted:
         for move in gesture.moves:
             resolve(move, span, person, poses, hands)
-    return assemble(person, track, poses, hands)
+        if gesture.holding is not None:
+            frames = span.frames(total)
+            # the hand is nearly there when it takes the object
+            taken = smoothstep(2 * span.weight(frames) - 1)
+            hand = (RIGHT, LEFT).index(gesture.holding)
+            held[frames, hand] = np.maximum(held[frames, hand], taken)
+    return Performance(assemble(person, track, poses, hands), track, held)
 
 
-def _hidden(rng: np.random.Generator, truth: np.ndarray) -> np.ndarray:
+def _hidden(truth: np.ndarray, edge: float) -> np.ndarray:
     """How surely (T, 2) the left and right hand are behind the body or under a table."""
     neck, hip = truth[:, 1], truth[:, 8]
-    # Some tables are high: hands in the lap are then behind the edge.
-    edge = rng.choice([-9.0, 8.0], p=[0.4, 0.6])
     hidden = []
     for wrist in (7, 4):
         place = truth[:, wrist]
@@ -201,10 +222,15 @@ def _hidden(rng: np.random.Generator, truth: np.ndarray) -> np.ndarray:
     return np.stack(hidden, axis=-1)
 
 
-def _film(rng: np.random.Generator, person: Person, truth: np.ndarray, camera: Camera) -> Scene:
+def _table_edge(rng: np.random.Generator) -> float:
+    """Some tables are high: hands in the lap are then behind the edge."""
+    return float(rng.choice([-9.0, 8.0], p=[0.4, 0.6]))
+
+
+def _film(person: Person, truth: np.ndarray, camera: Camera, edge: float) -> Scene:
     """The scene that a camera sees."""
     pixels, depth = camera.project(truth)
-    return Scene(pixels, depth, _hidden(rng, truth), person.visibility)
+    return Scene(pixels, depth, _hidden(truth, edge), person.visibility)
 
 
 def record(
@@ -222,19 +248,19 @@ def record(
     )
     fps, height, width = float(config.fps), config.height, config.width
     clips, total = plan(rng, labels, fps, float(config.mean_seconds))
-    truth = act(rng, person, clips, total, fps, variety)
-    camera = sample_camera(rng, height, width)
-    scene = _film(rng, person, truth, camera)
+    performance = act(rng, person, clips, total, fps, variety)
+    camera, edge = sample_camera(rng, height, width), _table_edge(rng)
+    scene = _film(person, performance.truth, camera, edge)
     points = detect(rng, scene, float(config.noise), height, width)
     stranger = sample_person(rng, len(CLASSES))
-    other = act(rng, stranger, [], total, fps)
+    other = act(rng, stranger, [], total, fps).truth
     aside = Camera(
         0.0, 0.0, 0.0, 0.5 * camera.scale, (width * rng.choice([0.12, 0.88]), 0.4 * height), 400.0
     )
-    other_scene = _film(rng, stranger, other, aside)
+    other_scene = _film(stranger, other, aside, _table_edge(rng))
     bystander = detect(rng, other_scene, float(config.noise), height, width)
     busy = np.full(total, -1)
     for number, (_, start, end) in enumerate(clips):
         busy[start : end + 1] = number
     disturb(rng, points, bystander, busy)
-    return Recording(points, clips, truth)
+    return Recording(points, clips, performance, camera, edge)

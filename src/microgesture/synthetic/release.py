@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from microgesture.settings.generate import Generate
-from microgesture.synthetic.body import sample_person
+from microgesture.synthetic.body import Person, sample_person
 from microgesture.synthetic.gestures import CLASSES, FREQUENCY
-from microgesture.synthetic.recording import record
+from microgesture.synthetic.recording import Recording, record
 from microgesture.synthetic.xlsx import write_points
 from microgesture.utils.errors import InputError
-from microgesture.utils.files import sha256, write_json, write_text
+from microgesture.utils.files import atomic_path, sha256, write_json, write_text
+from microgesture.utils.packages import need_video_packages
 from microgesture.utils.process_pool import process_pool
 
 FOLDERS = {
@@ -21,11 +22,16 @@ FOLDERS = {
     "val": "imigue_data_phase1/datasets/imigue_skeleton_validate",
     "test": "imigue_data_phase2/imigue_skeleton_test",
 }
+VIDEO_FOLDERS = {
+    "train": "imigue_rgb_phase1/train_data",
+    "val": "imigue_rgb_phase1/validation_data",
+    "test": "imigue_rgb_phase2",
+}
 SPLITS = tuple(FOLDERS)
 MARK = "GENERATED.txt"
 CLIPS_PER_VIDEO = 35
 # What a random stream is for: seeds of different uses never meet.
-_PLAN, _SUBJECT, _VIDEO = range(3)
+_PLAN, _SUBJECT, _VIDEO, _LOOK, _SETTING = range(5)
 
 
 @dataclass(frozen=True)
@@ -90,10 +96,32 @@ def _write_video(video: Video, config: Generate, out: Path) -> dict[str, Any]:
     write_points(out / table, recording.points)
     raw = [(99 if c == len(CLASSES) - 1 else c + 1, a, b) for c, a, b in recording.clips]
     write_text(out / rows, "".join(f"{c},{a},{b}\n" for c, a, b in raw))
+    written = [table, rows]
+    if config.video is not None:
+        film = f"{VIDEO_FOLDERS[video.split]}/{name}/{name}.mp4"
+        _write_film(video, config, person, recording, out / film)
+        written.append(film)
     return {
         "frames": len(recording.points),
-        "files": {path: sha256(out / path) for path in (table, rows)},
+        "files": {path: sha256(out / path) for path in written},
     }
+
+
+def _write_film(
+    video: Video, config: Generate, person: Person, recording: Recording, path: Path
+) -> None:
+    """Render what was recorded; looks come from streams of their own, blind to the classes."""
+    # with packages of the extra `video`
+    from microgesture.synthetic.rendering.film import render_frames, write_mp4
+    from microgesture.synthetic.rendering.look import sample_look, sample_setting
+
+    assert config.video is not None
+    of_subject = _stream(config.seed, _LOOK, video.subject)
+    of_video = _stream(config.seed, _SETTING, video.number)
+    look, setting = sample_look(of_subject), sample_setting(of_video)
+    pictures = render_frames(person, look, setting, recording, config, of_subject, of_video)
+    with atomic_path(path) as temporary:
+        write_mp4(temporary, pictures, config.video, float(config.fps), setting.crf_shift)
 
 
 def _job(task: tuple[Video, Generate, str]) -> dict[str, Any]:
@@ -104,7 +132,8 @@ def _job(task: tuple[Video, Generate, str]) -> dict[str, Any]:
 
 def _clear(out: Path) -> None:
     """Remove what was generated before: of another config, other videos would stay."""
-    phases = sorted({out / Path(folder).parts[0] for folder in FOLDERS.values()})
+    folders = [*FOLDERS.values(), *VIDEO_FOLDERS.values()]
+    phases = sorted({out / Path(folder).parts[0] for folder in folders})
     held = [phase for phase in phases if phase.exists()]
     if held and not (out / MARK).is_file():
         raise InputError(
@@ -135,9 +164,12 @@ def generate(config: Generate, out: Path, workers: int = 1) -> dict[str, Any]:
     Raises
     ------
     InputError
-        When ``out`` holds a data set that was not generated there.
+        When ``out`` holds a data set that was not generated there, or packages are missing that
+        video needs.
 
     """
+    if config.video is not None:
+        need_video_packages("data.generate.video")
     _clear(out)
     videos = plan_videos(config)
     tasks = [(video, config, str(out)) for video in videos]

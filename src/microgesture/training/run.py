@@ -1,6 +1,6 @@
 """One training as a step of the workflow: from its files to its checkpoint."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from microgesture.data.classes import load_classes
-from microgesture.data.folds import use_fold
+from microgesture.data.folds import check_fold, use_fold
 from microgesture.data.layouts import Layout, load_layout
 from microgesture.data.paths import run_name
 from microgesture.data.profiles import training_profile
@@ -26,6 +26,7 @@ from microgesture.training.distributed import Processes, last_bits
 from microgesture.training.resume import Keeper, Stopped, resume_key, to_stderr
 from microgesture.training.schedule import epoch_line
 from microgesture.training.trainer import train
+from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json, sha256
 
 Say = Callable[[str], None]
@@ -37,9 +38,12 @@ class TrainingFiles:
 
     Attributes
     ----------
-    manifest : Path
-        Of prepared clips or of a heatmap cache, which lies beside it.
-    layout, classes : Path
+    manifests : tuple of Path
+        Of prepared clips, of a heatmap cache or of crops, which lie beside it; or of the tokens of
+        each source.
+    layout : Path or None
+        Of skeletons; none for video and tokens.
+    classes : Path
     embeddings : Path, optional
         Label embeddings, for the semantic loss.
     folds : Path, optional
@@ -49,8 +53,8 @@ class TrainingFiles:
 
     """
 
-    manifest: Path
-    layout: Path
+    manifests: tuple[Path, ...]
+    layout: Path | None
     classes: Path
     embeddings: Path | None = None
     folds: Path | None = None
@@ -58,8 +62,9 @@ class TrainingFiles:
 
     def all(self) -> list[Path]:
         """Every file that is read."""
-        needed = [self.manifest, self.manifest.with_suffix(".arrow"), self.layout, self.classes]
-        return [*needed, *filter(None, [self.embeddings, self.pretrained, self.folds])]
+        data = [path for one in self.manifests for path in (one, one.with_suffix(".arrow"))]
+        more = [self.layout, self.embeddings, self.pretrained, self.folds]
+        return [*data, self.classes, *filter(None, more)]
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ class Resuming:
 class Opened:
     """The files' contents."""
 
-    layout: Layout
+    layout: Layout | None
     names: list[str]
     source: Input
     fold: dict[str, Any]
@@ -128,15 +133,15 @@ def run_training(
 
     """
     say = to_stderr if processes.rank == 0 else lambda line: None
-    opened = open_files(config, files, fold)
+    opened = open_files(config, files, seed, fold)
     model = first_model(config, files, opened, seed, device, say)
     parameters = count_parameters(model)
     dtype = choose_precision(config.training.precision, device)
     metadata = _metadata(config, files, opened, seed, dtype, code_version)
     records, name = opened.source.records, run_name(seed, fold)
     input_spec: dict[str, Any] = {
-        "layout": opened.layout.as_dict(),
-        "preparation": records.metadata,
+        "layout": opened.layout.as_dict() if opened.layout else None,
+        "preparation": opened.source.preparation,
     }
     keeper = None
     if resuming:
@@ -162,7 +167,8 @@ def run_training(
             say(str(stopped))
             raise SystemExit(stopped.status) from None
         if processes.rank == 0:
-            input_spec["profile"] = training_profile(records.index, opened.layout)
+            if opened.layout:
+                input_spec["profile"] = training_profile(records.index, opened.layout)
             ran = {"device": str(device), "processes": processes.count, "threads": threads}
             save_training(out, state, history, metadata, input_spec, parameters, ran)
             done()
@@ -179,6 +185,7 @@ def _metadata(
     code_version: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What checkpoint and metrics state, and what a state that is gone on from must share."""
+    hashes = [read_json(manifest)["sha256"] for manifest in files.manifests]
     return {
         "config": config.given(),
         "seed": seed,
@@ -186,20 +193,36 @@ def _metadata(
         "precision": str(dtype).removeprefix("torch."),
         "classes": opened.names,
         "embedding_size": opened.embedding_size,
-        "data": read_json(files.manifest)["sha256"],
+        "data": hashes[0] if len(hashes) == 1 else hashes,
         "pretrained": sha256(files.pretrained) if files.pretrained else None,
         "code_version": code_version,
     }
 
 
-def open_files(config: TrainingStep, files: TrainingFiles, fold: int | None) -> Opened:
+def open_files(config: TrainingStep, files: TrainingFiles, seed: int, fold: int | None) -> Opened:
     """Read all but the pretrained weights; the clips get the splits of the fold."""
-    layout, names = load_layout(files.layout), load_classes(files.classes)
-    source = open_prepared(config, layout, files.manifest)
+    layout = load_layout(files.layout) if files.layout else None
+    names = load_classes(files.classes)
+    source = open_prepared(config, layout, files.manifests)
     used = use_fold(source.records.index, files.folds, fold)
+    if config.sources:
+        _check_sources(source.records.metadata, files.manifests, seed, used)
     given = files.embeddings
     embeddings = read_label_embeddings(given, len(names)) if given else None
     return Opened(layout, names, source, used, embeddings)
+
+
+def _check_sources(
+    metadata: Mapping[str, Any], manifests: Sequence[Path], seed: int, used: Mapping[str, Any]
+) -> None:
+    """Refuse tokens of networks that were trained with another seed, or saw this fold's clips."""
+    for path, one in zip(manifests, metadata["sources"], strict=True):
+        check_fold(path, one, used)
+        if one["seed"] != seed:
+            raise InputError(
+                f"{path}: tokens of a network trained with seed {one['seed']}; expected seed "
+                f"{seed}, with which they are fused"
+            )
 
 
 def first_model(
@@ -212,7 +235,8 @@ def first_model(
 ) -> Recognizer:
     """The network with fresh weights of a seed, or with pretrained ones where they are given."""
     torch.manual_seed(seed)
-    model = new_model(config, opened.layout, len(opened.names), opened.embedding_size).to(device)
+    size, made = opened.embedding_size, opened.source.records.metadata
+    model = new_model(config, opened.layout, len(opened.names), size, made).to(device)
     if files.pretrained:
         load_pretrained(model, files.pretrained, say)
     return model

@@ -27,11 +27,17 @@ class Forward(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, inputs: Tensor, embeddings: bool) -> tuple[Tensor, Tensor | None]:
-        """Logits and, if asked, predicted label embeddings."""
-        return (
-            self.model.forward_with_embeddings(inputs) if embeddings else (self.model(inputs), None)
-        )
+    def forward(
+        self, inputs: Tensor, embeddings: bool
+    ) -> tuple[Tensor, Tensor | None, Tensor | float]:
+        """Logits, predicted label embeddings if asked, and what the backbone adds to the loss."""
+        if embeddings:
+            logits, embedded = self.model.forward_with_embeddings(inputs)
+        else:
+            logits, embedded = self.model(inputs), None
+        backbone = self.model.backbone
+        penalty, backbone.penalty = backbone.penalty, 0.0  # or a copy of the model would need it
+        return logits, embedded, penalty
 
 
 class Stepper:
@@ -78,8 +84,9 @@ class Stepper:
         seed_torch(DROPOUT, *place, self._rank)
         goal, mixed = self._objective, self._dtype != torch.float32
         with torch.autocast(inputs.device.type, self._dtype, enabled=mixed):
-            logits, embedded = self._forward(inputs, embeddings=goal.embeddings is not None)
-            loss = goal.loss(logits, embedded, truth)
+            wanted = goal.embeddings is not None
+            logits, embedded, penalty = self._forward(inputs, embeddings=wanted)
+            loss = goal.loss(logits, embedded, truth) + penalty
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self._trained, self._recipe.max_gradient_norm, foreach=True)

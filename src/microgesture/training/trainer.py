@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from microgesture.inputs.base import Input, to_device
-from microgesture.inputs.geometry import Geometry, random_geometry
+from microgesture.inputs.geometry import random_geometry
 from microgesture.inputs.loader import GEOMETRY, Loader, TrainingClips, rng_for
 from microgesture.models.base import Recognizer
 from microgesture.settings.training_step import TrainingStep
@@ -116,7 +116,7 @@ class _Trainer:
         self.dtype, self.keeper, self.embeddings = dtype, keeper, embeddings
         self.processes, self.report = processes, report
         self.recipe = config.training
-        self.device = next(model.parameters()).device
+        self.device = model.device
         self.clips = choose_clips(source.records, config, processes, seed)
         if processes.count > 1:
             share_batch_norm(model)
@@ -158,7 +158,7 @@ class _Trainer:
             freeze_backbone(self.model)
         goal = objective(
             self.clips.labels[self.clips.train],
-            self.model.cls_head.fc_cls.out_features,
+            self.model.num_classes,
             smoothing=self.recipe.label_smoothing,
             tau=0 if phase.head else self.recipe.logit_adjustment,
             embeddings=None if phase.head else self.embeddings,
@@ -217,8 +217,7 @@ class _Trainer:
         """Share of a batch that this process takes, as the network is fed: cropped and mirrored."""
         share = self.clips.share
         drawn = random_geometry(self.clips.batch, self.config.augment, rng_for(GEOMETRY, *place))
-        geometry = Geometry(drawn.windows[share], drawn.mirrored[share])
-        return self.source.assemble(samples, geometry, training=True, device=self.device)
+        return self.source.assemble(samples, drawn.part(share), training=True, device=self.device)
 
     def _totals(self) -> tuple[float, float]:
         """Loss times clips and hits of an epoch's steps, of all processes."""

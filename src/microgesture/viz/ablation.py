@@ -19,6 +19,9 @@ _MODEL_NAMES = {
     "mmn": "MMN",
     "posec3d": "PoseC3D",
     "skeleton_transformer": "Transformer",
+    "mvit": "MViT",
+    "token_fusion": "Token fusion",
+    "concat_mlp": "Concatenation",
     FUSION: "Fusion",
 }
 _LEAST_SHOWN = 5  # percent: smaller shares are told by the colour alone

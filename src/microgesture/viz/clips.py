@@ -12,7 +12,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from microgesture.data.boxes import far_points
+from microgesture.data.boxes import far_points, own_frames
 from microgesture.data.keypoints import KeypointFormat
 from microgesture.data.layouts import Layout
 from microgesture.evaluation.occlusion import Occlusion
@@ -107,20 +107,9 @@ def plot_strip(points: np.ndarray, fps: float, layout: Layout, path: str | Path)
 
 
 def steady_box(points: np.ndarray) -> tuple[float, float, float]:
-    """Square around a clip's points: left, top and side.
-
-    Frames in which the person is more than their own size away from where they mostly are show
-    somebody else; these have no say.
-    """
-    seen = points[..., 2] > 0
-    frames = np.flatnonzero(seen.any(axis=1))
-    if not len(frames):
-        return clip_box(points, _PADDING)
-    found = [points[frame, seen[frame], :2] for frame in frames]
-    centres = np.array([np.median(one, axis=0) for one in found])
-    size = np.median([np.ptp(one, axis=0).max() for one in found])
-    away = np.linalg.norm(centres - np.median(centres, axis=0), axis=1)
-    return clip_box(points[frames[away <= size]], _PADDING)
+    """Square around a clip's points: left, top and side; frames of somebody else have no say."""
+    own = own_frames(points)
+    return clip_box(points[own] if own.any() else points, _PADDING)
 
 
 def plot_occlusion(

@@ -9,11 +9,19 @@ from pydantic import ValidationError
 from microgesture.data.keypoint_formats import resolve_points
 from microgesture.settings.config import Config
 from microgesture.settings.data import PySkl
+from microgesture.settings.models import (
+    FusedVariant,
+    GraphVariant,
+    SkeletonVariant,
+    VideoVariant,
+)
 from microgesture.settings.networks import (
     GraphNetwork,
     HeatmapNetwork,
     MmnNetwork,
+    TokenFusionNetwork,
     TransformerNetwork,
+    VideoNetwork,
 )
 from microgesture.settings.preparation import SavitzkyGolay
 from microgesture.utils.errors import InputError
@@ -21,6 +29,8 @@ from microgesture.workflow.config import (
     WholeVariant,
     encoder_network,
     layout_file,
+    layouts,
+    token_step,
     whole_variant,
 )
 from microgesture.workflow.messages import explain, why_unquoted
@@ -45,13 +55,43 @@ def check_config(given: Mapping[str, Any], source: str) -> Config:
     _check_claims(config, source)
     _check_titles(config, source)
     _check_choices(config, source)
+    if not layouts(config):
+        raise InputError(
+            f"{source}: variants: all read video; expected at least one on skeletons, whose layout "
+            "reports draw them with"
+        )
     _check_pretraining(config, source)
-    models = config.models.given()
+    models = config.models.known()
     for name, variant in config.variants.items():
         place = f"variants.{name}"
         _known(source, f"{place}.model", variant.model, models)
         _check_variant(whole_variant(config, name), config, f"{source}: {place}")
     return config
+
+
+def _check_sources(variant: WholeVariant, own: FusedVariant, config: Config, place: str) -> None:
+    """Check a variant on tokens: whose tokens they are, and what it does with them."""
+    able = [name for name, other in config.variants.items() if other.gives_tokens]
+    for one in own.sources:
+        if one not in able:
+            known = config.variants.get(one)
+            what = f", a {known.model}, which gives no tokens" if known else ""
+            raise InputError(
+                f"{place}.sources names {one!r}{what}; expected some of {', '.join(able)}"
+            )
+    network = variant.network
+    if not isinstance(network, TokenFusionNetwork):
+        return
+    if network.width % network.heads:
+        raise InputError(
+            f"{place}: network.width is {network.width}; expected a multiple of network.heads, "
+            f"{network.heads}"
+        )
+    if network.exchange and token_step(config).pool == "time":
+        raise InputError(
+            f"{place}: network.exchange is set, but tokens.pool is time, which leaves tokens "
+            "without a time; set it to places"
+        )
 
 
 def _check_data(config: Config, source: str) -> None:
@@ -60,6 +100,8 @@ def _check_data(config: Config, source: str) -> None:
         raise InputError(
             f"{source}: data: expected one of path and paths, which format pyskl reads"
         )
+    if config.video and not (config.video.root or config.video.table or data.format == "synthetic"):
+        raise InputError(f"{source}: video: expected root or table, which say where the videos lie")
     try:
         resolve_points(getattr(data, "points", None))
     except InputError as error:
@@ -126,6 +168,15 @@ def _check_choices(config: Config, source: str) -> None:
         )
     for name in config.occlusion.variants if config.occlusion else []:
         _known(source, "occlusion.variants", name, variants)
+        if isinstance(variants[name], VideoVariant):
+            raise InputError(
+                f"{source}: occlusion.variants names {name!r}, which reads video; what is "
+                "hidden are points of skeletons, so name variants on these"
+            )
+        if isinstance(variants[name], FusedVariant):
+            raise InputError(
+                f"{source}: occlusion.variants names {name!r}, which fuses tokens; name its sources"
+            )
 
 
 def _check_pretraining(config: Config, source: str) -> None:
@@ -153,9 +204,9 @@ def _check_pretraining(config: Config, source: str) -> None:
             )
 
 
-def _check_start(variant: WholeVariant, config: Config, place: str) -> None:
+def _check_start(variant: WholeVariant, own: SkeletonVariant, config: Config, place: str) -> None:
     """Check that a variant fits the pre-training that it starts from."""
-    own, name = variant.own, str(variant.own.pretrained)
+    name = str(own.pretrained)
     start, model = config.pretraining[name], config.models.skeleton_transformer
     if model is None or not isinstance(variant.network, TransformerNetwork):
         raise InputError(
@@ -192,6 +243,16 @@ def _check_names(source: str, entry: Any, place: str) -> None:
 def _check_variant(variant: WholeVariant, config: Config, place: str) -> None:
     """Check one variant, its model's settings included, against the rest of the config."""
     own = variant.own
+    if isinstance(own, VideoVariant):
+        _check_video(variant, own, config, place)
+        return
+    if isinstance(own, FusedVariant):
+        _check_sources(variant, own, config, place)
+        return
+    if isinstance(own, GraphVariant) and own.relative and own.stream != "joint":
+        raise InputError(
+            f"{place}: relative is for the stream joint, and stream is {own.stream}; leave it out"
+        )
     if isinstance(variant.network, GraphNetwork):
         _check_stages(variant.network, place)
     if isinstance(variant.network, HeatmapNetwork):
@@ -200,7 +261,7 @@ def _check_variant(variant: WholeVariant, config: Config, place: str) -> None:
         _check_transformer(variant.network, variant.length, place)
     elif isinstance(variant.network, MmnNetwork):
         _check_mmn(variant.network, variant.length, place)
-    elif variant.training.layer_decay < 1:
+    elif variant.training is not None and variant.training.layer_decay < 1:
         raise InputError(
             f"{place}: training.layer_decay is {variant.training.layer_decay}, but {own.model} "
             "has no blocks; give it to skeleton_transformer or mmn"
@@ -214,13 +275,40 @@ def _check_variant(variant: WholeVariant, config: Config, place: str) -> None:
             f"{config.heatmaps.size}, which is tested on, and cropped where it is cached"
         )
     if own.pretrained in config.pretraining:
-        _check_start(variant, config, place)
-        given = []
+        _check_start(variant, own, config, place)
+        _check_named([layout_file(own.layout), config.classes], None, place)
     else:
-        given = [] if own.pretrained is None else [own.pretrained]
-    for path in (layout_file(own.layout), config.classes, *given):
+        _check_named([layout_file(own.layout), config.classes], own.pretrained, place)
+
+
+def _check_named(paths: list[str], pretrained: str | None, place: str) -> None:
+    for path in [*paths, *([] if pretrained is None else [pretrained])]:
         if not Path(path).is_file():
             raise InputError(f"{place}: there is no file {path}")
+
+
+def _check_video(variant: WholeVariant, own: VideoVariant, config: Config, place: str) -> None:
+    """Check a variant on video, which reads the crops that the section ``video`` asks for."""
+    network = variant.network
+    assert isinstance(network, VideoNetwork)
+    if config.video is None:
+        raise InputError(
+            f"{place}: model is {own.model}, which reads video; expected a section video that says "
+            "where it lies and how persons are cropped"
+        )
+    if network.embed % network.heads:
+        raise InputError(
+            f"{place}: network.embed is {network.embed}; expected a multiple of network.heads, "
+            f"{network.heads}"
+        )
+    # pixels of a token of the stem, times by how much the coarsest tokens and keys are coarser
+    cells = 4 * max(2 ** (len(network.depths) - 1), network.key_stride)
+    if variant.input_size is None or variant.input_size % cells:
+        raise InputError(
+            f"{place}: input_size is {variant.input_size}; expected a multiple of {cells}, for "
+            f"{len(network.depths)} stages and network.key_stride {network.key_stride}"
+        )
+    _check_named([config.classes], own.pretrained, place)
 
 
 def _check_stages(network: GraphNetwork, place: str) -> None:

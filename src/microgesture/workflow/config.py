@@ -17,20 +17,33 @@ from microgesture.settings.data import Data, Miga2025, Synthetic
 from microgesture.settings.data_report import DataReportStep
 from microgesture.settings.heatmaps import DrawnHeatmaps
 from microgesture.settings.label_embeddings import Glove, GloveVectors, WordLlamaVectors
-from microgesture.settings.models import HeatmapModel, HeatmapVariant, Source, Variant
+from microgesture.settings.models import (
+    FusedVariant,
+    GraphVariant,
+    HeatmapModel,
+    HeatmapVariant,
+    SkeletonVariant,
+    Source,
+    TreesModel,
+    TreesVariant,
+    Variant,
+    VideoModel,
+    VideoVariant,
+)
 from microgesture.settings.networks import (
-    GraphNetwork,
-    HeatmapNetwork,
-    MmnNetwork,
+    Network,
     TransformerNetwork,
+    TreesNetwork,
 )
 from microgesture.settings.preparation import PersonRule, Preparation
-from microgesture.settings.pretraining import PretrainingStep
+from microgesture.settings.pretraining import Pretraining, PretrainingStep
 from microgesture.settings.probing import OcclusionStep, RobustnessStep, Testing
 from microgesture.settings.results import CardsStep, FiguresStep, PageStep, ShownVariant, TableStep
 from microgesture.settings.rows import FusionRecipe
+from microgesture.settings.tokens import Tokens, TokenStep
 from microgesture.settings.training import Training
-from microgesture.settings.training_step import TrainingStep
+from microgesture.settings.training_step import TrainingStep, TreesStep
+from microgesture.settings.video import Crops
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
 
@@ -59,6 +72,10 @@ def _named_files(config: Config) -> Iterator[tuple[str, str, Path, dict[str, Any
         for path in places(data.get(key)):
             record = results / paths.record("skeletons")
             yield f"data.{key}", path, record, reader_step(config).reading()
+    if config.video is not None and (crops := crops_step(config)) is not None:
+        for key in ("root", "table"):
+            for path in places(config.video.given().get(key)):
+                yield f"video.{key}", path, results / paths.record("crops"), crops.given()
     if isinstance(config.semantic, Glove) and any(one.semantic for one in config.variants.values()):
         record = results / paths.record("label_embeddings")
         yield "semantic.path", config.semantic.path, record, words_step(config).given()
@@ -85,44 +102,91 @@ class WholeVariant:
     ----------
     own
         The variant alone.
-    length, network, training
-        Of the variant where it says them, else of its model.
-    source, input_size
+    length, network
+        Of the variant where it says them, else of its model. The length of networks on tokens is 1,
+        a view.
+    training
+        The same, of networks; None of trees.
+    source
         The same, of networks on heatmaps; None of others.
+    input_size
+        The same, of networks on heatmaps and on video.
+    jitter
+        The same, of networks on video.
 
     """
 
     own: Variant
     length: int
-    network: GraphNetwork | HeatmapNetwork | TransformerNetwork | MmnNetwork
-    training: Training
+    network: Network
+    training: Training | None = None
     source: Source | None = None
     input_size: int | None = None
+    jitter: float | None = None
 
 
 def whole_variant(config: Config, name: str) -> WholeVariant:
     """A variant with the settings of its model."""
     variant = config.variants[name]
+    if isinstance(variant, TreesVariant):
+        return _whole_trees(variant, config.models.trees or TreesModel())
     shared = getattr(config.models, variant.model)
     network = {**shared.network.given(), **(variant.network.given() if variant.network else {})}
     training = variant.training.given() if variant.training else {}
     whole = WholeVariant(
         own=variant,
-        length=variant.length or shared.length,
+        length=1 if isinstance(variant, FusedVariant) else variant.length or shared.length,
         network=type(shared.network)(**network),
         training=Training(**{**shared.training.model_dump(), **training}),
     )
     if isinstance(shared, HeatmapModel) and isinstance(variant, HeatmapVariant):
         size = variant.input_size or shared.input_size
         return replace(whole, source=variant.source or shared.source, input_size=size)
+    if isinstance(shared, VideoModel) and isinstance(variant, VideoVariant):
+        jitter = shared.jitter if variant.jitter is None else variant.jitter
+        return replace(whole, input_size=variant.input_size or shared.input_size, jitter=jitter)
     return whole
 
 
-def points_name(config: Config, name: str) -> str:
-    """Name of the clip file that a variant reads, such as ``openpose41-standard-align16``."""
+def _whole_trees(variant: TreesVariant, shared: TreesModel) -> WholeVariant:
+    network: dict[str, Any] = {}
+    for one in filter(None, (shared.network, variant.network)):
+        network |= one.given()
+    return WholeVariant(variant, variant.length or shared.length, TreesNetwork(**network))
+
+
+def layouts(config: Config) -> list[str]:
+    """Names of the layouts that skeletons are read in, sorted."""
+    users = [*config.variants.values(), *config.pretraining.values()]
+    return sorted({one.layout for one in users if isinstance(one, SkeletonVariant | Pretraining)})
+
+
+def manifest_names(config: Config, name: str, run: str) -> list[str]:
+    """What a variant reads: key points, drawn heatmaps, person crops, or its sources' tokens."""
     variant = whole_variant(config, name)
-    when = timeline(variant.own.temporal, variant.length)
-    return paths.clips_name(variant.own.layout, variant.own.cleaning, when)
+    if isinstance(variant.own, FusedVariant):
+        return [paths.tokens(source, run) for source in variant.own.sources]
+    if isinstance(variant.own, VideoVariant):
+        return [paths.crops()]
+    own = variant.own
+    clips = paths.clips_name(own.layout, own.cleaning, timeline(own.temporal, variant.length))
+    if isinstance(own, HeatmapVariant) and variant.source == "cached":
+        return [paths.cache(paths.drawn(own.stream, own.parts), clips)]
+    return [paths.prepared(clips)]
+
+
+def sources_of(config: Config, name: str) -> list[str]:
+    """The variants whose tokens a variant fuses; none of others."""
+    variant = config.variants[name]
+    return variant.sources if isinstance(variant, FusedVariant) else []
+
+
+def on_video(config: Config) -> list[str]:
+    """The variants that see video, themselves or by a source."""
+    seen = [name for name, own in config.variants.items() if isinstance(own, VideoVariant)]
+    return [
+        name for name in config.variants if {name, *sources_of(config, name)}.intersection(seen)
+    ]
 
 
 def reader_step(config: Config) -> Data:
@@ -162,6 +226,17 @@ def preparation_step(config: Config, cleaning: str, timeline_name: str) -> Prepa
     )
 
 
+def crops_step(config: Config) -> Crops | None:
+    """What the crops of video depend on, besides skeletons and videos."""
+    if config.video is None:
+        return None
+    own = config.video.given()
+    if isinstance(config.data, Synthetic) and not {"root", "table"} & set(own):
+        # the config itself says at which size it is rendered
+        own = {"resolution": "scale", **own, "root": f"{config.results}/{paths.RELEASE}"}
+    return Crops(**own, on_bad_clip=config.data.on_bad_clip)
+
+
 def words_step(config: Config) -> WordLlamaVectors | GloveVectors:
     """What the label embeddings depend on, besides the classes."""
     if isinstance(config.semantic, Glove):
@@ -177,33 +252,72 @@ def heatmap_step(config: Config, stream: str) -> DrawnHeatmaps:
     return DrawnHeatmaps(**own, padding=config.box.padding)
 
 
+def trees_step(config: Config, name: str) -> TreesStep:
+    """What growing a variant's trees depends on, besides its clips, seed and folds."""
+    variant = whole_variant(config, name)
+    own = variant.own
+    assert isinstance(own, TreesVariant)
+    return TreesStep(
+        variant=name,
+        model=own.model,
+        layout=own.layout,
+        temporal=own.temporal,
+        length=variant.length,
+        network=variant.network.given(),
+        mirror=config.augment.flip > 0,
+        imbalance=config.imbalance,
+    )
+
+
 def training_step(config: Config, name: str) -> TrainingStep:
     """What training a variant depends on, besides its input, seed, folds and label embeddings."""
     variant = whole_variant(config, name)
     own = variant.own
-    more: dict[str, Any] = {} if own.pretrained is None else {"pretrained": own.pretrained}
-    if own.label_share < 1:
-        more["label_share"] = own.label_share
-    if variant.source is None:
-        more["padding"] = config.box.padding
-    else:
-        more |= {"source": variant.source, "input_size": variant.input_size}
-        if variant.source == "drawn":  # a cache says it of itself
-            more["heatmaps"] = heatmap_step(config, own.stream)
+    assert not isinstance(own, TreesVariant) and variant.training is not None
     return TrainingStep(
         variant=name,
         model=own.model,
-        layout=own.layout,
-        stream=own.stream,
-        temporal=own.temporal,
         length=variant.length,
         network=variant.network.given(),
         training=variant.training,
         semantic_weight=config.semantic.weight if own.semantic else 0,
         augment=config.augment,
         imbalance=config.imbalance,
-        **more,
+        **_input_settings(config, variant),
     )
+
+
+def _input_settings(config: Config, variant: WholeVariant) -> dict[str, Any]:
+    """What a variant's input is made with."""
+    own = variant.own
+    if isinstance(own, FusedVariant):
+        return {"temporal": "views", "sources": own.sources}
+    more: dict[str, Any] = {"stream": own.stream, "temporal": own.temporal}
+    if own.pretrained is not None:
+        more["pretrained"] = own.pretrained
+    if isinstance(own, VideoVariant):
+        return {**more, "input_size": variant.input_size, "jitter": variant.jitter}
+    if isinstance(own, TreesVariant):
+        raise ValueError(f"{own.title}: trees are not trained in steps")
+    if own.label_share < 1:
+        more["label_share"] = own.label_share
+    more["layout"] = own.layout
+    if isinstance(own, GraphVariant) and own.relative:
+        more["relative"] = True
+    if not isinstance(own, HeatmapVariant):
+        return {**more, "padding": config.box.padding}
+    more |= {"source": variant.source, "input_size": variant.input_size}
+    if own.parts:
+        more["parts"] = own.parts
+    if variant.source == "drawn":  # a cache says it of itself
+        more["heatmaps"] = heatmap_step(config, own.stream)
+    return more
+
+
+def token_step(config: Config) -> TokenStep:
+    """What tokens depend on, besides the network and its clips."""
+    written = (config.tokens or Tokens()).model_dump()
+    return TokenStep(**written, augment=config.augment, testing=config.testing)
 
 
 def encoder_network(network: TransformerNetwork) -> dict[str, Any]:
@@ -314,10 +428,14 @@ def _trained(config: Config) -> dict[str, Any]:
 def _shown_variant(config: Config, name: str) -> ShownVariant:
     variant = whole_variant(config, name)
     own = variant.own
-    more: dict[str, Any] = {"source": variant.source, "pretrained": own.pretrained}
+    more: dict[str, Any] = {
+        "source": variant.source,
+        "pretrained": getattr(own, "pretrained", None),
+        "sources": sources_of(config, name) or None,
+    }
     title = own.title
-    if own.pretrained in config.pretraining:
-        splits = pretraining_step(config, own.pretrained).splits
+    if more["pretrained"] in config.pretraining:
+        splits = pretraining_step(config, more["pretrained"]).splits
         more |= {"pretrained": None, "unlabelled": splits}
         title += " (transductive)" if "test" in splits else ""
     said: dict[str, Any] = {key: value for key, value in more.items() if value is not None}

@@ -20,13 +20,16 @@ import yaml
 from microgesture.data.classes import load_classes
 from microgesture.data.layouts import load_layout
 from microgesture.data.long_tail import long_tailed_counts
+from microgesture.data.parts import view_of
 from microgesture.readers.folders import places
 from microgesture.settings.config import Config
 from microgesture.settings.data import Synthetic
+from microgesture.settings.models import HeatmapVariant
 from microgesture.synthetic.release import class_counts
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
-from microgesture.workflow.config import layout_file, reader_step, recorded, whole_variant
+from microgesture.utils.packages import need_video_packages
+from microgesture.workflow.config import layout_file, layouts, reader_step, recorded, whole_variant
 
 PATHS = (
     ("results",),
@@ -36,6 +39,8 @@ PATHS = (
         for key in ("root", "path", "paths", "labels", "subjects", "video_splits", "segments")
     ),
     ("semantic", "path"),
+    ("video", "root"),
+    ("video", "table"),
 )
 """Places of a config that hold paths; a variant's ``pretrained`` is another one."""
 
@@ -231,16 +236,23 @@ def check_contents(config: Config, source: str) -> None:
                     f"{source}: {key}: {path} lies in the results folder {results}, where only "
                     "what the workflow makes belongs; move it elsewhere"
                 )
+    if config.video is not None:
+        need_video_packages(f"{source}: video")
     load_classes(config.classes)
-    for layout in sorted({variant.layout for variant in config.variants.values()}):
-        load_layout(layout_file(layout))
+    skeletons = {layout: load_layout(layout_file(layout)) for layout in layouts(config)}
+    for name, variant in config.variants.items():
+        if isinstance(variant, HeatmapVariant) and variant.parts:
+            try:
+                view_of(skeletons[variant.layout], variant.parts)
+            except InputError as error:
+                raise InputError(f"{source}: variants.{name}: {error}") from None
     clips = training_clips(config)
     for name in config.variants:
-        batch = whole_variant(config, name).training.batch
-        if clips is not None and batch > clips:
+        training = whole_variant(config, name).training
+        if clips is not None and training is not None and training.batch > clips:
             raise InputError(
-                f"{source}: variants.{name}: training.batch is {batch}, but there are at most "
-                f"{clips} clips to train on; lower it, or delete "
+                f"{source}: variants.{name}: training.batch is {training.batch}, but there are at "
+                f"most {clips} clips to train on; lower it, or delete "
                 f"{_summary(config)} if clips were added since"
             )
 

@@ -262,6 +262,11 @@ def _check_variant(variant: WholeVariant, config: Config, place: str) -> None:
         _check_heatmaps(variant.network, place)
     if isinstance(variant.network, TransformerNetwork):
         _check_transformer(variant.network, variant.length, place)
+        if variant.training is not None and variant.training.frozen and variant.network.hidden:
+            raise InputError(
+                f"{place}: training.frozen is true, and the layer of network.hidden would stay as "
+                "it is drawn; set network.hidden to 0"
+            )
     elif isinstance(variant.network, MmnNetwork):
         _check_mmn(variant.network, variant.length, place)
     if (

@@ -35,6 +35,9 @@ from microgesture.workflow.config import (
 )
 from microgesture.workflow.messages import explain, why_unquoted
 
+BLOCKS = ("skeleton_transformer", "mmn", "mvit")
+"""Networks whose early blocks may learn more slowly."""
+
 
 def check_config(given: Mapping[str, Any], source: str) -> Config:
     """Check a config's keys and values, and its names against each other.
@@ -259,12 +262,21 @@ def _check_variant(variant: WholeVariant, config: Config, place: str) -> None:
         _check_heatmaps(variant.network, place)
     if isinstance(variant.network, TransformerNetwork):
         _check_transformer(variant.network, variant.length, place)
+        if variant.training is not None and variant.training.frozen and variant.network.hidden:
+            raise InputError(
+                f"{place}: training.frozen is true, and the layer of network.hidden would stay as "
+                "it is drawn; set network.hidden to 0"
+            )
     elif isinstance(variant.network, MmnNetwork):
         _check_mmn(variant.network, variant.length, place)
-    elif variant.training is not None and variant.training.layer_decay < 1:
+    if (
+        variant.training is not None
+        and variant.training.layer_decay < 1
+        and own.model not in BLOCKS
+    ):
         raise InputError(
             f"{place}: training.layer_decay is {variant.training.layer_decay}, but {own.model} "
-            "has no blocks; give it to skeleton_transformer or mmn"
+            f"has no blocks; only {', '.join(BLOCKS)} have"
         )
     if own.cleaning not in config.cleaning:
         known = ", ".join(config.cleaning)

@@ -37,7 +37,7 @@ CASES = [
         },
     ),
 ]
-REPEATS = 3
+REPEATS = 2
 
 
 def torchvision_model(frames, side, network):

@@ -21,11 +21,14 @@ PARTS = {
     "drawing": "Drawing heatmaps and the cache",
     "steps": "Training steps",
     "mvit": "Training steps of MViT",
+    "parts": "Parts in boxes of their own, at full scale",
+    "pretraining": "Pre-training steps",
     "memory": "Memory of training",
     "workflow": "The workflow",
     "readers": "Reading raw data",
     "video": "Video",
     "render": "Rendering the embedded videos",
+    "fusion": "Token fusion",
 }
 HEADER = "| What | Reference | Here | Ratio | Target | Note |\n|---|---:|---:|---:|---|---|"
 

@@ -10,7 +10,7 @@ from microgesture.provenance.code_hash import code_version
 from microgesture.provenance.record import add_record_option, write_record
 from microgesture.settings.heatmaps import DrawnHeatmaps
 from microgesture.settings.parse import parse_option
-from microgesture.settings.streams import HeatmapStream
+from microgesture.settings.streams import HeatmapStream, Part
 from microgesture.utils.cli import count, output_file
 from microgesture.utils.errors import run
 from microgesture.utils.files import sha256, write_json
@@ -22,6 +22,9 @@ def main() -> None:
     parser.add_argument("--config", required=True, help="config slice, as JSON")
     parser.add_argument("--points", type=Path, required=True, help="clip file")
     parser.add_argument("--stream", choices=get_args(HeatmapStream), required=True)
+    parser.add_argument(
+        "--parts", nargs="+", choices=get_args(Part), default=[], help="in boxes of their own"
+    )
     parser.add_argument("--layout", type=Path, required=True, help="layout file")
     parser.add_argument("--out", type=output_file, required=True, help="heatmap cache to write")
     parser.add_argument("--manifest", type=output_file, required=True, help="JSON file to write")
@@ -38,13 +41,15 @@ def main() -> None:
         args.out,
         args.threads,
         lambda rows: progress(rows, "clips"),
+        args.parts,
     )
+    parts = {"parts": args.parts} if args.parts else {}
     about = {"points": sha256(args.points), "code_version": code_version(__file__)}
     write_json(args.manifest, {**manifest, **about})
     write_record(
         args.record,
         __file__,
-        config={"stream": args.stream, **config.given()},
+        config={"stream": args.stream, **parts, **config.given()},
         inputs=[args.points, args.layout],
         outputs=[args.out, args.manifest],
         known={args.out: manifest["sha256"]},

@@ -40,7 +40,7 @@ def main() -> None:
     device = choose_device(args.device, args.threads)
     source = open_prepared(config, trained.skeleton, args.input)
     named = shlex.join(map(str, args.input))
-    if (made := source.records.metadata) != (expected := trained.metadata["preparation"]):
+    if (made := source.preparation) != (expected := trained.metadata["preparation"]):
         raise InputError(
             f"--input {named}: its clips were prepared with {made}, those that {args.model} "
             f"learned from with {expected}; give what was made with the same settings"

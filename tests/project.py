@@ -126,7 +126,7 @@ def finished_once(shared: Path) -> Path:
 
 
 def small(config, epochs):
-    """Four variants, one seed, few epochs, one network block a stage; one input is cached."""
+    """Trees and four small networks, one seed, few epochs; the input of one is cached."""
     config["seeds"] = [3]
     config["data"]["generate"].update(
         subjects={"train": 3, "val": 2, "test": 2},
@@ -151,10 +151,17 @@ def small(config, epochs):
     }
     config["models"]["posec3d"]["input_size"] = 14
     config["models"]["posec3d"]["source"] = "drawn"
-    kept = ["stgcn22_crop_pad", "stgcn41_align", "joint41_align_semantic", "limb41_align_semantic"]
+    kept = [
+        "trees",
+        "stgcn22_crop_pad",
+        "stgcn41_align",
+        "joint41_align_semantic",
+        "limb41_align_semantic",
+    ]
     config["variants"] = {name: config["variants"][name] for name in kept}
+    config["variants"]["trees"]["length"] = 8
     config["variants"]["limb41_align_semantic"]["source"] = "cached"
-    config["fusions"]["fused_fitted"]["members"] = kept[1:]
+    config["fusions"]["fused_fitted"]["members"] = kept[2:]
     config["claims"] = config["claims"][-1:]
     config["robustness"] = {"runs": "first", "drop": [0.5], "jitter": [], "occlude": []}
     config["occlusion"] = {"variants": ["stgcn41_align"], "clips": 2}

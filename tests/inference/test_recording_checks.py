@@ -211,7 +211,9 @@ def test_a_model_that_says_nothing_of_its_training_data_is_told_once(
 def test_the_first_model_that_knows_gives_the_frame_rate():
     def model(fps):
         profile = None if fps is None else {"statistics": {"fps": [fps, fps, fps]}}
-        return SimpleNamespace(path="m", metadata={"profile": profile})
+        one = SimpleNamespace(path=f"m{fps}", metadata={"profile": profile})
+        one.parts = [one]
+        return one
 
     assert choose_fps(None, [model(None), model(30.0), model(50.0)])[0] == 30
     assert choose_fps(12.0, [model(30.0)]) == (12.0, [])

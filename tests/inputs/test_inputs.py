@@ -16,7 +16,7 @@ from microgesture.inputs.points import PointInput
 from microgesture.utils.errors import InputError
 from tests.conftest import make_clip
 from tests.sections import prepare_clips
-from tests.steps import build_cache, drawn_input, open_input, random_geometry
+from tests.steps import build_cache, drawn_input, new_model, open_input, random_geometry
 
 CONFIG = {"cleaning": {"min_score": 0.05, "max_jump": 1.5}, "length": None, "on_bad_clip": "stop"}
 STREAMS = ["joint", "limb", "joint_motion"]
@@ -394,3 +394,29 @@ def test_windows_are_of_all_shapes_and_lie_anywhere():
     together = np.corrcoef([width * height, shape, left / (1 - width), top / (1 - height)])
     assert np.abs(together - np.eye(4)).max() < 5 / 100
     assert abs(np.corrcoef(geometry.mirrored, shape)[0, 1]) < 5 / 100
+
+
+def test_hands_and_head_are_told_from_their_roots_as_well(files, layout41, tmp_path):
+    clips = [make_clip("a", 6), make_clip("b", 6, "right", seed=1)]
+    clips[0].points[2:4, 4] = 0  # the right wrist is lost for a while
+    prepare_clips(clips, layout41, CONFIG, tmp_path / "s.arrow")
+    how = {"model": "stgcn", "stream": "joint", "padding": 0.25, "relative": True}
+    source = open_input(how, layout41, Records(tmp_path / "s.arrow"))
+    window = np.array([[0.1, 0.2, 0.5, 0.6]] * 2)
+    given = batch(source, np.arange(6))
+    inputs = source.assemble(given, Geometry(window, np.array([False, False])), True)[:, 0]
+    assert inputs.shape == (2, 6, 41, 5)
+    number = layout41.joints.index
+    for joint, root in [("left_index_tip", "left_wrist"), ("chin", "nose"), ("left_ear", "nose")]:
+        apart = inputs[..., number(joint), :2] - inputs[..., number(root), :2]
+        assert torch.allclose(inputs[..., number(joint), 3:], apart, atol=1e-5)
+    for joint in ("nose", "left_wrist", "neck", "left_elbow"):
+        assert (inputs[..., number(joint), 3:] == 0).all()
+    assert (inputs[0, 2:4, number("right_thumb_tip"), 3:] == 0).all()
+    assert (inputs[0, :2, number("right_thumb_tip"), 3:] != 0).any()
+    # in a mirrored clip the other hand's, to the other side
+    turned = source.assemble(given, Geometry(window, np.array([True, True])), True)[:, 0]
+    expected = inputs[:, :, layout41.flip] * torch.tensor([-1, 1, 1, -1, 1])
+    assert torch.equal(turned, expected)
+    model = new_model(how, layout41, 2, None)
+    assert model(inputs[:, None]).shape == (2, 2)

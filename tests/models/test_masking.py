@@ -108,13 +108,17 @@ def test_targets_are_those_of_a_readable_form(what):
         assert torch.equal(last[..., 0], x[:, -1, :, 2] > 0)
 
 
+@pytest.mark.parametrize("normalise", [True, False])
 @pytest.mark.parametrize("what", ["motion", "position"])
-def test_true_targets_put_the_points_where_they_are(what):
+def test_true_targets_put_the_points_where_they_are(what, normalise):
     x = skeletons(lost=0)
     x[0, :, 1, 2], x[1, :, 2, 2] = 0.5, 0.5  # all found
     x[0, 4:8, 1, 2] = 0.5
-    values, _ = targets(x, PATCH, what)
-    torch.testing.assert_close(told_places(values, x, PATCH, what), x[..., :2], atol=1e-4, rtol=0)
+    values, _ = targets(x, PATCH, what, normalise)
+    told = told_places(values, x, PATCH, what, normalise)
+    torch.testing.assert_close(told, x[..., :2], atol=1e-4, rtol=0)
+    if what == "position" and not normalise:
+        torch.testing.assert_close(values, patches(x[..., :2], PATCH))
 
 
 def test_the_share_that_stays_visible():

@@ -143,3 +143,15 @@ def test_bfloat16_gives_nearly_the_same():
 def test_numbers_that_make_no_network_are_named(extra, message):
     with pytest.raises(InputError, match=message):
         small(**extra)
+
+
+def test_its_tokens_are_those_that_are_averaged_over_time():
+    """The mean over the steps in which a joint was found is what the head sees of it."""
+    model, x = small(hidden=0), skeletons(lost=0.6)
+    found = (x[:, 0, :, :, 2] > 0).unflatten(1, (2, 4)).any(dim=2)  # (N, T', V)
+    assert not found.all()
+    with torch.no_grad():
+        tokens, features = model.backbone.tokens(x), model.features(x)
+    assert tokens.shape == (2, 2, 5, 8) and (tokens[~found] == 0).all()
+    means = tokens.sum(dim=1) / found.sum(dim=1).clamp(min=1)[..., None]
+    assert torch.allclose(means.flatten(1), features, atol=1e-6)

@@ -170,6 +170,18 @@ def test_weights_from_elsewhere_are_told(results):
     assert f"{told}: Weak model.\n" in text
 
 
+def test_whose_recordings_a_row_has_seen_without_labels_is_told(results):
+    def told(splits):
+        weak = {**CONFIG["variants"]["weak"], "unlabelled": splits}
+        return page(results, CONFIG | {"variants": CONFIG["variants"] | {"weak": weak}})
+
+    alone, all_of_them = told(["train"]), told(["train", "test"])
+    row = CONFIG["variants"]["weak"]["title"]
+    assert f"Pre-trained without labels on the recordings of training people: {row}." in alone
+    assert "Transductive" not in alone and "Transductive" not in page(results)
+    assert f"of training and test people: {row}. Transductive: these rows have" in all_of_them
+
+
 def test_shared_subjects_are_named(results):
     text = page(results, summary={"subject_overlap": {"train+val": ["s1", "s2"]}})
     assert "**Validation subjects also occur in training: 2 (s1, s2)**" in text

@@ -9,6 +9,7 @@ import pytest
 
 from microgesture.evaluation.predictions import write_predictions
 from microgesture.report.cards import card, card_paths, files_read, write_cards
+from microgesture.settings.parse import parse
 from microgesture.settings.results import CardsStep
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import sha256, write_json
@@ -207,3 +208,12 @@ def test_the_script_writes_a_card_beside_every_model_and_repeats_its_bytes(resul
         for path in files_read(CardsStep.model_validate(CONFIG), results)
     }
     assert "robustness/weak/seed0.csv" in read and read <= set(record["artifacts"])
+
+
+def test_a_card_tells_whose_recordings_the_model_was_pretrained_on(tmp_path):
+    weak = CONFIG["variants"]["weak"] | {"unlabelled": ["train", "val"]}
+    config = parse(CardsStep, CONFIG | {"variants": {"weak": weak}}, "config")
+    folder = make(tmp_path) / "train/weak/seed0"
+    text = card(config, tmp_path, folder, CLASSES, SUMMARY)
+    assert "pre-trained without labels on recordings of training and validation people" in text
+    assert "not from scratch" not in text

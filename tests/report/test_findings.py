@@ -163,3 +163,15 @@ def test_the_sentences_open_the_table(evaluation):
 def test_labels_are_all_that_is_counted(tmp_path):
     evaluation = evaluated(tmp_path, test_labels=[*LABELS[:8], None, None])
     assert "of 8 test clips of 4 subjects" in told(evaluation)[0]
+
+
+def test_trees_are_what_is_beaten_first(tmp_path):
+    weak, strong = (CONFIG["variants"][name] for name in ("weak", "strong"))
+    variants = {"weak": weak | {"model": "trees"}, "strong": strong}
+    config = CONFIG | {"variants": variants, "submission": "strong"}
+    _, contrast, *_ = told(evaluated(tmp_path, config), config)
+    assert contrast.startswith(
+        "It is 40.0 points above the simple reference that networks must beat, “Weak | model”"
+    )
+    _, contrast, *_ = told(evaluated(tmp_path / "weak", config), config | {"submission": "weak"})
+    assert "simple reference" not in contrast

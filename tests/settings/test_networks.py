@@ -1,6 +1,7 @@
 import inspect
 
 from microgesture.models.agcn import build_agcn
+from microgesture.models.mmn import build_mmn
 from microgesture.models.mvit import build_mvit
 from microgesture.models.posec3d import build_posec3d
 from microgesture.models.skeleton_transformer import build_skeleton_transformer
@@ -8,6 +9,7 @@ from microgesture.models.stgcn import build_stgcn
 from microgesture.settings.networks import (
     GraphNetwork,
     HeatmapNetwork,
+    MmnNetwork,
     TransformerNetwork,
     VideoNetwork,
 )
@@ -18,6 +20,7 @@ def test_the_networks_defaults_are_those_that_the_config_states():
         build_stgcn: GraphNetwork,
         build_agcn: GraphNetwork,
         build_posec3d: HeatmapNetwork,
+        build_mmn: MmnNetwork,
         build_skeleton_transformer: TransformerNetwork,
         build_mvit: VideoNetwork,
     }

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from microgesture.inference.predict import predict
 from microgesture.inputs.base import CPU
 from microgesture.inputs.tokens import TokenInput
 from microgesture.training.resume import Keeper, Stopped
+from microgesture.training.run import _check_sources
+from microgesture.utils.errors import InputError
 from tests.small_training import config_with
 from tests.steps import step, train
 
@@ -119,3 +122,20 @@ def test_a_stopped_training_goes_on_bit_for_bit(undisturbed, tmp_path, at):
     assert history["spent"]["resumed"] == 1
     assert history["epochs"] == course["epochs"]
     assert all(torch.equal(value, expected[name]) for name, value in state.items())
+
+
+@pytest.mark.parametrize(
+    ("stated", "says"),
+    [
+        ({"seed": 1}, "trained with seed 1; expected seed 0"),
+        ({"seed": 0, "fold": 1, "folds": "f" * 64}, "trained with fold 1 of the folds ffffffff"),
+    ],
+)
+def test_tokens_of_another_seed_or_fold_are_refused(stated, says):
+    """Their network has learned from clips that the fusion is validated or tested on."""
+    own = {"seed": 0, "fold": 2, "folds": "f" * 64} if "fold" in stated else {"seed": 0}
+    used = {key: own[key] for key in own if key != "seed"}
+    paths = [Path("one.json"), Path("two.json")]
+    _check_sources({"sources": [own, own]}, paths, 0, used)
+    with pytest.raises(InputError, match=f"two.json: .*{says}"):
+        _check_sources({"sources": [own, stated]}, paths, 0, used)

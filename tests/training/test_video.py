@@ -109,6 +109,6 @@ def test_it_is_exported(trained, tmp_path):
     model = load_trained(path)
     difference = export_onnx(model, tmp_path / "video.onnx")
     assert difference.small and difference.largest > 0.1
-    clips = prepared(model, manifest)
+    clips = prepared(model, [manifest])
     assert clips.shape == (8, 3, 8, 32, 32)
     assert compare(model.model, tmp_path / "video.onnx", clips).small

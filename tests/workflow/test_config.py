@@ -408,6 +408,26 @@ def test_test_labels_reach_the_reader(config, data, monkeypatch):
     assert settings.reader_step(Config.model_validate(changed)).test_labels == "placeholder"
 
 
+def _learning(config, name):
+    trees = config.variants[name].model == "trees"
+    return (settings.trees_step if trees else settings.training_step)(config, name)
+
+
+def test_trees_need_no_section_of_their_own(config, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    check_config(config, "c.yaml")
+    assert "trees" not in config["models"]
+    step = settings.trees_step(Config.model_validate(config), "trees")
+    assert (step.length, step.network, step.mirror) == (24, {}, True)
+    config["models"]["trees"] = {"length": 30, "network": {"trees": 50, "smallest_leaf": 2}}
+    config["variants"]["trees"]["network"] = {"trees": 70}
+    step = settings.trees_step(Config.model_validate(config), "trees")
+    assert (step.length, step.network) == (30, {"trees": 70, "smallest_leaf": 2})
+    config["variants"]["trees"]["semantic"] = True
+    with pytest.raises(InputError, match=r"variants\.trees.*semantic"):
+        check_config(config, "c.yaml")
+
+
 def slices(given):
     config = Config.model_validate(given)
     parts = {
@@ -418,7 +438,7 @@ def slices(given):
         "figures": settings.figures_step(config),
         "page": settings.page_step(config),
         "cards": settings.cards_step(config),
-        **{f"train {name}": settings.training_step(config, name) for name in config.variants},
+        **{f"train {name}": _learning(config, name) for name in config.variants},
     }
     told = {name: part.given() for name, part in parts.items()}
     return {"reader": settings.reader_step(config).reading(), **told}

@@ -36,7 +36,7 @@ def test_a_file_that_is_not_yaml_is_told_in_one_line(project):
 
 
 def test_the_quick_run_is_a_slice_of_the_default(tmp_path):
-    """Three rows with one seed, through the same steps but for robustness."""
+    """Trees and three networks with one seed, through the same steps but for robustness."""
     copy_repository(tmp_path)
     said = subprocess.run(
         ["snakemake", "--cores", "2", "-n", "--configfile", "config/quick.yaml"],
@@ -47,7 +47,7 @@ def test_the_quick_run_is_a_slice_of_the_default(tmp_path):
     )
     assert said.returncode == 0, said.stderr
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", said.stdout, re.M))
-    expected = {"train": "3", "predict": "3", "fuse": "1", "heatmaps": "2", "report_page": "1"}
+    expected = {"train": "3", "grow_trees": "1", "predict": "4", "fuse": "1", "report_page": "1"}
     assert expected.items() <= jobs.items() and "robustness" not in jobs
 
 

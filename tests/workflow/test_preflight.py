@@ -11,6 +11,7 @@ from microgesture.utils.errors import InputError
 from microgesture.utils.files import write_json
 from microgesture.workflow import config as settings
 from microgesture.workflow import preflight
+from microgesture.workflow.checks import check_config
 from tests.conftest import REPOSITORY
 
 
@@ -323,3 +324,16 @@ def test_a_batch_is_compared_with_what_was_read_where_it_was(config, tmp_path):
     other = copy.deepcopy(config)
     other["data"]["path"] = "b.csv"  # nothing is known of it
     check_contents(other, "mine.yaml")
+
+
+def test_parts_that_the_layout_lacks_are_refused(config, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    config["results"] = "results/none"
+    config["variants"]["joint22_align"]["parts"] = ["body", "hands"]
+    check_contents(config, "mine.yaml")
+    config["variants"]["joint22_align"]["parts"] = ["body", "left_hand"]
+    with pytest.raises(InputError, match=r"variants\.joint22_align: parts: left_hand is there"):
+        check_contents(config, "mine.yaml")
+    config["variants"]["stgcn22_align"] |= {"stream": "bone", "relative": True}
+    with pytest.raises(InputError, match=r"stgcn22_align: relative is for the stream joint"):
+        check_config(config, "mine.yaml")

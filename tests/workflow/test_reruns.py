@@ -284,7 +284,7 @@ def test_the_reason_of_a_rerun_is_short_and_names_the_key(finished):
 
 def test_claims_and_robustness_leave_the_figures_alone(finished):
     edit(finished, ("robustness", "drop"), [0.6])
-    assert finished.planned() == {"robustness": 4, "model_cards": 1, "report_page": 1}
+    assert finished.planned() == {"robustness": 5, "model_cards": 1, "report_page": 1}
     config = finished.config
     config["robustness"]["drop"], config["claims"] = [0.5], []
     finished.write(config)

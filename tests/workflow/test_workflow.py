@@ -59,7 +59,7 @@ def test_the_table_has_every_row_and_its_figures_exist(finished):
     links = re.findall(r"\]\(([^)]+)\)", text)
     assert links and all((results / link).is_file() for link in links)
     table = pd.read_csv(results / "ablation_table.csv")
-    assert len(table) == 6
+    assert len(table) == 7
 
 
 def test_the_data_report_comes_with_its_figures(finished):

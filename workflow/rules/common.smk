@@ -20,7 +20,7 @@ from microgesture.workflow.overrides import overridden
 from microgesture.readers import sources as rawdata
 from microgesture.video.sources import video_files
 from microgesture.readers.formats import has_recordings
-from microgesture.settings.streams import HeatmapStream
+from microgesture.settings.streams import HeatmapStream, Part
 from microgesture.workflow import runlock
 from microgesture.settings.config import Config
 from microgesture.utils.errors import InputError
@@ -56,6 +56,11 @@ def given(section):
     return None if section is None else section.given()
 
 
+def one_of(names):
+    """A wildcard's constraint: one of these, or nothing at all where there are none."""
+    return "|".join(names) or "(?!)"
+
+
 def as_json(value):
     return json.dumps(value)
 
@@ -69,6 +74,12 @@ def input_of(wildcards):
     """Manifests of what a variant reads."""
     names = settings.manifest_names(CONFIG, wildcards.variant, wildcards.run)
     return [at(name) for name in names]
+
+
+def parts_options(drawn):
+    """Option that draws parts in boxes of their own."""
+    parts = paths.drawn_parts(drawn)[1]
+    return ["--parts", *parts] if parts else []
 
 
 def runs_of(*seeds):
@@ -215,7 +226,7 @@ def figure_files(ending="png"):
 
 
 def curve_files():
-    return [at(paths.curve_figure(name, run)) for name in VARIANTS for run in RUNS]
+    return [at(paths.curve_figure(name, run)) for name in NETWORKS for run in RUNS]
 
 
 def card_files():
@@ -272,6 +283,8 @@ CONFIG = Config.model_validate(config)
 RESULTS = CONFIG.results
 VARIANTS = list(CONFIG.variants)
 ON_VIDEO = settings.on_video(CONFIG)
+TREES = [name for name in VARIANTS if CONFIG.variants[name].model == "trees"]
+NETWORKS = [name for name in VARIANTS if name not in TREES]
 FUSIONS = list(CONFIG.fusions)
 RUNS = runs_of(*CONFIG.seeds)
 CLIPS = paths.clips_name("{layout}", "{cleaning}", "{timeline}")
@@ -299,11 +312,11 @@ wildcard_constraints:
     layout=r"[A-Za-z0-9_]+",
     cleaning=r"[A-Za-z0-9_]+",
     timeline=r"native|align\d+",
-    stream="|".join(get_args(HeatmapStream)),
+    stream=f"({'|'.join(get_args(HeatmapStream))})({'|'.join(f'[+]{part}' for part in get_args(Part))})*",
     variant="|".join(VARIANTS),
-    pretraining="|".join(CONFIG.pretraining) or "(?!)",
+    pretraining=one_of(CONFIG.pretraining),
     window=r"\d+",
-    fusion="|".join(FUSIONS) or "(?!)",
+    fusion=one_of(FUSIONS),
     row="|".join([*VARIANTS, *FUSIONS]),
     seed=r"\d+",
     run=paths.run_name(r"\d+", None if CONFIG.folds is None else r"\d+"),

@@ -18,12 +18,16 @@ rule heatmaps:
     params:
         made_from=made_from("heatmaps"),
         config=told(
-            lambda wildcards: settings.heatmap_step(CONFIG, wildcards.stream).given()
+            lambda wildcards: settings.heatmap_step(
+                CONFIG, paths.drawn_parts(wildcards.stream)[0]
+            ).given()
         ),
+        stream=lambda wildcards: paths.drawn_parts(wildcards.stream)[0],
+        parts=lambda wildcards: parts_options(wildcards.stream),
         # large; it hangs on its manifest
         points=at(paths.prepared(CLIPS, "arrow")),
     shell:
         "python scripts/heatmaps.py --config {params.config:q} --points {params.points:q}"
-        " --stream {wildcards.stream} --layout {input.layout:q} --out {output.cache:q}"
+        " --stream {params.stream} {params.parts} --layout {input.layout:q} --out {output.cache:q}"
         " --manifest {output.manifest:q} --threads {threads} --record {output.record:q}"
         " 2> >(tee {log:q} >&2)"

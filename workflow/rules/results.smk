@@ -66,9 +66,9 @@ rule figures:
 
 
 rule curves:
-    """Draw loss and accuracy of every training by epoch."""
+    """Draw loss and accuracy of every network's training by epoch."""
     input:
-        metrics=expand(rules.train.output.metrics, variant=VARIANTS, run=RUNS),
+        metrics=expand(rules.train.output.metrics, variant=NETWORKS, run=RUNS),
     output:
         report(curve_files(), caption="../report/curves.rst", category="Training"),
         csv=at(paths.CURVES),

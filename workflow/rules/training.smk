@@ -1,4 +1,4 @@
-# Needs clip files and heatmap caches; gives one trained model for each variant and seed.
+# Needs clip files and heatmap caches; gives one trained model, network or trees, for each variant and seed.
 
 
 rule label_embeddings:
@@ -76,6 +76,8 @@ rule train:
         record=at(paths.record("train", "{variant}", "{run}")),
     log:
         at(paths.log("train", "{variant}", "{run}")),
+    wildcard_constraints:
+        variant=one_of(NETWORKS),
     conda:
         "../envs/microgesture.yaml"
     resources:
@@ -106,3 +108,36 @@ rule train:
         " --input {input.data:q} {params.layout:q} --classes {input.classes:q}"
         " {params.embeddings:q} {params.pretrained:q} {params.fold:q} --out {params.out:q}"
         " --resume-dir {params.resume:q} --threads {threads} --record {output.record:q} 2> >(tee {log:q} >&2)"
+
+
+rule grow_trees:
+    """Grow the trees of one variant with one seed: the simple reference, in seconds."""
+    input:
+        data=input_of,
+        layout=layout_of,
+        classes=CONFIG.classes,
+        folds=folds_of,
+    output:
+        model=at(paths.training("{variant}", "{run}", paths.MODEL)),
+        metrics=at(paths.training("{variant}", "{run}", paths.TRAINING)),
+        timing=at(paths.training("{variant}", "{run}", paths.TIMING)),
+        record=at(paths.record("grow_trees", "{variant}", "{run}")),
+    log:
+        at(paths.log("grow_trees", "{variant}", "{run}")),
+    wildcard_constraints:
+        variant=one_of(TREES),
+    conda:
+        "../envs/microgesture.yaml"
+    params:
+        made_from=made_from("grow_trees"),
+        config=told(
+            lambda wildcards: settings.trees_step(CONFIG, wildcards.variant).given()
+        ),
+        seed=seed_of,
+        fold=fold_options,
+        out=subpath(output.model, parent=True),
+    shell:
+        "python scripts/grow_trees.py --config {params.config:q} --seed {params.seed}"
+        " --input {input.data:q} --layout {input.layout:q} --classes {input.classes:q}"
+        " {params.fold:q} --out {params.out:q} --threads {threads} --record {output.record:q}"
+        " 2> >(tee {log:q} >&2)"

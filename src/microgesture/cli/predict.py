@@ -1,4 +1,4 @@
-"""Predict new recordings, folders of OpenPose JSON without labels, with trained models.
+"""Predict new recordings without labels, OpenPose JSON or video, with trained models.
 
 All recordings are read and compared with the training clips before the first is predicted.
 One that cannot be predicted gets a row that says why, and the exit status is 1.
@@ -6,9 +6,18 @@ One that cannot be predicted gets a row that says why, and the exit status is 1.
 
 import argparse
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from microgesture.utils.cli import count, output_file, positive
+from microgesture.utils.errors import InputError
+
+if TYPE_CHECKING:
+    from microgesture.inference.build import Trained
+    from microgesture.inference.window_table import Window
+
+    Predicted = tuple[Iterable[Window], Sequence[str], float, int]
 
 SUMMARY = "predict new recordings with trained models"
 EXAMPLE = """  microgesture predict --model results/train/joint41_align/seed0/model.safetensors \\
@@ -25,13 +34,25 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="model.safetensors; given several times, the probabilities are averaged",
     )
     parser.add_argument(
-        "--input", type=Path, required=True, help="folder of frame files, or of such folders"
+        "--input",
+        type=Path,
+        required=True,
+        help="folder of frame files, or of such folders; for models on video a video, a folder of "
+        "videos, or a CSV of recording (or clip_id), path and optionally start,end",
+    )
+    parser.add_argument(
+        "--skeletons",
+        type=Path,
+        help="for models on video: folder with a folder of frame files for each, by which the "
+        "person is cut out as in training; unless given, the middle of whole frames is shown",
     )
     parser.add_argument("--out", type=output_file, required=True, help="CSV file to write")
     parser.add_argument("--window", type=positive, help="seconds; without it, whole recordings")
     parser.add_argument("--stride", type=positive, help="seconds between windows; half a window")
     parser.add_argument(
-        "--fps", type=positive, help="frames a second; unless given, those of the training data"
+        "--fps",
+        type=positive,
+        help="frames a second; unless given, those of the training data, or of each video",
     )
     parser.add_argument(
         "--on-bad",
@@ -70,17 +91,24 @@ def run(args: argparse.Namespace) -> None:
         cutting,
         find_recordings,
         predict_recordings,
+        read_video,
     )
-    from microgesture.inference.window_table import write_table
     from microgesture.readers.openpose_frames import read_recording
     from microgesture.settings.probing import Testing
     from microgesture.utils.progress import progress
 
     device = choose_device(args.device, args.threads)
     models = [load_trained(path) for path in args.model]
-    check_models(models)
+    video = read_video(models)
+    if not video:
+        check_models(models)
     for trained in models:
         trained.model.to(device)
+    if video:
+        _finish(args, *_video_windows(args, models))
+        return
+    if args.skeletons is not None:
+        raise InputError("--skeletons is for models that read video; give the folder as --input")
     recordings = find_recordings(args.input)
     fps, notes = choose_fps(args.fps, models)
     checked = check_recordings(
@@ -108,10 +136,52 @@ def run(args: argparse.Namespace) -> None:
         skip=args.on_bad == "skip",
         progress=lambda names: progress(names, "recordings", len(recordings)),
     )
-    done = write_table(args.out, windows, models[0].metadata["classes"], fps)
+    _finish(args, windows, models[0].metadata["classes"], fps, len(recordings))
+
+
+def _video_windows(args: argparse.Namespace, models: list["Trained"]) -> "Predicted":
+    """Windows of videos, with models that read video."""
+    from microgesture.inference.recordings import find_recordings
+    from microgesture.inference.videos import find_videos, predict_videos
+    from microgesture.readers.openpose_frames import read_recording
+    from microgesture.settings.probing import Testing
+    from microgesture.utils.progress import progress
+
+    videos = find_videos(args.input)
+    skeletons = None if args.skeletons is None else find_recordings(args.skeletons)
+    if skeletons is None:
+        what = "the middle of whole frames is shown to the models, which learned from persons"
+        print(f"note: {what} cut out by their skeletons; see --skeletons", file=sys.stderr)
+    windows = predict_videos(
+        models,
+        videos,
+        testing=Testing(views=args.views, flip=args.flip),
+        fps=args.fps,
+        window=args.window,
+        stride=args.stride,
+        skeletons=skeletons,
+        read=read_recording,
+        skip=args.on_bad == "skip",
+        progress=lambda names: progress(names, "videos", len(videos)),
+    )
+    # each video says its own rate
+    return windows, models[0].metadata["classes"], args.fps or 1.0, len(videos)
+
+
+def _finish(
+    args: argparse.Namespace,
+    windows: Iterable["Window"],
+    classes: Sequence[str],
+    fps: float,
+    count: int,
+) -> None:
+    """Write the table as rows come, and say what is in it."""
+    from microgesture.inference.window_table import write_table
+
+    done = write_table(args.out, windows, classes, fps)
     note = f"; {done.empty} of them empty, since no point was found there" if done.empty else ""
     print(f"{args.out}: {done.rows} rows{note}", file=sys.stderr)
     if bad := done.refused:
-        some = f"error: {len(bad)} of {len(recordings)} recordings are not predicted, such as"
+        some = f"error: {len(bad)} of {count} recordings are not predicted, such as"
         print(f"{some} {bad[0]}; the column warnings says why", file=sys.stderr)
         raise SystemExit(1)

@@ -22,6 +22,8 @@ class KeypointFormat:
         Points whose middle says where a person is.
     regions : mapping
         Points of each part of the body that something can hide as a whole; they overlap.
+    roots : mapping
+        For the regions that small movements are looked for in, the point that they hang on.
 
     """
 
@@ -30,6 +32,7 @@ class KeypointFormat:
     shoulders: tuple[int, int]
     head_and_shoulders: tuple[int, ...]
     regions: Mapping[str, tuple[int, ...]] = field(compare=False)
+    roots: Mapping[str, int] = field(compare=False)
 
 
 def _sides(
@@ -60,6 +63,7 @@ OPENPOSE = KeypointFormat(
         hands=((7, *range(95, 116)), (4, *range(116, 137))),
         elbows=(6, 3),
     ),
+    roots={"head": 0, "left_hand": 7, "right_hand": 4},
 )
 # in the order of Kinect v2: spine base, spine mid, neck, head, left arm, right arm, legs, hands
 KINECT = KeypointFormat(
@@ -68,6 +72,7 @@ KINECT = KeypointFormat(
     shoulders=(8, 4),
     head_and_shoulders=(2, 3, 4, 8, 20),
     regions=_sides(head=(3,), hands=((6, 7, 21, 22), (10, 11, 23, 24)), elbows=(5, 9)),
+    roots={"head": 3, "left_hand": 6, "right_hand": 10},
 )
 
 KEYPOINT_FORMATS = {order.name: order for order in (OPENPOSE, KINECT)}

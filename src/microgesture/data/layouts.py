@@ -5,17 +5,17 @@ derived from it, so that none of them can disagree with another.
 """
 
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import yaml
 
 from microgesture.data.keypoints import KEYPOINT_FORMATS, OPENPOSE
 from microgesture.data.store import Clip
-from microgesture.settings.streams import HeatmapStream
+from microgesture.settings.streams import HeatmapStream, Part
 from microgesture.utils.errors import InputError
 
 """What heatmaps are drawn of; a motion's channels are the joints."""
@@ -42,6 +42,8 @@ class Layout:
         The joint from which the spatial partition of ST-GCN measures distance.
     source : str
         Name of the `microgesture.data.keypoints.KeypointFormat` that ``points`` counts in.
+    parts : mapping of str to tuple of int
+        Joints of parts that its file names, see `microgesture.data.parts`.
 
     """
 
@@ -53,10 +55,12 @@ class Layout:
     limb_flip: np.ndarray
     center: int
     source: str = OPENPOSE.name
+    parts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """What `layout_from_dict` reads; joints as pairs, so that no JSON loses their order."""
         names = self.joints
+        parts = {part: [names[v] for v in of] for part, of in self.parts.items()}
         return {
             "name": self.name,
             "source": self.source,
@@ -64,6 +68,7 @@ class Layout:
             "joints": [[n, int(p)] for n, p in zip(names, self.points, strict=True)],
             "edges": [[names[a], names[b]] for a, b in self.edges],
             "flip": [[names[a], names[b]] for a, b in enumerate(self.flip) if a < b],
+            **({"parts": parts} if parts else {}),
         }
 
     def channels(self, stream: HeatmapStream) -> int:
@@ -149,10 +154,11 @@ def layout_from_dict(raw: Any, path: Path) -> Layout:
 
     """
     expected = {"name", "center", "joints", "edges", "flip"}
-    if not isinstance(raw, dict) or set(raw) - {"source"} != expected:
+    if not isinstance(raw, dict) or set(raw) - {"source", "parts"} != expected:
         found = sorted(raw) if isinstance(raw, dict) else type(raw).__name__
         raise InputError(
-            f"{path}: expected the keys {sorted(expected)} and optionally source, found {found}"
+            f"{path}: expected the keys {sorted(expected)} and optionally source and parts, "
+            f"found {found}"
         )
     source = raw.get("source", OPENPOSE.name)
     if source not in KEYPOINT_FORMATS:
@@ -184,6 +190,7 @@ def layout_from_dict(raw: Any, path: Path) -> Layout:
         limb_flip=_limb_flip(path, edges, flip, joints),
         center=index[raw["center"]],
         source=source,
+        parts=_check_parts(path, raw.get("parts", {}), index),
     )
     _check_tree(path, layout)
     for name, number in index.items():
@@ -208,6 +215,26 @@ def _check_joints(path: Path, raw: Any, count: int) -> tuple[str, ...]:
     if len(set(raw.values())) != len(raw):
         raise InputError(f"{path}: joints: two joints have the same point number")
     return tuple(raw)
+
+
+def _check_parts(path: Path, raw: Any, index: dict[str, int]) -> dict[str, tuple[int, ...]]:
+    if not isinstance(raw, dict) or (unknown := set(raw) - set(get_args(Part))):
+        found = sorted(unknown)[0] if isinstance(raw, dict) else raw
+        raise InputError(
+            f"{path}: parts: found {found!r}, expected {', '.join(get_args(Part))}, each with a "
+            "list of joints"
+        )
+    parts = {}
+    for part, names in raw.items():
+        if not isinstance(names, list) or not names or len(set(map(str, names))) < len(names):
+            raise InputError(f"{path}: parts.{part}: expected a list of different joints")
+        for name in names:
+            if name not in index:
+                raise InputError(
+                    f"{path}: parts.{part} names the joint {name!r}, which is not in joints"
+                )
+        parts[part] = tuple(sorted(index[name] for name in names))
+    return parts
 
 
 def _pairs(path: Path, key: str, raw: Any, index: dict[str, int]) -> np.ndarray:

@@ -70,6 +70,17 @@ def pretraining(name: str, file: str) -> str:
     return f"pretrain/{name}/{file}"
 
 
+def drawn(stream: str, parts: Sequence[str] | None = None) -> str:
+    """Name of what is drawn: the stream and its parts, such as ``joint+body+hands``."""
+    return "+".join([stream, *(parts or ())])
+
+
+def drawn_parts(name: str) -> tuple[str, list[str]]:
+    """Stream and parts of what is drawn."""
+    stream, *parts = name.split("+")
+    return stream, parts
+
+
 def cache(stream: str, clips: str, kind: str = "json") -> str:
     """A heatmap cache (``arrow``) or its manifest."""
     return f"heatmaps/{stream}-{clips}.{kind}"

@@ -81,7 +81,7 @@ def load_evaluation(
             )
         )
     every = [run for of_variant in runs.values() for of_seed in of_variant for run in of_seed]
-    by_top1 = [_kept_best_top1(run) for run in every]
+    by_top1 = [_kept_best_top1(run) for run in every if run.get("epochs") != []]
     return Evaluation(
         split=split,
         labels=first.labels[known],

@@ -1,7 +1,7 @@
 """Heatmap caches: every frame of a clip file drawn once, rounded to 1/255, in compact form."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,10 +16,11 @@ from microgesture.data.clip_file import (
     write_records,
 )
 from microgesture.data.layouts import Layout
+from microgesture.data.parts import View, view_of
 from microgesture.heatmaps.codec import Sparse, cells_of, draw_sparse, pack, unpack
-from microgesture.heatmaps.grid import clip_box, to_grid
+from microgesture.heatmaps.grid import view_grid
 from microgesture.settings.heatmaps import DrawnHeatmaps
-from microgesture.settings.streams import HeatmapStream
+from microgesture.settings.streams import HeatmapStream, Part
 from microgesture.utils.files import sha256
 
 PIECE = 32
@@ -36,6 +37,7 @@ def build_cache(
     path: Path,
     threads: int = 1,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+    parts: Sequence[Part] = (),
 ) -> dict[str, Any]:
     """Draw all clips of a clip file into a heatmap cache and return its manifest.
 
@@ -51,12 +53,15 @@ def build_cache(
         Clips drawn at once; the file is the same for any number.
     progress : callable
         Wraps the iterable of rows, to show how far it is.
+    parts : sequence of str
+        Drawn in boxes of their own, see `microgesture.data.parts`.
 
     """
     source, frames, stored = Records(stream_file), 0, 0
-    metadata = _metadata(source, layout, stream, config)
+    view = view_of(layout, parts)
+    metadata = _metadata(source, view, stream, config, parts)
     with write_records(path, metadata) as writer:
-        for entry in _drawn(source, layout, stream, config, threads, progress):
+        for entry in _drawn(source, view, stream, config, threads, progress):
             writer.append(entry)
             frames += int(entry["num_frames"])
             stored += sum(map(len, entry["blobs"]))
@@ -71,24 +76,34 @@ def build_cache(
 
 
 def cache_in_memory(
-    source: Clips, layout: Layout, stream: HeatmapStream, config: DrawnHeatmaps
+    source: Clips,
+    layout: Layout,
+    stream: HeatmapStream,
+    config: DrawnHeatmaps,
+    parts: Sequence[Part] = (),
 ) -> MemoryRecords:
     """What `build_cache` writes of prepared clips, in memory alone."""
-    metadata = _metadata(source, layout, stream, config)
-    return MemoryRecords(metadata, _drawn(source, layout, stream, config))
+    view = view_of(layout, parts)
+    metadata = _metadata(source, view, stream, config, parts)
+    return MemoryRecords(metadata, _drawn(source, view, stream, config))
 
 
 def _metadata(
-    source: Clips, layout: Layout, stream: HeatmapStream, config: DrawnHeatmaps
+    source: Clips,
+    view: View,
+    stream: HeatmapStream,
+    config: DrawnHeatmaps,
+    parts: Sequence[Part],
 ) -> dict[str, Any]:
     # what the clip file states goes on, so that a cache says all that its volumes are made of
-    shape = (layout.channels(stream), config.size, config.size)
-    return {**source.metadata, "stream": stream, **config.given(), "shape": shape, "piece": PIECE}
+    shape = (sum(view.sizes(stream)), config.size, config.size)
+    own = {"stream": stream, **({"parts": list(parts)} if parts else {}), **config.given()}
+    return {**source.metadata, **own, "shape": shape, "piece": PIECE}
 
 
 def _drawn(
     source: Clips,
-    layout: Layout,
+    view: View,
     stream: HeatmapStream,
     config: DrawnHeatmaps,
     threads: int = 1,
@@ -99,8 +114,8 @@ def _drawn(
 
     def packed(row: int) -> list[bytes]:
         points = prepared_points(source, row)
-        grid = to_grid(points, clip_box(points, config.padding), size)
-        drawn = draw_sparse(grid[None], stream, layout.edges, sigma, size, short_limbs)
+        grid = view_grid(points, view, config.padding, size)
+        drawn = draw_sparse(grid[None], stream, view.edges, sigma, size, short_limbs)
         count = len(points)
         return [pack(drawn, k, min(k + PIECE, count)) for k in range(0, count, PIECE)]
 

@@ -7,9 +7,12 @@ spans -0.5 to size - 0.5, so that mirroring a drawn volume equals drawing mirror
 import numpy as np
 
 from microgesture.data.boxes import far_points
+from microgesture.data.parts import View
 
 Box = tuple[float, float, float]
 """Left, top and side in pixels."""
+LEAST = 0.5
+"""Shoulder widths that a part's box measures at least: a still hand's noise is no movement."""
 WHOLE = np.array([0.0, 0.0, 1.0, 1.0])
 """Left, top, width and height of the window that shows the whole box."""
 
@@ -43,8 +46,47 @@ def clip_box(points: np.ndarray, padding: float) -> Box:
     return (left + right) / 2 - side / 2, (top + bottom) / 2 - side / 2, side
 
 
-def to_shares(points: np.ndarray, box: Box) -> np.ndarray:
-    """Move points (..., 3) from pixels to shares of a box's side; of their own precision."""
+def view_boxes(points: np.ndarray, view: View, padding: float) -> np.ndarray:
+    """`clip_box` of every box of a view, float (B, 3).
+
+    A part's box is steady over the clip. Where the clip shows both shoulders, it is at least
+    `LEAST` of their median distance wide.
+
+    Parameters
+    ----------
+    points : ndarray, (T, V, 3)
+        Of the whole layout, in pixels.
+    view : View
+    padding : float
+
+    """
+    if view.boxes == 1 and len(view.joints) == points.shape[1]:
+        return np.array([clip_box(points, padding)])
+    least, both = 0.0, points[:, view.shoulders].astype(float)
+    if both.shape[1] and (seen := (both[..., 2] > 0).all(axis=1)).any():
+        across = (both[seen, 0] - both[seen, 1])[:, :2]
+        least = LEAST * float(np.median(np.hypot(across[:, 0], across[:, 1])))
+    boxes = []
+    for box in range(view.boxes):
+        left, top, side = clip_box(points[:, view.joints[view.box == box]], padding)
+        more = max(least - side, 0)
+        boxes.append((left - more / 2, top - more / 2, side + more))
+    return np.array(boxes)
+
+
+def in_boxes(points: np.ndarray, view: View, boxes: np.ndarray) -> np.ndarray:
+    """A layout's points (..., V, 3) as those of a view (..., C, 3), in shares of their boxes."""
+    left, top, side = boxes[view.box].T
+    return to_shares(points[..., view.joints, :], (left, top, side))
+
+
+def to_shares(
+    points: np.ndarray, box: Box | tuple[np.ndarray, np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """Move points (..., 3) from pixels to shares of a box's side, of one or of one for each point.
+
+    They keep their own precision.
+    """
     left, top, side = box
     shares = points.copy()
     shares[..., 0] = (points[..., 0] - left) / side
@@ -77,3 +119,9 @@ def to_cells(shares: np.ndarray, window: np.ndarray, size: int) -> np.ndarray:
 def to_grid(points: np.ndarray, box: Box, size: int) -> np.ndarray:
     """Move points from pixels to the cells of their whole box, float32 (T, V, 3)."""
     return to_cells(to_shares(points, box), WHOLE, size).astype(np.float32)
+
+
+def view_grid(points: np.ndarray, view: View, padding: float, size: int) -> np.ndarray:
+    """Points of a clip in the cells of the view's whole boxes, float32 (T, C, 3)."""
+    shares = in_boxes(points, view, view_boxes(points, view, padding))
+    return to_cells(shares, WHOLE, size).astype(np.float32)

@@ -12,15 +12,18 @@ import torch
 from microgesture.data import paths
 from microgesture.data.clip_file import Clips, Records
 from microgesture.data.layouts import Layout, layout_from_dict
+from microgesture.data.parts import view_of
 from microgesture.inference.checkpoints import load_checkpoint
 from microgesture.inputs.base import Input
 from microgesture.inputs.heatmaps import DrawnInput, HeatmapInput
 from microgesture.inputs.points import PointInput
 from microgesture.inputs.tokens import TokenInput, token_shapes
+from microgesture.inputs.trees import TreesInput, feature_count
 from microgesture.inputs.video import VideoInput
-from microgesture.models.base import Recognizer
+from microgesture.models.base import Classifier, Recognizer
 from microgesture.models.build import ADJACENCY, POINT_NETWORKS, build_model
 from microgesture.models.token_fusion import SourceTokens
+from microgesture.models.trees import Forest
 from microgesture.settings.heatmaps import DrawnHeatmaps
 from microgesture.settings.models import FUSED_MODELS, VIDEO_MODELS
 from microgesture.settings.parse import parse
@@ -30,6 +33,10 @@ from microgesture.utils.errors import InputError
 from microgesture.utils.files import sha256
 
 MOST_THREADS = 1024
+RELATIVE_CHANNELS = 5
+"""x, y, score, and x, y from the root of hand or head."""
+TREES = "trees"
+"""The model that is no network."""
 Value = TypeVar("Value")
 
 
@@ -53,15 +60,19 @@ def open_input(config: VariantStep, layout: Layout | None, records: Clips) -> In
         size = _needed(config.input_size, config, "input_size")
         return VideoInput(records, size, config.jitter or 0.0)
     layout = _needed(layout, config, "layout")
+    if config.model == TREES:
+        return TreesInput(records, layout)
     if config.model in POINT_NETWORKS:
         stream: PointStream = parse(
             PointStream, config.stream or "joint", f"{config.variant}.stream"
         )
-        return PointInput(records, layout, _needed(config.padding, config, "padding"), stream)
+        padding = _needed(config.padding, config, "padding")
+        return PointInput(records, layout, padding, stream, config.relative)
     size = _needed(config.input_size, config, "input_size")
     if is_cached(config):
         return HeatmapInput(records, layout, size)
-    return DrawnInput(records, layout, heatmap_stream(config), drawn_heatmaps(config), size)
+    stream_of = heatmap_stream(config)
+    return DrawnInput(records, layout, stream_of, drawn_heatmaps(config), size, config.parts)
 
 
 def heatmap_stream(config: VariantStep) -> HeatmapStream:
@@ -123,7 +134,7 @@ def _content(records: Clips) -> str:
 
 def is_cached(config: VariantStep) -> bool:
     """Whether a variant reads a heatmap cache, and not a clip file."""
-    others = (*POINT_NETWORKS, *VIDEO_MODELS, *FUSED_MODELS)
+    others = (*POINT_NETWORKS, *VIDEO_MODELS, *FUSED_MODELS, TREES)
     return config.model not in others and config.source != "drawn"
 
 
@@ -154,10 +165,14 @@ def new_model(
             embedding_size=embedding_size,
         )
     layout = _needed(layout, config, "layout")
-    graph, points = ADJACENCY.get(config.model), config.model in POINT_NETWORKS
+    graph = ADJACENCY.get(config.model)
+    channels: int | list[int] = len(layout.joints)
+    if config.model not in POINT_NETWORKS:
+        channels = view_of(layout, config.parts).sizes(heatmap_stream(config))
+    relative = {"in_channels": RELATIVE_CHANNELS} if config.relative else {}
     return build_model(
-        {"name": config.model, **config.network},
-        layout_channels=layout.channels("joint" if points else heatmap_stream(config)),
+        {"name": config.model, **config.network, **relative},
+        layout_channels=channels,
         num_classes=num_classes,
         adjacency=getattr(layout, graph)() if graph else None,
         length=config.length,
@@ -172,7 +187,7 @@ class Trained:
     Attributes
     ----------
     path : Path
-    model : Recognizer
+    model : Classifier
         On the CPU, in evaluation mode.
     skeleton : Layout or None
         Its layout; none for video.
@@ -188,7 +203,7 @@ class Trained:
     """
 
     path: Path
-    model: Recognizer
+    model: Classifier
     skeleton: Layout | None
     metadata: dict[str, Any]
     config: StatedStep
@@ -259,16 +274,17 @@ def load_trained(path: Path) -> Trained:
     stated = metadata["layout"]
     layout = None if stated is None else layout_from_dict(stated, path)
     config = read_stated(metadata["config"], f"{path}: config")
-    model = new_model(
-        config,
-        layout,
-        len(metadata["classes"]),
-        metadata["embedding_size"],
-        metadata["preparation"],
-    )
+    classes, embedding_size = len(metadata["classes"]), metadata["embedding_size"]
+    model: Classifier
     try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
+        if config.model == TREES:
+            features = feature_count(_needed(layout, config, "layout"))
+            model = Forest(state, classes, features)
+        else:
+            made = metadata["preparation"]
+            model = new_model(config, layout, classes, embedding_size, made)
+            model.load_state_dict(state)
+    except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path}: weights and metadata disagree ({reason}); train again") from None
     return Trained(path, model.eval(), layout, metadata, config)

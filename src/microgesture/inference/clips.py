@@ -102,5 +102,5 @@ def prepared_input(trained: Trained, records: Clips) -> Input:
         keys = ("size", "sigma", "padding", "short_limbs")  # the last only where it was given
         own = {key: made[key] for key in keys if key in made}
         drawing: DrawnHeatmaps = parse(DrawnHeatmaps, own, f"{trained.path}: preparation")
-        records = cache_in_memory(records, trained.layout, made["stream"], drawing)
+        records = cache_in_memory(records, trained.layout, made["stream"], drawing, config.parts)
     return open_input(config, trained.layout, records)

@@ -22,6 +22,7 @@ from microgesture.inputs.base import Input
 from microgesture.inputs.geometry import full_frame
 from microgesture.inputs.loader import ViewClips
 from microgesture.inputs.video import VideoInput
+from microgesture.models.base import Recognizer
 from microgesture.settings.models import VIDEO_MODELS
 from microgesture.settings.probing import Testing
 from microgesture.utils.errors import InputError
@@ -105,6 +106,8 @@ def export_onnx(trained: Trained, path: Path, manifests: Sequence[Path] = ()) ->
 
     """
     need_packages()
+    if not isinstance(trained.model, Recognizer):
+        raise InputError(f"{trained.path}: trees are no network; ONNX export takes networks alone")
     clips = prepared(trained, manifests) if manifests else drawn(trained)
     model = trained.model.cpu().eval()
     with atomic_path(path) as temporary:
@@ -123,7 +126,7 @@ def prepared(trained: Trained, manifests: Sequence[Path]) -> torch.Tensor:
     """Up to `EXAMPLES` prepared clips, of the test split first, as the network takes them."""
     config = trained.config
     source = open_prepared(config, trained.skeleton, manifests)
-    if source.records.metadata != trained.metadata["preparation"]:
+    if source.preparation != trained.metadata["preparation"]:
         raise InputError(
             f"--input {manifests[0]}: its clips were prepared otherwise than those that "
             f"{trained.path} learned from; give what was made with the same settings"

@@ -10,11 +10,11 @@ from torch.nn import functional
 from microgesture.inputs.base import Input
 from microgesture.inputs.geometry import full_frame
 from microgesture.inputs.loader import Loader, ViewClips
-from microgesture.models.base import Recognizer
+from microgesture.models.base import Classifier
 
 
 def predict(
-    model: Recognizer,
+    model: Classifier,
     source: Input,
     rows: np.ndarray,
     *,
@@ -41,14 +41,14 @@ def predict(
         Each row sums to 1.
 
     """
-    device = next(model.parameters()).device
+    device = model.device
     dataset = ViewClips(source, temporal, length, views)
     keys = [(int(row), view) for row in rows for view in range(len(dataset.views(int(row))))]
     groups: list[list[tuple[int, ...]]] = [
         [*keys[start : start + batch]] for start in range(0, len(keys), batch)
     ]
     position = {int(row): place for place, row in enumerate(rows)}
-    total = np.zeros((len(rows), model.cls_head.fc_cls.out_features))
+    total = np.zeros((len(rows), model.num_classes))
     model.eval()
     with closing(Loader(dataset, workers, device)) as loader, torch.inference_mode():
         for samples, batch_rows in loader.batches(groups):

@@ -15,6 +15,7 @@ from microgesture.inference.likeness import Likeness
 from microgesture.inference.window_table import Window
 from microgesture.readers.common import unreadable
 from microgesture.readers.folders import FRAME, folders_below
+from microgesture.settings.models import VIDEO_MODELS
 from microgesture.settings.probing import Testing
 from microgesture.utils.errors import InputError
 
@@ -102,13 +103,46 @@ def cutting(window: float | None, stride: float | None, fps: float) -> Cutting:
 
 def check_models(models: Sequence[Trained]) -> None:
     """Refuse models of other points, or that do not name the same classes in the same order."""
-    first = models[0]
     for one in (part for model in models for part in model.parts):
         if one.layout.source != OPENPOSE.name:
             raise InputError(
                 f"{one.path}: was trained on the points {one.layout.source}; expected "
                 f"{OPENPOSE.name}, since that is what the recordings hold"
             )
+    check_classes(models)
+
+
+def read_video(models: Sequence[Trained]) -> bool:
+    """Whether these models read video.
+
+    Raises
+    ------
+    InputError
+        When only some do, or they were trained on crops of different sizes or margins.
+
+    """
+    video = [one for one in models if one.config.model in VIDEO_MODELS]
+    if not video:
+        return False
+    if others := [one for one in models if one not in video]:
+        raise InputError(
+            f"{video[0].path} reads video and {others[0].path} skeletons; predict with one kind "
+            "of models at a time"
+        )
+    check_classes(models)
+    made = [one.metadata["preparation"] for one in models]
+    for one, own in zip(models, made, strict=True):
+        if own != made[0]:
+            raise InputError(
+                f"{one.path}: was trained on crops made with {own}, {models[0].path} with "
+                f"{made[0]}; average models of the same crops"
+            )
+    return True
+
+
+def check_classes(models: Sequence[Trained]) -> None:
+    """Refuse models that do not name the same classes in the same order."""
+    first = models[0]
     for other in models[1:]:
         ours, theirs = first.metadata["classes"], other.metadata["classes"]
         if ours == theirs:

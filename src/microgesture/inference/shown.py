@@ -46,9 +46,10 @@ def shown_to(trained: Trained, clip: Clip) -> Shown:
     aligned = f"aligned to {length} frames" if length else f"not aligned ({taken})"
     note = f"as {config.variant} is shown it: cleaned, {aligned}"
     if config.model != "posec3d":
-        fed = config.stream or "joint"
+        fed = "means over time" if config.model == "trees" else config.stream or "joint"
         note += f"; fed as points ({fed}), heatmaps only here"
-        return Shown(points, {"padding": config.padding}, note)
+        padding = {} if config.padding is None else {"padding": config.padding}
+        return Shown(points, padding, note)
     given = made
     if not is_cached(config):
         given = {**drawn_heatmaps(config).given(), "stream": heatmap_stream(config)}

@@ -18,6 +18,7 @@ from microgesture.inputs.base import Input
 from microgesture.inputs.geometry import Geometry, full_frame, random_geometry
 from microgesture.inputs.loader import TOKENS, Loader, rng_for
 from microgesture.inputs.tokens import index_rows
+from microgesture.models.base import Recognizer
 from microgesture.preprocessing.temporal import SAMPLERS, inference_views
 from microgesture.settings.tokens import TokenStep
 from microgesture.utils.errors import InputError
@@ -127,8 +128,9 @@ def _views(
     workers: int,
 ) -> Iterator[np.ndarray]:
     """Pooled tokens of one view after the other, float16 (K, F)."""
-    model = trained.model.eval()
-    device = next(model.parameters()).device
+    model, device = trained.model.eval(), trained.model.device
+    if not isinstance(model, Recognizer):
+        raise InputError(f"{trained.path}: {trained.config.model} gives no tokens")
     axis = {"time": 1, "places": 2}[pool]
     with closing(Loader(dataset, workers, device)) as loader, torch.inference_mode():
         for group, (samples, _) in zip(groups, loader.batches(groups), strict=True):

@@ -29,6 +29,8 @@ class Window:
     warnings : str
         In what the recording is unlike the training data, as short codes, or why it is not
         predicted.
+    fps : float, optional
+        Frames a second of this recording; that of all unless given.
 
     """
 
@@ -37,6 +39,7 @@ class Window:
     end: int | None
     probabilities: np.ndarray | None
     warnings: str = ""
+    fps: float | None = None
 
 
 class Written(NamedTuple):
@@ -62,7 +65,14 @@ def write_table(
     with growing_path(path) as growing, _text(growing) as write:
         write(["recording", *spans, *ranked, "warnings"])
         for one in windows:
-            write([one.recording, *_span(one, fps), *_ranked(one, class_names, top), one.warnings])
+            write(
+                [
+                    one.recording,
+                    *_span(one, one.fps or fps),
+                    *_ranked(one, class_names, top),
+                    one.warnings,
+                ]
+            )
             refused = [one.recording] if one.start is None else []
             empty = one.probabilities is None and not refused
             written = Written(written.rows + 1, written.empty + empty, written.refused + refused)

@@ -4,6 +4,7 @@
 """
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,6 +33,11 @@ class Input(ABC):
     """
 
     records: Clips
+
+    @property
+    def preparation(self) -> dict[str, Any]:
+        """How the clips were made, as a checkpoint states it and prediction wants it again."""
+        return self.records.metadata
 
     @abstractmethod
     def sample(self, row: int, indices: np.ndarray) -> np.ndarray:

@@ -1,10 +1,13 @@
 """Heatmap volumes for PoseC3D, drawn inside the batch or read from a cache."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
 from microgesture.data.clip_file import Clips
 from microgesture.data.layouts import Layout
+from microgesture.data.parts import view_of
 from microgesture.heatmaps.cache import cached_pieces
 from microgesture.heatmaps.codec import cells_of, resample
 from microgesture.heatmaps.draw import draw_torch, strokes
@@ -15,7 +18,7 @@ from microgesture.inputs.geometry import Geometry
 from microgesture.inputs.points import Places
 from microgesture.preprocessing.temporal import PADDING
 from microgesture.settings.heatmaps import DrawnHeatmaps
-from microgesture.settings.streams import HeatmapStream
+from microgesture.settings.streams import HeatmapStream, Part
 
 
 class DrawnInput(Input):
@@ -34,6 +37,8 @@ class DrawnInput(Input):
         Its size is that of testing.
     size : int
         Cells a side in training.
+    parts : sequence of str
+        Seen in boxes of their own, see `microgesture.data.parts`.
 
     """
 
@@ -44,17 +49,19 @@ class DrawnInput(Input):
         stream: HeatmapStream,
         heatmaps: DrawnHeatmaps,
         size: int,
+        parts: Sequence[Part] = (),
     ) -> None:
         self.records = records
-        self._stream, self._edges, self._flip = stream, layout.edges, layout.flip
+        view = view_of(layout, parts)
+        self._stream, self._edges, self._flip = stream, view.edges, view.flip
         self._whole_size, self._sigma = heatmaps.size, heatmaps.sigma
         self._short_limbs = heatmaps.short_limbs
-        self._places, self._size = Places(self.records, heatmaps.padding), size
+        self._places, self._size = Places(self.records, heatmaps.padding, view), size
 
     def sample(self, row: int, indices: np.ndarray) -> np.ndarray:
-        """Points in shares of the clip's box, float64 (T, V, 3).
+        """Points in shares of the clip's boxes, float64 (T, C, 3).
 
-        For joint_motion (T, 2 V, 3): those of the frame, and those of the file's next one.
+        For joint_motion (T, 2 C, 3): those of the frame, and those of the file's next one.
         """
         points = self._places.at(row, indices)
         if self._stream == "joint_motion":
@@ -124,7 +131,8 @@ class HeatmapInput(Input):
 
     def __init__(self, records: Clips, layout: Layout, size: int) -> None:
         self.records = records
-        self._flip = layout.channel_flip(self.records.metadata["stream"])
+        view = view_of(layout, self.records.metadata.get("parts", ()))
+        self._flip = view.channel_flip(self.records.metadata["stream"])
         self._size = size
 
     def sample(self, row: int, indices: np.ndarray) -> np.ndarray:

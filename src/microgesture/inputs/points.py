@@ -5,7 +5,8 @@ import torch
 
 from microgesture.data.clip_file import Clips, prepared_points
 from microgesture.data.layouts import Layout
-from microgesture.heatmaps.grid import Box, clip_box, to_shares
+from microgesture.data.parts import View, relative_to, view_of
+from microgesture.heatmaps.grid import in_boxes, view_boxes
 from microgesture.inputs.base import CPU, Input, to_device
 from microgesture.inputs.geometry import Geometry
 from microgesture.preprocessing.temporal import PADDING
@@ -14,19 +15,20 @@ from microgesture.utils.errors import InputError
 
 
 class Places:
-    """Points of a clip file in shares of their clip's box, which is looked for only once."""
+    """Points of a clip file in shares of their clip's boxes, which are looked for only once."""
 
-    def __init__(self, records: Clips, padding: float) -> None:
-        self._records, self._padding = records, padding
-        self._boxes: dict[int, Box] = {}
+    def __init__(self, records: Clips, padding: float, view: View) -> None:
+        self._records, self._padding, self._view = records, padding, view
+        self._boxes: dict[int, np.ndarray] = {}
 
     def at(self, row: int, indices: np.ndarray) -> np.ndarray:
-        """Float64 (T, V, 3); 0 where a point is missing or the index is `PADDING`."""
+        """Float64 (T, C, 3); 0 where a point is missing or the index is `PADDING`."""
         points = prepared_points(self._records, row)
         if row not in self._boxes:
-            self._boxes[row] = clip_box(points, self._padding)
+            self._boxes[row] = view_boxes(points, self._view, self._padding)
         chosen = np.where((indices == PADDING)[:, None, None], 0, points[indices]).astype(float)
-        return np.where(chosen[..., 2:] > 0, to_shares(chosen, self._boxes[row]), 0)
+        places = in_boxes(chosen, self._view, self._boxes[row])
+        return np.where(places[..., 2:] > 0, places, 0)
 
     def after(self, row: int, indices: np.ndarray) -> np.ndarray:
         """Indices of the file's next frames; `PADDING` after the last frame and after itself."""
@@ -42,7 +44,7 @@ def vectors(points: np.ndarray, origins: np.ndarray) -> np.ndarray:
 
 
 class PointInput(Input):
-    """Key points for graph networks, (N, 1, T, V, 3): two numbers and the score.
+    """Key points for graph networks, (N, 1, T, V, C): two numbers and the score.
 
     The numbers are, by stream, in units of half the window:
 
@@ -51,17 +53,26 @@ class PointInput(Input):
       at the center;
     - ``joint_motion``, ``bone_motion``: what is added to these until the file's next frame.
 
-    A vector's score is the smaller of both ends'. Source: Shi et al. 2019, two-stream adaptive
-    graph convolution, and PySKL's multi-stream ST-GCN++.
+    A vector's score is the smaller of both ends'. C is 3, and 5 where points are ``relative`` as
+    well: then the vector to a joint of a hand or of the head from its wrist or from the nose
+    follows, in the same units; 0 at all other joints and where either end is missing.
+
+    Source: Shi et al. 2019, two-stream adaptive graph convolution, and PySKL's ST-GCN++.
     """
 
     def __init__(
-        self, records: Clips, layout: Layout, padding: float, stream: PointStream = "joint"
+        self,
+        records: Clips,
+        layout: Layout,
+        padding: float,
+        stream: PointStream = "joint",
+        relative: bool = False,
     ) -> None:
         self.records = records
         self._flip = torch.from_numpy(layout.flip)
-        self._places, self._stream = Places(self.records, padding), stream
+        self._places, self._stream = Places(self.records, padding, view_of(layout)), stream
         self._parents = layout.parents()
+        self._relative = relative_to(layout) if relative else None
         mirrored = layout.flip[self._parents]
         self._bones = stream.startswith("bone")
         if self._bones and (mirrored != self._parents[layout.flip]).any():
@@ -71,8 +82,13 @@ class PointInput(Input):
             )
 
     def sample(self, row: int, indices: np.ndarray) -> np.ndarray:
-        """Points or vectors in shares of the clip's box, float32 (T, V, 3); empty where missing."""
+        """Points or vectors in shares of the clip's box, float32 (T, V, C); empty where missing."""
         values = self._values(row, indices)
+        if self._relative is not None:
+            joints, roots = self._relative
+            from_roots = np.zeros((*values.shape[:2], 2))
+            from_roots[:, joints] = vectors(values[:, joints], values[:, roots])[..., :2]
+            values = np.concatenate([values, from_roots], axis=-1)
         if self._stream.endswith("motion"):
             values = vectors(self._values(row, self._places.after(row, indices)), values)
         return values.astype(np.float32)
@@ -89,12 +105,14 @@ class PointInput(Input):
         mirrored = to_device(geometry.mirrored, device)[:, None, None, None]
         self._flip, batch = self._flip.to(device), to_device(batch, device)
         corner, size = window[:, None, None, :2], window[:, None, None, 2:]
-        found = batch[..., 2:] > 0
+        found = batch[..., 2:3] > 0
         if self._stream == "joint":
             place = torch.where(found, (batch[..., :2] - corner) / size * 2 - 1, 0)
         else:  # a vector is only stretched
             place = batch[..., :2] / size * 2
-        points = torch.cat([place, batch[..., 2:]], dim=-1)
+        points = torch.cat([place, batch[..., 2:3]], dim=-1)
+        if self._relative is not None:
+            points = torch.cat([points, batch[..., 3:] / size * 2], dim=-1)
         turned = points[:, :, self._flip]
-        turned[..., 0].neg_()
+        turned[..., 0::3].neg_()  # x, and the x of vectors from roots
         return torch.where(mirrored, turned, points)[:, None]

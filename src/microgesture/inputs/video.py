@@ -1,5 +1,7 @@
 """Person crops of a video for MViT."""
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -29,6 +31,12 @@ class VideoInput(Input):
     def __init__(self, records: Clips, size: int, jitter: float = 0.0) -> None:
         self.records = records
         self._size, self._jitter = size, jitter
+
+    @property
+    def preparation(self) -> dict[str, Any]:
+        """See `Input.preparation`; nothing of single clips."""
+        stated = self.records.metadata["video"]
+        return {"video": {key: value for key, value in stated.items() if key != "missing"}}
 
     def sample(self, row: int, indices: np.ndarray) -> np.ndarray:
         """Crops as stored, uint8 (T, side, side, 3)."""

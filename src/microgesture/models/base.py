@@ -1,7 +1,9 @@
 """What the networks share: classification head, semantic head, initial weights."""
 
 from abc import ABC, abstractmethod
+from itertools import chain
 
+import torch
 from torch import Tensor, nn
 
 HEAD_INIT_STD = 0.01
@@ -59,7 +61,18 @@ class SemanticHead(nn.Module):
         return self.fc(features)
 
 
-class Recognizer(nn.Module):
+class Classifier(nn.Module, ABC):
+    """What turns an input batch into one logit for each class."""
+
+    num_classes: int
+
+    @property
+    def device(self) -> torch.device:
+        """Where its numbers are."""
+        return next(chain(self.parameters(), self.buffers())).device
+
+
+class Recognizer(Classifier):
     """Backbone, classification head and, for the semantic loss, one that predicts label embeddings.
 
     Parameter names are PySKL's (``backbone.*``, ``cls_head.fc_cls.*``), so that its published
@@ -86,6 +99,7 @@ class Recognizer(nn.Module):
         embedding_size: int | None = None,
     ) -> None:
         super().__init__()
+        self.num_classes = num_classes
         self.backbone = backbone
         self.cls_head = ClassHead(backbone.num_features, num_classes, dropout)
         self.semantic_head = (

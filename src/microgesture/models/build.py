@@ -8,6 +8,7 @@ import numpy as np
 
 from microgesture.models.agcn import build_agcn
 from microgesture.models.base import Recognizer, count_parameters
+from microgesture.models.mmn import build_mmn
 from microgesture.models.mvit import build_mvit
 from microgesture.models.posec3d import build_posec3d
 from microgesture.models.skeleton_transformer import build_skeleton_transformer
@@ -30,12 +31,17 @@ BUILDERS: dict[str, Callable[..., Recognizer]] = {
     "posec3d": build_posec3d,
     "stgcn": build_stgcn,
     "agcn": build_agcn,
+    "mmn": build_mmn,
     "skeleton_transformer": build_skeleton_transformer,
     "mvit": build_mvit,
     "token_fusion": build_token_fusion,
     "concat_mlp": build_concat_mlp,
 }
-ADJACENCY = {"stgcn": "adjacency", "agcn": "directed_adjacency"}
+ADJACENCY = {
+    "stgcn": "adjacency",
+    "agcn": "directed_adjacency",
+    "mmn": "adjacency",
+}
 """Networks that take points and a graph of the joints, and the layout's method that gives it."""
 POINT_NETWORKS = (*ADJACENCY, "skeleton_transformer")
 """All that take points; the others take heatmaps, crops of a video, or tokens of networks."""
@@ -51,7 +57,7 @@ def build_model(
     config: Mapping[str, Any],
     *,
     num_classes: int,
-    layout_channels: int = 0,
+    layout_channels: int | Sequence[int] = 0,
     clip_size: tuple[int, int] | None = None,
     adjacency: np.ndarray | None = None,
     length: int | None = None,
@@ -68,13 +74,14 @@ def build_model(
     num_classes
         K, the number of logits.
     layout_channels
-        V, the layout's channels in the stream: heatmap channels (joints or edges), or joints.
+        V, the layout's channels in the stream: heatmap channels (joints or edges), or joints. Of
+        several boxes the channels of each.
     clip_size
         Frames, and height and width in pixels, for networks on video only.
     adjacency
         (3, V, V), for the networks of `ADJACENCY` only.
     length
-        T, the frames of a clip, for transformers only.
+        T, the frames of a clip, for the networks that have embeddings of them.
     embedding_size
         D, the length of a label embedding; None leaves the semantic head out.
     sources
@@ -101,9 +108,7 @@ def build_model(
             f"known are name, {', '.join(sorted(known))}"
         )
     if name == "skeleton_transformer":
-        return build_skeleton_transformer(
-            layout_channels, length or 0, num_classes, embedding_size, **network
-        )
+        return BUILDERS[name](layout_channels, length, num_classes, embedding_size, **network)
     if clip_size is not None:
         return BUILDERS[name](*clip_size, num_classes, embedding_size, **network)
     if name in FUSED_MODELS:
@@ -114,4 +119,6 @@ def build_model(
     if adjacency is None or adjacency.shape != expected:
         found = None if adjacency is None else adjacency.shape
         raise ValueError(f"adjacency: found {found}, expected {expected}")
+    if name == "mmn":
+        return build_mmn(adjacency, length or 0, num_classes, embedding_size, **network)
     return BUILDERS[name](adjacency, num_classes, embedding_size, **network)

@@ -87,7 +87,7 @@ class MaskedAutoencoder(nn.Module):
 
     def tell(self, x: Tensor, visible: Tensor, valid: Tensor) -> Tensor:
         """What is told of all tokens of skeletons (B, T, V, 3), (B, P, 2 patch)."""
-        tokens, found = self.backbone.tokens(x)
+        tokens, found = self.backbone.embedded(x)
         places = visible.unsqueeze(2).expand(-1, -1, tokens.shape[2])
         seen = self.backbone.encode(tokens.gather(1, places), valid)
         told: Tensor = self.decoder(seen, visible, valid, found)
@@ -96,7 +96,8 @@ class MaskedAutoencoder(nn.Module):
     def forward(self, x: Tensor, gumbel: Tensor) -> Tensor:
         """Error on the hidden tokens of skeletons (B, T, V, 3), given noise (B, P)."""
         visible, valid, hidden = self.choose(x, gumbel)
-        values, there = targets(x, self.backbone.patch, self.masking.target)
+        what, normalise = self.masking.target, self.masking.normalise
+        values, there = targets(x, self.backbone.patch, what, normalise)
         return masked_error(self.tell(x, visible, valid).float(), values, there, hidden)
 
 

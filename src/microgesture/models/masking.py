@@ -79,8 +79,8 @@ def choose_visible(
     return order, valid
 
 
-def targets(x: Tensor, patch: int, what: str) -> tuple[Tensor, Tensor]:
-    """What is to be told of every token, normalised within it, and which values there are.
+def targets(x: Tensor, patch: int, what: str, normalise: bool = True) -> tuple[Tensor, Tensor]:
+    """What is to be told of every token, and which values there are.
 
     Parameters
     ----------
@@ -90,29 +90,30 @@ def targets(x: Tensor, patch: int, what: str) -> tuple[Tensor, Tensor]:
         Frames of a token.
     what : {'motion', 'position'}
         x and y of the next frame minus those of this one, 0 in the last; or x and y.
+    normalise : bool
+        Whether the mean over the token is taken away and its standard deviation divided by.
 
     Returns
     -------
     values : Tensor, float (B, P, 2 patch)
-        Minus their mean over the token, divided by their standard deviation there; 0 where there is
-        no value.
+        0 where there is no value.
     there : Tensor, bool (B, P, 2 patch)
 
     """
     values, there = _values(x, patch, what)
-    mean, deviation = _moments(values, there)
+    mean, deviation = _moments(values, there, normalise)
     scaled = ((values - mean) / deviation).masked_fill(~there, 0)
     return scaled.flatten(1, 2).flatten(2), there.flatten(1, 2).flatten(2)
 
 
-def told_places(told: Tensor, x: Tensor, patch: int, what: str) -> Tensor:
+def told_places(told: Tensor, x: Tensor, patch: int, what: str, normalise: bool = True) -> Tensor:
     """Where the points of all tokens are by what was told of them, (B, T, V, 2).
 
     Normalisation is undone with the token's true mean and deviation, as it is no target, and
     motion goes on from where the token's point truly was in its first frame.
     """
     values, there = _values(x, patch, what)
-    mean, deviation = _moments(values, there)
+    mean, deviation = _moments(values, there, normalise)
     raw = told.unflatten(2, (patch, _DIMENSIONS)).unflatten(1, values.shape[1:3])
     raw = raw * deviation + mean
     if what == "motion":
@@ -132,8 +133,13 @@ def _values(x: Tensor, patch: int, what: str) -> tuple[Tensor, Tensor]:
     return in_patches(places, patch).masked_fill(~there, 0), there
 
 
-def _moments(values: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and deviation over the values of each token that are there, (B, S, V, 1, 1)."""
+def _moments(values: Tensor, there: Tensor, normalise: bool) -> tuple[Tensor, Tensor]:
+    """Mean and deviation over the values of each token that are there, (B, S, V, 1, 1).
+
+    They are 0 and 1 where values are told as they are.
+    """
+    if not normalise:
+        return values.new_zeros(1), values.new_ones(1)
     count = there.sum(dim=(3, 4), keepdim=True).clamp(min=1)
     mean = values.sum(dim=(3, 4), keepdim=True) / count
     variance = ((values - mean).square() * there).sum(dim=(3, 4), keepdim=True) / count

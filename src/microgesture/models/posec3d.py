@@ -3,7 +3,7 @@
 Layout, names, initial weights and defaults are those of PySKL's ``ResNet3dSlowOnly``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -130,26 +130,75 @@ class SlowOnly(Backbone):
             self.add_module(self.stages[-1], nn.Sequential(*blocks))
         self.num_features = channels
 
-    def _feature_map(self, x: Tensor) -> Tensor:
-        """From heatmaps (N, V, T, H, W) to the last stage's output (N, F, T', H', W')."""
+    def stem(self, x: Tensor) -> Tensor:
+        """From heatmaps (N, V, T, H, W) to (N, C, T, H, W)."""
         # oneDNN and a GPU's tensor cores want this layout; values are the same to rounding
         x = x.contiguous(memory_format=self.memory_format)
-        x = self.maxpool(self.conv1(x))
+        return self.maxpool(self.conv1(x))
+
+    def trunk(self, x: Tensor) -> Tensor:
+        """From what a stem gives to the last stage's output (N, F, T', H', W')."""
         for stage in self.stages:
             x = self.get_submodule(stage)(x)
         return x
 
     def forward(self, x: Tensor) -> Tensor:
         """From heatmaps (N, V, T, H, W) to features (N, F)."""
-        return self._feature_map(x).mean(dim=(2, 3, 4))
+        return self.trunk(self.stem(x)).mean(dim=(2, 3, 4))
 
     def tokens(self, x: Tensor) -> Tensor:
         """From heatmaps (N, V, T, H, W) to tokens (N, T', H' W', F)."""
-        return self._feature_map(x).flatten(3).permute(0, 2, 3, 1)
+        return self.trunk(self.stem(x)).flatten(3).permute(0, 2, 3, 1)
+
+
+class PartsSlowOnly(Backbone):
+    """One network over several boxes: a stem for each, and their features side by side.
+
+    Parameters
+    ----------
+    channels : sequence of int
+        Heatmap channels of each of the B boxes.
+    shared : bool
+        Whether all boxes go through the same stages, in one batch, or each through its own.
+    make : callable
+        Gives a network for so many channels.
+
+    """
+
+    def __init__(
+        self, channels: Sequence[int], shared: bool, make: Callable[[int], SlowOnly]
+    ) -> None:
+        super().__init__()
+        self.channels, self.shared = list(channels), shared
+        self.boxes = nn.ModuleList([make(count) for count in channels])
+        self.num_features = sum(box.num_features for box in self._each())
+        if shared:
+            for box in self._each()[1:]:
+                for stage in box.stages:
+                    delattr(box, stage)
+
+    def _each(self) -> list[SlowOnly]:
+        return [box for box in self.boxes if isinstance(box, SlowOnly)]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From heatmaps (N, sum of the channels, T, H, W) to features (N, B F)."""
+        return torch.cat([one.mean(dim=(2, 3, 4)) for one in self._maps(x)], dim=1)
+
+    def tokens(self, x: Tensor) -> Tensor:
+        """From heatmaps to tokens (N, T', H' W', B F), the boxes' side by side."""
+        return torch.cat(self._maps(x), dim=1).flatten(3).permute(0, 2, 3, 1)
+
+    def _maps(self, x: Tensor) -> list[Tensor]:
+        """The last stage's output of every box, (N, F, T', H', W') each."""
+        boxes, volumes = self._each(), x.split(self.channels, dim=1)
+        low = [box.stem(one) for box, one in zip(boxes, volumes, strict=True)]
+        if not self.shared:
+            return [box.trunk(one) for box, one in zip(boxes, low, strict=True)]
+        return list(boxes[0].trunk(torch.cat(low)).chunk(len(boxes)))
 
 
 def build_posec3d(
-    in_channels: int,
+    in_channels: int | Sequence[int],
     num_classes: int,
     embedding_size: int | None = None,
     *,
@@ -160,6 +209,7 @@ def build_posec3d(
     inflate: Sequence[bool] | None = None,
     temporal_strides: Sequence[int] | None = None,
     zero_init_residual: bool = True,
+    part_stages: str = "shared",
     dropout: float = 0.5,
 ) -> Recognizer:
     """Build the network for heatmaps (N, V, T, H, W).
@@ -167,7 +217,7 @@ def build_posec3d(
     Parameters
     ----------
     in_channels
-        V, the heatmap channels: joints, edges, or both.
+        V, the heatmap channels: joints, edges, or both; of each box where there are several.
     num_classes, embedding_size
         Length of the logits, and of the label embeddings (None: no semantic head).
     base_channels
@@ -188,6 +238,8 @@ def build_posec3d(
         Whether every block starts as its shortcut, as in PySKL. In a network of one block a stage
         the shortcuts skip three of four cells, so that little of a sparse heatmap gets through at
         first and training starts slowly.
+    part_stages : {'shared', 'own'}
+        Whether several boxes go through the same stages or each through its own.
     dropout
         Before the classification layer.
 
@@ -205,14 +257,23 @@ def build_posec3d(
     for name, values in (("inflate", inflate), ("temporal_strides", temporal_strides)):
         if values is not None and len(values) != num_stages:
             raise InputError(f"posec3d: {name} has {len(values)} entries, expected {num_stages}")
-    backbone = SlowOnly(
-        in_channels,
-        base_channels,
-        stage_blocks,
-        stem_kernel,
-        stem_pool,
-        inflate or [stage > 0 or num_stages == 1 for stage in range(num_stages)],
-        temporal_strides or [2 if stage == 2 else 1 for stage in range(num_stages)],
-        zero_init_residual,
-    )
+
+    def make(channels: int) -> SlowOnly:
+        return SlowOnly(
+            channels,
+            base_channels,
+            stage_blocks,
+            stem_kernel,
+            stem_pool,
+            inflate or [stage > 0 or num_stages == 1 for stage in range(num_stages)],
+            temporal_strides or [2 if stage == 2 else 1 for stage in range(num_stages)],
+            zero_init_residual,
+        )
+
+    boxes = [in_channels] if isinstance(in_channels, int) else list(in_channels)
+    if part_stages not in ("shared", "own"):
+        raise InputError(f"posec3d: part_stages is {part_stages!r}, expected shared or own")
+    backbone: Backbone = make(boxes[0])
+    if len(boxes) > 1:
+        backbone = PartsSlowOnly(boxes, part_stages == "shared", make)
     return Recognizer(backbone, num_classes, dropout, embedding_size)

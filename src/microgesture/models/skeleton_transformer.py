@@ -29,6 +29,20 @@ class DropPath(nn.Module):
         return x * kept / (1 - self.rate)
 
 
+def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Attention of tokens (..., P, C) by torch's kernel, on a CPU in float32.
+
+    There its gradient takes ten times as long in bfloat16, which outweighs all else that is gained.
+    """
+    if query.device.type != "cpu" or query.dtype == torch.float32:
+        return functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+    with torch.autocast("cpu", enabled=False):
+        wide = functional.scaled_dot_product_attention(
+            query.float(), key.float(), value.float(), attn_mask=mask
+        )
+    return wide.to(query.dtype)
+
+
 class Attention(nn.Module):
     """Self-attention of several heads over the tokens that count."""
 
@@ -42,9 +56,7 @@ class Attention(nn.Module):
         """From tokens (B, P, W) to (B, P, W); no token looks at those where ``counts`` is false."""
         heads = self.qkv(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         query, key, value = heads.unbind(0)
-        out = functional.scaled_dot_product_attention(
-            query, key, value, attn_mask=counts[:, None, None, :]
-        )
+        out = attend(query, key, value, counts[:, None, None, :])
         return self.proj(out.transpose(1, 2).flatten(2))
 
 
@@ -154,6 +166,16 @@ class SkeletonTransformer(Backbone):
         tokens, found = self.embedded(x.flatten(0, 1))
         pooled = self.pool(self.encode(tokens, found), found)
         return self.head(pooled.flatten(1).unflatten(0, (n, m)).mean(dim=1))
+
+    def tokens(self, x: Tensor) -> Tensor:
+        """From skeletons (N, M, T, V, C) to tokens (N, T', V, W): mean over M.
+
+        They are 0 where no point was found.
+        """
+        n, m = x.shape[:2]
+        tokens, found = self.embedded(x.flatten(0, 1))
+        encoded = self.encode(tokens, found).masked_fill(~found[..., None], 0)
+        return encoded.unflatten(1, (-1, self.joints)).unflatten(0, (n, m)).mean(dim=1)
 
 
 def build_skeleton_transformer(

@@ -60,7 +60,8 @@ def probe_step(
     trained.model.to(device)
     tests = labelled_tests(args.skeletons, trained, args.folds, args.fold)
     probe(trained, args.skeletons, tests, config, args.out)
-    inputs = [args.model, args.skeletons, *([args.folds] if args.folds else [])]
+    sources = [one.path for one in trained.sources]
+    inputs = [args.model, *sources, args.skeletons, *([args.folds] if args.folds else [])]
     write_record(args.record, script, config=config.given(), inputs=inputs, outputs=[args.out])
 
 

@@ -27,10 +27,12 @@ _NETWORKS = {
     "posec3d": "PoseC3D",
     "stgcn": "ST-GCN",
     "agcn": "2s-AGCN",
+    "mmn": "MMN",
     "skeleton_transformer": "skeleton transformer",
     "mvit": "MViT",
     "token_fusion": "token fusion",
     "concat_mlp": "concatenation",
+    "trees": "extra trees",
 }
 _DAMAGE = {
     "none": "none",
@@ -134,6 +136,7 @@ def card(
         best_epoch=metrics["best_epoch"],
         precision=metrics.get("precision"),
         pretrained=metrics.get("pretrained"),
+        unlabelled=[SPLITS[split] for split in config.variants[variant].unlabelled],
         versions=metrics.get("code_version") or {},
         recipe=_recipe(metrics["config"]),
         data=metrics.get("data"),
@@ -226,8 +229,9 @@ def _trained_on(
 def _recipe(settings: Mapping[str, Any]) -> list[list[str]]:
     """Settings of network and training, one a line."""
     lines = [[f"network.{key}", str(value)] for key, value in settings["network"].items()]
-    lines += [[f"training.{key}", str(value)] for key, value in settings["training"].items()]
-    lines += [[f"augment.{key}", str(value)] for key, value in settings["augment"].items()]
+    for section in ("training", "augment"):  # trees have neither
+        of = settings.get(section, {})
+        lines += [[f"{section}.{key}", str(value)] for key, value in of.items()]
     return lines
 
 

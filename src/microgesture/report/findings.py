@@ -68,7 +68,7 @@ def findings(
         is_video=bool(summary.get("subject_is_video")),
         chance=f"{evaluation.chance:.1f}",
         over_chance=_over(shown.top1 - evaluation.chance),
-        contrast=_contrast(evaluation, shown, config),
+        contrasts=_contrasts(evaluation, shown, config),
         rows=len(evaluation.rows),
         highest=_one_line(best.title) if max(printed) > top1 else None,
         highest_score=mean_and_spread(best.scores["top1"]),
@@ -112,20 +112,26 @@ def _apart(evaluation: Evaluation, summary: Mapping[str, Any]) -> bool:
     return not any(shared.get(f"train{sign}{evaluation.split}") for sign in "+-")
 
 
-def _contrast(evaluation: Evaluation, shown: Row, config: TableStep) -> dict[str, Any] | None:
-    """The simpler row that the shown one has to beat, and by how much it does.
+def _contrasts(evaluation: Evaluation, shown: Row, config: TableStep) -> list[dict[str, Any]]:
+    """The simpler rows that the shown one has to beat, and by how much it does.
 
-    It is the highest graph network, whatever is shown beside one; else, of a fusion, its highest
-    member. That it is the highest on these clips is to the advantage of the contrast.
+    They are the highest trees, whatever is shown beside them, and the highest graph network; where
+    there is none or one is shown, of a fusion its highest member. That they are the highest on
+    these clips is to the advantage of the contrast.
     """
+    trees = [row for row in evaluation.rows if row.model == "trees" and row is not shown]
     simple = [row for row in evaluation.rows if row.model in GRAPH_MODELS and row is not shown]
     kind = "graph network"
     if shown.model in GRAPH_MODELS or not simple:
         fusion = config.fusions.get(shown.name)
         simple = [evaluation.row(name) for name in fusion.members] if fusion else []
         kind = "member of the fusion"
-    if not simple:
-        return None
+    kinds = {"simple reference that networks must beat": trees, kind: simple}
+    return [_contrast(evaluation, shown, rows, kind) for kind, rows in kinds.items() if rows]
+
+
+def _contrast(evaluation: Evaluation, shown: Row, simple: list[Row], kind: str) -> dict[str, Any]:
+    """The highest of some rows, and how far the shown one is above it."""
     row = max(simple, key=lambda one: one.top1)
     compared = ClaimEntry(claim="above the contrast", better=shown.name, worse=row.name)
     (one,) = judge_claims(evaluation, [compared])[0].comparisons

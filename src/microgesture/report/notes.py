@@ -66,6 +66,11 @@ def notes(evaluation: Evaluation, config: TableStep, summary: Mapping[str, Any])
     pretrained = [
         row for row in evaluation.rows if row.name in variants and variants[row.name].pretrained
     ]
+    unlabelled: dict[str, list[str]] = {}
+    for row in evaluation.rows:
+        if row.name in variants and (splits := variants[row.name].unlabelled):
+            names = [SPLITS[split] for split in splits]
+            unlabelled.setdefault(" and ".join(names), []).append(row.title)
     return paragraphs(
         "notes/notes.md",
         split=evaluation.split,
@@ -83,6 +88,8 @@ def notes(evaluation: Evaluation, config: TableStep, summary: Mapping[str, Any])
         devices=evaluation.devices,
         has_fusion=any(row.model == FUSION for row in evaluation.rows),
         pretrained=_one_line(row.title for row in pretrained),
+        pretrained_here={who: _one_line(titles) for who, titles in unlabelled.items()},
+        transductive=SPLITS["test"],
         cached_heatmaps=_one_line(row.title for row in cached),
         drawn_heatmaps=len(cached) < len(heatmaps),
     )

@@ -73,10 +73,16 @@ def claims_section(material: Material, folder: Path) -> Section | None:
     return Section("claims", "Claims", content)
 
 
-def training_section(material: Material, folder: Path) -> Section:
-    """Accuracy and loss of all trainings by epoch."""
+def training_section(material: Material, folder: Path) -> Section | None:
+    """Accuracy and loss of all networks' trainings by epoch."""
     titles = {name: variant.title for name, variant in material.config.variants.items()}
-    runs = {titles[name]: list(of.values()) for name, of in material.runs.items()}
+    runs = {
+        titles[name]: list(of.values())
+        for name, of in material.runs.items()
+        if all(one["epochs"] for one in of.values())
+    }
+    if not runs:
+        return None
     figures = []
     for what, name in (("top1", "Top-1"), ("loss", "Loss")):
         path = folder / f"training_{what}.png"

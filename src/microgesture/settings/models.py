@@ -9,11 +9,13 @@ from microgesture.settings.networks import (
     ConcatNetwork,
     GraphNetwork,
     HeatmapNetwork,
+    MmnNetwork,
     TokenFusionNetwork,
     TransformerNetwork,
+    TreesNetwork,
     VideoNetwork,
 )
-from microgesture.settings.streams import HeatmapStream, PointStream, VideoStream
+from microgesture.settings.streams import HeatmapStream, Part, PointStream, VideoStream
 from microgesture.settings.training import Training, TrainingChanges
 
 Length = Annotated[int, Field(ge=2)]
@@ -49,6 +51,15 @@ class HeatmapModel(Entry):
     input_size: InputSize
     """Height and width that the network is trained with, in cells."""
     network: HeatmapNetwork
+    training: Training
+
+
+class MmnModel(Entry):
+    """What MMN's variants share."""
+
+    length: Length
+    """Frames that the network takes."""
+    network: MmnNetwork
     training: Training
 
 
@@ -88,16 +99,32 @@ class ConcatModel(Entry):
     training: Training
 
 
+class TreesModel(Entry):
+    """What the trees' variants share."""
+
+    length: Length = 24
+    """Frames that a clip is brought to."""
+    network: TreesNetwork | None = None
+
+
 class Models(Entry):
     """Settings that all variants of a network share."""
 
     stgcn: GraphModel | None = None
     agcn: GraphModel | None = None
     posec3d: HeatmapModel | None = None
+    mmn: MmnModel | None = None
     skeleton_transformer: TransformerModel | None = None
     mvit: VideoModel | None = None
     token_fusion: TokenFusionModel | None = None
     concat_mlp: ConcatModel | None = None
+    trees: TreesModel | None = None
+    """Not needed: trees without a word about them are as below."""
+
+    def known(self) -> list[str]:
+        """Models that variants may name."""
+        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        return list(dict.fromkeys([*given, "trees"]))
 
 
 class _Row(Entry):
@@ -105,25 +132,31 @@ class _Row(Entry):
     """Whether the network may be a source of a fusion."""
     title: Text
     """Its row's name in tables and figures."""
+
+
+class _Network(_Row):
     semantic: bool = False
     """Whether the semantic loss is added."""
     training: TrainingChanges | None = None
     """Instead of the model's."""
 
 
-class _Variant(_Row):
+class _OnSkeletons(_Row):
     layout: Name
     """The joints: a file of ``config/layouts``."""
     cleaning: str = "standard"
     """One of ``cleaning``."""
+    length: Length | None = None
+    """Frames that a clip is brought to, instead of the model's."""
+
+
+class _Variant(_OnSkeletons, _Network):
     temporal: Literal["align", "crop_pad", "segment_sample"]
     """How clips are brought to ``length`` frames."""
     pretrained: str | None = None
     """A checkpoint to start from, or the name of one of ``pretraining``."""
     label_share: Share = 1.0
     """Share of each class's training clips that are learned from, drawn anew with each seed."""
-    length: Length | None = None
-    """Frames that the network takes, instead of the model's."""
 
 
 class GraphVariant(_Variant):
@@ -132,6 +165,8 @@ class GraphVariant(_Variant):
     gives_tokens = True
     model: GraphName
     stream: PointStream = "joint"
+    relative: bool = False
+    """Whether joints of hands and head are also told from wrist and nose; of the stream joint."""
     network: GraphNetwork | None = None
     """Instead of the model's."""
 
@@ -142,6 +177,9 @@ class HeatmapVariant(_Variant):
     gives_tokens = True
     model: HeatmapName
     stream: HeatmapStream
+    parts: Annotated[list[Part], Field(min_length=1), BeforeValidator(unique)] | None = None
+    """Parts of the body that are drawn in boxes of their own, features fused before the classifier;
+    else all joints are in one box."""
     source: Source | None = None
     """Instead of the model's."""
     input_size: InputSize | None = None
@@ -153,13 +191,23 @@ class HeatmapVariant(_Variant):
 class TransformerVariant(_Variant):
     """The skeleton transformer on points."""
 
+    gives_tokens = True
     model: Literal["skeleton_transformer"]
     stream: PointStream = "joint"
     network: TransformerNetwork | None = None
     """Instead of the model's."""
 
 
-class VideoVariant(_Row):
+class MmnVariant(_Variant):
+    """MMN on points."""
+
+    model: Literal["mmn"]
+    stream: PointStream = "joint"
+    network: MmnNetwork | None = None
+    """Instead of the model's."""
+
+
+class VideoVariant(_Network):
     """MViT on person crops."""
 
     gives_tokens = True
@@ -179,7 +227,7 @@ class VideoVariant(_Row):
     """Instead of the model's."""
 
 
-class _FusedVariant(_Row):
+class _FusedVariant(_Network):
     sources: Annotated[list[str], Field(min_length=2), BeforeValidator(unique)]
     """Variants whose tokens are fused; they are trained before, and stay as they are."""
 
@@ -201,5 +249,19 @@ class ConcatVariant(_FusedVariant):
 
 
 FusedVariant = TokenFusionVariant | ConcatVariant
-SkeletonVariant = GraphVariant | HeatmapVariant | TransformerVariant
+
+
+class TreesVariant(_OnSkeletons):
+    """Extra trees on the places of joints over time: what networks must beat."""
+
+    model: Literal["trees"]
+    temporal: Literal["align"] = "align"
+    network: TreesNetwork | None = None
+    """Instead of the model's."""
+    semantic: ClassVar[bool] = False
+    pretrained: ClassVar[str | None] = None
+    stream: ClassVar[None] = None
+
+
+SkeletonVariant = GraphVariant | HeatmapVariant | MmnVariant | TransformerVariant | TreesVariant
 Variant = Annotated[SkeletonVariant | VideoVariant | FusedVariant, Field(discriminator="model")]

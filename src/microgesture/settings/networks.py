@@ -23,6 +23,17 @@ class GraphNetwork(Entry):
     """In each block."""
 
 
+class TreesNetwork(Entry):
+    """Extra trees (Geurts et al. 2006)."""
+
+    trees: Count = 300
+    """How many vote."""
+    smallest_leaf: Count = 1
+    """Training clips that a leaf holds at least."""
+    class_weight: Literal["natural", "balanced"] = "natural"
+    """``balanced``: clips count more, the fewer their class has."""
+
+
 class HeatmapNetwork(Entry):
     """PoseC3D's SlowOnly ResNet; what is not given is as in the published network."""
 
@@ -40,7 +51,29 @@ class HeatmapNetwork(Entry):
     """Whether each block starts as the identity."""
     temporal_strides: list[Count] | None = None
     """For each stage, by how much it shortens the clip."""
+    part_stages: Literal["shared", "own"] = "shared"
+    """Whether the boxes of ``parts`` go through the same stages, or each through its own."""
     dropout: Probability = 0.5
+    """Before the classifier."""
+
+
+class MmnNetwork(Entry):
+    """MMN; what is not given is as in the published network."""
+
+    channels: Count = 96
+    """Numbers of a joint in a frame."""
+    stages: Count = 4
+    """Each with half the frames of the one before."""
+    stage_blocks: Count = 3
+    """Blocks of a stage."""
+    temporal_kernel: Annotated[Odd, Field(ge=1)] = 9
+    heads: Count = 4
+    """Of an attention, which has a quarter of the channels."""
+    mlp_ratio: Count = 4
+    """Width of a block's perceptron, in times of the channels."""
+    drop_path: Probability = 0.3
+    """Probability with which the last block is left out in training; it falls to 0 at the first."""
+    dropout: Probability = 0.0
     """Before the classifier."""
 
 
@@ -114,3 +147,15 @@ class ConcatNetwork(Entry):
     """After the hidden layer."""
     modality_dropout: Probability = 0.0
     """Probability in training that a source of a clip is missing; one always stays."""
+
+
+Network = (
+    GraphNetwork
+    | HeatmapNetwork
+    | TransformerNetwork
+    | MmnNetwork
+    | VideoNetwork
+    | TokenFusionNetwork
+    | ConcatNetwork
+    | TreesNetwork
+)

@@ -49,6 +49,8 @@ class Masking(Entry):
     """Of the softmax over motion; the higher, the more alike."""
     target: Literal["motion", "position"] = "motion"
     """What is told of a hidden token: how its points go on to the next frame, or where they are."""
+    normalise: bool = True
+    """Whether it is told relative to the mean and spread of the token's values."""
 
 
 class Pretraining(Entry):

@@ -16,6 +16,9 @@ class ShownVariant(Entry):
     model: str
     source: Literal["drawn", "cached"] | None = None
     pretrained: str | None = None
+    """Where it starts from, unless that was pre-trained here."""
+    unlabelled: list[Literal["train", "val", "test"]] = Field(default=[])
+    """Whose recordings it was pre-trained on here, without labels."""
     sources: list[str] | None = None
 
 

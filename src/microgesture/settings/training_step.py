@@ -3,11 +3,16 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from pydantic import Field
+
 from microgesture.settings.base import Count, Entry, NotNegative, Probability, Share
 from microgesture.settings.heatmaps import Augment, DrawnHeatmaps
 from microgesture.settings.parse import parse
-from microgesture.settings.streams import HeatmapStream, PointStream, VideoStream
+from microgesture.settings.streams import HeatmapStream, Part, PointStream, VideoStream
 from microgesture.settings.training import Training
+
+TREES_BATCH = 64
+"""Clips that trees, which learn from all at once, predict at once."""
 
 
 class VariantStep(Entry):
@@ -17,6 +22,10 @@ class VariantStep(Entry):
     model: str
     stream: PointStream | HeatmapStream | VideoStream | None = None
     """Of networks on points ``joint`` where it is not given."""
+    parts: list[Part] = Field(default=[])
+    """Of networks on heatmaps: what is seen in boxes of their own."""
+    relative: bool = False
+    """Of networks on points: whether hands and head are told from their roots as well."""
     temporal: Literal["align", "crop_pad", "segment_sample", "views"]
     """``views``: one of the views of which tokens were written, of networks on these."""
     length: Count
@@ -36,17 +45,30 @@ class VariantStep(Entry):
     """Of networks on tokens: the variants that these are of."""
 
 
-class TrainingStep(VariantStep):
-    """The settings of one training, those of the variant's model with its own on top."""
+class LearningStep(VariantStep):
+    """What a network and trees learn by alike."""
 
     layout: str | None = None
     """Of networks on skeletons."""
+    imbalance: NotNegative | None
+    """How many times fewer training clips of the last class than of the first are kept."""
+
+
+class TrainingStep(LearningStep):
+    """The settings of one training, those of the variant's model with its own on top."""
+
     training: Training
     semantic_weight: NotNegative
     augment: Augment
-    imbalance: NotNegative | None
     pretrained: str | None = None
     label_share: Share = 1.0
+
+
+class TreesStep(LearningStep):
+    """The settings of growing trees, those of the model with the variant's own on top."""
+
+    mirror: bool
+    """Whether they learn from every clip's mirror image as well."""
 
 
 class StatedStep(VariantStep):
@@ -71,5 +93,7 @@ def read_stated(given: Mapping[str, Any], place: str) -> StatedStep:
     training = given.get("training")
     if isinstance(training, Mapping) and "batch" in training:
         kept["batch"] = training["batch"]
+    elif kept.get("model") == "trees":
+        kept["batch"] = TREES_BATCH
     stated: StatedStep = parse(StatedStep, kept, place)
     return stated

@@ -8,7 +8,7 @@ from microgesture.data.clip_file import Clips
 from microgesture.data.label_share import labelled_share
 from microgesture.data.long_tail import long_tailed
 from microgesture.inputs.loader import LABELS, ORDER, epoch_order, rng_for
-from microgesture.settings.training_step import TrainingStep
+from microgesture.settings.training_step import LearningStep, TrainingStep
 from microgesture.training.distributed import Processes
 from microgesture.utils.errors import InputError
 
@@ -52,6 +52,28 @@ class ClipChoice:
         return [[*keys[start : start + self.batch][self.share]] for start in starts]
 
 
+def labelled_clips(
+    records: Clips, config: LearningStep
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Class of every clip, -1 where unknown, and the labelled rows of ``train`` and ``val``.
+
+    Raises
+    ------
+    InputError
+        Where a split has none.
+
+    """
+    index = records.index
+    labels = index["label"].to_numpy()
+    train, val = (np.flatnonzero((index["split"] == s) & (labels >= 0)) for s in ("train", "val"))
+    for split, chosen in (("train", train), ("val", val)):
+        if not len(chosen):
+            raise InputError(f"{records.path}: no labelled clip in the split {split!r}")
+    if config.imbalance is not None:
+        train = long_tailed(train, labels[train], config.imbalance)
+    return labels, train, val
+
+
 def choose_clips(
     records: Clips, config: TrainingStep, processes: Processes, seed: int
 ) -> ClipChoice:
@@ -64,14 +86,8 @@ def choose_clips(
         shared by the processes.
 
     """
-    index, size = records.index, config.training.batch
-    labels = index["label"].to_numpy()
-    train, val = (np.flatnonzero((index["split"] == s) & (labels >= 0)) for s in ("train", "val"))
-    for split, chosen in (("train", train), ("val", val)):
-        if not len(chosen):
-            raise InputError(f"{records.path}: no labelled clip in the split {split!r}")
-    if config.imbalance is not None:
-        train = long_tailed(train, labels[train], config.imbalance)
+    size = config.training.batch
+    labels, train, val = labelled_clips(records, config)
     if config.label_share < 1:
         drawn = rng_for(LABELS, seed)
         train = labelled_share(train, labels[train], config.label_share, drawn)

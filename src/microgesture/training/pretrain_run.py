@@ -145,7 +145,8 @@ def windows_drawn(
     with torch.inference_mode():
         noise = gumbel((len(x), x.shape[1] // patch * x.shape[2]), (config.seed, 0, 0)).to(device)
         visible, valid, hidden = model.choose(x, noise)
-        told = told_places(model.tell(x, visible, valid), x, patch, config.masking.target)
+        what, normalise = config.masking.target, config.masking.normalise
+        told = told_places(model.tell(x, visible, valid), x, patch, what, normalise)
     hidden = hidden.unflatten(1, (-1, x.shape[2]))
     shown = hidden.repeat_interleave(patch, dim=1)[..., None]
     told = torch.where(shown, told, x[..., :2])

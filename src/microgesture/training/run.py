@@ -141,7 +141,7 @@ def run_training(
     records, name = opened.source.records, run_name(seed, fold)
     input_spec: dict[str, Any] = {
         "layout": opened.layout.as_dict() if opened.layout else None,
-        "preparation": records.metadata,
+        "preparation": opened.source.preparation,
     }
     keeper = None
     if resuming:

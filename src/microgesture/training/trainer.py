@@ -116,7 +116,7 @@ class _Trainer:
         self.dtype, self.keeper, self.embeddings = dtype, keeper, embeddings
         self.processes, self.report = processes, report
         self.recipe = config.training
-        self.device = next(model.parameters()).device
+        self.device = model.device
         self.clips = choose_clips(source.records, config, processes, seed)
         if processes.count > 1:
             share_batch_norm(model)
@@ -158,7 +158,7 @@ class _Trainer:
             freeze_backbone(self.model)
         goal = objective(
             self.clips.labels[self.clips.train],
-            self.model.cls_head.fc_cls.out_features,
+            self.model.num_classes,
             smoothing=self.recipe.label_smoothing,
             tau=0 if phase.head else self.recipe.logit_adjustment,
             embeddings=None if phase.head else self.embeddings,

@@ -8,17 +8,17 @@ import torch
 from microgesture.evaluation.metrics import summarise
 from microgesture.inference.predict import predict
 from microgesture.inputs.base import Input
-from microgesture.models.base import Recognizer
-from microgesture.settings.training_step import TrainingStep
+from microgesture.models.base import Classifier
+from microgesture.settings.training_step import VariantStep
 from microgesture.training.distributed import ALONE, Processes
 
 
 def validate(
-    model: Recognizer,
+    model: Classifier,
     source: Input,
     rows: np.ndarray,
     truth: np.ndarray,
-    config: TrainingStep,
+    config: VariantStep,
     *,
     batch: int,
     dtype: torch.dtype = torch.float32,
@@ -30,7 +30,7 @@ def validate(
     Each process predicts some of the rows; all of them get the same numbers.
     """
     own = np.arange(processes.rank, len(rows), processes.count)
-    probabilities = np.zeros((len(rows), model.cls_head.fc_cls.out_features), np.float32)
+    probabilities = np.zeros((len(rows), model.num_classes), np.float32)
     if len(own):
         probabilities[own] = predict(
             model,
@@ -45,9 +45,7 @@ def validate(
             progress=progress,
         )
     # the rows of other processes are zero, so that the sum is exact
-    table = processes.all_gather(
-        torch.from_numpy(probabilities).to(next(model.parameters()).device)
-    )
+    table = processes.all_gather(torch.from_numpy(probabilities).to(model.device))
     probabilities = table.sum(dim=0).cpu().numpy()
     measured = summarise(probabilities, truth)
     likely = np.maximum(probabilities[np.arange(len(truth)), truth], np.finfo(np.float32).tiny)

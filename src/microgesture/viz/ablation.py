@@ -16,6 +16,7 @@ from microgesture.viz.style import FAINT, FUSION_MARK, INK, MARKS, SOFT, open_fi
 _MODEL_NAMES = {
     "stgcn": "ST-GCN",
     "agcn": "AGCN",
+    "mmn": "MMN",
     "posec3d": "PoseC3D",
     "skeleton_transformer": "Transformer",
     "mvit": "MViT",

@@ -9,10 +9,16 @@ from pydantic import ValidationError
 from microgesture.data.keypoint_formats import resolve_points
 from microgesture.settings.config import Config
 from microgesture.settings.data import PySkl, Synthetic
-from microgesture.settings.models import FusedVariant, SkeletonVariant, VideoVariant
+from microgesture.settings.models import (
+    FusedVariant,
+    GraphVariant,
+    SkeletonVariant,
+    VideoVariant,
+)
 from microgesture.settings.networks import (
     GraphNetwork,
     HeatmapNetwork,
+    MmnNetwork,
     TokenFusionNetwork,
     TransformerNetwork,
     VideoNetwork,
@@ -55,7 +61,7 @@ def check_config(given: Mapping[str, Any], source: str) -> Config:
             "reports draw them with"
         )
     _check_pretraining(config, source)
-    models = config.models.given()
+    models = config.models.known()
     for name, variant in config.variants.items():
         place = f"variants.{name}"
         _known(source, f"{place}.model", variant.model, models)
@@ -251,16 +257,22 @@ def _check_variant(variant: WholeVariant, config: Config, place: str) -> None:
     if isinstance(own, FusedVariant):
         _check_sources(variant, own, config, place)
         return
+    if isinstance(own, GraphVariant) and own.relative and own.stream != "joint":
+        raise InputError(
+            f"{place}: relative is for the stream joint, and stream is {own.stream}; leave it out"
+        )
     if isinstance(variant.network, GraphNetwork):
         _check_stages(variant.network, place)
     if isinstance(variant.network, HeatmapNetwork):
         _check_heatmaps(variant.network, place)
     if isinstance(variant.network, TransformerNetwork):
         _check_transformer(variant.network, variant.length, place)
-    elif variant.training.layer_decay < 1:
+    elif isinstance(variant.network, MmnNetwork):
+        _check_mmn(variant.network, variant.length, place)
+    elif variant.training is not None and variant.training.layer_decay < 1:
         raise InputError(
             f"{place}: training.layer_decay is {variant.training.layer_decay}, but {own.model} "
-            "has no blocks; give it to skeleton_transformer alone"
+            "has no blocks; give it to skeleton_transformer or mmn"
         )
     if own.cleaning not in config.cleaning:
         known = ", ".join(config.cleaning)
@@ -327,6 +339,20 @@ def _check_transformer(network: TransformerNetwork, length: int, place: str) -> 
         raise InputError(
             f"{place}: network.width is {network.width}; expected a multiple of its "
             f"{network.heads} heads"
+        )
+
+
+def _check_mmn(network: MmnNetwork, length: int, place: str) -> None:
+    halved = 2 ** (network.stages - 1)
+    if length % halved:
+        raise InputError(
+            f"{place}: length is {length}; expected a multiple of {halved}, since each of the "
+            f"{network.stages} stages has half the frames of the one before"
+        )
+    if network.channels % (4 * network.heads):
+        raise InputError(
+            f"{place}: network.channels is {network.channels}; expected a multiple of 4 branches "
+            f"times {network.heads} heads"
         )
 
 

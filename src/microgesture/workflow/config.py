@@ -19,21 +19,21 @@ from microgesture.settings.heatmaps import DrawnHeatmaps
 from microgesture.settings.label_embeddings import Glove, GloveVectors, WordLlamaVectors
 from microgesture.settings.models import (
     FusedVariant,
+    GraphVariant,
     HeatmapModel,
     HeatmapVariant,
     SkeletonVariant,
     Source,
+    TreesModel,
+    TreesVariant,
     Variant,
     VideoModel,
     VideoVariant,
 )
 from microgesture.settings.networks import (
-    ConcatNetwork,
-    GraphNetwork,
-    HeatmapNetwork,
-    TokenFusionNetwork,
+    Network,
     TransformerNetwork,
-    VideoNetwork,
+    TreesNetwork,
 )
 from microgesture.settings.preparation import PersonRule, Preparation
 from microgesture.settings.pretraining import Pretraining, PretrainingStep
@@ -42,7 +42,7 @@ from microgesture.settings.results import CardsStep, FiguresStep, PageStep, Show
 from microgesture.settings.rows import FusionRecipe
 from microgesture.settings.tokens import Tokens, TokenStep
 from microgesture.settings.training import Training
-from microgesture.settings.training_step import TrainingStep
+from microgesture.settings.training_step import TrainingStep, TreesStep
 from microgesture.settings.video import Crops
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
@@ -102,9 +102,11 @@ class WholeVariant:
     ----------
     own
         The variant alone.
-    length, network, training
+    length, network
         Of the variant where it says them, else of its model. The length of networks on tokens is 1,
         a view.
+    training
+        The same, of networks; None of trees.
     source
         The same, of networks on heatmaps; None of others.
     input_size
@@ -116,15 +118,8 @@ class WholeVariant:
 
     own: Variant
     length: int
-    network: (
-        GraphNetwork
-        | HeatmapNetwork
-        | TransformerNetwork
-        | VideoNetwork
-        | TokenFusionNetwork
-        | ConcatNetwork
-    )
-    training: Training
+    network: Network
+    training: Training | None = None
     source: Source | None = None
     input_size: int | None = None
     jitter: float | None = None
@@ -133,6 +128,8 @@ class WholeVariant:
 def whole_variant(config: Config, name: str) -> WholeVariant:
     """A variant with the settings of its model."""
     variant = config.variants[name]
+    if isinstance(variant, TreesVariant):
+        return _whole_trees(variant, config.models.trees or TreesModel())
     shared = getattr(config.models, variant.model)
     network = {**shared.network.given(), **(variant.network.given() if variant.network else {})}
     training = variant.training.given() if variant.training else {}
@@ -151,6 +148,13 @@ def whole_variant(config: Config, name: str) -> WholeVariant:
     return whole
 
 
+def _whole_trees(variant: TreesVariant, shared: TreesModel) -> WholeVariant:
+    network: dict[str, Any] = {}
+    for one in filter(None, (shared.network, variant.network)):
+        network |= one.given()
+    return WholeVariant(variant, variant.length or shared.length, TreesNetwork(**network))
+
+
 def layouts(config: Config) -> list[str]:
     """Names of the layouts that skeletons are read in, sorted."""
     users = [*config.variants.values(), *config.pretraining.values()]
@@ -166,8 +170,9 @@ def manifest_names(config: Config, name: str, run: str) -> list[str]:
         return [paths.crops()]
     own = variant.own
     clips = paths.clips_name(own.layout, own.cleaning, timeline(own.temporal, variant.length))
-    cached = isinstance(own, HeatmapVariant) and variant.source == "cached"
-    return [paths.cache(own.stream, clips) if cached else paths.prepared(clips)]
+    if isinstance(own, HeatmapVariant) and variant.source == "cached":
+        return [paths.cache(paths.drawn(own.stream, own.parts), clips)]
+    return [paths.prepared(clips)]
 
 
 def sources_of(config: Config, name: str) -> list[str]:
@@ -247,10 +252,28 @@ def heatmap_step(config: Config, stream: str) -> DrawnHeatmaps:
     return DrawnHeatmaps(**own, padding=config.box.padding)
 
 
+def trees_step(config: Config, name: str) -> TreesStep:
+    """What growing a variant's trees depends on, besides its clips, seed and folds."""
+    variant = whole_variant(config, name)
+    own = variant.own
+    assert isinstance(own, TreesVariant)
+    return TreesStep(
+        variant=name,
+        model=own.model,
+        layout=own.layout,
+        temporal=own.temporal,
+        length=variant.length,
+        network=variant.network.given(),
+        mirror=config.augment.flip > 0,
+        imbalance=config.imbalance,
+    )
+
+
 def training_step(config: Config, name: str) -> TrainingStep:
     """What training a variant depends on, besides its input, seed, folds and label embeddings."""
     variant = whole_variant(config, name)
     own = variant.own
+    assert not isinstance(own, TreesVariant) and variant.training is not None
     return TrainingStep(
         variant=name,
         model=own.model,
@@ -272,14 +295,20 @@ def _input_settings(config: Config, variant: WholeVariant) -> dict[str, Any]:
     more: dict[str, Any] = {"stream": own.stream, "temporal": own.temporal}
     if own.pretrained is not None:
         more["pretrained"] = own.pretrained
-    if isinstance(own, SkeletonVariant) and own.label_share < 1:
-        more["label_share"] = own.label_share
     if isinstance(own, VideoVariant):
         return {**more, "input_size": variant.input_size, "jitter": variant.jitter}
+    if isinstance(own, TreesVariant):
+        raise ValueError(f"{own.title}: trees are not trained in steps")
+    if own.label_share < 1:
+        more["label_share"] = own.label_share
     more["layout"] = own.layout
+    if isinstance(own, GraphVariant) and own.relative:
+        more["relative"] = True
     if not isinstance(own, HeatmapVariant):
         return {**more, "padding": config.box.padding}
     more |= {"source": variant.source, "input_size": variant.input_size}
+    if own.parts:
+        more["parts"] = own.parts
     if variant.source == "drawn":  # a cache says it of itself
         more["heatmaps"] = heatmap_step(config, own.stream)
     return more
@@ -399,13 +428,18 @@ def _trained(config: Config) -> dict[str, Any]:
 def _shown_variant(config: Config, name: str) -> ShownVariant:
     variant = whole_variant(config, name)
     own = variant.own
-    more = {
+    more: dict[str, Any] = {
         "source": variant.source,
         "pretrained": getattr(own, "pretrained", None),
         "sources": sources_of(config, name) or None,
     }
+    title = own.title
+    if more["pretrained"] in config.pretraining:
+        splits = pretraining_step(config, more["pretrained"]).splits
+        more |= {"pretrained": None, "unlabelled": splits}
+        title += " (transductive)" if "test" in splits else ""
     said: dict[str, Any] = {key: value for key, value in more.items() if value is not None}
-    return ShownVariant(title=own.title, model=own.model, **said)
+    return ShownVariant(title=title, model=own.model, **said)
 
 
 def cards_step(config: Config) -> CardsStep:

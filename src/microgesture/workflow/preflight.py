@@ -20,9 +20,11 @@ import yaml
 from microgesture.data.classes import load_classes
 from microgesture.data.layouts import load_layout
 from microgesture.data.long_tail import long_tailed_counts
+from microgesture.data.parts import view_of
 from microgesture.readers.folders import places
 from microgesture.settings.config import Config
 from microgesture.settings.data import Synthetic
+from microgesture.settings.models import HeatmapVariant
 from microgesture.synthetic.release import class_counts
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
@@ -237,15 +239,20 @@ def check_contents(config: Config, source: str) -> None:
     if config.video is not None:
         need_video_packages(f"{source}: video")
     load_classes(config.classes)
-    for layout in layouts(config):
-        load_layout(layout_file(layout))
+    skeletons = {layout: load_layout(layout_file(layout)) for layout in layouts(config)}
+    for name, variant in config.variants.items():
+        if isinstance(variant, HeatmapVariant) and variant.parts:
+            try:
+                view_of(skeletons[variant.layout], variant.parts)
+            except InputError as error:
+                raise InputError(f"{source}: variants.{name}: {error}") from None
     clips = training_clips(config)
     for name in config.variants:
-        batch = whole_variant(config, name).training.batch
-        if clips is not None and batch > clips:
+        training = whole_variant(config, name).training
+        if clips is not None and training is not None and training.batch > clips:
             raise InputError(
-                f"{source}: variants.{name}: training.batch is {batch}, but there are at most "
-                f"{clips} clips to train on; lower it, or delete "
+                f"{source}: variants.{name}: training.batch is {training.batch}, but there are at "
+                f"most {clips} clips to train on; lower it, or delete "
                 f"{_summary(config)} if clips were added since"
             )
 

@@ -1,0 +1,197 @@
+"""Prediction on new videos with models that read video."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from microgesture.data.classes import UNKNOWN
+from microgesture.data.clip_file import MemoryRecords
+from microgesture.inference.build import Trained, open_input
+from microgesture.inference.predict import predict
+from microgesture.inference.recordings import cut, cutting, usable
+from microgesture.inference.window_table import Window
+from microgesture.settings.probing import Testing
+from microgesture.settings.video import Video
+from microgesture.utils.errors import InputError
+from microgesture.video.boxes import Square, person_square
+from microgesture.video.cut import VideoNotes, Wanted, cut_video
+from microgesture.video.decode import Probe, probe
+from microgesture.video.sources import Source, find_sources
+
+SIDE = 16
+"""Of crops, where none are made."""
+AT_ONCE = 64
+"""Windows that are held in memory, as JPEG."""
+
+
+def find_videos(place: Path) -> dict[str, Source]:
+    """Videos by name: a file, all below a folder, or those that a table (.csv) names.
+
+    Raises
+    ------
+    InputError
+        When there is none, or two have the same name.
+
+    """
+    if place.is_file() and place.suffix.lower() != ".csv":
+        return {place.stem: Source(place)}
+    if place.is_file():
+        named = find_sources(Video(side=SIDE, table=str(place)))
+        return {name: one for name, (one, *_) in {**named.recordings, **named.clips}.items()}
+    videos: dict[str, Source] = {}
+    for path in sorted(find_sources(Video(side=SIDE, root=str(place))).paths()):
+        name = path.relative_to(place).with_suffix("").as_posix()
+        if name in videos:
+            raise InputError(f"{path}: has the name of {videos[name].path}; rename one of them")
+        videos[name] = Source(path)
+    return videos
+
+
+def predict_videos(
+    models: Sequence[Trained],
+    videos: Mapping[str, Source],
+    *,
+    testing: Testing,
+    fps: float | None = None,
+    window: float | None = None,
+    stride: float | None = None,
+    skeletons: Mapping[str, Path] | None = None,
+    read: Callable[[Path], np.ndarray] | None = None,
+    skip: bool = False,
+    progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+) -> Iterator[Window]:
+    """Read videos one by one, each once, and predict their windows; models are averaged 1:1.
+
+    Parameters
+    ----------
+    models : sequence of Trained
+        See `microgesture.inference.recordings.read_video`.
+    videos : mapping
+        By name, see `find_videos`.
+    testing : Testing
+        See `predict`.
+    fps : float, optional
+        Frames a second, for the windows; those that each file states unless given.
+    window, stride : float, optional
+        In seconds, see `microgesture.inference.recordings.cutting`.
+    skeletons : mapping, optional
+        Folder of frame files by the name of a video, whose frames they are of; in each window the
+        person is cut out as in training. The middle square of whole frames without.
+    read : callable, optional
+        Reads such a folder: the points of one person, float32 (T, 137, 3).
+    skip : bool
+        Whether a video that cannot be read gives a row that says so, or ends everything.
+
+    """
+    for name in progress(videos):
+        seen = VideoNotes()
+        try:
+            points = None
+            if skeletons is not None and read is not None:
+                points = usable(read(_folder(skeletons, name)), skeletons[name])
+            found = probe(videos[name].path)
+            rate = fps or found.fps
+            if not rate:
+                raise InputError(f"{videos[name].path}: states no frame rate; give --fps")
+            cuts = list(_windows(videos[name], found, rate, window, stride))
+            source = videos[name]
+            yield from _predicted(models, name, source, found, cuts, rate, points, testing, seen)
+            if seen.bad:
+                raise InputError(f"{videos[name].path}: {next(iter(seen.bad.values()))}")
+        except InputError as error:
+            if not skip:
+                raise
+            yield Window(name, None, None, None, f"not predicted: {error}")
+
+
+def _folder(skeletons: Mapping[str, Path], name: str) -> Path:
+    if name not in skeletons:
+        raise InputError(f"{name}: has no folder of frame files of that name among the skeletons")
+    return skeletons[name]
+
+
+def _windows(
+    source: Source, found: Probe, fps: float, window: float | None, stride: float | None
+) -> Iterator[tuple[int, int]]:
+    """First and last frame of each window, counted in the file."""
+    end = found.frames - 1 if source.end is None else source.end
+    if source.start > end:
+        raise InputError(
+            f"{source.path}: starts at frame {source.start}, but the video has {found.frames}"
+        )
+    for first, last in cut(end - source.start + 1, *cutting(window, stride, fps)):
+        yield source.start + first, source.start + last
+
+
+def _predicted(
+    models: Sequence[Trained],
+    name: str,
+    source: Source,
+    found: Probe,
+    cuts: Sequence[tuple[int, int]],
+    fps: float,
+    points: np.ndarray | None,
+    testing: Testing,
+    seen: VideoNotes,
+) -> Iterator[Window]:
+    """Windows of one video in the order of their ends; what is wrong is put into ``seen``."""
+    made = models[0].metadata["preparation"]["video"]
+    settings = Video(side=made["side"], slack=0)
+    wanted = [
+        Wanted(
+            clip_id=str(number),
+            first=first,
+            frames=last - first + 1,
+            square=_square(points, first, last, found, made.get("padding", 0.25)),
+            height=found.height,
+            width=found.width,
+            fps=fps,
+            expected=None,
+        )
+        for number, (first, last) in enumerate(cuts)
+    ]
+    clips = cut_video(source.path, wanted, settings, seen)
+    while some := list(islice(clips, AT_ONCE)):
+        records = MemoryRecords(
+            models[0].metadata["preparation"], [_record(clip, blobs) for clip, blobs in some]
+        )
+        said = [_probabilities(model, records, testing) for model in models]
+        mean = np.mean(said, axis=0, dtype=float).astype(np.float32)
+        for (clip, _), one in zip(some, mean, strict=True):
+            yield Window(name, clip.first, clip.first + clip.frames - 1, one, fps=fps)
+
+
+def _square(
+    points: np.ndarray | None, first: int, last: int, found: Probe, padding: float
+) -> Square:
+    shown = np.zeros((1, 1, 3)) if points is None else points[first : last + 1]
+    return person_square(shown, found.height, found.width, padding)
+
+
+def _record(clip: Wanted, blobs: list[bytes]) -> dict[str, Any]:
+    return {
+        "clip_id": clip.clip_id,
+        "label": UNKNOWN,
+        "subject": "",
+        "split": "test",
+        "num_frames": clip.frames,
+        "profile": None,
+        "blobs": blobs,
+    }
+
+
+def _probabilities(model: Trained, records: MemoryRecords, testing: Testing) -> np.ndarray:
+    config = model.config
+    return predict(
+        model.model,
+        open_input(config, None, records),
+        np.arange(len(records)),
+        temporal=config.temporal,
+        length=config.length,
+        views=testing.views,
+        flip=testing.flip,
+        batch=config.batch,
+    )

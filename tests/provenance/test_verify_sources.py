@@ -1,0 +1,44 @@
+"""Records of a network on the tokens of others: which settings have to fit which."""
+
+from pathlib import Path
+
+import pytest
+
+from microgesture.provenance.verify import _config_findings
+
+CHAIN = {
+    "prepared/a": ("prepare.py", {"layout": "openpose41"}, [], "a.arrow"),
+    "train/a": ("train.py", {"variant": "a", "layout": "openpose41"}, ["a.arrow"], "a.model"),
+    "tokens/a": ("tokens.py", {"variant": "a"}, ["a.model", "a.arrow"], "a.tokens"),
+    "train/f": ("train.py", {"variant": "f", "length": 1}, ["a.tokens"], "f.model"),
+    "predict/f": ("predict.py", {"variant": "f"}, ["f.model", "a.tokens"], "f.parquet"),
+}
+
+
+def findings(name, **changes):
+    records = {
+        step: {
+            "script": script,
+            "config": {**config, **changes.get(step, {})},
+            "seed": 0,
+            "artifacts": dict.fromkeys(read),
+            "outputs": {written: None},
+        }
+        for step, (script, config, read, written) in CHAIN.items()
+    }
+    owners = {file: step for step, record in records.items() for file in record["outputs"]}
+    return [one.line for one in _config_findings(name, records, owners, Path("results"))]
+
+
+@pytest.mark.parametrize("name", CHAIN)
+def test_a_fused_network_is_another_variant_than_its_sources(name):
+    assert findings(name) == []
+
+
+def test_on_each_side_of_the_tokens_settings_have_to_fit():
+    (line,) = findings("predict/f", **{"train/f": {"variant": "g"}})
+    assert "config.variant" in line and "variant 'g', as in train/f" in line
+    (line,) = findings("tokens/a", **{"train/a": {"variant": "b"}})
+    assert "variant 'b', as in train/a" in line
+    (line,) = findings("train/a", **{"prepared/a": {"layout": "openpose22"}})
+    assert "layout 'openpose22', as in prepared/a" in line

@@ -1,0 +1,89 @@
+"""Variants on the tokens of others in a config: what is refused, and what each step depends on."""
+
+import pytest
+import yaml
+
+from microgesture.settings.config import Config
+from microgesture.utils.errors import InputError
+from microgesture.workflow import config as settings
+from microgesture.workflow.checks import check_config
+from tests.conftest import REPOSITORY
+
+SOURCES = ["stgcn41_align", "joint41_align"]
+
+
+@pytest.fixture
+def config(monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    given = yaml.safe_load((REPOSITORY / "config/config.yaml").read_text())
+    training = given["models"]["stgcn"]["training"]
+    given["models"]["token_fusion"] = {"network": {"width": 16}, "training": training}
+    given["models"]["concat_mlp"] = {"network": {}, "training": training}
+    given["variants"]["cross"] = {"title": "F", "model": "token_fusion", "sources": SOURCES}
+    given["variants"]["concat"] = {"title": "C", "model": "concat_mlp", "sources": SOURCES}
+    return given
+
+
+def test_a_fused_variant_is_a_row_like_others(config):
+    config["fusions"]["both"] = {"title": "B", "members": {"cross": 1, "stgcn41_align": 1}}
+    config["claims"] += [{"claim": "x", "better": "cross", "worse": [*SOURCES, "concat"]}]
+    config["submission"] = "cross"
+    check_config(config, "c.yaml")
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"sources": ["stgcn41_align"]}, "variants.cross.sources"),
+        ({"sources": ["stgcn41_align", "stgcn41_align"]}, "variants.cross.sources"),
+        ({"sources": ["stgcn41_align", "agcn"]}, "variants.cross.sources names 'agcn'; expected"),
+        ({"sources": ["stgcn41_align", "cross"]}, "'cross', a token_fusion, which gives no tokens"),
+        ({"sources": ["stgcn41_align", "concat"]}, "'concat', a concat_mlp, which gives no tok"),
+        ({"network": {"heads": 3}}, "network.width is 16; expected a multiple of network.heads, 3"),
+        ({"layout": "openpose41"}, "layout"),
+        ({"network": {"stem_kernel": 3}}, "stem_kernel"),
+    ],
+)
+def test_what_is_wrong_with_a_fused_variant_is_said(config, changes, says):
+    config["variants"]["cross"] |= changes
+    with pytest.raises(InputError, match=says) as error:
+        check_config(config, "c.yaml")
+    assert str(error.value).startswith("c.yaml: ") and "\n" not in str(error.value)
+
+
+def test_an_exchange_needs_tokens_that_have_a_time(config):
+    config["variants"]["cross"]["network"] = {"exchange": True}
+    check_config(config, "c.yaml")
+    config["tokens"] = {"pool": "time"}
+    with pytest.raises(InputError, match=r"exchange is set, but tokens\.pool is time"):
+        check_config(config, "c.yaml")
+
+
+def test_occlusion_of_a_fused_variant_is_refused(config):
+    config["occlusion"]["variants"] = ["cross"]
+    with pytest.raises(InputError, match="names 'cross', which fuses tokens; name its sources"):
+        check_config(config, "c.yaml")
+
+
+def test_a_fused_variant_reads_the_tokens_of_its_sources_of_the_same_run(config):
+    read = settings.manifest_names(Config.model_validate(config), "cross", "seed3-fold1")
+    assert read == [f"tokens/{name}/seed3-fold1.json" for name in SOURCES]
+
+
+def test_a_change_of_the_fusion_moves_no_step_before_it(config):
+    """Tokens depend on augmentation and testing; a fusion on its own settings and its sources."""
+    first = slices(config)
+    config["variants"]["cross"]["network"] = {"layers": 2}
+    assert differing(first, slices(config)) == {"cross"}
+    config["tokens"] = {"augmented": 7}
+    assert differing(first, slices(config)) == {"cross", "tokens"}
+
+
+def slices(given):
+    config = Config.model_validate(given)
+    trained = {name: settings.training_step(config, name).given() for name in config.variants}
+    return {"tokens": settings.token_step(config).given(), **trained}
+
+
+def differing(one, other):
+    return {name for name in one if one[name] != other[name]}

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from microgesture.data.keypoint_formats import resolve_points
 from microgesture.settings.config import Config
-from microgesture.settings.data import PySkl
+from microgesture.settings.data import PySkl, Synthetic
 from microgesture.settings.models import (
     FusedVariant,
     GraphVariant,
@@ -103,8 +103,16 @@ def _check_data(config: Config, source: str) -> None:
         raise InputError(
             f"{source}: data: expected one of path and paths, which format pyskl reads"
         )
-    if config.video and not (config.video.root or config.video.table or data.format == "synthetic"):
-        raise InputError(f"{source}: video: expected root or table, which say where the videos lie")
+    if config.video and not (config.video.root or config.video.table):
+        if not isinstance(data, Synthetic):
+            raise InputError(
+                f"{source}: video: expected root or table, which say where the videos lie"
+            )
+        if data.generate.video is None:
+            raise InputError(
+                f"{source}: video: data.generate.video is not set, so none is generated; set both "
+                "or none"
+            )
     try:
         resolve_points(getattr(data, "points", None))
     except InputError as error:

@@ -475,7 +475,7 @@ def test_real_stills_with_face_and_hands(tmp_path):
 
 
 def stores(tmp_path, clips, names, kinds):
-    """Hashes of the stores that the clips give by way of each format, without what they are from."""
+    """Hashes of the stores that clips give by way of each format, without their recordings."""
     settings = {"fps": clips[0].fps, "height": clips[0].height, "width": clips[0].width}
     subjects = {clip.clip_id.rpartition("_")[0]: clip.subject for clip in clips}
     table = tmp_path / "subjects.csv"

@@ -1,6 +1,6 @@
 """Cutting clips out of a video, and ways to store them, side by side in one run.
 
-    python benchmarks/video.py [--clips 12] [--repeats 3]
+    python benchmarks/video.py [--clips 6] [--repeats 3]
 
 Crops are cut out of a rendered film of 1280 x 720 by the project, by a loop over OpenCV's
 VideoCapture, and by seeking to each clip; all cut the same squares and pack them as JPEG. Then the
@@ -224,7 +224,7 @@ def storage(films, repeats):
     return rows
 
 
-def measure(clips=12, repeats=3):
+def measure(clips=6, repeats=3):
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "film.mp4")
@@ -260,7 +260,7 @@ def loss(first, second):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--clips", type=int, default=12)
+    parser.add_argument("--clips", type=int, default=6)
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args()
     for row in measure(args.clips, args.repeats):

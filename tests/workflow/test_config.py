@@ -315,7 +315,10 @@ def test_video_wants_its_section(config, monkeypatch):
 def test_video_says_where_it_lies(config, monkeypatch):
     monkeypatch.chdir(REPOSITORY)
     config["video"] = {"side": 32}
-    step = settings.crops_step(Config.model_validate(config))
+    with pytest.raises(InputError, match=r"c: video: data\.generate\.video is not set, so none is"):
+        check_config(config, "c")
+    config["data"]["generate"]["video"] = {"height": 36, "width": 64, "crf": 23}
+    step = settings.crops_step(check_config(config, "c"))
     # generated video lies in the generated release, at the size that the config says
     assert (step.root, step.resolution) == (f"{config['results']}/release", "scale")
     config["data"] = {"name": "m", "format": "parquet", "path": "x", "on_bad_clip": "skip"}

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from microgesture.data.keypoint_formats import resolve_points
 from microgesture.settings.config import Config
-from microgesture.settings.data import PySkl
+from microgesture.settings.data import PySkl, Synthetic
 from microgesture.settings.models import (
     FusedVariant,
     GraphVariant,
@@ -34,6 +34,9 @@ from microgesture.workflow.config import (
     whole_variant,
 )
 from microgesture.workflow.messages import explain, why_unquoted
+
+BLOCKS = ("skeleton_transformer", "mmn", "mvit")
+"""Networks whose early blocks may learn more slowly."""
 
 
 def check_config(given: Mapping[str, Any], source: str) -> Config:
@@ -100,8 +103,16 @@ def _check_data(config: Config, source: str) -> None:
         raise InputError(
             f"{source}: data: expected one of path and paths, which format pyskl reads"
         )
-    if config.video and not (config.video.root or config.video.table or data.format == "synthetic"):
-        raise InputError(f"{source}: video: expected root or table, which say where the videos lie")
+    if config.video and not (config.video.root or config.video.table):
+        if not isinstance(data, Synthetic):
+            raise InputError(
+                f"{source}: video: expected root or table, which say where the videos lie"
+            )
+        if data.generate.video is None:
+            raise InputError(
+                f"{source}: video: data.generate.video is not set, so none is generated; set both "
+                "or none"
+            )
     try:
         resolve_points(getattr(data, "points", None))
     except InputError as error:
@@ -259,12 +270,21 @@ def _check_variant(variant: WholeVariant, config: Config, place: str) -> None:
         _check_heatmaps(variant.network, place)
     if isinstance(variant.network, TransformerNetwork):
         _check_transformer(variant.network, variant.length, place)
+        if variant.training is not None and variant.training.frozen and variant.network.hidden:
+            raise InputError(
+                f"{place}: training.frozen is true, and the layer of network.hidden would stay as "
+                "it is drawn; set network.hidden to 0"
+            )
     elif isinstance(variant.network, MmnNetwork):
         _check_mmn(variant.network, variant.length, place)
-    elif variant.training is not None and variant.training.layer_decay < 1:
+    if (
+        variant.training is not None
+        and variant.training.layer_decay < 1
+        and own.model not in BLOCKS
+    ):
         raise InputError(
             f"{place}: training.layer_decay is {variant.training.layer_decay}, but {own.model} "
-            "has no blocks; give it to skeleton_transformer or mmn"
+            f"has no blocks; only {', '.join(BLOCKS)} have"
         )
     if own.cleaning not in config.cleaning:
         known = ", ".join(config.cleaning)

@@ -25,6 +25,8 @@ COMPARED = [
     "predict/**/*.parquet",
     "train/**/model.safetensors",
     "train/**/metrics.json",
+    "tokens/**/*",
+    "missing_sources/**/*.csv",
     "robustness/**/*.csv",
     "occlusion/**/*.json",
     "submission/*",

@@ -30,7 +30,7 @@ CLEANING = {"min_score": 0.05, "max_jump": 1.5}
 CLASSES = ["links", "rechts, é", "oben"]
 
 
-def trained(name, layout):
+def trained(name, layout, **more):
     """A model none of whose numbers are at their initial value."""
     torch.manual_seed(0)
     config = {"model": "stgcn", "network": NETWORKS[name], "length": 8, "temporal": "crop_pad"}
@@ -40,6 +40,7 @@ def trained(name, layout):
     else:
         config |= {"model": "posec3d", "stream": name, "input_size": 14}
         made |= {"stream": name, "size": 16, "sigma": 0.6, "padding": 0.25}
+    config |= more
     model = new_model(config, layout, len(CLASSES), 5).eval()
     for key, value in model.state_dict().items():
         if key.endswith("running_var"):
@@ -184,3 +185,8 @@ def test_missing_packages_are_named_with_the_command(tmp_path, layout22, monkeyp
     assert said.startswith("ONNX export needs onnxruntime, onnxscript; run: pip install")
     assert "'microgesture[onnx]'" in said and "\n" not in said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_network_over_several_boxes_takes_any_batch_size(tmp_path, layout22):
+    one = trained("joint", layout22, parts=["body", "hands"])
+    assert export_onnx(one, tmp_path / "model.onnx").small

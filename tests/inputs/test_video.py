@@ -51,6 +51,17 @@ def test_a_window_is_cut_out(records):
     torch.testing.assert_close(cut, whole[..., SIDE // 2 :, SIDE // 4 : 3 * SIDE // 4])
 
 
+def test_motion_is_what_differs_from_the_mean(records):
+    plain, moved = (VideoInput(records, SIDE, stream) for stream in ("rgb", "motion"))
+    samples = batch(plain, np.arange(8))
+    shown = plain.assemble(samples, full_frame(2), training=False)
+    found = moved.assemble(samples, full_frame(2), training=False)
+    expected = torch.stack([shown[:, :, t] - sum(shown.unbind(2)) / 8 for t in range(8)], dim=2)
+    torch.testing.assert_close(found, 4 * expected)
+    still = moved.assemble(samples[:, [3] * 8], full_frame(2), training=False)
+    assert still.abs().max() < 1e-5
+
+
 def slow_resize(values, start, length, size):
     """One axis, cell by cell."""
     cells = len(values)

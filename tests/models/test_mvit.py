@@ -196,6 +196,22 @@ def test_clips_do_not_see_each_other():
     torch.testing.assert_close(model(x)[[2, 0, 1]], model(x[[2, 0, 1]]))
 
 
+def test_bfloat16_is_close_and_branches_add_up_in_float32():
+    model = build_mvit(8, 32, 5, **SMALL).eval()
+    x = torch.randn(2, 3, 8, 32, 32)
+    with torch.autocast("cpu", torch.bfloat16):
+        coarse = model.features(x)
+        assert model.backbone._encoded(x).dtype == torch.float32
+    fine = model.features(x)
+    torch.testing.assert_close(coarse.float(), fine, rtol=0, atol=0.1)
+    slopes = [
+        torch.autograd.grad(one.float().square().sum(), list(model.backbone.parameters()))
+        for one in (coarse * torch.arange(32), fine * torch.arange(32))
+    ]
+    ours, exact = (torch.cat([one.flatten() for one in each]) for each in slopes)
+    assert torch.cosine_similarity(ours, exact, dim=0) > 0.99
+
+
 def test_drop_path_leaves_out_whole_branches():
     block = Block(8, 8, 2, (2, 4, 4), 1, 2, drop_path=0.75).double()
     x = torch.randn(64, 33, 8, dtype=torch.float64)

@@ -217,3 +217,13 @@ def test_a_card_tells_whose_recordings_the_model_was_pretrained_on(tmp_path):
     text = card(config, tmp_path, folder, CLASSES, SUMMARY)
     assert "pre-trained without labels on recordings of training and validation people" in text
     assert "not from scratch" not in text
+
+
+def test_a_card_of_a_model_on_video_names_no_layout(results):
+    path = results / "train/weak/seed0/metrics.json"
+    own = {"model": "mvit", "stream": "motion", "input_size": 48}
+    settings = {key: value for key, value in SETTINGS.items() if key != "layout"}
+    write_json(path, {**json.loads(path.read_text()), "config": settings | own})
+    text = told(results)
+    assert "An MViT network" in text and "layout" not in text.partition("## ")[0]
+    assert "the stream `motion` of the person" in text and "48 × 48 pixels, 32 frames" in text

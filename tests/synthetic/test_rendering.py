@@ -133,6 +133,8 @@ def test_a_film_that_fails_leaves_nothing(tmp_path, monkeypatch):
         raise RuntimeError("broken")
 
     monkeypatch.setattr("microgesture.synthetic.rendering.film.render_frames", broken)
+    for name in (release.MARK, "manifest.json"):
+        (tmp_path / name).write_text("of an earlier one")
     with pytest.raises(RuntimeError, match="broken"):
         release.generate(SMALL, tmp_path)
     assert not [path for path in tmp_path.rglob("*") if "mp4" in path.name]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from microgesture.cli.main import main
 from microgesture.inference.build import load_trained, open_prepared
 from microgesture.inference.onnx import compare, export_onnx, prepared
 from microgesture.inference.predict import predict
@@ -14,6 +15,7 @@ from microgesture.training.run import TrainingFiles, run_training
 from microgesture.utils.errors import InputError
 from tests import moving_squares
 from tests.steps import RECIPE, step
+from tests.videos import write_video
 
 CONFIG = {
     "variant": "video",
@@ -112,3 +114,17 @@ def test_it_is_exported(trained, tmp_path):
     clips = prepared(model, [manifest])
     assert clips.shape == (8, 3, 8, 32, 32)
     assert compare(model.model, tmp_path / "video.onnx", clips).small
+
+
+def test_videos_are_predicted_from_the_command_line(trained, tmp_path):
+    for way, name in enumerate(("left", "right", "up", "down")):
+        pictures = moving_squares.crops(way, 8, np.random.default_rng(100 + way))
+        write_video(tmp_path / "videos" / f"{name}.mp4", list(pictures))
+    out = tmp_path / "out.csv"
+    model, videos = str(trained[1]), str(tmp_path / "videos")
+    main(["predict", "--model", model, "--input", videos, "--out", str(out), "--no-flip"])
+    rows = [line.split(",") for line in out.read_text().splitlines()[1:]]
+    assert sorted(row[0] for row in rows) == ["down", "left", "right", "up"]
+    assert sum(row[0] == row[6] for row in rows) >= 3
+    with pytest.raises(SystemExit):
+        main(["predict", "--model", model, "--input", str(tmp_path / "no"), "--out", str(out)])

@@ -303,6 +303,13 @@ def test_video_wants_its_section(config, monkeypatch):
     config["variants"]["video"]["temporal"] = "align"
     with pytest.raises(InputError, match="temporal is 'align'; expected"):
         check_config(config, "c")
+    config["variants"]["video"] |= {"temporal": "crop_pad", "stream": "motion"}
+    config["video"] = {"root": "films", "side": 48}
+    with pytest.raises(InputError, match=r"input_size 64 is larger than video\.side 48"):
+        check_config(config, "c")
+    config["video"]["side"] = 64
+    with pytest.raises(InputError, match="black frames after a clip's end would count as motion"):
+        check_config(config, "c")
 
 
 def test_video_says_where_it_lies(config, monkeypatch):

@@ -27,7 +27,7 @@ from microgesture.models.trees import Forest
 from microgesture.settings.heatmaps import DrawnHeatmaps
 from microgesture.settings.models import FUSED_MODELS, VIDEO_MODELS
 from microgesture.settings.parse import parse
-from microgesture.settings.streams import HeatmapStream, PointStream
+from microgesture.settings.streams import HeatmapStream, PointStream, VideoStream
 from microgesture.settings.training_step import StatedStep, VariantStep, read_stated
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import sha256
@@ -58,7 +58,8 @@ def open_input(config: VariantStep, layout: Layout | None, records: Clips) -> In
     """
     if config.model in VIDEO_MODELS:
         size = _needed(config.input_size, config, "input_size")
-        return VideoInput(records, size, config.jitter or 0.0)
+        shown: VideoStream = parse(VideoStream, config.stream or "rgb", f"{config.variant}.stream")
+        return VideoInput(records, size, shown, config.jitter or 0.0)
     layout = _needed(layout, config, "layout")
     if config.model == TREES:
         return TreesInput(records, layout)

@@ -16,12 +16,11 @@ from microgesture.data.clip_file import MemoryRecords
 from microgesture.data.keypoints import KEYPOINT_FORMATS
 from microgesture.data.layouts import Layout
 from microgesture.data.store import SPLITS, Clip
-from microgesture.inference.build import Trained, open_prepared
+from microgesture.inference.build import Trained, open_input, open_prepared
 from microgesture.inference.clips import joined_tokens, prepare_for, prepared_input
 from microgesture.inputs.base import Input
 from microgesture.inputs.geometry import full_frame
 from microgesture.inputs.loader import ViewClips
-from microgesture.inputs.video import VideoInput
 from microgesture.models.base import Recognizer
 from microgesture.settings.models import VIDEO_MODELS
 from microgesture.settings.probing import Testing
@@ -145,7 +144,7 @@ def drawn(trained: Trained) -> torch.Tensor:
     if config.model in VIDEO_MODELS and config.input_size:
         shape = (EXAMPLES, config.length, config.input_size, config.input_size, 3)
         colours = np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8)
-        pictures = VideoInput(MemoryRecords({}, []), config.input_size)
+        pictures = open_input(config, None, MemoryRecords({}, []))
         return pictures.assemble(torch.from_numpy(colours), full_frame(EXAMPLES), training=False)
     parts = trained.parts
     layout = max((one.layout for one in parts), key=lambda one: len(one.joints))

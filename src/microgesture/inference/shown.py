@@ -54,4 +54,6 @@ def shown_to(trained: Trained, clip: Clip) -> Shown:
     if not is_cached(config):
         given = {**drawn_heatmaps(config).given(), "stream": heatmap_stream(config)}
     drawing = {key: given[key] for key in ("stream", *DRAWING) if key in given}
+    if config.parts:
+        note += f"; heatmaps here in one box, its own of {', '.join(config.parts)} are not"
     return Shown(points, drawing, note)

@@ -8,14 +8,21 @@ import torch
 from microgesture.data.clip_file import Clips
 from microgesture.inputs.base import CPU, Input, to_device
 from microgesture.inputs.geometry import Geometry
+from microgesture.settings.streams import VideoStream
 from microgesture.video.crops import crops_of
 
 MEAN, DEVIATION = 0.45, 0.225
 """Of all colours, as the published networks were trained with; white is 1."""
 
+STRONGER = 4.0
+"""What differences of frames are multiplied by, which are that much smaller than frames."""
+
 
 class VideoInput(Input):
-    """Person crops, float32 (N, 3, T, H, W): red, green and blue, 0 at a medium grey.
+    """Person crops, float32 (N, 3, T, H, W): red, green and blue.
+
+    Of the stream ``rgb`` they are 0 at a medium grey; of ``motion`` where a frame is as the mean of
+    the clip's frames.
 
     Parameters
     ----------
@@ -23,14 +30,17 @@ class VideoInput(Input):
         The crops.
     size : int
         H and W, in training and testing.
+    stream : {'rgb', 'motion'}
     jitter : float
         Share by which brightness and contrast change at most, in training.
 
     """
 
-    def __init__(self, records: Clips, size: int, jitter: float = 0.0) -> None:
+    def __init__(
+        self, records: Clips, size: int, stream: VideoStream = "rgb", jitter: float = 0.0
+    ) -> None:
         self.records = records
-        self._size, self._jitter = size, jitter
+        self._size, self._stream, self._jitter = size, stream, jitter
 
     @property
     def preparation(self) -> dict[str, Any]:
@@ -57,7 +67,10 @@ class VideoInput(Input):
         pixels = torch.matmul(columns, across.transpose(1, 2))
         scale, shift = self._light(geometry, training)
         lit = torch.addcmul(to_device(shift, device), pixels, to_device(scale, device))
-        return lit.unflatten(1, (3, batch.shape[1], size))
+        clips = lit.unflatten(1, (3, batch.shape[1], size))
+        if self._stream == "rgb":
+            return clips
+        return (clips - clips.mean(dim=2, keepdim=True)) * STRONGER
 
     def _light(self, geometry: Geometry, training: bool) -> tuple[torch.Tensor, torch.Tensor]:
         """Factor and summand from bytes to what the network takes, float32 (N, 1, 1) each."""

@@ -198,7 +198,7 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """From tokens (N, 1 + L, C) to (N, 1 + L', C'), the class token first."""
         normed = self.norm1(x)
-        shortcut = x if self.project is None else self.project(normed)
+        shortcut = x if self.project is None else self.project(normed).to(x.dtype)
         if self.query_stride > 1:
             shortcut = self._pooled(shortcut)
         x = shortcut + self._kept(self.attn(normed))

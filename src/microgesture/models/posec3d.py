@@ -194,7 +194,9 @@ class PartsSlowOnly(Backbone):
         low = [box.stem(one) for box, one in zip(boxes, volumes, strict=True)]
         if not self.shared:
             return [box.trunk(one) for box, one in zip(boxes, low, strict=True)]
-        return list(boxes[0].trunk(torch.cat(low)).chunk(len(boxes)))
+        high, count = boxes[0].trunk(torch.cat(low)), x.shape[0]
+        # not `chunk`, whose export to ONNX knows the size of the batch
+        return [high[box * count : (box + 1) * count] for box in range(len(boxes))]
 
 
 def build_posec3d(

@@ -213,6 +213,8 @@ class VideoVariant(_Network):
     gives_tokens = True
     model: VideoName
     stream: VideoStream = "rgb"
+    """``motion``: what every frame differs by from the mean of those that are shown, so that
+    neither the background nor who is seen is left."""
     temporal: Literal["crop_pad", "segment_sample"] = "segment_sample"
     """How ``length`` frames of a clip are chosen."""
     pretrained: str | None = None

@@ -140,6 +140,8 @@ def _clear(out: Path) -> None:
             f"{held[0]}: was not generated here (there is no {out / MARK}), and would be "
             "overwritten; give another folder, or remove it"
         )
+    # what is not whole has no manifest
+    (out / "manifest.json").unlink(missing_ok=True)
     for phase in held:
         shutil.rmtree(phase)
     write_text(out / MARK, "Generated data: all of it is replaced when it is generated again.\n")

@@ -35,6 +35,9 @@ from microgesture.workflow.config import (
 )
 from microgesture.workflow.messages import explain, why_unquoted
 
+BLOCKS = ("skeleton_transformer", "mmn", "mvit")
+"""Networks whose early blocks may learn more slowly."""
+
 
 def check_config(given: Mapping[str, Any], source: str) -> Config:
     """Check a config's keys and values, and its names against each other.
@@ -267,12 +270,21 @@ def _check_variant(variant: WholeVariant, config: Config, place: str) -> None:
         _check_heatmaps(variant.network, place)
     if isinstance(variant.network, TransformerNetwork):
         _check_transformer(variant.network, variant.length, place)
+        if variant.training is not None and variant.training.frozen and variant.network.hidden:
+            raise InputError(
+                f"{place}: training.frozen is true, and the layer of network.hidden would stay as "
+                "it is drawn; set network.hidden to 0"
+            )
     elif isinstance(variant.network, MmnNetwork):
         _check_mmn(variant.network, variant.length, place)
-    elif variant.training is not None and variant.training.layer_decay < 1:
+    if (
+        variant.training is not None
+        and variant.training.layer_decay < 1
+        and own.model not in BLOCKS
+    ):
         raise InputError(
             f"{place}: training.layer_decay is {variant.training.layer_decay}, but {own.model} "
-            "has no blocks; give it to skeleton_transformer or mmn"
+            f"has no blocks; only {', '.join(BLOCKS)} have"
         )
     if own.cleaning not in config.cleaning:
         known = ", ".join(config.cleaning)
@@ -303,6 +315,16 @@ def _check_video(variant: WholeVariant, own: VideoVariant, config: Config, place
         raise InputError(
             f"{place}: model is {own.model}, which reads video; expected a section video that says "
             "where it lies and how persons are cropped"
+        )
+    if variant.input_size is not None and variant.input_size > config.video.side:
+        raise InputError(
+            f"{place}: input_size {variant.input_size} is larger than video.side "
+            f"{config.video.side}, the size of the crops"
+        )
+    if own.stream == "motion" and own.temporal == "crop_pad":
+        raise InputError(
+            f"{place}: stream is motion and temporal crop_pad, whose black frames after a clip's "
+            "end would count as motion; set temporal: segment_sample"
         )
     if network.embed % network.heads:
         raise InputError(

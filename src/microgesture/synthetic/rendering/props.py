@@ -35,9 +35,9 @@ def scene_part(setting: Setting, edge: float, look: Look) -> Part:
     trousers = Surface(0.45 * look.cloth[::-1] + 14, CLOTH, folds=0.06)
     made = part(np.zeros((0, 3)))
     for side in (-1, 1):
-        leg = np.array([[side * 8, 2, 0], [side * 13, -2, 42], [side * 14, 45, 40]])
+        leg = np.array([[side * 8, 6, 0], [side * 13, 3, 42], [side * 14, 45, 40]])
         add_chain(made, leg, (9.5, 7.4, 5.5), trousers)
-    add_chain(made, np.array([[-8.0, 3, 0], [8, 3, 0]]), (9.0, 9.0), trousers)
+    add_chain(made, np.array([[-8.0, 5, 0], [8, 5, 0]]), (9.0, 9.0), trousers)
     if edge > 0:
         _add_board(made, ((-22.0, -47, -17), (22, -47, -17), (22, 8, -14), (-22, 8, -14)), setting)
         return made
@@ -106,7 +106,7 @@ def thing_frame(
     if edge < 0:
         place = np.array([setting.thing_at, edge - 1.5 - (11.0 if standing else 0.6), 34.0])
     else:
-        place = np.array([np.sign(setting.thing_at) * 11.0, -9.6, 28.0])
+        place = np.array([np.sign(setting.thing_at) * 11.0, -5.0, 28.0])
     along = np.array([0.0, -1.0, 0.0] if standing else [0.9, 0.0, 0.4])
     up = np.array([0.0, 0.0, 1.0] if standing else [0.0, -1.0, 0.0])
     origin = np.repeat(place[None], total, axis=0)

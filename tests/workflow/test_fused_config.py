@@ -81,8 +81,8 @@ def test_a_change_of_the_fusion_moves_no_step_before_it(config):
 
 def slices(given):
     config = Config.model_validate(given)
-    networks = [name for name, own in config.variants.items() if own.model != "trees"]
-    trained = {name: settings.training_step(config, name).given() for name in networks}
+    names = [*SOURCES, "cross", "concat"]
+    trained = {name: settings.training_step(config, name).given() for name in names}
     return {"tokens": settings.token_step(config).given(), **trained}
 
 

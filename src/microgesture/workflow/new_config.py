@@ -4,8 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import yaml
 
+from microgesture.data.keypoints import KEYPOINT_FORMATS
 from microgesture.data.layouts import Layout, load_layout
 from microgesture.readers.look import Look
 from microgesture.utils.resources import resource_folder
@@ -16,6 +18,8 @@ TAKEN = ("cleaning", "align", "box", "heatmaps", "augment", "semantic", "models"
 THERE = 0.01
 """Share of the frames in which a joint has to be found to be taken for one that the data have."""
 FEW_SUBJECTS, MOST_FOLDS = 12, 5
+WHOLE_HANDS = 42
+"""Points of both; layouts that have them all are for boxes of their own, see `parts`."""
 
 
 def choose_layout(found: Look) -> tuple[Layout, list[str]]:
@@ -24,7 +28,12 @@ def choose_layout(found: Look) -> tuple[Layout, list[str]]:
     Where none has all its joints there, it is the one that lacks the fewest.
     """
     layouts = [load_layout(path) for path in sorted(resource_folder("layouts").glob("*.yaml"))]
-    fitting = [layout for layout in layouts if layout.source == found.source]
+    hands = KEYPOINT_FORMATS[found.source].regions["hands"]
+    fitting = [
+        layout
+        for layout in layouts
+        if layout.source == found.source and np.isin(layout.points, hands).sum() < WHOLE_HANDS
+    ]
 
     def missing(layout: Layout) -> list[str]:
         there = found.seen[layout.points] >= THERE

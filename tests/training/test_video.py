@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from microgesture.cli.main import main
+from microgesture.data.clip_file import MemoryRecords
 from microgesture.inference.build import load_trained, open_prepared
 from microgesture.inference.onnx import compare, export_onnx, prepared
 from microgesture.inference.predict import predict
+from microgesture.training.batches import labelled_clips
 from microgesture.training.distributed import ALONE
 from microgesture.training.run import TrainingFiles, run_training
 from microgesture.utils.errors import InputError
@@ -90,6 +92,13 @@ def test_it_learns_and_comes_back(trained):
     )
     right = probabilities.argmax(1) == source.records.index["label"].to_numpy()[rows]
     assert right.mean() > 0.8
+
+
+def test_clips_without_video_are_not_learned_from():
+    video = {"side": moving_squares.SIDE, "missing": ["c1", "c9"]}
+    rows = moving_squares.rows({"train": 8, "val": 4})
+    _, train, val = labelled_clips(MemoryRecords({"video": video}, rows), step(CONFIG))
+    assert train.tolist() == [0, 2, 3, 4, 5, 6, 7] and val.tolist() == [8, 10, 11]
 
 
 def test_it_has_no_layout(trained):

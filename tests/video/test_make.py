@@ -162,7 +162,8 @@ def test_a_clip_without_video_stops_or_is_kept_black(two_videos):
     assert records.index["num_frames"].tolist() == [5, 4]
     assert not crops_of(records, 1, np.arange(4)).any() and crops_of(records, 0, np.arange(5)).any()
     told = warnings(manifest)
-    assert told[0].startswith("1 of 2 clips have no crops, such as 0003_0: ")
+    assert told[0].startswith("1 of 2 clips have no crops")
+    assert "such as 0003_0: " in told[0]
     assert (
         told[1]
         == f"1 videos have no skeletons, the first is {folder}/phase1/train_data/0002/0002.mp4"

@@ -57,6 +57,8 @@ def labelled_clips(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Class of every clip, -1 where unknown, and the labelled rows of ``train`` and ``val``.
 
+    Clips whose video is missing have black crops, from which nothing is learned or chosen.
+
     Raises
     ------
     InputError
@@ -65,7 +67,9 @@ def labelled_clips(
     """
     index = records.index
     labels = index["label"].to_numpy()
-    train, val = (np.flatnonzero((index["split"] == s) & (labels >= 0)) for s in ("train", "val"))
+    black = records.metadata.get("video", {}).get("missing", [])
+    usable = (labels >= 0) & ~index["clip_id"].isin(black).to_numpy()
+    train, val = (np.flatnonzero((index["split"] == s) & usable) for s in ("train", "val"))
     for split, chosen in (("train", train), ("val", val)):
         if not len(chosen):
             raise InputError(f"{records.path}: no labelled clip in the split {split!r}")

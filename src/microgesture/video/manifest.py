@@ -10,7 +10,10 @@ def warnings(manifest: Mapping[str, Any]) -> list[str]:
     missing, unused = manifest["missing"], manifest["unused_videos"]
     if missing:
         first = ": ".join(next(iter(missing.items())))
-        notes.append(f"{len(missing)} of {manifest['clips']} clips have no crops, such as {first}")
+        notes.append(
+            f"{len(missing)} of {manifest['clips']} clips have no crops but black frames, which "
+            f"no network on video is trained or validated with, such as {first}"
+        )
     if unused:
         notes.append(f"{len(unused)} videos have no skeletons, the first is {unused[0]}")
     if manifest["frames_repeated"]:

@@ -64,3 +64,21 @@ def random_geometry(count: int, config: Augment, rng: np.random.Generator) -> Ge
         rng.uniform(size=count) < config.flip,
         rng.uniform(-1, 1, (count, 2)),
     )
+
+
+def shown_places(spans: np.ndarray, mirrored: np.ndarray, cells: int, size: int) -> np.ndarray:
+    """Where the centers of ``size`` new cells lie along an axis of old ones, float (N, size).
+
+    Parameters
+    ----------
+    spans : ndarray, float (N, 2)
+        Start and length of what is shown, in shares of the axis.
+    mirrored : ndarray, bool (N,)
+        Where true, the new cells run backwards.
+    cells, size : int
+        Old and new cells along the axis.
+
+    """
+    step = (np.arange(size) + 0.5) / size
+    step = np.where(mirrored[:, None], 1 - step, step)
+    return (spans[:, :1] + spans[:, 1:] * step) * cells - 0.5

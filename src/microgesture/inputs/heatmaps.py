@@ -14,7 +14,7 @@ from microgesture.heatmaps.draw import draw_torch, strokes
 from microgesture.heatmaps.grid import to_cells
 from microgesture.heatmaps.kernels import paint
 from microgesture.inputs.base import CPU, Input, to_device
-from microgesture.inputs.geometry import Geometry
+from microgesture.inputs.geometry import Geometry, shown_places
 from microgesture.inputs.points import Places
 from microgesture.preprocessing.temporal import PADDING
 from microgesture.settings.heatmaps import DrawnHeatmaps
@@ -190,16 +190,8 @@ class HeatmapInput(Input):
 def resampling(spans: np.ndarray, mirrored: np.ndarray, cells: int, size: int) -> torch.Tensor:
     """Bilinear resampling along one axis as matrices, float32 (N, size, cells).
 
-    Parameters
-    ----------
-    spans : ndarray, float (N, 2)
-        Start and length of what is shown, in shares of the axis.
-    mirrored : ndarray, bool (N,)
-        Where true, the result runs backwards.
-
+    The parameters are those of `shown_places`.
     """
-    step = (np.arange(size) + 0.5) / size
-    step = np.where(mirrored[:, None], 1 - step, step)
-    place = (spans[:, :1] + spans[:, 1:] * step) * cells - 0.5
+    place = shown_places(spans, mirrored, cells, size)
     weight = 1 - np.abs(place[..., None] - np.arange(cells))
     return torch.from_numpy(np.maximum(weight, 0).astype(np.float32))

@@ -7,7 +7,7 @@ import torch
 
 from microgesture.data.clip_file import Clips
 from microgesture.inputs.base import CPU, Input, to_device
-from microgesture.inputs.geometry import Geometry
+from microgesture.inputs.geometry import Geometry, shown_places
 from microgesture.settings.streams import VideoStream
 from microgesture.video.crops import crops_of
 
@@ -91,17 +91,9 @@ def resizing(spans: np.ndarray, mirrored: np.ndarray, cells: int, size: int) -> 
     to 0 within an old cell, or within a new one where these are larger: no finer pattern is left
     that would show as another.
 
-    Parameters
-    ----------
-    spans : ndarray, float (N, 2)
-        Start and length of what is shown, in shares of the axis.
-    mirrored : ndarray, bool (N,)
-        Where true, the result runs backwards.
-
+    The parameters are those of `shown_places`.
     """
-    step = (np.arange(size) + 0.5) / size
-    step = np.where(mirrored[:, None], 1 - step, step)
-    place = (spans[:, :1] + spans[:, 1:] * step) * cells - 0.5
+    place = shown_places(spans, mirrored, cells, size)
     reach = np.maximum(spans[:, 1:] * cells / size, 1)[..., None]
     weight = np.maximum(1 - np.abs(place[..., None] - np.arange(cells)) / reach, 0)
     return torch.from_numpy((weight / weight.sum(axis=2, keepdims=True)).astype(np.float32))

@@ -67,7 +67,7 @@ def test_a_model_is_shown_it_cleaned_and_at_its_own_resolution(
         ([], "holds 2 recordings; name one in --clip: one, two"),
         (["--clip", "tow"], "has no recording 'tow' among its 2; did you mean 'two'"),
         (["--clip", "two", "--frames", "1-9"], "has 3 frames; expected at most 0-2"),
-        (["--clip", "two", "--layout", "openpose14"], "did you mean openpose41?"),
+        (["--clip", "two", "--layout", "openpose14"], "did you mean openpose54?"),
         (["--clip", "two", "--layout", "a", "--model", "b"], "give --model or --layout, and not"),
     ],
 )

@@ -10,6 +10,7 @@ their names are given to torch first; MViT uses none of them.
 
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -91,6 +92,9 @@ def both(frames, side, network):
 
 def measure(repeats=REPEATS):
     """Rows of the benchmarks' table."""
+    if find_spec("torchvision") is None:
+        advice = "needs torchvision: pip install --no-deps torchvision"
+        return [{"what": "MViTv2", "note": f"not measured, {advice}"}]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     auto = choose_precision("auto", torch.device("cpu"))

@@ -1,16 +1,26 @@
 """Videos that nobody has labelled: windows, tables of clips, crops by skeletons, bad files."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from microgesture.inference.build import open_input
+from microgesture.inference.clips import prepare_for, prepared_input
 from microgesture.inference.recordings import read_video
+from microgesture.inference.tokens import tokens_in_memory
 from microgesture.inference.videos import find_videos, predict_videos
 from microgesture.inference.window_table import write_table
+from microgesture.inputs.tokens import TokenInput
+from microgesture.models.base import Classifier
 from microgesture.settings.probing import Testing
 from microgesture.utils.errors import InputError
+from tests import moving_squares
+from tests.conftest import make_clip
+from tests.inference.test_tokens import saved, token_step
+from tests.small_training import CONFIG, STREAM
 from tests.steps import made_trained, new_model
 from tests.videos import stripes, write_video
 
@@ -18,18 +28,15 @@ ONCE = Testing(views=1, flip=False)
 NAMES = ["none", "any"]
 
 
-class Brightness(torch.nn.Module):
+class Brightness(Classifier):
     """Its second class is the likelier, the brighter a clip is."""
 
     def __init__(self) -> None:
         super().__init__()
         self.scale = torch.nn.Parameter(torch.ones(1))
-        self.cls_head = torch.nn.Module()
-        self.cls_head.fc_cls = torch.nn.Linear(1, 2)
-        self.seen = []
+        self.num_classes = 2
 
     def forward(self, x):
-        self.seen += list(x)
         mean = x.mean((1, 2, 3, 4)) * self.scale
         return torch.stack([torch.zeros_like(mean), mean], 1)
 
@@ -119,7 +126,7 @@ def test_a_video_that_cannot_be_read_gets_a_row(bright):
         predicted(table)
 
 
-def test_models_of_one_kind_only(layout22):
+def test_which_models_read_video(layout22):
     video = model()
     assert read_video([video])
     config = {"model": "stgcn", "network": {}, "padding": 0.25}
@@ -127,7 +134,50 @@ def test_models_of_one_kind_only(layout22):
     network = new_model(config, layout22, 2, None)
     points = made_trained(Path("points"), network, layout22, about)
     assert not read_video([points])
-    with pytest.raises(InputError, match="one kind of models at a time"):
-        read_video([points, video])
+    assert read_video([points, video])
+    with pytest.raises(InputError, match="points: reads skeletons beside the video; give"):
+        list(predict_videos([points, video], {}, testing=ONCE))
     with pytest.raises(InputError, match="average models of the same crops"):
         read_video([video, model(side=64)])
+
+
+def test_a_fusion_sees_the_video_and_its_skeletons(tmp_path, layout22):
+    network = {"embed": 8, "heads": 1, "depths": [1], "key_stride": 1}
+    shown = {"variant": "film", "model": "mvit", "input_size": 16, "temporal": "segment_sample"}
+    film = {key: value for key, value in CONFIG.items() if key not in ("layout", "padding")}
+    film |= {**shown, "network": network}
+    crops = moving_squares.in_memory({"test": 2})
+    # of the same clips
+    clips = [make_clip(name, 8, seed=n) for n, name in enumerate(crops.index["clip_id"])]
+    made = {"layout": layout22.name, "joints": 22, **STREAM}
+    parts = [
+        saved(tmp_path, "film", film, SimpleNamespace(as_dict=lambda: None), crops.metadata),
+        saved(tmp_path, "one", {**CONFIG, "variant": "one"}, layout22, made),
+    ]
+    sources = [open_input(parts[0].config, None, crops)]
+    sources += [prepared_input(parts[1], prepare_for(parts[1], clips)[0])]
+    for one in sources:
+        one.records.index["split"] = "test"
+    tokens = [tokens_in_memory(*pair, token_step()) for pair in zip(parts, sources, strict=True)]
+    config = {**CONFIG, "variant": "both", "model": "token_fusion", "temporal": "views"}
+    config |= {"length": 1, "sources": ["film", "one"], "network": {"width": 8, "heads": 2}}
+    fused = saved(tmp_path, "both", config, layout22, TokenInput(tokens).records.metadata)
+    assert read_video([fused])
+
+    path = write_video(tmp_path / "ann.mp4", stripes(12))
+    dark = write_video(tmp_path / "dark" / "ann.mp4", [np.zeros((48, 64, 3), np.uint8)] * 12)
+    points = make_clip("ann", 12).points
+    still = points[[0] * 12]
+
+    def said(video, skeletons):
+        rows = predicted(video, fused, skeletons={"ann": tmp_path}, read=lambda folder: skeletons)
+        (window,) = rows
+        assert (window.start, window.end) == (0, 11)
+        return window.probabilities
+
+    one, without_picture, without_motion = said(path, points), said(dark, points), said(path, still)
+    assert one.sum() == pytest.approx(1)
+    assert np.abs(one - without_picture).max() > 1e-4
+    assert np.abs(one - without_motion).max() > 1e-4
+    with pytest.raises(InputError, match=r"has 12 frames, but .* 20 frame files"):
+        said(path, make_clip("ann", 20).points)

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from microgesture.data.store import SCHEMA, write_store
+from microgesture.data.store import ORIGIN, SCHEMA, write_store
 from microgesture.utils import memory
 from microgesture.utils.errors import InputError
 from tests import formats
@@ -253,6 +253,7 @@ def long_lists(tmp_path):
                 [720],
                 [1280],
                 [3 * (n == 23) or 10_000],
+                *[pa.nulls(1, SCHEMA.field(name).type) for name in ORIGIN],
             ]
             points = pa.ListArray.from_arrays([0, numbers], pa.array(np.ones(numbers, np.float32)))
             columns = [pa.array(v, f.type) for v, f in zip(head, SCHEMA, strict=False)]

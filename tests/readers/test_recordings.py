@@ -111,6 +111,9 @@ def test_recordings_come_with_the_same_clips(tmp_path, name):
     both = list(read_clips(data, NAMES, whole=True))
     again = [item for item in both if not isinstance(item, Recording)]
     assert [columns(clip) for clip in again] == [columns(clip) for clip in clips]
+    origins = [(one.clip_id, start, len(one.points)) for one in made for start in (2, 5)]
+    for each in (clips, again):
+        assert [(one.recording, one.start, one.recording_frames) for one in each] == origins
     for one, other in zip(again, clips, strict=True):
         np.testing.assert_array_equal(one.points, other.points)
     wholes = [item for item in both if isinstance(item, Recording)]

@@ -44,7 +44,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--skeletons",
         type=Path,
         help="for models on video: folder with a folder of frame files for each, by which the "
-        "person is cut out as in training; unless given, the middle of whole frames is shown",
+        "person is cut out as in training, and which models on skeletons read; unless given, the "
+        "middle of whole frames is shown",
     )
     parser.add_argument("--out", type=output_file, required=True, help="CSV file to write")
     parser.add_argument("--window", type=positive, help="seconds; without it, whole recordings")

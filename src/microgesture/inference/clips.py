@@ -21,7 +21,7 @@ from microgesture.settings.tokens import TokenStep
 
 
 def clip_probabilities(
-    trained: Trained, clips: Iterable[Clip], testing: Testing
+    trained: Trained, clips: Iterable[Clip], testing: Testing, crops: Clips | None = None
 ) -> tuple[np.ndarray, list[str]]:
     """Class probabilities of clips, float32 (N, K), and the ids of those without visible points.
 
@@ -32,34 +32,42 @@ def clip_probabilities(
         With different ids; labels are not looked at.
     testing : Testing
         See `predict`.
+    crops : Clips, optional
+        Person crops of the same clips in the same order, for networks that read video.
 
     """
     if trained.sources:
-        source, empty = joined_tokens(trained, [*clips], testing)
+        source, empty = joined_tokens(trained, [*clips], testing, crops)
         return _probabilities(trained, source, testing), empty
+    if trained.skeleton is None and crops is not None:
+        return _probabilities(trained, open_input(trained.config, None, crops), testing), []
     records, empty = prepare_for(trained, clips)
     return prepared_probabilities(trained, records, testing), empty
 
 
 def joined_tokens(
-    trained: Trained, clips: Sequence[Clip], testing: Testing
+    trained: Trained, clips: Sequence[Clip], testing: Testing, crops: Clips | None = None
 ) -> tuple[TokenInput, list[str]]:
     """Tokens of clips as a network on tokens takes them, and the ids of those without points.
 
-    A clip counts as empty where no source has a visible point of it.
+    A clip counts as empty where no source has a visible point of it; crops always show something.
     """
     device = next(trained.model.parameters()).device
     stated = trained.metadata["preparation"]["sources"]
     tokens, empty = [], {clip.clip_id: 0 for clip in clips}
     for one, source in zip(stated, trained.sources, strict=True):
-        records, unseen = prepare_for(source, clips)
+        if source.skeleton is None and crops is not None:
+            shown, unseen = open_input(source.config, None, crops), list[str]()
+        else:
+            records, unseen = prepare_for(source, clips)
+            shown = prepared_input(source, records)
         # whatever their split, they are looked at as in testing
-        records.index["split"] = "test"
+        shown.records.index["split"] = "test"
         source.model.to(device)
         written = {key: one[key] for key in TokenStep.model_fields}
         step: TokenStep = parse(TokenStep, written, f"{trained.path}: preparation")
         step = step.model_copy(update={"testing": testing})
-        tokens.append(tokens_in_memory(source, prepared_input(source, records), step))
+        tokens.append(tokens_in_memory(source, shown, step))
         for name in unseen:
             empty[name] += 1
     return TokenInput(tokens), [name for name, count in empty.items() if count == len(tokens)]

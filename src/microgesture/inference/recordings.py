@@ -113,28 +113,24 @@ def check_models(models: Sequence[Trained]) -> None:
 
 
 def read_video(models: Sequence[Trained]) -> bool:
-    """Whether these models read video.
+    """Whether any of these models, or of those whose tokens they take, reads video.
 
     Raises
     ------
     InputError
-        When only some do, or they were trained on crops of different sizes or margins.
+        When several do that were trained on crops of other sizes or margins, or the models do not
+        name the same classes in the same order.
 
     """
-    video = [one for one in models if one.config.model in VIDEO_MODELS]
+    video = [part for one in models for part in one.parts if part.config.model in VIDEO_MODELS]
     if not video:
         return False
-    if others := [one for one in models if one not in video]:
-        raise InputError(
-            f"{video[0].path} reads video and {others[0].path} skeletons; predict with one kind "
-            "of models at a time"
-        )
     check_classes(models)
-    made = [one.metadata["preparation"] for one in models]
-    for one, own in zip(models, made, strict=True):
+    made = [part.metadata["preparation"] for part in video]
+    for part, own in zip(video, made, strict=True):
         if own != made[0]:
             raise InputError(
-                f"{one.path}: was trained on crops made with {own}, {models[0].path} with "
+                f"{part.path}: was trained on crops made with {own}, {video[0].path} with "
                 f"{made[0]}; average models of the same crops"
             )
     return True

@@ -1,4 +1,4 @@
-"""Prediction on new videos with models that read video."""
+"""Prediction on new videos with models that read video, alone or beside skeletons."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -9,8 +9,10 @@ import numpy as np
 
 from microgesture.data.classes import UNKNOWN
 from microgesture.data.clip_file import MemoryRecords
-from microgesture.inference.build import Trained, open_input
-from microgesture.inference.predict import predict
+from microgesture.data.keypoints import OPENPOSE
+from microgesture.data.store import Clip
+from microgesture.inference.build import Trained
+from microgesture.inference.clips import clip_probabilities
 from microgesture.inference.recordings import cut, cutting, usable
 from microgesture.inference.window_table import Window
 from microgesture.settings.probing import Testing
@@ -23,8 +25,11 @@ from microgesture.video.sources import Source, find_sources
 
 SIDE = 16
 """Of crops, where none are made."""
+PADDING = Video.model_fields["padding"].default
 AT_ONCE = 64
 """Windows that are held in memory, as JPEG."""
+SLACK = 2
+"""Frames that a video may have more or less than its skeletons."""
 
 
 def find_videos(place: Path) -> dict[str, Source]:
@@ -78,21 +83,29 @@ def predict_videos(
     window, stride : float, optional
         In seconds, see `microgesture.inference.recordings.cutting`.
     skeletons : mapping, optional
-        Folder of frame files by the name of a video, whose frames they are of; in each window the
-        person is cut out as in training. The middle square of whole frames without.
+        Folder of frame files by the name of a video, whose frames they are of: models on skeletons
+        read them, and by them the person is cut out as in training. Without, the middle square of
+        whole frames is shown.
     read : callable, optional
         Reads such a folder: the points of one person, float32 (T, 137, 3).
     skip : bool
         Whether a video that cannot be read gives a row that says so, or ends everything.
 
+    Raises
+    ------
+    InputError
+        Also without skeletons, where a model or one of its sources reads them.
+
     """
+    _check_skeletons(models, skeletons)
     for name in progress(videos):
         seen = VideoNotes()
         try:
+            found = probe(videos[name].path)
             points = None
             if skeletons is not None and read is not None:
                 points = usable(read(_folder(skeletons, name)), skeletons[name])
-            found = probe(videos[name].path)
+                _check_frames(points, found, skeletons[name], videos[name].path)
             rate = fps or found.fps
             if not rate:
                 raise InputError(f"{videos[name].path}: states no frame rate; give --fps")
@@ -105,6 +118,28 @@ def predict_videos(
             if not skip:
                 raise
             yield Window(name, None, None, None, f"not predicted: {error}")
+
+
+def _check_skeletons(models: Sequence[Trained], skeletons: Mapping[str, Path] | None) -> None:
+    for part in (part for one in models for part in one.parts if part.skeleton is not None):
+        if skeletons is None:
+            raise InputError(
+                f"{part.path}: reads skeletons beside the video; give the folder of frame files as "
+                "--skeletons"
+            )
+        if part.layout.source != OPENPOSE.name:
+            raise InputError(
+                f"{part.path}: was trained on the points {part.layout.source}; expected "
+                f"{OPENPOSE.name}, since that is what --skeletons holds"
+            )
+
+
+def _check_frames(points: np.ndarray, found: Probe, folder: Path, path: Path) -> None:
+    if abs(len(points) - found.frames) > SLACK:
+        raise InputError(
+            f"{path}: has {found.frames:,} frames, but {folder} {len(points):,} frame files; give "
+            "the skeletons of this video"
+        )
 
 
 def _folder(skeletons: Mapping[str, Path], name: str) -> Path:
@@ -138,14 +173,20 @@ def _predicted(
     seen: VideoNotes,
 ) -> Iterator[Window]:
     """Windows of one video in the order of their ends; what is wrong is put into ``seen``."""
-    made = models[0].metadata["preparation"]["video"]
-    settings = Video(side=made["side"], slack=0)
+    made = next(
+        part.metadata["preparation"]
+        for one in models
+        for part in one.parts
+        if part.skeleton is None
+    )
+    padding = made["video"].get("padding", PADDING)
+    settings = Video(side=made["video"]["side"], slack=SLACK)
     wanted = [
         Wanted(
             clip_id=str(number),
             first=first,
             frames=last - first + 1,
-            square=_square(points, first, last, found, made.get("padding", 0.25)),
+            square=_square(points, first, last, found, padding),
             height=found.height,
             width=found.width,
             fps=fps,
@@ -153,12 +194,11 @@ def _predicted(
         )
         for number, (first, last) in enumerate(cuts)
     ]
-    clips = cut_video(source.path, wanted, settings, seen)
-    while some := list(islice(clips, AT_ONCE)):
-        records = MemoryRecords(
-            models[0].metadata["preparation"], [_record(clip, blobs) for clip, blobs in some]
-        )
-        said = [_probabilities(model, records, testing) for model in models]
+    finished = cut_video(source.path, wanted, settings, seen)
+    while some := list(islice(finished, AT_ONCE)):
+        crops = MemoryRecords(made, [_record(clip, blobs) for clip, blobs in some])
+        clips = [] if points is None else [_clip(one, name, points) for one, _ in some]
+        said = [clip_probabilities(model, clips, testing, crops)[0] for model in models]
         mean = np.mean(said, axis=0, dtype=float).astype(np.float32)
         for (clip, _), one in zip(some, mean, strict=True):
             yield Window(name, clip.first, clip.first + clip.frames - 1, one, fps=fps)
@@ -183,15 +223,9 @@ def _record(clip: Wanted, blobs: list[bytes]) -> dict[str, Any]:
     }
 
 
-def _probabilities(model: Trained, records: MemoryRecords, testing: Testing) -> np.ndarray:
-    config = model.config
-    return predict(
-        model.model,
-        open_input(config, None, records),
-        np.arange(len(records)),
-        temporal=config.temporal,
-        length=config.length,
-        views=testing.views,
-        flip=testing.flip,
-        batch=config.batch,
-    )
+def _clip(wanted: Wanted, name: str, points: np.ndarray) -> Clip:
+    """The skeletons of a window; missing ones at a video's end are empty."""
+    own = points[wanted.first : wanted.first + wanted.frames]
+    own = np.pad(own, [(0, wanted.frames - len(own)), (0, 0), (0, 0)])
+    size = (wanted.height, wanted.width)
+    return Clip(wanted.clip_id, UNKNOWN, name, "test", wanted.fps, *size, own)

@@ -152,5 +152,8 @@ def _clips(
             recording.height,
             recording.width,
             recording.points[start : end + 1],
+            recording.clip_id,
+            start,
+            frames,
         )
         yield check_clip(clip, place, class_names)

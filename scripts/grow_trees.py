@@ -10,7 +10,7 @@ from microgesture.settings.parse import parse_option
 from microgesture.settings.training_step import TreesStep
 from microgesture.training.run import TrainingFiles
 from microgesture.training.trees import run_trees
-from microgesture.utils.cli import count, output_folder
+from microgesture.utils.cli import add_fold_options, count, output_folder
 from microgesture.utils.errors import run
 
 
@@ -21,8 +21,7 @@ def main() -> None:
     parser.add_argument("--input", type=Path, required=True, help="manifest of prepared clips")
     parser.add_argument("--layout", type=Path, required=True, help="layout file")
     parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
-    parser.add_argument("--folds", type=Path, help="file of folds, for cross-validation")
-    parser.add_argument("--fold", type=int, help="the fold to leave for testing")
+    add_fold_options(parser)
     parser.add_argument("--out", type=output_folder, required=True, help="folder to write")
     parser.add_argument("--threads", type=count, default=1)
     add_record_option(parser, __file__)

@@ -8,7 +8,7 @@ from microgesture.probing.missing_sources import measure, write_measured
 from microgesture.provenance.record import add_record_option, write_record
 from microgesture.settings.parse import parse_option
 from microgesture.settings.probing import Testing
-from microgesture.utils.cli import count, output_file
+from microgesture.utils.cli import add_device_options, add_fold_options, output_file
 from microgesture.utils.errors import run
 
 
@@ -17,11 +17,9 @@ def main() -> None:
     parser.add_argument("--config", required=True, help="testing: views and flip")
     parser.add_argument("--model", type=Path, required=True, help="checkpoint")
     parser.add_argument("--input", type=Path, nargs="+", required=True, help="manifests of tokens")
-    parser.add_argument("--folds", type=Path, help="file of folds, for cross-validation")
-    parser.add_argument("--fold", type=int, help="the fold to test on")
+    add_fold_options(parser)
     parser.add_argument("--out", type=output_file, required=True, help="CSV file to write")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--threads", type=count, default=1)
+    add_device_options(parser)
     add_record_option(parser, __file__)
     args = parser.parse_args()
 

@@ -12,7 +12,7 @@ from microgesture.provenance.code_hash import code_version
 from microgesture.provenance.record import add_record_option, write_record
 from microgesture.settings.parse import parse_option
 from microgesture.settings.probing import Testing
-from microgesture.utils.cli import count, output_folder
+from microgesture.utils.cli import add_device_options, add_fold_options, output_folder
 from microgesture.utils.errors import InputError, run
 from microgesture.utils.files import sha256
 
@@ -24,13 +24,11 @@ def main() -> None:
     parser.add_argument(
         "--input", type=Path, nargs="+", required=True, help="manifest of the clips or tokens"
     )
-    parser.add_argument("--folds", type=Path, help="file of folds, for cross-validation")
-    parser.add_argument("--fold", type=int, help="the fold to test on")
+    add_fold_options(parser)
     parser.add_argument(
         "--out", type=output_folder, required=True, help="folder for val and test.parquet"
     )
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--threads", type=count, default=1)
+    add_device_options(parser)
     add_record_option(parser, __file__)
     args = parser.parse_args()
 

@@ -10,7 +10,7 @@ from microgesture.settings.parse import parse_option
 from microgesture.settings.pretraining import PretrainingStep
 from microgesture.training.pretrain_run import FILES, run_pretraining
 from microgesture.training.run import Resuming
-from microgesture.utils.cli import count, output_folder
+from microgesture.utils.cli import add_device_options, output_folder
 from microgesture.utils.errors import run
 
 
@@ -24,8 +24,7 @@ def main() -> None:
         "--resume-dir", type=output_folder, help="folder for the state while unfinished"
     )
     parser.add_argument("--resume-every", type=float, default=120, help="seconds, in an epoch")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--threads", type=count, default=1)
+    add_device_options(parser)
     add_record_option(parser, __file__)
     args = parser.parse_args()
 

@@ -10,7 +10,7 @@ from microgesture.provenance.code_hash import code_version
 from microgesture.provenance.record import add_record_option, write_record
 from microgesture.settings.parse import parse_option
 from microgesture.settings.tokens import TokenStep
-from microgesture.utils.cli import count, output_file
+from microgesture.utils.cli import add_device_options, add_fold_options, output_file
 from microgesture.utils.errors import run
 from microgesture.utils.files import sha256, write_json
 from microgesture.utils.progress import progress
@@ -21,12 +21,10 @@ def main() -> None:
     parser.add_argument("--config", required=True, help="pool, views and augmentation, as JSON")
     parser.add_argument("--model", type=Path, required=True, help="checkpoint")
     parser.add_argument("--input", type=Path, required=True, help="manifest of stream or cache")
-    parser.add_argument("--folds", type=Path, help="file of folds, for cross-validation")
-    parser.add_argument("--fold", type=int, help="the fold that the model left for testing")
+    add_fold_options(parser)
     parser.add_argument("--out", type=output_file, required=True, help="token file to write")
     parser.add_argument("--manifest", type=output_file, required=True, help="JSON file to write")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--threads", type=count, default=1)
+    add_device_options(parser)
     add_record_option(parser, __file__)
     args = parser.parse_args()
 

@@ -11,7 +11,7 @@ from microgesture.settings.parse import parse_option
 from microgesture.settings.training_step import TrainingStep
 from microgesture.training.distributed import init_distributed, leave_distributed
 from microgesture.training.run import Resuming, TrainingFiles, run_training
-from microgesture.utils.cli import count, output_folder
+from microgesture.utils.cli import add_device_options, add_fold_options, output_folder
 from microgesture.utils.errors import run
 
 
@@ -26,15 +26,13 @@ def main() -> None:
     parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
     parser.add_argument("--embeddings", type=Path, help="label embeddings, for the semantic loss")
     parser.add_argument("--pretrained", type=Path, help="weights to start from; else the config's")
-    parser.add_argument("--folds", type=Path, help="file of folds, for cross-validation")
-    parser.add_argument("--fold", type=int, help="the fold to leave for testing")
+    add_fold_options(parser)
     parser.add_argument("--out", type=output_folder, required=True, help="folder to write")
     parser.add_argument(
         "--resume-dir", type=output_folder, help="folder for the state while unfinished"
     )
     parser.add_argument("--resume-every", type=float, default=120, help="seconds, in an epoch")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--threads", type=count, default=1)
+    add_device_options(parser)
     add_record_option(parser, __file__)
     args = parser.parse_args()
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from microgesture.utils.cli import count, output_file, positive
+from microgesture.utils.cli import add_device_options, count, output_file, positive
 from microgesture.utils.errors import InputError
 
 if TYPE_CHECKING:
@@ -74,8 +74,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=True,
         help="test each view mirrored as well (yes)",
     )
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--threads", type=count, default=1, help="threads of torch (1)")
+    add_device_options(parser)
 
 
 def run(args: argparse.Namespace) -> None:

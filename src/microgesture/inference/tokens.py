@@ -18,7 +18,7 @@ from microgesture.inputs.base import Input
 from microgesture.inputs.geometry import Geometry, full_frame, random_geometry
 from microgesture.inputs.loader import TOKENS, Loader, rng_for
 from microgesture.inputs.tokens import index_rows
-from microgesture.models.base import Recognizer
+from microgesture.models.base import Recognizer, TokenBackbone
 from microgesture.preprocessing.temporal import SAMPLERS, inference_views
 from microgesture.settings.tokens import TokenStep
 from microgesture.utils.errors import InputError
@@ -129,7 +129,8 @@ def _views(
 ) -> Iterator[np.ndarray]:
     """Pooled tokens of one view after the other, float16 (K, F)."""
     model, device = trained.model.eval(), trained.model.device
-    if not isinstance(model, Recognizer):
+    backbone = model.backbone if isinstance(model, Recognizer) else None
+    if not isinstance(backbone, TokenBackbone):
         raise InputError(f"{trained.path}: {trained.config.model} gives no tokens")
     axis = {"time": 1, "places": 2}[pool]
     with closing(Loader(dataset, workers, device)) as loader, torch.inference_mode():
@@ -140,7 +141,7 @@ def _views(
                 np.concatenate([one.mirrored for one in each]),
             )
             inputs = source.assemble(samples, geometry, training=False, device=device)
-            tokens = model.backbone.tokens(inputs).mean(dim=axis)
+            tokens = backbone.tokens(inputs).mean(dim=axis)
             yield from tokens.to(torch.float16).cpu().numpy()
 
 

@@ -20,13 +20,16 @@ class Backbone(nn.Module, ABC):
     def forward(self, x: Tensor) -> Tensor:
         """Pooled features (N, F) of a batch ``x``."""
 
+
+class TokenBackbone(Backbone):
+    """A network whose features have places before they are pooled, so that they can be fused."""
+
+    @abstractmethod
     def tokens(self, x: Tensor) -> Tensor:
         """Features before they are pooled, (N, T', S, F): T' steps of time, S places.
 
-        Places are joints or the cells of a feature map. A network that has no such features cannot
-        be a source of a token fusion.
+        Places are joints or the cells of a feature map.
         """
-        raise NotImplementedError(f"{type(self).__name__} has no tokens")
 
 
 def _linear(num_features: int, num_outputs: int) -> nn.Linear:

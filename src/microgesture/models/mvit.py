@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from microgesture.models.base import Backbone, Recognizer
+from microgesture.models.base import Recognizer, TokenBackbone
 from microgesture.models.cpu.depthwise import depthwise
 from microgesture.utils.errors import InputError
 
@@ -231,7 +231,7 @@ class ClassToken(nn.Module):
         return torch.cat([self.class_token.expand(x.shape[0], 1, -1), x], dim=1)
 
 
-class MViT(Backbone):
+class MViT(TokenBackbone):
     """Stem, blocks and a norm; see `build_mvit` for the parameters."""
 
     def __init__(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from microgesture.models.base import Backbone, Recognizer
+from microgesture.models.base import Backbone, Recognizer, TokenBackbone
 from microgesture.models.cpu.batch_norm import BatchNorm
 from microgesture.models.cpu.max_pool import ReluMaxPool
 from microgesture.models.cpu.sparse_conv import HeatmapConv
@@ -92,7 +92,7 @@ class Bottleneck(nn.Module):
         return (self.conv3(self.conv2(self.conv1(x))) + shortcut).relu_()
 
 
-class SlowOnly(Backbone):
+class SlowOnly(TokenBackbone):
     """Stem and bottleneck stages; see `build_posec3d` for the parameters."""
 
     memory_format = torch.channels_last_3d
@@ -151,7 +151,7 @@ class SlowOnly(Backbone):
         return self.trunk(self.stem(x)).flatten(3).permute(0, 2, 3, 1)
 
 
-class PartsSlowOnly(Backbone):
+class PartsSlowOnly(TokenBackbone):
     """One network over several boxes: a stem for each, and their features side by side.
 
     Parameters

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from microgesture.models.base import Backbone, Recognizer
+from microgesture.models.base import Recognizer, TokenBackbone
 from microgesture.utils.errors import InputError
 
 EMBEDDING_STD = 0.02
@@ -101,7 +101,7 @@ def initialise(module: nn.Module) -> None:
             nn.init.zeros_(layer.bias)
 
 
-class SkeletonTransformer(Backbone):
+class SkeletonTransformer(TokenBackbone):
     """Tokens, blocks, and the mean over time of each joint; see `build_skeleton_transformer`.
 
     A token in which no point was found is looked at by no other and is part of no mean.

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from microgesture.models.base import Backbone, Recognizer
+from microgesture.models.base import Recognizer, TokenBackbone
 from microgesture.utils.errors import InputError
 
 
@@ -86,7 +86,7 @@ class Block(nn.Module):
         return out.relu()
 
 
-class STGCN(Backbone):
+class STGCN(TokenBackbone):
     """Batch norm over (joint, channel) and a stack of blocks; see `build_stgcn`."""
 
     def __init__(

@@ -13,7 +13,7 @@ from microgesture.inference.build import Trained, choose_device, load_trained
 from microgesture.provenance.record import add_record_option, write_record
 from microgesture.settings.base import Entry
 from microgesture.settings.parse import parse_option
-from microgesture.utils.cli import count, output_file
+from microgesture.utils.cli import add_device_options, add_fold_options, output_file
 from microgesture.utils.errors import InputError
 
 Settings = TypeVar("Settings", bound=Entry)
@@ -47,10 +47,8 @@ def probe_step(
     parser.add_argument("--model", type=Path, required=True, help="checkpoint")
     parser.add_argument("--skeletons", type=Path, required=True, help="skeleton store")
     parser.add_argument("--out", type=output_file, required=True, help="file to write")
-    parser.add_argument("--folds", type=Path, help="JSON file of folds, under cross-validation")
-    parser.add_argument("--fold", type=int, help="fold to test on, counted from 0")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--threads", type=count, default=1)
+    add_fold_options(parser)
+    add_device_options(parser)
     add_record_option(parser, script)
     args = parser.parse_args()
 

@@ -29,6 +29,18 @@ def count(text: str) -> int:
     return number
 
 
+def add_fold_options(parser: argparse.ArgumentParser) -> None:
+    """Options ``--folds`` and ``--fold`` of a cross-validation."""
+    parser.add_argument("--folds", type=Path, help="file of folds, for cross-validation")
+    parser.add_argument("--fold", type=int, help="the fold whose people are tested, from 0")
+
+
+def add_device_options(parser: argparse.ArgumentParser) -> None:
+    """Options ``--device`` and ``--threads`` of what runs a network."""
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument("--threads", type=count, default=1, help="threads of torch (1)")
+
+
 def output_file(text: str) -> Path:
     """A file that a script writes, for ``type=``; refused at once where that cannot be."""
     return check_output(Path(text))

@@ -26,7 +26,8 @@ from microgesture.inputs.geometry import random_geometry
 from microgesture.inputs.loader import TrainingClips
 from microgesture.settings.config import Config
 from microgesture.training.trainer import train
-from microgesture.workflow.config import layout_file, training_step
+from microgesture.workflow.config import training_step
+from microgesture.workflow.variants import layout_file
 
 EPOCHS, IMIGUE = 3, 12_893
 VARIANTS = ("joint41_align", "limb41_align_semantic", "stgcn41_align")

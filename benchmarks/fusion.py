@@ -29,7 +29,8 @@ from microgesture.settings.training_step import read_stated
 from microgesture.training.distributed import ALONE
 from microgesture.training.losses import objective
 from microgesture.training.steps import Stepper
-from microgesture.workflow.config import layout_file, token_step, training_step
+from microgesture.workflow.config import token_step, training_step
+from microgesture.workflow.variants import layout_file
 
 CLIPS, BATCH, ROUNDS, CLASSES = 96, 32, 5, 32
 SOURCES, FUSED = ("agcn_joint", "agcn_bone"), "token_fusion"

@@ -8,6 +8,7 @@ from microgesture.settings.config import Config
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import write_json
 from microgesture.workflow import config as settings
+from microgesture.workflow import variants
 from microgesture.workflow.checks import check_config
 from microgesture.workflow.reference import editor_schema, reference
 from tests.conftest import REPOSITORY
@@ -295,10 +296,10 @@ def test_video_wants_its_section(config, monkeypatch):
     said = r"variants\.video: model is mvit, which reads video; expected a section video"
     with pytest.raises(InputError, match=said):
         check_config(config, "c")
-    own = settings.whole_variant(Config.model_validate(config), "video")
+    own = variants.whole_variant(Config.model_validate(config), "video")
     assert (own.own.temporal, own.input_size, own.jitter) == ("segment_sample", 64, 0.0)
     parts = Config.model_validate(config)
-    assert settings.manifest_names(parts, "video", "seed0") == ["video/crops.json"]
+    assert variants.manifest_names(parts, "video", "seed0") == ["video/crops.json"]
     assert "layout" not in settings.training_step(parts, "video").given()
     config["variants"]["video"]["temporal"] = "align"
     with pytest.raises(InputError, match="temporal is 'align'; expected"):
@@ -343,7 +344,7 @@ def test_a_stream_is_for_posec3d_only(config, monkeypatch):
 def test_a_variants_own_settings_win(config):
     config["variants"]["joint22_align"]["training"] = {"learning_rate": 0.5}
     config["variants"]["joint22_align"]["network"] = {"dropout": 0.25}
-    merged = settings.whole_variant(Config.model_validate(config), "joint22_align")
+    merged = variants.whole_variant(Config.model_validate(config), "joint22_align")
     shared = config["models"]["posec3d"]
     plain = {
         "optimizer": "sgd",

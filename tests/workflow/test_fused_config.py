@@ -6,6 +6,7 @@ import yaml
 from microgesture.settings.config import Config
 from microgesture.utils.errors import InputError
 from microgesture.workflow import config as settings
+from microgesture.workflow import variants
 from microgesture.workflow.checks import check_config
 from tests.conftest import REPOSITORY
 
@@ -66,7 +67,7 @@ def test_occlusion_of_a_fused_variant_is_refused(config):
 
 
 def test_a_fused_variant_reads_the_tokens_of_its_sources_of_the_same_run(config):
-    read = settings.manifest_names(Config.model_validate(config), "cross", "seed3-fold1")
+    read = variants.manifest_names(Config.model_validate(config), "cross", "seed3-fold1")
     assert read == [f"tokens/{name}/seed3-fold1.json" for name in SOURCES]
 
 

@@ -15,6 +15,7 @@ sys.path.insert(0, f"{workflow.basedir}/src")
 
 from microgesture.data import paths
 from microgesture.workflow import config as settings
+from microgesture.workflow import variants
 from microgesture.workflow import check_file, preflight
 from microgesture.workflow.overrides import overridden
 from microgesture.readers import sources as rawdata
@@ -72,7 +73,7 @@ def at(name):
 
 def input_of(wildcards):
     """Manifests of what a variant reads."""
-    names = settings.manifest_names(CONFIG, wildcards.variant, wildcards.run)
+    names = variants.manifest_names(CONFIG, wildcards.variant, wildcards.run)
     return [at(name) for name in names]
 
 
@@ -111,11 +112,11 @@ def layout_of(wildcards):
     name = wildcards.get("layout") or getattr(
         CONFIG.variants[wildcards.variant], "layout", None
     )
-    return [] if name is None else settings.layout_file(name)
+    return [] if name is None else variants.layout_file(name)
 
 
 def layouts_in_use():
-    return [settings.layout_file(name) for name in settings.layouts(CONFIG)]
+    return [variants.layout_file(name) for name in variants.layouts(CONFIG)]
 
 
 def label_embeddings_of(wildcards):
@@ -248,7 +249,7 @@ def missing_sources_files():
     return [
         at(paths.missing_sources(name, run))
         for name in VARIANTS
-        if settings.sources_of(CONFIG, name)
+        if variants.sources_of(CONFIG, name)
         for run in RUNS
     ]
 
@@ -257,7 +258,7 @@ def source_models_of(wildcards):
     """Trained models that a variant on tokens needs beside its own."""
     return [
         at(paths.training(source, wildcards.run, paths.MODEL))
-        for source in settings.sources_of(CONFIG, wildcards.variant)
+        for source in variants.sources_of(CONFIG, wildcards.variant)
     ]
 
 
@@ -282,7 +283,7 @@ config = checked(config)
 CONFIG = Config.model_validate(config)
 RESULTS = CONFIG.results
 VARIANTS = list(CONFIG.variants)
-ON_VIDEO = settings.on_video(CONFIG)
+ON_VIDEO = variants.on_video(CONFIG)
 TREES = [name for name in VARIANTS if CONFIG.variants[name].model == "trees"]
 NETWORKS = [name for name in VARIANTS if name not in TREES]
 FUSIONS = list(CONFIG.fusions)

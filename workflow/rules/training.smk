@@ -25,7 +25,7 @@ rule pretrain:
     """Pre-train the skeleton transformer on windows of recordings, without labels."""
     input:
         data=windows_of,
-        layout=lambda wildcards: settings.layout_file(
+        layout=lambda wildcards: variants.layout_file(
             CONFIG.pretraining[wildcards.pretraining].layout
         ),
     output:

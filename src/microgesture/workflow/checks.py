@@ -25,15 +25,9 @@ from microgesture.settings.networks import (
 )
 from microgesture.settings.preparation import SavitzkyGolay
 from microgesture.utils.errors import InputError
-from microgesture.workflow.config import (
-    WholeVariant,
-    encoder_network,
-    layout_file,
-    layouts,
-    token_step,
-    whole_variant,
-)
+from microgesture.workflow.config import encoder_network, token_step
 from microgesture.workflow.messages import explain, why_unquoted
+from microgesture.workflow.variants import WholeVariant, layout_file, layouts, whole_variant
 
 BLOCKS = ("skeleton_transformer", "mmn", "mvit")
 """Networks whose early blocks may learn more slowly."""

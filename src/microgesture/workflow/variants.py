@@ -1,0 +1,123 @@
+"""The variants of a config as a whole: settings with those of their model, and what they read."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from microgesture.data import paths
+from microgesture.preprocessing.temporal import timeline
+from microgesture.settings.config import Config
+from microgesture.settings.models import (
+    FusedVariant,
+    HeatmapModel,
+    HeatmapVariant,
+    SkeletonVariant,
+    Source,
+    TreesModel,
+    TreesVariant,
+    Variant,
+    VideoModel,
+    VideoVariant,
+)
+from microgesture.settings.networks import Network, TreesNetwork
+from microgesture.settings.pretraining import Pretraining
+from microgesture.settings.training import Training
+
+
+def layout_file(name: str) -> str:
+    """The file of a layout."""
+    return f"config/layouts/{name}.yaml"
+
+
+@dataclass(frozen=True)
+class WholeVariant:
+    """A variant with the settings of its model, over which its own win.
+
+    Attributes
+    ----------
+    own
+        The variant alone.
+    length, network
+        Of the variant where it says them, else of its model. The length of networks on tokens is 1,
+        a view.
+    training
+        The same, of networks; None of trees.
+    source
+        The same, of networks on heatmaps; None of others.
+    input_size
+        The same, of networks on heatmaps and on video.
+    jitter
+        The same, of networks on video.
+
+    """
+
+    own: Variant
+    length: int
+    network: Network
+    training: Training | None = None
+    source: Source | None = None
+    input_size: int | None = None
+    jitter: float | None = None
+
+
+def whole_variant(config: Config, name: str) -> WholeVariant:
+    """A variant with the settings of its model."""
+    variant = config.variants[name]
+    if isinstance(variant, TreesVariant):
+        return _whole_trees(variant, config.models.trees or TreesModel())
+    shared = getattr(config.models, variant.model)
+    network = {**shared.network.given(), **(variant.network.given() if variant.network else {})}
+    training = variant.training.given() if variant.training else {}
+    whole = WholeVariant(
+        own=variant,
+        length=1 if isinstance(variant, FusedVariant) else variant.length or shared.length,
+        network=type(shared.network)(**network),
+        training=Training(**{**shared.training.model_dump(), **training}),
+    )
+    if isinstance(shared, HeatmapModel) and isinstance(variant, HeatmapVariant):
+        size = variant.input_size or shared.input_size
+        return replace(whole, source=variant.source or shared.source, input_size=size)
+    if isinstance(shared, VideoModel) and isinstance(variant, VideoVariant):
+        jitter = shared.jitter if variant.jitter is None else variant.jitter
+        return replace(whole, input_size=variant.input_size or shared.input_size, jitter=jitter)
+    return whole
+
+
+def _whole_trees(variant: TreesVariant, shared: TreesModel) -> WholeVariant:
+    network: dict[str, Any] = {}
+    for one in filter(None, (shared.network, variant.network)):
+        network |= one.given()
+    return WholeVariant(variant, variant.length or shared.length, TreesNetwork(**network))
+
+
+def layouts(config: Config) -> list[str]:
+    """Names of the layouts that skeletons are read in, sorted."""
+    users = [*config.variants.values(), *config.pretraining.values()]
+    return sorted({one.layout for one in users if isinstance(one, SkeletonVariant | Pretraining)})
+
+
+def manifest_names(config: Config, name: str, run: str) -> list[str]:
+    """What a variant reads: key points, drawn heatmaps, person crops, or its sources' tokens."""
+    variant = whole_variant(config, name)
+    if isinstance(variant.own, FusedVariant):
+        return [paths.tokens(source, run) for source in variant.own.sources]
+    if isinstance(variant.own, VideoVariant):
+        return [paths.crops()]
+    own = variant.own
+    clips = paths.clips_name(own.layout, own.cleaning, timeline(own.temporal, variant.length))
+    if isinstance(own, HeatmapVariant) and variant.source == "cached":
+        return [paths.cache(paths.drawn(own.stream, own.parts), clips)]
+    return [paths.prepared(clips)]
+
+
+def sources_of(config: Config, name: str) -> list[str]:
+    """The variants whose tokens a variant fuses; none of others."""
+    variant = config.variants[name]
+    return variant.sources if isinstance(variant, FusedVariant) else []
+
+
+def on_video(config: Config) -> list[str]:
+    """The variants that see video, themselves or by a source."""
+    seen = [name for name, own in config.variants.items() if isinstance(own, VideoVariant)]
+    return [
+        name for name in config.variants if {name, *sources_of(config, name)}.intersection(seen)
+    ]

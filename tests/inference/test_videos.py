@@ -163,6 +163,13 @@ def test_a_fusion_sees_the_video_and_its_skeletons(tmp_path, layout22):
     config |= {"length": 1, "sources": ["film", "one"], "network": {"width": 8, "heads": 2}}
     fused = saved(tmp_path, "both", config, layout22, TokenInput(tokens).records.metadata)
     assert read_video([fused])
+    for order in (1, -1):  # whichever source comes first
+        sources = fused.metadata["preparation"]["sources"][::order]
+        turned = made_trained(
+            fused.path, fused.model, None, {**fused.metadata, "preparation": {"sources": sources}}
+        )
+        with pytest.raises(InputError, match=r"film.*reads video \(mvit\); expected a model"):
+            _ = turned.layout
 
     path = write_video(tmp_path / "ann.mp4", stripes(12))
     dark = write_video(tmp_path / "dark" / "ann.mp4", [np.zeros((48, 64, 3), np.uint8)] * 12)

@@ -216,7 +216,8 @@ class Trained:
         Of a network on tokens it is that of the first network whose tokens it takes.
         """
         if self.sources:
-            return next(one.layout for one in self.sources)
+            layouts = [one.layout for one in self.sources]  # any source on video is refused
+            return layouts[0]
         if self.skeleton is None:
             raise InputError(
                 f"{self.path}: reads video ({self.config.model}); expected a model that was "

@@ -9,7 +9,7 @@ from microgesture.data.layouts import load_layout
 from microgesture.data.parts import part_joints, view_of
 from microgesture.heatmaps.cache import cached_frames
 from microgesture.heatmaps.draw import draw_reference
-from microgesture.heatmaps.grid import clip_box, to_grid, view_boxes
+from microgesture.heatmaps.grid import clip_box, to_grid, view_boxes, view_grid
 from microgesture.inputs.geometry import full_frame
 from microgesture.inputs.heatmaps import DrawnInput, HeatmapInput
 from microgesture.models.build import build_model
@@ -107,6 +107,13 @@ def test_a_mirrored_clip_is_that_of_mirrored_points(files, layout, stream, tmp_p
     assert np.allclose(whole(source, True), whole(turned, False), atol=1e-3)
     # windows of 3 sigma are cut to whole cells, of a drawn volume before it is mirrored
     assert np.allclose(whole(cached, True), whole(turned, False), atol=1.5 * np.exp(-4.5))
+
+
+def test_without_parts_a_clip_is_drawn_as_in_its_one_box_to_the_last_bit(layout):
+    rng = np.random.default_rng(0)
+    points = rng.uniform(1, 700, (9, len(layout.joints), 3)).astype(np.float32)
+    one_box = to_grid(points, clip_box(points, 0.25), 24)
+    assert np.array_equal(view_grid(points, view_of(layout), 0.25, 24), one_box)
 
 
 def test_a_still_part_is_not_blown_up(layout):

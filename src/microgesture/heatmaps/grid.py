@@ -76,7 +76,8 @@ def view_boxes(points: np.ndarray, view: View, padding: float) -> np.ndarray:
 
 def in_boxes(points: np.ndarray, view: View, boxes: np.ndarray) -> np.ndarray:
     """A layout's points (..., V, 3) as those of a view (..., C, 3), in shares of their boxes."""
-    left, top, side = boxes[view.box].T
+    # of the points' precision, as one box's numbers are
+    left, top, side = boxes[view.box].astype(points.dtype).T
     return to_shares(points[..., view.joints, :], (left, top, side))
 
 

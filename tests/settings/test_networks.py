@@ -6,6 +6,7 @@ from microgesture.models.mvit import build_mvit
 from microgesture.models.posec3d import build_posec3d
 from microgesture.models.skeleton_transformer import build_skeleton_transformer
 from microgesture.models.stgcn import build_stgcn
+from microgesture.settings.models import MODEL_NAMES, Models
 from microgesture.settings.networks import (
     GraphNetwork,
     HeatmapNetwork,
@@ -32,3 +33,7 @@ def test_the_networks_defaults_are_those_that_the_config_states():
             assert (list(default) if isinstance(default, tuple) else default) == value, name
         keywords = {n for n, p in given.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
         assert set(stated) <= keywords
+
+
+def test_every_model_has_a_name_for_texts_and_figures():
+    assert set(MODEL_NAMES) == set(Models.model_fields)

@@ -17,23 +17,13 @@ from microgesture.evaluation.paired import left_out_scores, variance_parts
 from microgesture.evaluation.predictions import Predictions, read_predictions
 from microgesture.evaluation.rows import HEADINGS, SPLITS, Row
 from microgesture.report.render import render
+from microgesture.settings.models import MODEL_NAMES
 from microgesture.settings.results import CardsStep
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json, sha256, write_text
 from microgesture.utils.text import human_count
 
 _MEASURED = ("val", "test")
-_NETWORKS = {
-    "posec3d": "PoseC3D",
-    "stgcn": "ST-GCN",
-    "agcn": "2s-AGCN",
-    "mmn": "MMN",
-    "skeleton_transformer": "skeleton transformer",
-    "mvit": "MViT",
-    "token_fusion": "token fusion",
-    "concat_mlp": "concatenation",
-    "trees": "extra trees",
-}
 _DAMAGE = {
     "none": "none",
     "drop": "points lost, share of all",
@@ -130,7 +120,7 @@ def card(
         run=run,
         file=f"train/{variant}/{run}/model.safetensors",
         sha256=sha256(folder / "model.safetensors"),
-        network=_NETWORKS.get(metrics["config"]["model"], metrics["config"]["model"]),
+        network=MODEL_NAMES.get(metrics["config"]["model"], metrics["config"]["model"]),
         parameters=human_count(metrics["parameters"]),
         settings=metrics["config"],
         best_epoch=metrics["best_epoch"],

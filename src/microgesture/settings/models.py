@@ -29,6 +29,18 @@ HEATMAP_MODELS: tuple[str, ...] = get_args(HeatmapName)
 VIDEO_MODELS: tuple[str, ...] = get_args(VideoName)
 FUSED_MODELS: tuple[str, ...] = ("token_fusion", "concat_mlp")
 """Networks on the tokens of other networks."""
+MODEL_NAMES = {
+    "stgcn": "ST-GCN",
+    "agcn": "AGCN",
+    "mmn": "MMN",
+    "posec3d": "PoseC3D",
+    "skeleton_transformer": "skeleton transformer",
+    "mvit": "MViT",
+    "token_fusion": "token fusion",
+    "concat_mlp": "concatenation",
+    "trees": "extra trees",
+}
+"""What models are called in texts and figures; one that is not here by its name in the config."""
 
 
 class GraphModel(Entry):

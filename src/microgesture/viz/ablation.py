@@ -10,20 +10,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from microgesture.evaluation.rows import FUSION, SPLITS, Evaluation, Row
+from microgesture.settings.models import MODEL_NAMES
 from microgesture.utils.text import short
 from microgesture.viz.style import FAINT, FUSION_MARK, INK, MARKS, SOFT, open_figure
 
-_MODEL_NAMES = {
-    "stgcn": "ST-GCN",
-    "agcn": "AGCN",
-    "mmn": "MMN",
-    "posec3d": "PoseC3D",
-    "skeleton_transformer": "Transformer",
-    "mvit": "MViT",
-    "token_fusion": "Token fusion",
-    "concat_mlp": "Concatenation",
-    FUSION: "Fusion",
-}
 _LEAST_SHOWN = 5  # percent: smaller shares are told by the colour alone
 
 
@@ -250,7 +240,8 @@ def _recall_label(evaluation: Evaluation, shown: int) -> str:
 
 
 def _model_name(model: str) -> str:
-    return _MODEL_NAMES.get(model, model)
+    name = "fusion" if model == FUSION else MODEL_NAMES.get(model, model)
+    return name[:1].upper() + name[1:]
 
 
 def _legend_mark(label: str, colour: str, marker: str) -> Line2D:

@@ -19,10 +19,10 @@ def recording(name="r1", frames=40, subject="p1", split="test"):
     return Recording(name, -1, subject, split, 25.0, 100, 100, points)
 
 
-def clip(whole, number, label, start, end, **more):
+def clip(whole, number, label, first, last, **more):
     one = Clip(
         f"{whole.clip_id}_{number}", label, whole.subject, whole.split, whole.fps, 100, 100,
-        whole.points[start : end + 1], whole.clip_id, start, len(whole.points),
+        whole.points[first : last + 1], whole.clip_id, first, len(whole.points),
     )  # fmt: skip
     return replace(one, **more)
 

@@ -18,6 +18,20 @@ from microgesture.settings.base import (
 from microgesture.settings.pretraining import PretrainingRecipe
 
 Thresholds = Literal["class", "common"]
+SegmentField = Literal["recording", "class", "name", "start", "end", "score"]
+
+
+class Segments(Entry):
+    """The CSV file with the test recordings' segments of the detector that is best on validation.
+
+    The challenge's header since 2024 is not known here, so it may be given.
+    """
+
+    columns: Annotated[dict[Text, SegmentField], Field(min_length=1)] = Field(
+        default={"id": "recording", "class": "class", "start": "start", "end": "end"}
+    )
+    """Headings in their order, and what stands below each; frames count from 0, the last one
+    inclusive."""
 
 
 class _Detector(Entry):
@@ -143,3 +157,4 @@ class OnlineTableStep(Entry):
     data_format: str
     seeds: list[int]
     detectors: dict[str, ShownDetector]
+    columns: dict[str, SegmentField]

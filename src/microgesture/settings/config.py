@@ -63,7 +63,8 @@ class Config(Entry):
     """Trainings without labels, from which variants may start."""
     detectors: dict[Name, Detector] = Field(default={})
     """Which gestures happen in long recordings, and when; none unless given."""
-    segments: Segments = Segments()
+    segments: Segments | None = None
+    """The file of detected segments; left out: its defaults."""
     variants: Annotated[dict[Name, Variant], Field(min_length=1)]
     """Rows that are trained."""
     fusions: dict[Name, Fusion]

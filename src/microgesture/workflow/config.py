@@ -29,6 +29,7 @@ from microgesture.settings.online import (
     DetectionStep,
     OnlineTableStep,
     ScoresStep,
+    Segments,
     ShownDetector,
     TemporalDetector,
     TemporalStep,
@@ -300,7 +301,7 @@ def online_table_step(config: Config) -> OnlineTableStep:
             name: ShownDetector(title=own.title, model=own.model)
             for name, own in config.detectors.items()
         },
-        columns=config.segments.columns,
+        columns=(config.segments or Segments()).columns,
     )
 
 

@@ -40,7 +40,7 @@ def main() -> None:
     fps = {one.recording: one.fps for one in stores.read()}
     write_text(args.out / "val.csv", table(found.val, names, fps))
     write_text(args.out / "test.csv", table(found.test, names, fps))
-    write_json(args.out / "chosen.json", {"config": config.given(), "chosen": found.chosen})
+    write_json(args.out / "chosen.json", {"config": config.given(), **found.stated()})
     write_record(
         args.record,
         __file__,

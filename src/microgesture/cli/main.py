@@ -16,6 +16,7 @@ from microgesture.cli import (
     card,
     check_config,
     compare,
+    detect,
     export,
     new_config,
     predict,
@@ -28,6 +29,7 @@ from microgesture.utils.errors import run
 
 SUBCOMMANDS = {
     "predict": predict,
+    "detect": detect,
     "view": view,
     "export": export,
     "card": card,

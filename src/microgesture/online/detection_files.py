@@ -168,3 +168,25 @@ def write_single_csv(
             told = dict(zip(FIELDS, values, strict=True))
             rows.append([told[field] for field in columns.values()])
     write_text(path, _csv(rows))
+
+
+def parse_columns(text: str) -> dict[str, SegmentField]:
+    """Columns as an option gives them: ``heading=field,heading=field``.
+
+    Raises
+    ------
+    InputError
+        When a field is none of `FIELDS`, or a heading stands twice.
+
+    """
+    columns: dict[str, SegmentField] = {}
+    for part in text.split(","):
+        heading, _, given = part.partition("=")
+        field = next((one for one in FIELDS if one == given), None)
+        if field is None or not heading or heading in columns:
+            raise InputError(
+                f"--columns: found {part!r}, expected heading=what with what one of "
+                f"{', '.join(FIELDS)}, and every heading once"
+            )
+        columns[heading] = field
+    return columns

@@ -139,3 +139,8 @@ def best_thresholds(counts: Counts, by_class: bool) -> tuple[np.ndarray, float]:
             places[label] = int(np.argmax(gains))
     reached = f1(counts.found[every, places].sum(), total, counts.said[every, places].sum())
     return places, reached
+
+
+def above(segments: Sequence[Segment], thresholds: Sequence[float]) -> list[Segment]:
+    """Segments whose score reaches the threshold of their class."""
+    return [one for one in segments if one.score >= thresholds[one.label]]

@@ -11,18 +11,19 @@ import torch
 
 from microgesture.data import paths
 from microgesture.data.classes import load_classes
+from microgesture.data.clip_file import Records
 from microgesture.data.layouts import load_layout
 from microgesture.inference.checkpoints import save_checkpoint
 from microgesture.inputs.loader import seed_torch
 from microgesture.models.base import count_parameters
 from microgesture.online.classify import read_scores
 from microgesture.online.inference import detected, load_detector, new_detector
-from microgesture.online.postprocessing import best_thresholds, counts_at
+from microgesture.online.postprocessing import above, best_thresholds, counts_at
 from microgesture.online.segments import Labelled, Segment, read_labelled
 from microgesture.online.source import open_recordings
 from microgesture.online.training import train_detector
 from microgesture.online.windows import choose, decode
-from microgesture.settings.online import DetectionStep, TemporalStep
+from microgesture.settings.online import DetectionStep, ScoresStep, TemporalStep
 from microgesture.training.distributed import ALONE, last_bits
 from microgesture.training.resume import Keeper, Stopped, resume_key, to_stderr
 from microgesture.training.run import Resuming
@@ -155,6 +156,12 @@ class Found:
     test: dict[str, list[Segment]]
     chosen: dict[str, Any]
     """What was chosen on validation."""
+    windows: dict[str, Any] | None = None
+    """Which windows the classifier was shown; None of a trained detector."""
+
+    def stated(self) -> dict[str, Any]:
+        """What was chosen, as a file states it."""
+        return {"chosen": self.chosen, **({"windows": self.windows} if self.windows else {})}
 
 
 def detect_windows(config: DetectionStep, scores: Path, stores: Stores) -> Found:
@@ -172,7 +179,8 @@ def detect_windows(config: DetectionStep, scores: Path, stores: Stores) -> Found
         }
         for split, labelled in (("val", val), ("test", test))
     }
-    return Found(found["val"], found["test"], chosen.stated())
+    windows = {key: Records(scores).metadata[key] for key in ScoresStep.model_fields}
+    return Found(found["val"], found["test"], chosen.stated(), windows)
 
 
 def detect_temporal(
@@ -197,8 +205,3 @@ def detect_temporal(
         {one.recording: kept[one.recording] for one in test},
         {"thresholds": thresholds, "reached": reached},
     )
-
-
-def above(segments: list[Segment], thresholds: list[float]) -> list[Segment]:
-    """Segments whose score reaches the threshold of their class."""
-    return [one for one in segments if one.score >= thresholds[one.label]]

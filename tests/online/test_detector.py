@@ -197,7 +197,7 @@ def test_too_few_windows_are_refused():
 
 def test_it_learns(monkeypatch):
     monkeypatch.setattr("microgesture.online.training.AVERAGED", 0.8)
-    settings, made = config(epochs=10), source()
+    settings, made = config(epochs=8), source(("train",) * 5 + ("val",))
     model = fresh(settings)
     course, kept = train_detector(model, made, settings, 0)
     assert course.entries[-1]["val_loss"] < 0.6 * course.entries[0]["val_loss"]
@@ -226,7 +226,7 @@ def test_a_stopped_training_ends_as_an_undisturbed_one(tmp_path):
                 self.signalled = 15
             return False
 
-    with pytest.raises(Stopped, match="stopped in epoch 2 after step 1"):
+    with pytest.raises(Stopped, match="stopped in epoch 2 after step 2"):
         once = Once(tmp_path, "d", "seed0", "0" * 16)
         train_detector(fresh(settings), made, settings, 0, keeper=once)
     keeper = Keeper(tmp_path, "d", "seed0", "0" * 16)

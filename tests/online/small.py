@@ -19,7 +19,7 @@ FRAMES, LENGTH = 160, 20
 def config(epochs=1, network=None, **changes):
     """A detector's settings, small."""
     training = PretrainingRecipe(
-        epochs=epochs, batch=4, learning_rate=0.01, final_rate=0.01, max_gradient_norm=5
+        epochs=epochs, batch=4, learning_rate=0.02, final_rate=0.01, max_gradient_norm=5
     )
     own = TemporalNetwork(**{"joint_width": 4, "width": 16, "levels": 3, **(network or {})})
     more = {"window": 64, "flip": 0.0, "lost": 0.0, "rotation": 0, "speed": 1.0, **changes}

@@ -21,7 +21,9 @@ def config(epochs=1, network=None, **changes):
     training = PretrainingRecipe(
         epochs=epochs, batch=4, learning_rate=0.02, final_rate=0.01, max_gradient_norm=5
     )
-    own = TemporalNetwork(**{"joint_width": 4, "width": 16, "levels": 3, **(network or {})})
+    own = TemporalNetwork(
+        **{"joint_width": 4, "width": 16, "stride": 1, "levels": 3, **(network or {})}
+    )
     more = {"window": 64, "flip": 0.0, "lost": 0.0, "rotation": 0, "speed": 1.0, **changes}
     return TemporalStep(name="tiny", layout="body19", network=own, training=training, **more)
 

@@ -77,14 +77,15 @@ def test_the_graph_layer_is_the_convolution_of_stgcn():
 
 
 def test_positions_of_two_scales():
-    times, levels = positions(4, TemporalNetwork(levels=2))
+    times, levels = positions(4, TemporalNetwork(stride=1, levels=2))
     assert times.tolist() == [0, 1, 2, 3, 0.5, 2.5] and levels.tolist() == [0, 0, 0, 0, 1, 1]
-    causal = positions(4, TemporalNetwork(levels=2, causal=True, delay=2))[0]
+    assert positions(8, TemporalNetwork(stride=4, levels=2))[0].tolist() == [1.5, 5.5, 3.5]
+    causal = positions(4, TemporalNetwork(stride=1, levels=2, causal=True, delay=2))[0]
     assert causal.tolist() == [-2, -1, 0, 1, -1, 1]
 
 
 def test_targets_by_hand():
-    network = TemporalNetwork(levels=2)
+    network = TemporalNetwork(stride=1, levels=2)
     labels, away = assign([Segment(1, 2, 4)], 8, network)
     # 3 frames: the farther edge of the middle is 1.5 away, so the finest scale tells
     assert labels.tolist() == [-1, -1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1]
@@ -97,17 +98,17 @@ def test_targets_by_hand():
 
 
 def test_of_overlapping_segments_the_shorter_is_told_and_cut_ones_are_ignored():
-    network = TemporalNetwork(levels=1)
+    network = TemporalNetwork(stride=1, levels=1)
     labels, _ = assign([Segment(0, 0, 6), Segment(1, 3, 4), Segment(2, 10, 40)], 12, network)
     assert labels[[3, 4]].tolist() == [1, 1] and labels[2] == 0
     assert labels[10:].tolist() == [IGNORED, IGNORED]
 
 
 def test_every_whole_segment_is_told_of_somewhere():
-    network = TemporalNetwork(levels=4)
-    for length in range(1, 60):
-        labels, _ = assign([Segment(0, 2, 1 + length)], 64, network)
-        assert (labels == 0).any(), length
+    for network in (TemporalNetwork(stride=1, levels=4), TemporalNetwork()):
+        for length in range(1, 60):
+            labels, _ = assign([Segment(0, 2, 1 + length)], 64, network)
+            assert (labels == 0).any(), length
 
 
 def test_losses_against_readable_forms():
@@ -136,7 +137,9 @@ def test_ignored_positions_change_no_loss():
     assert float(loss(told, labels, away)) == float(before)
 
 
-@pytest.mark.parametrize("network", [{}, {"causal": True, "delay": 4}, {"levels": 1}])
+@pytest.mark.parametrize(
+    "network", [{}, {"causal": True, "delay": 4}, {"levels": 1}, {"stride": 2}]
+)
 def test_parts_give_what_one_pass_gives(network):
     points, _ = recording(1, frames=900)
     settings = config(network=network)

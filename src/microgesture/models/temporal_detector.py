@@ -167,21 +167,23 @@ class TemporalDetector(nn.Module):
     @property
     def step(self) -> int:
         """Frames of a position of the coarsest scale; what is shown is a multiple of it."""
-        return 2 ** (self.network.levels - 1)
+        return steps(self.network)[-1]
 
     @property
     def reach(self) -> int:
         """Frames to either side that what is told of a frame may depend on, at most."""
         inner = 2 * (self.network.kernel - 1)  # of a causal block, all to one side
-        blocks = self.network.blocks * inner
-        blocks += sum(inner * 2**level for level in range(1, self.network.levels))
+        fine, *coarser = steps(self.network)
+        blocks = self.network.blocks * inner * fine + sum(inner * step for step in coarser)
         # two convolutions of a head, the cell itself, and the frame before
         return blocks + (2 * (HEAD_KERNEL - 1) + 1) * self.step + 1
 
     def forward(self, x: Tensor, counts: Tensor) -> Told:
         """Tell of features (B, T, V, C) and where there are frames, ``counts``, bool (B, T)."""
         there = counts[:, None].to(x.dtype)
-        x = self.encoder(x) * there
+        fine = self.network.stride
+        x = functional.max_pool1d(self.encoder(x) * there, fine)
+        there = functional.max_pool1d(there, fine)
         for block in self.stem:
             x = block(x, there)
         logits, distances = [], []
@@ -192,10 +194,15 @@ class TemporalDetector(nn.Module):
             shown = norm(x) * there
             logits.append(self.classes(shown, there))
             away = functional.softplus(self.ends(shown, there) * self.stretch[level])
-            distances.append(away * 2**level)
+            distances.append(away * fine * 2**level)
         return Told(
             torch.cat(logits, dim=2).transpose(1, 2), torch.cat(distances, dim=2).transpose(1, 2)
         )
+
+
+def steps(network: TemporalNetwork) -> list[int]:
+    """Frames of a position of each scale."""
+    return [network.stride * 2**level for level in range(network.levels)]
 
 
 def positions(frames: int, network: TemporalNetwork) -> tuple[np.ndarray, np.ndarray]:
@@ -205,8 +212,7 @@ def positions(frames: int, network: TemporalNetwork) -> tuple[np.ndarray, np.nda
     delay, which may lie before the first frame.
     """
     times, levels = [], []
-    for level in range(network.levels):
-        step = 2**level
+    for level, step in enumerate(steps(network)):
         cells = np.arange(frames // step)
         last = (cells + 1) * step - 1.0
         times.append(last - network.delay if network.causal else last - (step - 1) / 2)

@@ -12,7 +12,7 @@ from microgesture.data.clip_file import Clips, prepared_points
 from microgesture.data.layouts import Layout, layout_from_dict
 from microgesture.inference.checkpoints import load_checkpoint
 from microgesture.inputs.base import to_device
-from microgesture.models.temporal_detector import TemporalDetector, Told, positions
+from microgesture.models.temporal_detector import TemporalDetector, Told, positions, steps
 from microgesture.online.features import CHANNELS, body_size, features, mirrored
 from microgesture.online.postprocessing import suppressed
 from microgesture.online.segments import Segment
@@ -148,10 +148,10 @@ def _decoded(
     ``first`` is the recording's frame that what was ``shown`` begins with.
     """
     scores, distances = told
-    coarsest = 2 ** (network.levels - 1)
-    length = -(-shown // coarsest) * coarsest
+    every = steps(network)
+    length = -(-shown // every[-1]) * every[-1]
     times, _ = positions(length, network)
-    cells = np.concatenate([np.arange(length // 2**n) * 2**n for n in range(network.levels)])
+    cells = np.concatenate([np.arange(length // step) * step for step in every])
     ours = (cells + first >= own[0]) & (cells + first < own[1])
     at, labels = np.nonzero((scores >= LEAST) & ours[:, None])
     kept = _best_of_blocks((cells[at] + first) // BLOCK, scores[at, labels])

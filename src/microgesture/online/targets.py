@@ -12,8 +12,8 @@ from microgesture.online.segments import Segment
 from microgesture.settings.online import TemporalNetwork
 
 RANGE = 4.0
-"""Frames to the farther end from which on the second scale tells of a segment; the third from twice
-as many, and so on."""
+"""Positions of the finest scale to the farther end from which on the second scale tells of a
+segment; the third from twice as many, and so on."""
 RADIUS = 1.5
 """Positions of the own scale around the middle of a segment that tell of it."""
 ALPHA, GAMMA = 0.25, 2.0
@@ -33,8 +33,9 @@ def assign(
     """
     times, levels = positions(frames, network)
     labels, away = np.full(len(times), BACKGROUND), np.zeros((len(times), 2))
-    low = np.where(levels == 0, 0.0, RANGE * 2.0 ** (levels - 1))
-    high = np.where(levels == network.levels - 1, np.inf, RANGE * 2.0**levels)
+    step = network.stride * 2.0**levels
+    low = np.where(levels == 0, 0.0, RANGE / 2 * step)
+    high = np.where(levels == network.levels - 1, np.inf, RANGE * step)
     by_length = sorted(segments, key=lambda s: s.start - s.end)  # the shortest last
     inside = [0 <= one.start + one.end < 2 * frames for one in by_length]
     for one in (s for s, within in zip(by_length, inside, strict=True) if not within):
@@ -42,7 +43,7 @@ def assign(
     for one in (s for s, within in zip(by_length, inside, strict=True) if within):
         edges = np.array([one.start - 0.5, one.end + 0.5])
         both = np.column_stack([times - edges[0], edges[1] - times])
-        near = np.abs(times - edges.mean()) <= RADIUS * 2.0**levels
+        near = np.abs(times - edges.mean()) <= RADIUS * step
         farther = both.max(axis=1)
         chosen = (both.min(axis=1) > 0) & near & (farther >= low) & (farther < high)
         if not chosen.any():  # shorter than the step of its scale: the nearest position tells

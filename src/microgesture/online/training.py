@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from microgesture.inputs.base import to_device
 from microgesture.inputs.loader import DROPOUT, FRAMES, ORDER, rng_for, seed_torch
-from microgesture.models.temporal_detector import TemporalDetector
+from microgesture.models.temporal_detector import TemporalDetector, steps
 from microgesture.online.source import RecordingSource, Window
 from microgesture.online.targets import IGNORED, assign, loss
 from microgesture.settings.online import TemporalStep
@@ -44,9 +44,9 @@ class Batch:
 def _counted(there: np.ndarray, model: TemporalDetector) -> np.ndarray:
     """Whether a position of each scale has any frame, bool (B, P)."""
     scales = []
-    for level in range(model.network.levels):
-        cells = there[:, : there.shape[1] // 2**level * 2**level]
-        scales.append(cells.reshape(len(there), -1, 2**level).any(axis=2))
+    for step in steps(model.network):
+        cells = there[:, : there.shape[1] // step * step]
+        scales.append(cells.reshape(len(there), -1, step).any(axis=2))
     return np.concatenate(scales, axis=1)
 
 

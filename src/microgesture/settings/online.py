@@ -72,7 +72,9 @@ class TemporalNetwork(Entry):
     """Numbers of a joint after the graph layer."""
     width: Count = 64
     """Numbers of a frame."""
-    levels: Count = 5
+    stride: Literal[1, 2, 4] = 2
+    """Frames of a position of the finest scale."""
+    levels: Count = 4
     """Scales in time, each half as fine as the one before."""
     blocks: Count = 1
     """Convolution blocks before the first halving."""

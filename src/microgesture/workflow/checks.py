@@ -241,11 +241,11 @@ def _check_detector(own: Detector, config: Config, place: str) -> None:
     if own.cleaning not in config.cleaning:
         known = ", ".join(config.cleaning)
         raise InputError(f"{place}: cleaning is {own.cleaning!r}; expected one of {known}")
-    step = 2 ** (own.network.levels - 1)
+    step = own.network.stride * 2 ** (own.network.levels - 1)
     if own.window % step:
         raise InputError(
             f"{place}: window is {own.window}; expected a multiple of {step}, the step of the "
-            f"coarsest of network.levels {own.network.levels}"
+            f"coarsest of {own.network.levels} levels"
         )
     if own.network.delay and not own.network.causal:
         raise InputError(

@@ -5,15 +5,17 @@ from pathlib import Path
 
 import numpy as np
 
-from microgesture.data.clip_file import Records, write_records
+from microgesture.data.classes import UNKNOWN
+from microgesture.data.clip_file import MemoryRecords, Records, write_records
 from microgesture.data.keypoints import KEYPOINT_FORMATS
 from microgesture.data.store import Clip
 from microgesture.inference.build import Trained
-from microgesture.inference.clips import clip_probabilities
-from microgesture.inference.recordings import Cutting, windows_of
+from microgesture.inference.clips import prepared_probabilities
+from microgesture.inference.recordings import cut
 from microgesture.online.features import body_size, motion
 from microgesture.online.windows import FrameScores
 from microgesture.preprocessing.cleaning import clean
+from microgesture.preprocessing.temporal import align
 from microgesture.settings.online import ScoresStep
 from microgesture.settings.preparation import Cleaning
 from microgesture.settings.probing import Testing
@@ -28,6 +30,8 @@ def frame_scores(
 ) -> FrameScores:
     """Probabilities of every frame: the mean over the windows that hold it, of each length alike.
 
+    The recording is cleaned once and not window by window: each frame is in many windows.
+
     Parameters
     ----------
     trained : Trained
@@ -37,29 +41,48 @@ def frame_scores(
     config : ScoresStep
 
     """
-    made = trained.metadata["preparation"]["cleaning"]
+    made = trained.metadata["preparation"]
     order = KEYPOINT_FORMATS[trained.layout.source]
-    cleaned = clean(points, Cleaning(**made), order, fps)[:, trained.layout.points]
-    means = [_of_length(trained, points, fps, length, config) for length in config.lengths]
+    cleaned = clean(points, Cleaning(**made["cleaning"]), order, fps)[:, trained.layout.points]
+    means = [_of_length(trained, cleaned, length, config) for length in config.lengths]
     return FrameScores(
         np.mean(means, axis=0).astype(np.float32), motion(cleaned, body_size(cleaned))
     )
 
 
 def _of_length(
-    trained: Trained, points: np.ndarray, fps: float, length: int, config: ScoresStep
+    trained: Trained, cleaned: np.ndarray, length: int, config: ScoresStep
 ) -> np.ndarray:
+    """Mean probabilities (T, K) over the windows of one length; 0 where none shows a point."""
     testing = Testing(views=1, flip=config.flip)
-    spans, clips = windows_of("recording", points, Cutting(length, config.stride), fps)
-    total = np.zeros((len(points), len(trained.metadata["classes"])))
-    count = np.zeros((len(points), 1))
-    for first in range(0, len(clips), AT_ONCE):
-        some = slice(first, first + AT_ONCE)
-        probabilities, _ = clip_probabilities(trained, clips[some], testing)
-        for (start, end), one in zip(spans[some], probabilities, strict=True):
-            total[start : end + 1] += one
+    spans = cut(len(cleaned), length, config.stride)
+    total = np.zeros((len(cleaned), len(trained.metadata["classes"])))
+    count = np.zeros((len(cleaned), 1))
+    for first in range(0, len(spans), AT_ONCE):
+        some = spans[first : first + AT_ONCE]
+        records = _windows(trained, cleaned, some)
+        probabilities = prepared_probabilities(trained, records, testing)
+        for (start, end), one in zip(some, probabilities, strict=True):
+            if (cleaned[start : end + 1, :, 2] > 0).any():
+                total[start : end + 1] += one
             count[start : end + 1] += 1
     return total / count
+
+
+def _windows(
+    trained: Trained, cleaned: np.ndarray, spans: Sequence[tuple[int, int]]
+) -> MemoryRecords:
+    """Windows on the timeline that the classifier was trained on."""
+    made = trained.metadata["preparation"]
+    rows = []
+    for number, (start, end) in enumerate(spans):
+        shown = cleaned[start : end + 1]
+        if made.get("length"):
+            shown = align(shown, made["length"], made.get("max_gap", 0))
+        blobs = [np.ascontiguousarray(shown, np.float32).tobytes()]
+        about = {"clip_id": str(number), "label": UNKNOWN, "subject": "", "split": "test"}
+        rows.append({**about, "num_frames": len(shown), "blobs": blobs})
+    return MemoryRecords({**made, "joints": len(trained.layout.joints)}, rows)
 
 
 def write_scores(
@@ -76,7 +99,7 @@ def write_scores(
             writer.append(
                 {
                     "clip_id": one.clip_id,
-                    "label": -1,
+                    "label": UNKNOWN,
                     "subject": one.subject,
                     "split": one.split,
                     "num_frames": len(one.points),

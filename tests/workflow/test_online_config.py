@@ -36,7 +36,11 @@ PYSKL = {"name": "p", "format": "pyskl", "path": "p.pkl", "fps": 25, "on_bad_cli
     [
         (["data"], PYSKL, "windows: data.format is pyskl, whose clips do not say where"),
         (["folds"], 3, r"windows: folds is 3, but detectors go by the data's split"),
-        (["detectors", "windows", "classifier"], "other", "classifier names .other.; expected one of graph"),
+        (
+            ["detectors", "windows", "classifier"],
+            "other",
+            "classifier names .other.; expected one of graph",
+        ),
         (["detectors", "windows", "lengths"], [], "windows.*lengths"),
         (["detectors", "windows", "window"], 8, "window"),
         (["detectors", "temporal", "layout"], "none", "there is no file config/layouts/none"),

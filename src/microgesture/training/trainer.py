@@ -120,7 +120,8 @@ class _Trainer:
         self.clips = choose_clips(source.records, config, processes, seed)
         if processes.count > 1:
             share_batch_norm(model)
-        dataset = TrainingClips(source, config.temporal, config.length, seed)
+        moves, span = self.recipe.augment_points, self.recipe.frame_span
+        dataset = TrainingClips(source, config.temporal, config.length, seed, moves, span)
         self.loader = Loader(dataset, workers, self.device)
         self.progress = Progress(1, 0, self._zeros())
         self.started = time.perf_counter()

@@ -24,6 +24,7 @@ from microgesture.settings.networks import (
     VideoNetwork,
 )
 from microgesture.settings.preparation import SavitzkyGolay
+from microgesture.settings.training import AugmentPoints
 from microgesture.utils.errors import InputError
 from microgesture.workflow.config import encoder_network, token_step
 from microgesture.workflow.messages import explain, why_unquoted
@@ -245,9 +246,34 @@ def _check_names(source: str, entry: Any, place: str) -> None:
             _check_names(source, one, f"{place}.{name}".lstrip("."))
 
 
+def _check_samples(variant: WholeVariant, place: str) -> None:
+    """Check what training changes at random against what the variant reads."""
+    recipe = variant.training
+    if recipe is None:
+        return
+    if recipe.frame_span < 1 and isinstance(variant.own, FusedVariant):
+        raise InputError(
+            f"{place}: training.frame_span is {recipe.frame_span}, but tokens are written of whole "
+            "clips; set it for their sources"
+        )
+    if recipe.augment_points == AugmentPoints():
+        return
+    if variant.source == "cached":
+        raise InputError(
+            f"{place}: training.augment_points moves points, but source is cached, which draws "
+            "them only once; set source: drawn"
+        )
+    if isinstance(variant.own, VideoVariant | FusedVariant):
+        raise InputError(
+            f"{place}: training.augment_points moves points, and {variant.own.model} reads none; "
+            "leave it out"
+        )
+
+
 def _check_variant(variant: WholeVariant, config: Config, place: str) -> None:
     """Check one variant, its model's settings included, against the rest of the config."""
     own = variant.own
+    _check_samples(variant, place)
     if isinstance(own, VideoVariant):
         _check_video(variant, own, config, place)
         return

@@ -126,7 +126,7 @@ def test_mixed_clips_count_for_both_of_their_classes(source, layout22, monkeypat
     monkeypatch.setattr(
         "microgesture.training.trainer.random_geometry", lambda count, *_: full_frame(count)
     )
-    other = list(range(1, 64)) + [0]
+    other = [*range(1, 64), 0]
     monkeypatch.setattr("microgesture.training.steps.mixing", lambda *_: (0.7, other))
     torch.manual_seed(0)
     model = new_model(config, layout22, 2, None)

@@ -98,6 +98,7 @@ rule report_page:
         cards=card_files(),
         data_report=rules.data_report.output.md,
         skeletons=rules.skeletons.output.clips,
+        crops=crops_of_videos(),
         summary=rules.skeletons.output.summary,
         classes=CONFIG.classes,
         layouts=layouts_in_use(),
@@ -122,9 +123,10 @@ rule report_page:
     params:
         made_from=made_from("report_page"),
         config=told(settings.page_step(CONFIG).given()),
+        crops=lambda wildcards, input: (["--crops", input.crops] if input.crops else []),
         results=subpath(output.html, parent=True),
     shell:
         "python scripts/report.py --config {params.config:q} --results {params.results:q}"
         " --classes {input.classes:q} --summary {input.summary:q} --skeletons {input.skeletons:q}"
-        " --layouts {input.layouts:q} --out {output.html:q} --figures {output.figures:q}"
+        " {params.crops:q} --layouts {input.layouts:q} --out {output.html:q} --figures {output.figures:q}"
         " --record {output.record:q} 2> >(tee {log:q} >&2)"

@@ -183,6 +183,11 @@ def crops_of_videos():
     return [] if CONFIG.video is None else at(paths.crops())
 
 
+def crops_seen_by(wildcards):
+    """The same, for a variant that sees video, itself or by a source."""
+    return crops_of_videos() if wildcards.variant in ON_VIDEO else []
+
+
 @cache
 def frames_digest():
     """Hash of OpenPose's frames, so that a changed one is noticed; where runs are planned alone.
@@ -241,8 +246,9 @@ def robustness_files():
         return []
     first = runs_of(min(CONFIG.seeds))
     runs = first if CONFIG.robustness.runs == "first" else RUNS
-    skeletal = [name for name in VARIANTS if name not in ON_VIDEO]
-    return [at(paths.robustness(name, run)) for name in skeletal for run in runs]
+    seen = CONFIG.robustness.video is not None
+    measured = [name for name in VARIANTS if seen or name not in ON_VIDEO]
+    return [at(paths.robustness(name, run)) for name in measured for run in runs]
 
 
 def missing_sources_files():

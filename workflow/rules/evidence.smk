@@ -8,6 +8,7 @@ rule robustness:
         model=rules.train.output.model,
         sources=source_models_of,
         skeletons=rules.skeletons.output.clips,
+        crops=crops_seen_by,
         folds=folds_of,
     output:
         csv=at(paths.robustness("{variant}", "{run}")),
@@ -21,10 +22,12 @@ rule robustness:
     params:
         made_from=made_from("robustness"),
         config=told(given(settings.robustness_step(CONFIG))),
+        crops=lambda wildcards, input: (["--crops", input.crops] if input.crops else []),
         fold=fold_options,
     shell:
         "python scripts/robustness.py --config {params.config:q} --model {input.model:q}"
-        " --skeletons {input.skeletons:q} {params.fold:q} --out {output.csv:q} --threads {threads}"
+        " --skeletons {input.skeletons:q} {params.crops:q} {params.fold:q} --out {output.csv:q}"
+        " --threads {threads}"
         " --record {output.record:q} 2> >(tee {log:q} >&2)"
 
 

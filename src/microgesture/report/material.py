@@ -145,7 +145,7 @@ def _probes(config: PageStep, results: Path) -> dict[str, dict[str, list[Path]]]
         runs = paths.run_names(seeds if config.robustness.runs == "all" else seeds[:1], folds)
         for variant, shown in config.variants.items():
             sees = [config.variants[name].model for name in shown.sources or [variant]]
-            if set(sees).intersection(VIDEO_MODELS):  # what is corrupted are points
+            if config.robustness.video is None and set(sees).intersection(VIDEO_MODELS):
                 continue
             kinds["robustness"][variant] = [
                 results / paths.robustness(variant, run) for run in runs

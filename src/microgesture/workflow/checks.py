@@ -162,6 +162,11 @@ def _check_choices(config: Config, source: str) -> None:
     variants = config.variants
     if config.submission is not None:
         _known(source, "submission", config.submission, {*variants, *config.fusions})
+    if config.robustness and config.robustness.video and config.video is None:
+        raise InputError(
+            f"{source}: robustness.video corrupts crops of video, and there is no section video; "
+            "leave it out"
+        )
     low, high = config.augment.crop_area
     if low > high:
         raise InputError(

@@ -75,6 +75,7 @@ def measure(
 
     """
     sees = [part.skeleton is None for part in trained.parts]
+    orders = [part.layout.source for part in trained.parts if part.skeleton is not None]
     if any(sees) and crops is None:
         raise InputError(f"{trained.path}: reads video; give the manifest of its crops as --crops")
     conditions = [(NONE, 0.0)]
@@ -94,7 +95,7 @@ def measure(
                 what = kind.removeprefix(VIDEO) if kind.startswith(VIDEO) else None
                 shown = corrupted_crops(crops, _places(crops, clips), what, level, config.seed)
             if kind in KINDS:
-                order = KEYPOINT_FORMATS[trained.layout.source]
+                order = KEYPOINT_FORMATS[orders[0]]
                 clips = [corrupt(clip, kind, level, config.seed, order) for clip in clips]
             said, empty = clip_probabilities(trained, clips, config.testing, shown)
             there = ~np.isin([clip.clip_id for clip in clips], empty)

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
-from microgesture.settings.base import Entry, Name, Probability, Share, Text, unique
+from microgesture.settings.base import Count, Entry, Name, Probability, Share, Text, unique
 from microgesture.settings.networks import (
     ConcatNetwork,
     GraphNetwork,
@@ -206,6 +206,9 @@ class TransformerVariant(_Variant):
     gives_tokens = True
     model: Literal["skeleton_transformer"]
     stream: PointStream = "joint"
+    neighbours: Count | None = None
+    """So many of the nearest training clips vote, by features that stay as they are; else a
+    classifier is trained."""
     network: TransformerNetwork | None = None
     """Instead of the model's."""
 

@@ -23,6 +23,7 @@ from microgesture.models.label_embeddings import read_label_embeddings
 from microgesture.models.pretrained import load_pretrained
 from microgesture.settings.training_step import TrainingStep
 from microgesture.training.distributed import Processes, last_bits
+from microgesture.training.neighbours import remember
 from microgesture.training.resume import Keeper, Stopped, resume_key, to_stderr
 from microgesture.training.schedule import epoch_line
 from microgesture.training.trainer import train
@@ -151,18 +152,22 @@ def run_training(
         keeper = Keeper(resuming.folder, config.variant, name, key, resuming.every, say)
     with keeper or nullcontext():
         try:
-            state, history = train(
-                model,
-                opened.source,
-                config,
-                seed=seed,
-                embeddings=opened.embeddings,
-                dtype=dtype,
-                workers=threads if device.type == "cuda" else 0,
-                keeper=keeper,
-                processes=processes,
-                report=lambda entry: say(epoch_line(config, name, entry)),
-            )
+            if config.neighbours:
+                state, history = remember(model, opened.source, config, seed)
+                say(epoch_line(config, name, history["epochs"][0]))
+            else:
+                state, history = train(
+                    model,
+                    opened.source,
+                    config,
+                    seed=seed,
+                    embeddings=opened.embeddings,
+                    dtype=dtype,
+                    workers=threads if device.type == "cuda" else 0,
+                    keeper=keeper,
+                    processes=processes,
+                    report=lambda entry: say(epoch_line(config, name, entry)),
+                )
         except Stopped as stopped:
             say(str(stopped))
             raise SystemExit(stopped.status) from None

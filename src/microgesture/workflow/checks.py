@@ -13,6 +13,7 @@ from microgesture.settings.models import (
     FusedVariant,
     GraphVariant,
     SkeletonVariant,
+    TransformerVariant,
     VideoVariant,
 )
 from microgesture.settings.networks import (
@@ -295,11 +296,16 @@ def _check_variant(variant: WholeVariant, config: Config, place: str) -> None:
         _check_heatmaps(variant.network, place)
     if isinstance(variant.network, TransformerNetwork):
         _check_transformer(variant.network, variant.length, place)
-        if variant.training is not None and variant.training.frozen and variant.network.hidden:
+        nearest = isinstance(own, TransformerVariant) and own.neighbours
+        frozen = variant.training is not None and variant.training.frozen
+        if (nearest or frozen) and variant.network.hidden:
+            why = "neighbours is set" if nearest else "training.frozen is true"
             raise InputError(
-                f"{place}: training.frozen is true, and the layer of network.hidden would stay as "
-                "it is drawn; set network.hidden to 0"
+                f"{place}: {why}, and the layer of network.hidden would stay as it is drawn; set "
+                "network.hidden to 0"
             )
+        if nearest and own.semantic:
+            raise InputError(f"{place}: neighbours learn nothing; leave semantic out")
     elif isinstance(variant.network, MmnNetwork):
         _check_mmn(variant.network, variant.length, place)
     if (

@@ -19,6 +19,7 @@ from microgesture.settings.models import (
     FusedVariant,
     GraphVariant,
     HeatmapVariant,
+    TransformerVariant,
     TreesVariant,
     VideoVariant,
 )
@@ -194,6 +195,8 @@ def _input_settings(config: Config, variant: WholeVariant) -> dict[str, Any]:
     more["layout"] = own.layout
     if isinstance(own, GraphVariant) and own.relative:
         more["relative"] = True
+    if isinstance(own, TransformerVariant) and own.neighbours:
+        more["neighbours"] = own.neighbours
     if not isinstance(own, HeatmapVariant):
         return {**more, "padding": config.box.padding}
     more |= {"source": variant.source, "input_size": variant.input_size}

@@ -16,7 +16,8 @@ from tests.small_training import CLASSES, CONFIG, STREAM, write_source
 from tests.steps import new_model, step
 
 NETWORK = {"patch": 4, "width": 8, "depth": 1, "heads": 2, "hidden": 0}
-NEAREST = {**CONFIG, "model": "skeleton_transformer", "network": NETWORK, "neighbours": 5}
+PLAIN = {**CONFIG, "model": "skeleton_transformer", "network": NETWORK}
+NEAREST = {**PLAIN, "neighbours": 5}
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def test_votes_are_those_that_counting_gives(neighbours):
 def test_training_clips_and_their_mirror_images_are_remembered(source, layout22, tmp_path):
     config = step({**NEAREST, "augment": {"crop_area": [0.8, 1.0], "flip": 0.5}})
     torch.manual_seed(0)
-    model = new_model(NEAREST, layout22, 2, None)
+    model = new_model(PLAIN, layout22, 2, None)
     before = {k: v.clone() for k, v in model.backbone.state_dict().items()}
     state, history = remember(model, source, config, seed=0)
     index = source.records.index
@@ -92,7 +93,7 @@ def test_training_clips_and_their_mirror_images_are_remembered(source, layout22,
 
 def test_a_share_of_the_labels_is_all_that_is_remembered(source, layout22):
     config = replace_share(step(NEAREST), 0.25)
-    state, _ = remember(new_model(NEAREST, layout22, 2, None), source, config, seed=0)
+    state, _ = remember(new_model(PLAIN, layout22, 2, None), source, config, seed=0)
     assert len(state["cls_head.classes"]) == 16
 
 

@@ -23,7 +23,9 @@ from microgesture.training.validate import validate
 def remember(
     model: Recognizer, source: Input, config: TrainingStep, seed: int
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Give a `NeighbourHead` the training clips, and their mirror images where training mirrors.
+    """Replace the classifier by a `NeighbourHead` of the training clips.
+
+    Their mirror images are remembered as well where training mirrors.
 
     Returns what `microgesture.training.trainer.train` returns, of one epoch; ``train_loss`` and
     ``train_top1`` are of each training clip by all others.
@@ -31,7 +33,6 @@ def remember(
     Parameters
     ----------
     model : Recognizer
-        Its head is a `NeighbourHead`.
     source : Input
     config : TrainingStep
     seed : int
@@ -43,8 +44,9 @@ def remember(
     mirrored = (False, True)[: 1 + (config.augment.flip > 0)]
     found = [features_of(model, source, clips.train, config, turned) for turned in mirrored]
     truth = torch.from_numpy(clips.labels[clips.train]).long().to(model.device)
-    head = model.cls_head
-    assert isinstance(head, NeighbourHead)
+    assert config.neighbours is not None
+    head = NeighbourHead(model.backbone.num_features, model.num_classes, config.neighbours)
+    model.add_module("cls_head", head)
     head.remember(torch.cat(found), truth.repeat(len(found)))
     similar = functional.normalize(found[0], dim=1) @ head.features.T
     for turn in range(len(found)):  # a clip does not vote for itself, nor its mirror image

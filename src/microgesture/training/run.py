@@ -241,7 +241,8 @@ def first_model(
     """The network with fresh weights of a seed, or with pretrained ones where they are given."""
     torch.manual_seed(seed)
     size, made = opened.embedding_size, opened.source.records.metadata
-    model = new_model(config, opened.layout, len(opened.names), size, made).to(device)
+    trained = config.model_copy(update={"neighbours": None})  # which take a classifier's place
+    model = new_model(trained, opened.layout, len(opened.names), size, made).to(device)
     if files.pretrained:
         load_pretrained(model, files.pretrained, say)
     return model

@@ -132,6 +132,24 @@ def pretrained_of(wildcards):
     return start or []
 
 
+def pseudo_labels_of(wildcards):
+    """Labels of training clips without one, where another variant gives them."""
+    if variants.teacher_of(CONFIG, wildcards.variant) is None:
+        return []
+    return at(paths.pseudo_labels(wildcards.variant, wildcards.run))
+
+
+def teacher_of(wildcards):
+    """The trained model that gives them."""
+    name = variants.teacher_of(CONFIG, wildcards.variant) or wildcards.variant
+    return at(paths.training(name, wildcards.run, paths.MODEL))
+
+
+def teacher_input_of(wildcards):
+    name = variants.teacher_of(CONFIG, wildcards.variant) or wildcards.variant
+    return [at(one) for one in variants.manifest_names(CONFIG, name, wildcards.run)]
+
+
 def recordings_output():
     """The store of whole recordings, where something learns from them and the data have them."""
     if not CONFIG.pretraining or not has_recordings(CONFIG.data):

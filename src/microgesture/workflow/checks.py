@@ -14,6 +14,7 @@ from microgesture.settings.models import (
     GraphVariant,
     SkeletonVariant,
     TransformerVariant,
+    TreesVariant,
     VideoVariant,
 )
 from microgesture.settings.networks import (
@@ -252,6 +253,30 @@ def _check_names(source: str, entry: Any, place: str) -> None:
             _check_names(source, one, f"{place}.{name}".lstrip("."))
 
 
+def _check_teacher(own: SkeletonVariant, config: Config, place: str) -> None:
+    """Check whose predictions a variant's pseudo-labels are."""
+    given = getattr(own, "pseudo_labels", None)
+    if given is None:
+        return
+    able = [
+        name
+        for name, other in config.variants.items()
+        if other is not own
+        and not isinstance(other, FusedVariant | TreesVariant)
+        and getattr(other, "pseudo_labels", None) is None
+    ]
+    if given.teacher not in able:
+        raise InputError(
+            f"{place}.pseudo_labels.teacher is {given.teacher!r}; expected a network with labels "
+            f"alone, one of {', '.join(able)}"
+        )
+    if config.imbalance is not None:
+        raise InputError(
+            f"{place}: pseudo_labels would label the clips that imbalance leaves out; set one of "
+            "both to null"
+        )
+
+
 def _check_samples(variant: WholeVariant, place: str) -> None:
     """Check what training changes at random against what the variant reads."""
     recipe = variant.training
@@ -325,6 +350,7 @@ def _check_variant(variant: WholeVariant, config: Config, place: str) -> None:
             f"{place}: input_size {variant.input_size} is larger than heatmaps.size "
             f"{config.heatmaps.size}, which is tested on, and cropped where it is cached"
         )
+    _check_teacher(own, config, place)
     if own.pretrained in config.pretraining:
         _check_start(variant, own, config, place)
         _check_named([layout_file(own.layout), config.classes], None, place)

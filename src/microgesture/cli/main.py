@@ -29,8 +29,8 @@ from microgesture.utils.errors import run
 
 SUBCOMMANDS = {
     "predict": predict,
-    "detect": detect,
     "view": view,
+    "detect": detect,
     "export": export,
     "card": card,
     "new-config": new_config,

@@ -115,8 +115,6 @@ rule detect:
         at(paths.log("detect", "{detector}", "{run}")),
     conda:
         "../envs/microgesture.yaml"
-    resources:
-        gpu=1,
     params:
         made_from=made_from("detect"),
         config=told(

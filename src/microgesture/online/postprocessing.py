@@ -38,17 +38,23 @@ def segments_of_class(
     Those with at most ``gap`` frames between them become one, and those of fewer than ``shortest``
     frames are left out. Its score is the highest of its frames.
     """
-    joined: list[tuple[int, int]] = []
-    for start, end in runs(scores >= low):
-        if scores[start : end + 1].max() < high:
+    found = runs(scores >= low)
+    if not found:
+        return []
+    # the highest score of every run at once: this is called ten thousand times
+    borders = np.array([(start, end + 1) for start, end in found]).ravel()
+    peaks = np.maximum.reduceat(np.append(scores, -np.inf), borders)[::2]
+    joined: list[tuple[int, int, float]] = []
+    for (start, end), peak in zip(found, peaks.tolist(), strict=True):
+        if peak < high:
             continue
         if joined and start - joined[-1][1] - 1 <= gap:
-            joined[-1] = (joined[-1][0], end)
+            joined[-1] = (joined[-1][0], end, max(peak, joined[-1][2]))
         else:
-            joined.append((start, end))
+            joined.append((start, end, peak))
     return [
-        Segment(label, start, end, float(scores[start : end + 1].max()))
-        for start, end in joined
+        Segment(label, start, end, peak)
+        for start, end, peak in joined
         if end - start + 1 >= shortest
     ]
 

@@ -111,10 +111,11 @@ def decode(scores: FrameScores, chosen: Chosen) -> list[Segment]:
 
 
 def _decoded(smooth: np.ndarray, chosen: Chosen) -> list[Segment]:
+    highest = smooth.max(axis=0, initial=0).tolist()
     found = [
         one
         for label, high in enumerate(chosen.thresholds)
-        if smooth[:, label].max(initial=0) >= high
+        if highest[label] >= high
         for one in segments_of_class(
             smooth[:, label], label, high, chosen.ratio * high, chosen.gap, chosen.shortest
         )
@@ -142,6 +143,8 @@ def choose(
     chosen = _with_thresholds(every, labelled, chosen, by_class=False)
     for name, values in [*tried.items()] * 2:
         for value in values:
+            if value == getattr(chosen, name):
+                continue
             other = replace(chosen, **{name: value})
             other = _with_thresholds(every, labelled, other, by_class=False)
             chosen = max(chosen, other, key=lambda one: one.reached)

@@ -21,7 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True, help="config slice, as JSON")
     parser.add_argument("--results", type=Path, required=True, help="folder with online/")
-    parser.add_argument("--recordings", type=Path, required=True, help="recordings store")
+    parser.add_argument("--recording-store", type=Path, required=True, help="recordings store")
     parser.add_argument("--skeletons", type=Path, required=True, help="store of their clips")
     parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
     parser.add_argument("--layout", type=Path, required=True, help="layout that is drawn")
@@ -29,10 +29,12 @@ def main() -> None:
     args = parser.parse_args()
 
     config: OnlineTableStep = parse_option(OnlineTableStep, args.config)
-    results, labelled = args.results, read_labelled(args.recordings, args.skeletons)
+    results, labelled = args.results, read_labelled(args.recording_store, args.skeletons)
     compared = load_comparison(config, results, labelled, load_classes(args.classes))
     stretch = results / paths.ONLINE_STRETCH
-    caption = draw_stretch(compared, iter_store(args.recordings), load_layout(args.layout), stretch)
+    caption = draw_stretch(
+        compared, iter_store(args.recording_store), load_layout(args.layout), stretch
+    )
     write_page(compared, results, stretch, caption)
     submitted = write_submission(compared, results, config.columns)
     figures = [results / paths.online_figure(name) for name in paths.ONLINE_FIGURES]
@@ -41,11 +43,15 @@ def main() -> None:
         __file__,
         config=config.given(),
         inputs=[
-            *files_read(config, results), *figures, args.recordings, args.skeletons, args.classes,
+            *files_read(config, results),
+            *figures,
+            args.recording_store,
+            args.skeletons,
+            args.classes,
             args.layout,
         ],
         outputs=[results / paths.ONLINE_PAGE, stretch, *submitted],
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("--scores", type=Path, help="scores of a classifier on windows")
     parser.add_argument("--model", type=Path, help="or the checkpoint of a trained detector")
     parser.add_argument("--input", type=Path, help="and the manifest of recordings")
-    parser.add_argument("--recording-store", type=Path, required=True, help="recordings store")
+    parser.add_argument("--whole", type=Path, required=True, help="store of whole recordings")
     parser.add_argument("--skeletons", type=Path, required=True, help="store of their clips")
     parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
     parser.add_argument("--out", type=output_folder, required=True, help="folder to write")
@@ -30,7 +30,7 @@ def main() -> None:
     args = parser.parse_args()
 
     config: DetectionStep = parse_option(DetectionStep, args.config)
-    stores, names = Stores(args.recording_store, args.skeletons), load_classes(args.classes)
+    stores, names = Stores(args.whole, args.skeletons), load_classes(args.classes)
     if args.scores is None:
         device = choose_device(args.device, args.threads)
         found = detect_temporal(config, args.model, args.input, stores, device)
@@ -45,7 +45,7 @@ def main() -> None:
         args.record,
         __file__,
         config=config.given(),
-        inputs=[*read, args.recording_store, args.skeletons, args.classes],
+        inputs=[*read, args.whole, args.skeletons, args.classes],
         outputs=[args.out / name for name in ("val.csv", "test.csv", "chosen.json")],
     )
 

@@ -21,7 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True, help="config slice, as JSON")
     parser.add_argument("--results", type=Path, required=True, help="folder with online/")
-    parser.add_argument("--recording-store", type=Path, required=True, help="recordings store")
+    parser.add_argument("--whole", type=Path, required=True, help="store of whole recordings")
     parser.add_argument("--skeletons", type=Path, required=True, help="store of their clips")
     parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
     parser.add_argument("--layout", type=Path, required=True, help="layout that is drawn")
@@ -29,12 +29,10 @@ def main() -> None:
     args = parser.parse_args()
 
     config: OnlineTableStep = parse_option(OnlineTableStep, args.config)
-    results, labelled = args.results, read_labelled(args.recording_store, args.skeletons)
+    results, labelled = args.results, read_labelled(args.whole, args.skeletons)
     compared = load_comparison(config, results, labelled, load_classes(args.classes))
     stretch = results / paths.ONLINE_STRETCH
-    caption = draw_stretch(
-        compared, iter_store(args.recording_store), load_layout(args.layout), stretch
-    )
+    caption = draw_stretch(compared, iter_store(args.whole), load_layout(args.layout), stretch)
     write_page(compared, results, stretch, caption)
     submitted = write_submission(compared, results, config.columns)
     figures = [results / paths.online_figure(name) for name in paths.ONLINE_FIGURES]
@@ -45,7 +43,7 @@ def main() -> None:
         inputs=[
             *files_read(config, results),
             *figures,
-            args.recording_store,
+            args.whole,
             args.skeletons,
             args.classes,
             args.layout,

@@ -27,14 +27,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True, help="config slice, as JSON")
     parser.add_argument("--results", type=Path, required=True, help="folder with online/")
-    parser.add_argument("--recording-store", type=Path, required=True, help="recordings store")
+    parser.add_argument("--whole", type=Path, required=True, help="store of whole recordings")
     parser.add_argument("--skeletons", type=Path, required=True, help="store of their clips")
     parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
     add_record_option(parser, __file__)
     args = parser.parse_args()
 
     config: OnlineTableStep = parse_option(OnlineTableStep, args.config)
-    results, labelled = args.results, read_labelled(args.recording_store, args.skeletons)
+    results, labelled = args.results, read_labelled(args.whole, args.skeletons)
     compared = load_comparison(config, results, labelled, load_classes(args.classes))
     names = (paths.ONLINE_TABLE, paths.ONLINE_CSV, paths.ONLINE_METRICS)
     table, rows, scores = (results / name for name in names)
@@ -49,7 +49,7 @@ def main() -> None:
         inputs=[
             *files_read(config, results),
             *times,
-            args.recording_store,
+            args.whole,
             args.skeletons,
             args.classes,
         ],

@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument("--config", required=True, help="config slice, as JSON")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--input", type=Path, required=True, help="manifest of recordings")
-    parser.add_argument("--recording-store", type=Path, required=True, help="recordings store")
+    parser.add_argument("--whole", type=Path, required=True, help="store of whole recordings")
     parser.add_argument("--skeletons", type=Path, required=True, help="store of their clips")
     parser.add_argument("--layout", type=Path, required=True, help="layout file")
     parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
@@ -33,11 +33,11 @@ def main() -> None:
     args = parser.parse_args()
 
     config: TemporalStep = parse_option(TemporalStep, args.config)
-    files = [args.recording_store, args.skeletons, args.layout, args.classes]
+    files = [args.whole, args.skeletons, args.layout, args.classes]
     run_training(
         config,
         args.input,
-        Stores(args.recording_store, args.skeletons),
+        Stores(args.whole, args.skeletons),
         args.layout,
         args.classes,
         args.out,

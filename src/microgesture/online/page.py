@@ -66,7 +66,8 @@ def _bars(
     scored: bool,
 ) -> list[dict[str, Any]]:
     bars, last = [], -1
-    for segment, word in sorted(zip(segments, became, strict=True)):
+    in_time = sorted(zip(segments, became, strict=True), key=lambda pair: pair[0][1:3])
+    for segment, word in in_time:
         # one that overlaps those before it takes the lower half
         lower = segment.start <= last
         last = max(last, segment.end)

@@ -17,7 +17,7 @@ from microgesture.online.comparison import (
 from microgesture.online.detection_files import write_challenge_zip, write_single_csv
 from microgesture.online.matching import FOUND, found_one_to_one, outcomes
 from microgesture.online.segments import Labelled, Segment
-from microgesture.report.online_page import write_online_page
+from microgesture.report.page import write_online_page
 from microgesture.settings.online import SegmentField
 from microgesture.utils.files import write_json
 

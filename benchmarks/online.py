@@ -3,8 +3,8 @@
     python benchmarks/online.py
 
 Both detectors have fresh weights, which cost what trained ones do; points are generated. Memory is
-what the trained detector allocates at most beyond the points, of the recording and of one five times
-as long.
+what the trained detector allocates at most beyond the points, of the recording and of one that is
+five times as long.
 """
 
 import argparse

@@ -27,7 +27,7 @@ from microgesture.preprocessing.cleaning import clean
 from microgesture.settings.online import ScoresStep, TemporalNetwork, TemporalStep
 from microgesture.settings.preparation import Cleaning
 from microgesture.settings.pretraining import PretrainingRecipe
-from microgesture.settings.training_step import read_stated
+from microgesture.settings.variant_step import read_stated
 
 FRAMES, FPS, CLASSES = 10_000, 25.0, 32
 LONGER = 5

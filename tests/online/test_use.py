@@ -21,7 +21,7 @@ from microgesture.online.classify import frame_scores, read_scores, write_scores
 from microgesture.online.use import load_any
 from microgesture.settings.online import ScoresStep
 from microgesture.settings.probing import Testing
-from microgesture.settings.training_step import read_stated
+from microgesture.settings.variant_step import read_stated
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import write_json
 from tests.online.small import LAYOUT, config, fresh

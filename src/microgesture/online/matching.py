@@ -18,11 +18,18 @@ def overlaps(first: Sequence[Segment], second: Sequence[Segment]) -> np.ndarray:
     last of the other, as a share of both together, and so without the last frame's own length. Two
     segments of the same single frame have no length, and overlap by 0.
     """
-    one, other = (
-        np.array([(s.start, s.end) for s in each], float).reshape(-1, 2) for each in (first, second)
-    )
-    shared = np.minimum(one[:, None, 1], other[:, 1]) - np.maximum(one[:, None, 0], other[:, 0])
-    both = np.maximum(one[:, None, 1], other[:, 1]) - np.minimum(one[:, None, 0], other[:, 0])
+    return overlaps_of_spans(spans(first)[:, None], spans(second))
+
+
+def spans(segments: Sequence[Segment]) -> np.ndarray:
+    """First and last frames, float (N, 2)."""
+    return np.array([(s.start, s.end) for s in segments], float).reshape(-1, 2)
+
+
+def overlaps_of_spans(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """`overlaps` of spans (..., 2) that broadcast against each other, float (...)."""
+    shared = np.minimum(one[..., 1], other[..., 1]) - np.maximum(one[..., 0], other[..., 0])
+    both = np.maximum(one[..., 1], other[..., 1]) - np.minimum(one[..., 0], other[..., 0])
     return np.divide(shared, both, out=np.zeros_like(shared), where=both > 0)
 
 

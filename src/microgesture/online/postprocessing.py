@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from microgesture.online.matching import found_one_to_one, overlaps
+from microgesture.online.matching import found_one_to_one, overlaps_of_spans, spans
 from microgesture.online.metrics import f1
 from microgesture.online.segments import Labelled, Segment
 
@@ -68,14 +68,14 @@ def suppressed(segments: Sequence[Segment], soft: bool = True) -> list[Segment]:
     kept: list[Segment] = []
     for label in sorted({one.label for one in segments}):
         left = [one for one in segments if one.label == label]
-        scores = np.array([one.score for one in left])
+        scores, places = np.array([one.score for one in left]), spans(left)
         waiting = np.ones(len(left), bool)
         while waiting.any():
             best = int(np.argmax(np.where(waiting, scores, -np.inf)))
             waiting[best] = False
             kept.append(left[best]._replace(score=float(scores[best])))
             # a row at a time: of an hour's candidates, all pairs would fill the memory
-            shares = np.maximum(overlaps([left[best]], left)[0], 0)
+            shares = np.maximum(overlaps_of_spans(places[best], places), 0)
             if soft:
                 scores = np.where(waiting, scores * np.exp(-(shares**2) / SIGMA), scores)
             else:

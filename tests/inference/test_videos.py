@@ -11,12 +11,13 @@ from microgesture.inference.build import open_input
 from microgesture.inference.clips import prepare_for, prepared_input
 from microgesture.inference.recordings import read_video
 from microgesture.inference.tokens import tokens_in_memory
-from microgesture.inference.videos import find_videos, predict_videos
+from microgesture.inference.videos import predict_videos
 from microgesture.inference.window_table import write_table
 from microgesture.inputs.tokens import TokenInput
 from microgesture.models.base import Classifier
 from microgesture.settings.probing import Testing
 from microgesture.utils.errors import InputError
+from microgesture.video.sources import find_videos
 from tests import moving_squares
 from tests.conftest import make_clip
 from tests.inference.test_tokens import saved, token_step

@@ -18,6 +18,7 @@ from microgesture.cli import (
     compare,
     export,
     new_config,
+    pose,
     predict,
     verify,
     view,
@@ -29,6 +30,7 @@ from microgesture.utils.errors import run
 SUBCOMMANDS = {
     "predict": predict,
     "view": view,
+    "pose": pose,
     "export": export,
     "card": card,
     "new-config": new_config,

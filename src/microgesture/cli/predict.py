@@ -142,10 +142,11 @@ def run(args: argparse.Namespace) -> None:
 def _video_windows(args: argparse.Namespace, models: list["Trained"]) -> "Predicted":
     """Windows of videos, with models that read video."""
     from microgesture.inference.recordings import find_recordings
-    from microgesture.inference.videos import find_videos, predict_videos
+    from microgesture.inference.videos import predict_videos
     from microgesture.readers.openpose_frames import read_recording
     from microgesture.settings.probing import Testing
     from microgesture.utils.progress import progress
+    from microgesture.video.sources import find_videos
 
     videos = find_videos(args.input)
     skeletons = None if args.skeletons is None else find_recordings(args.skeletons)

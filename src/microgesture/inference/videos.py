@@ -21,38 +21,13 @@ from microgesture.utils.errors import InputError
 from microgesture.video.boxes import Square, person_square
 from microgesture.video.cut import VideoNotes, Wanted, cut_video
 from microgesture.video.decode import Probe, probe
-from microgesture.video.sources import Source, find_sources
+from microgesture.video.sources import Source
 
-SIDE = 16
-"""Of crops, where none are made."""
 PADDING = Video.model_fields["padding"].default
 AT_ONCE = 64
 """Windows that are held in memory, as JPEG."""
 SLACK = 2
 """Frames that a video may have more or less than its skeletons."""
-
-
-def find_videos(place: Path) -> dict[str, Source]:
-    """Videos by name: a file, all below a folder, or those that a table (.csv) names.
-
-    Raises
-    ------
-    InputError
-        When there is none, or two have the same name.
-
-    """
-    if place.is_file() and place.suffix.lower() != ".csv":
-        return {place.stem: Source(place)}
-    if place.is_file():
-        named = find_sources(Video(side=SIDE, table=str(place)))
-        return {name: one for name, (one, *_) in {**named.recordings, **named.clips}.items()}
-    videos: dict[str, Source] = {}
-    for path in sorted(find_sources(Video(side=SIDE, root=str(place))).paths()):
-        name = path.relative_to(place).with_suffix("").as_posix()
-        if name in videos:
-            raise InputError(f"{path}: has the name of {videos[name].path}; rename one of them")
-        videos[name] = Source(path)
-    return videos
 
 
 def predict_videos(
@@ -75,7 +50,7 @@ def predict_videos(
     models : sequence of Trained
         See `microgesture.inference.recordings.read_video`.
     videos : mapping
-        By name, see `find_videos`.
+        By name, see `microgesture.video.sources.find_videos`.
     testing : Testing
         See `predict`.
     fps : float, optional

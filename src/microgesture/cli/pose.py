@@ -48,7 +48,8 @@ def run(args: argparse.Namespace) -> None:
     from microgesture.pose.make import RECORDINGS, SEGMENTS, write_segments
     from microgesture.readers.labels import read_subjects
 
-    subjects = None if args.subjects is None else read_subjects(args.subjects)
+    table = args.subjects
+    subjects = None if table is None else (read_subjects(table), table)
     done = find(args, args.videos, args.out, subjects)
     write_segments(done, args.out / SEGMENTS)
     bad = [one for one in done if one.fault]
@@ -58,23 +59,24 @@ def run(args: argparse.Namespace) -> None:
 
 
 def find(
-    args: argparse.Namespace, videos: Path, out: Path, subjects: dict[str, str] | None = None
+    args: argparse.Namespace,
+    videos: Path,
+    out: Path,
+    subjects: "tuple[dict[str, str], Path] | None" = None,
 ) -> "list[Done]":
     """Find the key points of videos; ``args`` are those of `add_pose_options`."""
     from microgesture.pose import make
     from microgesture.pose.estimate import pose_python
     from microgesture.provenance.code_hash import code_version
-    from microgesture.readers.labels import subject_of
     from microgesture.utils.packages import need_video_packages
     from microgesture.utils.progress import progress
     from microgesture.video.sources import find_whole_videos
 
     need_video_packages("reading video")
     python = pose_python(args.env)
-    found = find_whole_videos(videos)
     done = make.make_recordings(
-        found,
-        {name: subject_of(name, subjects, args.subjects) for name in found} if subjects else None,
+        find_whole_videos(videos),
+        subjects,
         out / make.RECORDINGS,
         out / make.PARTS,
         python,
@@ -84,7 +86,4 @@ def find(
     )
     for line in make.remarks(done):
         print(f"note: {line}", file=sys.stderr)
-    for one in done:
-        if one.fault:
-            print(f"error: {one.fault}", file=sys.stderr)
     return done

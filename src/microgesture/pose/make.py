@@ -17,6 +17,7 @@ from microgesture.data.classes import UNKNOWN
 from microgesture.data.store import METADATA_KEY, SCHEMA, Clip, record_batch
 from microgesture.pose.estimate import Estimate, Progress, estimate
 from microgesture.readers.common import ordered_map
+from microgesture.readers.labels import subject_of
 from microgesture.readers.recordings import BAD, HEADER, NAME
 from microgesture.utils.checksums import PARQUET, WRITING, readable, seal_file
 from microgesture.utils.errors import InputError
@@ -53,7 +54,7 @@ class Done:
 
 def make_recordings(
     videos: Mapping[str, Path],
-    subjects: Mapping[str, str] | None,
+    subjects: tuple[Mapping[str, str], Path] | None,
     out: Path,
     parts: Path,
     python: Path,
@@ -69,8 +70,8 @@ def make_recordings(
     ----------
     videos : mapping
         By name, which becomes the recording's.
-    subjects : mapping
-        Who is seen in each; None: each video is a subject.
+    subjects : tuple of mapping and Path
+        Who is seen in each, and the table that says so; None: each video is a subject.
     out : Path
         The Parquet file to write, see `microgesture.readers.recordings`.
     parts : Path
@@ -100,7 +101,7 @@ def make_recordings(
     """
     jobs = []
     for name, video in videos.items():
-        subject = name if subjects is None else subjects[name]
+        subject = name if subjects is None else subject_of(name, *subjects)
         part = parts / f"{_key(video, name, subject, code)}.parquet"
         jobs.append(Job(name, subject, video, part, python))
     done = []
@@ -192,6 +193,8 @@ def write_segments(done: Iterable[Done], out: Path) -> None:
 
 
 def remarks(done: Iterable[Done]) -> Iterator[str]:
-    """A line for each thing to know of a video that was used."""
+    """A line for each thing to know of a video."""
     for one in done:
         yield from (f"{one.job.video}: {note}" for note in one.notes)
+        if one.fault:
+            yield f"{one.fault}; it is left out"

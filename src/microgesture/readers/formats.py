@@ -145,7 +145,7 @@ def by_video(data: Data) -> bool:
 
 def has_recordings(data: Data) -> bool:
     """Whether the clips of ``data`` are parts of long recordings."""
-    return data.format == "synthetic" or FORMATS[data.format].recordings
+    return data.format in ("synthetic", "video") or FORMATS[data.format].recordings
 
 
 def keypoint_format(data: Data) -> str:

@@ -192,6 +192,28 @@ class Recordings(_Data):
     split: Split | None = None
 
 
+class Videos(_Data):
+    """Videos alone: a first step finds the key points of the person in each."""
+
+    format: Literal["video"]
+    root: str
+    """The folder below which the videos lie; a recording is named by the path of its video there,
+    without the ending."""
+    segments: str
+    """The table of clips: a CSV with the header ``recording_id,label,start,end``."""
+    subjects: str | None = None
+    """A CSV with the header ``video,subject``; otherwise every video is a subject."""
+    split: Split
+
+
+class PoseStep(Entry):
+    """What the key points of `Videos` depend on, besides the videos."""
+
+    root: str
+    subjects: str | None = None
+    on_bad_clip: Literal["stop", "skip"]
+
+
 Data = Annotated[
     Synthetic
     | Miga2025
@@ -202,7 +224,8 @@ Data = Annotated[
     | Smg
     | Parquet
     | Csv
-    | Recordings,
+    | Recordings
+    | Videos,
     Field(discriminator="format"),
 ]
 

@@ -204,5 +204,11 @@ def video_files(config: Video) -> list[str]:
     if not place.exists():
         return [str(place)]
     if config.table is None:
-        return sorted(map(str, _below(place)))
+        return videos_below(place)
     return [str(place), *sorted(map(str, find_sources(config).paths()))]
+
+
+def videos_below(root: str | Path) -> list[str]:
+    """All videos below a folder; the folder itself where that is not there, see `video_files`."""
+    place = Path(root)
+    return sorted(map(str, _below(place))) if place.exists() else [str(place)]

@@ -111,7 +111,7 @@ def test_the_person_is_cut_out_by_skeletons(bright, tmp_path):
     (whole,) = predicted(path)
     assert cut.probabilities[1] > 0.9 > whole.probabilities[1]
     (bad,) = predicted(path, skeletons={"other": tmp_path}, read=lambda folder: points, skip=True)
-    assert "no folder of frame files of that name" in bad.warnings
+    assert "none of that name among the skeletons" in bad.warnings
 
 
 def test_a_video_that_cannot_be_read_gets_a_row(bright):
@@ -187,5 +187,5 @@ def test_a_fusion_sees_the_video_and_its_skeletons(tmp_path, layout22):
     assert one.sum() == pytest.approx(1)
     assert np.abs(one - without_picture).max() > 1e-4
     assert np.abs(one - without_motion).max() > 1e-4
-    with pytest.raises(InputError, match=r"has 12 frames, but .* 20 frame files"):
+    with pytest.raises(InputError, match=r"has 12 frames, but .* 20; give the skeletons"):
         said(path, make_clip("ann", 20).points)

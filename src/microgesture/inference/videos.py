@@ -14,6 +14,7 @@ from microgesture.data.store import Clip
 from microgesture.inference.build import Trained
 from microgesture.inference.clips import clip_probabilities
 from microgesture.inference.recordings import cut, cutting, usable
+from microgesture.inference.stored import Recorded
 from microgesture.inference.window_table import Window
 from microgesture.settings.probing import Testing
 from microgesture.settings.video import Video
@@ -38,8 +39,8 @@ def predict_videos(
     fps: float | None = None,
     window: float | None = None,
     stride: float | None = None,
-    skeletons: Mapping[str, Path] | None = None,
-    read: Callable[[Path], np.ndarray] | None = None,
+    skeletons: Mapping[str, Recorded] | None = None,
+    read: Callable[[Recorded], np.ndarray] | None = None,
     skip: bool = False,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> Iterator[Window]:
@@ -58,7 +59,7 @@ def predict_videos(
     window, stride : float, optional
         In seconds, see `microgesture.inference.recordings.cutting`.
     skeletons : mapping, optional
-        Folder of frame files by the name of a video, whose frames they are of: models on skeletons
+        Folder of frame files, or row of a Parquet file, by the name of a video: models on skeletons
         read them, and by them the person is cut out as in training. Without, the middle square of
         whole frames is shown.
     read : callable, optional
@@ -79,7 +80,7 @@ def predict_videos(
             found = probe(videos[name].path)
             points = None
             if skeletons is not None and read is not None:
-                points = usable(read(_folder(skeletons, name)), skeletons[name])
+                points = usable(read(_skeletons(skeletons, name)), skeletons[name])
                 _check_frames(points, found, skeletons[name], videos[name].path)
             rate = fps or found.fps
             if not rate:
@@ -95,7 +96,7 @@ def predict_videos(
             yield Window(name, None, None, None, f"not predicted: {error}")
 
 
-def _check_skeletons(models: Sequence[Trained], skeletons: Mapping[str, Path] | None) -> None:
+def _check_skeletons(models: Sequence[Trained], skeletons: Mapping[str, Recorded] | None) -> None:
     for part in (part for one in models for part in one.parts if part.skeleton is not None):
         if skeletons is None:
             raise InputError(
@@ -109,17 +110,17 @@ def _check_skeletons(models: Sequence[Trained], skeletons: Mapping[str, Path] | 
             )
 
 
-def _check_frames(points: np.ndarray, found: Probe, folder: Path, path: Path) -> None:
+def _check_frames(points: np.ndarray, found: Probe, place: Recorded, path: Path) -> None:
     if abs(len(points) - found.frames) > SLACK:
         raise InputError(
-            f"{path}: has {found.frames:,} frames, but {folder} {len(points):,} frame files; give "
-            "the skeletons of this video"
+            f"{path}: has {found.frames:,} frames, but {place} {len(points):,}; give the "
+            "skeletons of this video"
         )
 
 
-def _folder(skeletons: Mapping[str, Path], name: str) -> Path:
+def _skeletons(skeletons: Mapping[str, Recorded], name: str) -> Recorded:
     if name not in skeletons:
-        raise InputError(f"{name}: has no folder of frame files of that name among the skeletons")
+        raise InputError(f"{name}: has none of that name among the skeletons")
     return skeletons[name]
 
 

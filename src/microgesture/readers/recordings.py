@@ -80,7 +80,7 @@ def read(
             table = parquet.read(columns=[c for c in columns if c != "points"])
         index = table.to_pandas(ignore_metadata=True).rename(columns={NAME: "clip_id"})
         check_index(path, index)
-        bad = _left_out(parquet)
+        bad = left_out(parquet)
         if unknown := sorted(set(segments) - set(index.clip_id) - set(bad)):
             line = segments[unknown[0]][0][0]
             raise InputError(
@@ -115,7 +115,7 @@ def read(
                     yield check_clip(recording, place, class_names)
 
 
-def _left_out(parquet: pq.ParquetFile) -> dict[str, tuple[str, str]]:
+def left_out(parquet: pq.ParquetFile) -> dict[str, tuple[str, str]]:
     """Subject and fault of each recording that the file names but does not hold."""
     own = json.loads((parquet.schema_arrow.metadata or {}).get(METADATA_KEY, b"{}"))
     return {name: (subject, reason) for name, (subject, reason) in own.get(BAD, {}).items()}

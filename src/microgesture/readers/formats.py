@@ -17,6 +17,7 @@ from microgesture.data.keypoints import KINECT, OPENPOSE
 from microgesture.data.store import BadClip, Clip
 from microgesture.readers import csv as plain_csv
 from microgesture.readers import (
+    detections,
     imigue2021,
     miga2025,
     openpose_json,
@@ -113,6 +114,12 @@ FORMATS: dict[str, Format] = {
     ),
     "parquet": Format(plain_parquet.read, location="path", suffixes=(".parquet",)),
     "recordings": Format(recordings.read, location="path", recordings=True),
+    "detections": Format(
+        detections.read,
+        reads=r"((?!\.)[^/]+/)*(?!\.)[^/]+(?<!_keypoints)\.(json|npy)",
+        names_videos=True,
+        recordings=True,
+    ),
     "csv": Format(plain_csv.read, location="path", suffixes=(".csv",)),
 }
 

@@ -71,7 +71,7 @@ def read(
 
     """
     path, numbers = data.path, resolve_points(data.points)
-    segments = _segments(Path(data.segments))
+    segments = read_segments(Path(data.segments))
     with bounded(path):
         parquet = open_parquet(path)
     with parquet:
@@ -110,7 +110,7 @@ def read(
                 row += 1
                 place = f"{path}, row {row}"
                 recording = _recording(place, fields, flat, numbers)
-                yield from _clips(data.segments, recording, segments, class_names)
+                yield from clips_of(data.segments, recording, segments, class_names)
                 if whole:
                     yield check_clip(recording, place, class_names)
 
@@ -135,8 +135,8 @@ def _recording(
     return Recording(**fields, label=UNKNOWN, points=placed)
 
 
-def _segments(path: Path) -> dict[str, list[Segment]]:
-    """Rows of the table by recording."""
+def read_segments(path: Path) -> dict[str, list[Segment]]:
+    """Rows of a table ``recording_id,label,start,end`` by recording, frames from 0."""
     rows = csv_rows(path)
     if not rows or rows[0][1] != HEADER:
         found = shown(",".join(rows[0][1])) if rows else "nothing"
@@ -155,9 +155,10 @@ def _segments(path: Path) -> dict[str, list[Segment]]:
     return segments
 
 
-def _clips(
+def clips_of(
     table: str, recording: Recording, segments: dict[str, list[Segment]], class_names: list[str]
 ) -> Iterator[Clip | BadClip]:
+    """The clips of a recording, in the order of the table's rows."""
     for number, (line, name, start, end) in enumerate(segments.get(recording.clip_id, [])):
         clip_id, place = f"{recording.clip_id}_{number}", f"{table}, row {line}"
         if end >= (frames := len(recording.points)):

@@ -192,6 +192,27 @@ class Recordings(_Data):
     split: Split | None = None
 
 
+class Detections(_Filmed):
+    """What other detectors wrote, a file a recording: MMPose (RTMPose, DWPose), AlphaPose or
+    MediaPipe.
+    """
+
+    format: Literal["detections"]
+    root: str
+    """The folder below which the files lie; a recording is named by the path of its file there,
+    without the ending."""
+    segments: str
+    """The table of clips: a CSV with the header ``recording_id,label,start,end``."""
+    people: Literal["subject", "all"] = "subject"
+    """The surest person is followed, or each is a recording of its own, ``_p0``, ``_p1`` and so on
+    after its name."""
+    points: Points = None
+    """The keypoint format; it is told by the number of points otherwise."""
+    subjects: str | None = None
+    """A CSV with the header ``video,subject``; otherwise every recording is a subject."""
+    split: Split
+
+
 class Videos(_Data):
     """Videos alone: a first step finds the key points of the person in each."""
 
@@ -225,6 +246,7 @@ Data = Annotated[
     | Parquet
     | Csv
     | Recordings
+    | Detections
     | Videos,
     Field(discriminator="format"),
 ]

@@ -93,9 +93,6 @@ def test_wholebody_points_are_read_as_written(tmp_path, write):
     assert [len(people) for people in frames] == [1] * 4
     found = np.stack([one.points for (one,) in frames])
     np.testing.assert_allclose(found[:, list(WHOLEBODY)], points[:, list(WHOLEBODY)])
-    np.testing.assert_allclose(
-        found[:, 1, :2], (points[:, 2, :2] + points[:, 5, :2]) / 2, rtol=1e-5
-    )
 
 
 def test_a_frame_without_anybody_keeps_its_place(tmp_path):
@@ -155,7 +152,9 @@ def test_clips_are_cut_out_of_the_subject(tmp_path, pair):
         ("train_0", "train", 1),
         ("val_0", "val", 0),
     ]
-    np.testing.assert_allclose(clips[0].points[:, 0], pair[0][1:3, 0])
+    seen = clips[0].points
+    np.testing.assert_allclose(seen[:, 0], pair[0][1:3, 0])
+    np.testing.assert_allclose(seen[:, 1, :2], seen[:, [2, 5], :2].mean(axis=1), rtol=1e-5)
     assert [one.clip_id for one in items if isinstance(one, Recording)] == ["test", "train", "val"]
     (bad,) = (one for one in items if isinstance(one, BadClip))
     assert "frames 0..9, but the recording has 4" in bad.reason

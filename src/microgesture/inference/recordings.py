@@ -19,8 +19,7 @@ from microgesture.settings.models import VIDEO_MODELS
 from microgesture.settings.probing import Testing
 from microgesture.utils.errors import InputError
 
-Place = TypeVar("Place")
-"""Where a recording is."""
+Place = TypeVar("Place")  # where a recording is
 
 
 class Cutting(NamedTuple):

@@ -31,8 +31,8 @@ class Row:
         return f"{self.path}, row {self.number + 1}"
 
 
+# a folder of frame files, or a row of a Parquet file
 Recorded = Path | Row
-"""A folder of frame files, or a row of a Parquet file."""
 
 
 def find_recorded(place: Path) -> Mapping[str, Recorded]:

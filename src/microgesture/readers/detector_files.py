@@ -13,6 +13,7 @@ from microgesture.data.keypoints import OPENPOSE
 from microgesture.readers.common import place_points, read_bytes, shown, unreadable
 from microgesture.readers.mediapipe import openpose_points
 from microgesture.readers.tracker import Subject, sighting
+from microgesture.utils.content import check_file
 from microgesture.utils.errors import InputError
 
 PARTS = ("pose_landmarks", "face_landmarks", "left_hand_landmarks", "right_hand_landmarks")
@@ -148,9 +149,10 @@ def _placed(place: str, given: np.ndarray, points: Numbers | None) -> np.ndarray
 
 def _array(path: Path) -> np.ndarray:
     """An array of landmarks as (T, P, C)."""
+    check_file(path, b"\x93NUMPY")
     try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
+        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # a header is text that is evaluated as a literal
         raise InputError(unreadable(path, error)) from error
     if array.ndim == 2 and array.shape[1] in FLAT:
         pose = array[:, : POSE * 4].reshape(len(array), POSE, 4)
@@ -256,6 +258,7 @@ def _list(place: str, value: Any) -> list[Any]:
 
 def _numbers(place: str, value: Any) -> np.ndarray:
     try:
-        return np.array(value, np.float32)
+        with np.errstate(over="ignore"):
+            return np.array(value, np.float32)
     except (TypeError, ValueError, OverflowError):
         raise InputError(f"{place}: found {shown(value)}, expected numbers") from None

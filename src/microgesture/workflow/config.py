@@ -26,6 +26,16 @@ from microgesture.settings.models import (
 from microgesture.settings.networks import (
     TransformerNetwork,
 )
+from microgesture.settings.online import (
+    DetectionStep,
+    OnlineTableStep,
+    ScoresStep,
+    Segments,
+    ShownDetector,
+    TemporalDetector,
+    TemporalStep,
+    WindowsDetector,
+)
 from microgesture.settings.preparation import PersonRule, Preparation
 from microgesture.settings.pretraining import PretrainingStep
 from microgesture.settings.probing import OcclusionStep, RobustnessStep, Testing
@@ -272,6 +282,59 @@ def pretraining_step(config: Config, name: str) -> PretrainingStep:
         network=encoder_network(model.network),
         padding=config.box.padding,
         augment=config.augment,
+    )
+
+
+def recordings_step(config: Config, cleaning: str) -> Preparation:
+    """What prepared recordings depend on, besides layout and data."""
+    return Preparation(cleaning=config.cleaning[cleaning], length=None, on_bad_clip="skip")
+
+
+def detector_step(config: Config, name: str) -> TemporalStep:
+    """What training a detector depends on, besides its recordings, classes and seed."""
+    own = config.detectors[name]
+    assert isinstance(own, TemporalDetector)
+    kept = {
+        key: value
+        for key, value in own.given().items()
+        if key not in ("title", "model", "thresholds", "cleaning")
+    }
+    return TemporalStep(**kept, name=name, flip=config.augment.flip)
+
+
+def scores_step(config: Config, scored: str) -> ScoresStep:
+    """What the scores of windows depend on, besides model and recordings."""
+    _, lengths, stride = paths.scored_parts(scored)
+    return ScoresStep(lengths=lengths, stride=stride, flip=config.testing.flip)
+
+
+def scored_by(config: Config, name: str) -> str:
+    """Name of the scores that a detector on windows starts from."""
+    own = config.detectors[name]
+    assert isinstance(own, WindowsDetector)
+    return paths.scored(own.classifier, own.lengths, own.stride)
+
+
+def detection_step(config: Config, name: str) -> DetectionStep:
+    """What a detector's segments depend on, besides its scores or model."""
+    own = config.detectors[name]
+    more: dict[str, Any] = {"flip": config.testing.flip}
+    if isinstance(own, WindowsDetector):
+        more = {key: getattr(own, key) for key in ("background", "smoothing", "hysteresis")}
+    return DetectionStep(name=name, model=own.model, thresholds=own.thresholds, **more)
+
+
+def online_table_step(config: Config) -> OnlineTableStep:
+    """What the table and the page of detectors show of the config."""
+    return OnlineTableStep(
+        data_name=config.data.name,
+        data_format=config.data.format,
+        seeds=config.seeds,
+        detectors={
+            name: ShownDetector(title=own.title, model=own.model)
+            for name, own in config.detectors.items()
+        },
+        columns=(config.segments or Segments()).columns,
     )
 
 

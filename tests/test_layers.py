@@ -13,6 +13,7 @@ FLOORS = [
     {"training", "probing"},
     {"report", "data_report", "inference"},
     {"viz", "provenance", "workflow", "inputs"},
+    {"pose"},
     {"video"},
     {"evaluation", "readers", "preprocessing", "heatmaps"},
     {"data", "models", "synthetic"},

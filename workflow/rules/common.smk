@@ -19,7 +19,7 @@ from microgesture.workflow import variants
 from microgesture.workflow import check_file, preflight
 from microgesture.workflow.overrides import overridden
 from microgesture.readers import sources as rawdata
-from microgesture.video.sources import video_files
+from microgesture.video.sources import video_files, videos_below
 from microgesture.readers.formats import has_recordings
 from microgesture.settings.streams import HeatmapStream, Part
 from microgesture.workflow import runlock
@@ -210,7 +210,17 @@ def raw_files():
     """What the reader reads; a release's own files, so that a changed one is noticed."""
     if CONFIG.data.format == "synthetic":
         return [at(paths.RELEASE_MANIFEST)]
-    return rawdata.raw_files(CONFIG.data)
+    return rawdata.raw_files(settings.reader_step(CONFIG))
+
+
+@cache
+def posed_videos():
+    """The videos that key points are found in, and what else that depends on."""
+    pose = settings.pose_step(CONFIG)
+    if pose is None:
+        return []
+    tables = [pose.subjects] if pose.subjects else []
+    return [*videos_below(pose.root), *tables, "requirements-pose.lock"]
 
 
 @cache
@@ -248,6 +258,7 @@ def dated_files():
     """Files that no step makes, and results; what is made from them has to be newer."""
     yield from raw_files()
     yield from raw_videos()
+    yield from posed_videos()
     yield from [CONFIG.classes, *layouts_in_use()]
     yield from words_file()
     starts = {getattr(one, "pretrained", None) for one in CONFIG.variants.values()}

@@ -19,6 +19,7 @@ from microgesture.cli import (
     detect,
     export,
     new_config,
+    pose,
     predict,
     verify,
     view,
@@ -30,6 +31,7 @@ from microgesture.utils.errors import run
 SUBCOMMANDS = {
     "predict": predict,
     "view": view,
+    "pose": pose,
     "detect": detect,
     "export": export,
     "card": card,

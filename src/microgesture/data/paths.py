@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 RELEASE = "release"
 RELEASE_MANIFEST = f"{RELEASE}/manifest.json"
+POSE = "pose/recordings.parquet"
 SKELETONS = "skeletons/clips.parquet"
 RECORDINGS = "skeletons/recordings.parquet"
 SUMMARY = "skeletons/summary.json"

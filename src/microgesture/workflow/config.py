@@ -11,7 +11,7 @@ from microgesture.data import paths
 from microgesture.data.keypoint_formats import resolve_points
 from microgesture.readers.folders import places
 from microgesture.settings.config import Config
-from microgesture.settings.data import Data, Miga2025, Synthetic
+from microgesture.settings.data import Data, Miga2025, PoseStep, Recordings, Synthetic, Videos
 from microgesture.settings.data_report import DataReportStep
 from microgesture.settings.heatmaps import DrawnHeatmaps
 from microgesture.settings.label_embeddings import Glove, GloveVectors, WordLlamaVectors
@@ -70,6 +70,10 @@ def _named_files(config: Config) -> Iterator[tuple[str, str, Path, dict[str, Any
     """Place, path, record of the step that reads it and that step's config."""
     results = Path(config.results)
     data = config.data.given()
+    if (pose := pose_step(config)) is not None:
+        for key in ("root", "subjects"):
+            for path in places(data.pop(key, None)):
+                yield f"data.{key}", path, results / paths.record("pose"), pose.given()
     for key in ("root", "path", "paths", "labels", "subjects", "video_splits", "segments"):
         for path in places(data.get(key)):
             record = results / paths.record("skeletons")
@@ -92,7 +96,9 @@ def recorded(record: Path) -> Any:
 
 
 def reader_step(config: Config) -> Data:
-    """What the reader depends on; generated data is read like any other release."""
+    """What the reader depends on; generated data is read like any other release,
+    and the key points of videos like other recordings.
+    """
     data = config.data
     if isinstance(data, Synthetic):
         release = f"{config.results}/{paths.RELEASE}"
@@ -109,10 +115,23 @@ def reader_step(config: Config) -> Data:
             width=made.width,
         )
     own = data.given()
+    if isinstance(data, Videos):
+        del own["root"]
+        own.pop("subjects", None)
+        found = f"{config.results}/{paths.POSE}"
+        return Recordings.model_validate({**own, "format": "recordings", "path": found})
     if "points" in own:
         # the numbers themselves, so that a changed format file is noticed
         own["points"] = list(resolve_points(own["points"]) or ())
     return type(data).model_validate(own)
+
+
+def pose_step(config: Config) -> PoseStep | None:
+    """What the key points of videos depend on, where they are the data."""
+    if not isinstance(config.data, Videos):
+        return None
+    own = config.data.given()
+    return PoseStep(**{key: own[key] for key in PoseStep.model_fields if key in own})
 
 
 def preparation_step(config: Config, cleaning: str, timeline_name: str) -> Preparation:

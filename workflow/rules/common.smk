@@ -134,7 +134,8 @@ def pretrained_of(wildcards):
 
 def recordings_output():
     """The store of whole recordings, where something learns from them and the data have them."""
-    if not CONFIG.pretraining or not has_recordings(CONFIG.data):
+    learns = CONFIG.pretraining or CONFIG.emotion
+    if not learns or not has_recordings(CONFIG.data):
         return {}
     return {"recordings": at(paths.RECORDINGS)}
 
@@ -193,10 +194,48 @@ def frames_digest():
     return rawdata.frames_digest(CONFIG.data) if workflow.is_main_process else None
 
 
+def outcome_tables():
+    """The tables of outcomes; those of generated data come with their release."""
+    if CONFIG.emotion is None:
+        return []
+    if CONFIG.emotion.labels is None:
+        return [at(paths.RELEASE_MANIFEST)]
+    return settings.interview_step(CONFIG).files()
+
+
+def encoder_weights():
+    """Published checkpoints of the emotion encoders."""
+    return [] if CONFIG.emotion is None else settings.encode_step(CONFIG).weights()
+
+
+def tokens_of_part(wildcards):
+    """Tokens for a part of the emotion models; published encoders learn from nobody."""
+    step = settings.encode_step(CONFIG)
+    part = paths.EMOTION_ALL if len(step.weights()) == 2 else wildcards.part
+    return at(paths.emotion_tokens(part))
+
+
+def recognised_gestures():
+    """Predictions of the gestures that the emotion models count; none where labels are."""
+    row = "labels" if CONFIG.emotion is None else CONFIG.emotion.gestures
+    if row == "labels":
+        return []
+    return at(paths.predictions(row, paths.run_name(min(CONFIG.seeds)), "test"))
+
+
+def emotion_results():
+    """What the emotion part comes to, where a config has it."""
+    if CONFIG.emotion is None:
+        return []
+    return [at(paths.EMOTION_TABLE), at(paths.EMOTION_PAGE)]
+
+
 def dated_files():
     """Files that no step makes, and results; what is made from them has to be newer."""
     yield from raw_files()
     yield from raw_videos()
+    yield from outcome_tables()
+    yield from encoder_weights()
     yield from [CONFIG.classes, *layouts_in_use()]
     yield from words_file()
     starts = {getattr(one, "pretrained", None) for one in CONFIG.variants.values()}
@@ -288,6 +327,7 @@ TREES = [name for name in VARIANTS if CONFIG.variants[name].model == "trees"]
 NETWORKS = [name for name in VARIANTS if name not in TREES]
 FUSIONS = list(CONFIG.fusions)
 RUNS = runs_of(*CONFIG.seeds)
+EMOTION_PARTS = paths.emotion_parts(CONFIG.emotion.folds) if CONFIG.emotion else []
 CLIPS = paths.clips_name("{layout}", "{cleaning}", "{timeline}")
 LAST_RUN = runlock.last_run(RESULTS)
 
@@ -322,3 +362,4 @@ wildcard_constraints:
     seed=r"\d+",
     run=paths.run_name(r"\d+", None if CONFIG.folds is None else r"\d+"),
     split="val|test",
+    part=one_of(EMOTION_PARTS),

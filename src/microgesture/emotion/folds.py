@@ -39,8 +39,8 @@ def assign_folds(labels: np.ndarray, groups: Sequence[str], folds: int, seed: in
                 f"{count} people have a recording that is {word}, but there are {folds} folds, in "
                 "each of which one is needed; lower emotion.folds or emotion.inner_folds"
             )
-    order = np.random.default_rng(np.random.SeedSequence(seed)).permutation(names)
-    order = sorted(order, key=lambda name: -len(where[name]))
+    shuffled = np.random.default_rng(np.random.SeedSequence(seed)).permutation(names)
+    order = sorted(shuffled.tolist(), key=lambda name: -len(where[name]))
     target = np.array([(labels == outcome).sum() for outcome in (0, 1)]) / folds
     held = np.zeros((folds, 2))
     fold = np.empty(len(labels), int)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from microgesture.readers.common import shown
 from microgesture.readers.labels import csv_rows, whole_number
+from microgesture.settings.emotion import SMG_TABLES
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import write_text
 
@@ -19,7 +20,6 @@ _SPELLED |= {"lose": LOSE, "lost": LOSE, "loss": LOSE, "l": LOSE, "0": LOSE, "0.
 RECORDING = ("video_id", "video", "recording", "recording_id")
 OUTCOME = ("win_or_lose", "label", "emotion", "outcome")
 SUBJECT = ("subject_id", "subject")
-SMG_TABLES = "*_tflabels_new.csv"
 
 
 @dataclass(frozen=True)

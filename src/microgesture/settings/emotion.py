@@ -1,5 +1,6 @@
 """What a config says about emotion: was the match won or lost, from a whole recording."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -14,8 +15,24 @@ from microgesture.settings.base import (
     Text,
     Texts,
 )
+from microgesture.settings.video import Crops
 
+SMG_TABLES = "*_tflabels_new.csv"
+"""Tables of emotions in a folder of SMG's samples."""
 OpenShare = Annotated[float, Field(gt=0, lt=1)]
+
+
+EmotionRow = Literal[
+    "face",
+    "context",
+    "gestures_linear",
+    "gestures_boosted",
+    "late",
+    "late_fitted",
+    "concat",
+    "interfusion",
+    "interfusion_gestures",
+]
 
 
 class Windows(Entry):
@@ -40,7 +57,7 @@ class FaceCrops(Entry):
     """Mean score of the points that a face is aligned by; below there is no face."""
     min_side: Positive = 20
     """Height of an aligned face in pixels of the video; smaller ones are no faces."""
-    min_detail: NotNegative = 0.02
+    min_detail: NotNegative = 0.04
     """Detail below which a face is too blurred or pixelated to tell anything, and is masked.
     0 keeps every face."""
     smooth: NotNegative = 0.2
@@ -123,7 +140,7 @@ class WindowModel(Entry):
 class EmotionSubmission(Entry):
     """The file for the challenge."""
 
-    row: Text = "late_fitted"
+    row: EmotionRow = "late_fitted"
     """The row that is submitted."""
     header: Annotated[list[Text], Field(min_length=2, max_length=2)] = Field(
         default=["video_id", "label"]
@@ -156,16 +173,41 @@ class Emotion(Entry):
     """Whence gestures are known: ``labels``, or a row of the config, whose predictions are of
     subjects that it was not trained on."""
     windows: Windows
+    """How a recording is cut into windows."""
     face: FaceCrops
+    """How faces are cut out."""
     context: ContextCrops
+    """How the person is cut out."""
     face_encoder: FaceEncoder
+    """SwinFace, published or in small."""
     context_encoder: ContextEncoder
-    model: WindowModel = Field(default=WindowModel())
+    """MViTv2, published or in small."""
+    model: WindowModel
+    """The networks on tokens of windows."""
     permutations: Count = 2000
     """Of the test against chance."""
     shown: Count = 4
     """Recordings whose timelines are drawn."""
-    submission: EmotionSubmission = Field(default=EmotionSubmission())
+    submission: EmotionSubmission
+    """The file for the challenge, of the recordings of split test."""
+
+
+class InterviewStep(Entry):
+    """What interviews and their folds depend on, besides recordings."""
+
+    labels: list[Text]
+    protocol: Literal["subject", "recording"]
+    folds: Count
+    seed: int
+
+    def files(self) -> list[str]:
+        """The tables, those of a folder one by one; one that is not there is listed itself."""
+        found: list[str] = []
+        for name in self.labels:
+            path = Path(name)
+            inside = sorted(map(str, path.rglob(SMG_TABLES))) if path.is_dir() else []
+            found += inside or [name]
+        return found
 
 
 class MaterialStep(Entry):
@@ -174,13 +216,8 @@ class MaterialStep(Entry):
     windows: Windows
     face: FaceCrops
     context: ContextCrops
-    root: Text | None = None
-    table: Text | None = None
-    match: Literal["count", "time"] = "count"
-    resolution: Literal["stop", "scale"] = "stop"
-    slack: Annotated[int, Field(ge=0)] = 2
-    on_bad_clip: Literal["stop", "skip"]
-    nullable = frozenset({"root", "table"})
+    video: Crops
+    """Where the videos lie; the size of its crops has no part in this."""
 
 
 class EncodeStep(Entry):
@@ -190,11 +227,15 @@ class EncodeStep(Entry):
     context_encoder: ContextEncoder
     seed: int
 
+    def weights(self) -> list[str]:
+        """Published checkpoints that are read."""
+        return [one for one in (self.face_encoder.weights, self.context_encoder.weights) if one]
+
 
 class EvaluateStep(Entry):
     """What predictions depend on, besides tokens, gestures and folds."""
 
-    folds: Count
+    protocol: Literal["subject", "recording"]
     inner_folds: Count
     model: WindowModel
     seeds: list[int]

@@ -19,6 +19,7 @@ include: "workflow/rules/fusion.smk"
 include: "workflow/rules/prediction.smk"
 include: "workflow/rules/results.smk"
 include: "workflow/rules/evidence.smk"
+include: "workflow/rules/emotion.smk"
 
 
 rule all:
@@ -26,3 +27,4 @@ rule all:
     input:
         at(paths.TABLE),
         at(paths.PAGE),
+        emotion_results(),

@@ -9,7 +9,7 @@ SOURCE = REPOSITORY / "src/microgesture"
 # from the top: a package imports packages of lower floors, and nothing of its own floor but itself
 FLOORS = [
     {"cli"},
-    {"training", "probing"},
+    {"training", "probing", "emotion"},
     {"report", "data_report", "inference"},
     {"viz", "provenance", "workflow", "inputs"},
     {"video"},

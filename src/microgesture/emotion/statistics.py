@@ -164,17 +164,11 @@ def features(
     return np.concatenate([told, motion_features(clip.points[interview.start : last + 1], fps)])
 
 
-def write_statistics(
-    path: Path,
-    interviews: Sequence[Interview],
-    recordings: Path,
-    skeletons: Path,
-    classes: Sequence[str],
-    predictions: Path | None,
-) -> None:
-    """Write the numbers of all interviews as CSV, one row each.
-
-    Gestures are those of the labels, or with ``predictions`` what a model says of the same clips.
+def known_gestures(
+    skeletons: Path, classes: Sequence[str], predictions: Path | None
+) -> dict[str, Gestures]:
+    """Gestures by recording: those of the labels, or with ``predictions`` what a model says of the
+    same clips.
     """
     index = read_index(skeletons)
     if predictions is None:
@@ -186,7 +180,19 @@ def write_statistics(
     else:
         made = read_predictions(predictions)
         told = dict(zip(made.clip_ids, made.probabilities, strict=True))
-    gestures = gestures_of(index, told)
+    return gestures_of(index, told)
+
+
+def write_statistics(
+    path: Path,
+    interviews: Sequence[Interview],
+    recordings: Path,
+    skeletons: Path,
+    classes: Sequence[str],
+    predictions: Path | None,
+) -> None:
+    """Write the numbers of all interviews as CSV, one row each; see `known_gestures`."""
+    gestures = known_gestures(skeletons, classes, predictions)
     wanted: dict[str, list[Interview]] = {}
     for one in interviews:
         wanted.setdefault(one.recording, []).append(one)

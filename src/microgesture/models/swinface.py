@@ -227,7 +227,7 @@ class SwinFace(nn.Module):
         self.channels = [*widths[1:], widths[-1]]
         self.num_features = embedding
         self.patch_embed = Patches(patch, embed)
-        rates = torch.linspace(0, drop_path, sum(depths)).split(list(depths))
+        rates = torch.linspace(0, drop_path, sum(depths), device="cpu").split(list(depths))
         self.layers = nn.ModuleList(
             Stage(widths[n], self.sides[n], heads[n], rates[n].tolist(), n < last)
             for n in range(last + 1)

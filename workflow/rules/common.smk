@@ -209,9 +209,9 @@ def encoder_weights():
 
 
 def tokens_of_part(wildcards):
-    """Tokens for a part of the emotion models; published encoders learn from nobody."""
-    step = settings.encode_step(CONFIG)
-    part = paths.EMOTION_ALL if len(step.weights()) == 2 else wildcards.part
+    """Tokens for a part of the emotion models."""
+    learns = settings.encode_step(CONFIG).learns() and CONFIG.emotion.encoder_per_fold
+    part = wildcards.part if learns else paths.EMOTION_ALL
     return at(paths.emotion_tokens(part))
 
 

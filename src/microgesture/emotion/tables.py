@@ -132,7 +132,15 @@ def pair_table(judged: Judged) -> dict[str, Any]:
 def legend(config: EmotionReportStep) -> list[str]:
     """What the tables' numbers are."""
     apart = "people" if config.protocol == "subject" else "recordings"
+    encoders = {
+        "published": "Encoders are published ones and learned from nobody here.",
+        "fold": "Small encoders learned where keypoints are, from the people of each fold's "
+        "training recordings alone.",
+        "once": "Small encoders learned where keypoints are, never an outcome, from all people of "
+        "train and val, also those whom a fold tests; nobody of split test was seen by anything.",
+    }
     return [
+        encoders[config.encoders],
         f"Outer folds keep {apart} apart. Epochs, strengths, weights and thresholds are chosen in "
         "each fold by inner cross-validation of its training recordings.",
         f"Decisions and probabilities are adjusted to {float(config.prior):.2f} of won recordings: "

@@ -182,6 +182,9 @@ class Emotion(Entry):
     """SwinFace, published or in small."""
     context_encoder: ContextEncoder
     """MViTv2, published or in small."""
+    encoder_per_fold: bool = False
+    """Whether small encoders are trained anew for each fold, without its people; otherwise once, on
+    pictures and keypoints of everybody in train and val, never on an outcome."""
     model: WindowModel
     """The networks on tokens of windows."""
     permutations: Count = 2000
@@ -231,6 +234,10 @@ class EncodeStep(Entry):
         """Published checkpoints that are read."""
         return [one for one in (self.face_encoder.weights, self.context_encoder.weights) if one]
 
+    def learns(self) -> bool:
+        """Whether one of the encoders is a small one that is trained."""
+        return len(self.weights()) < 2
+
 
 class EvaluateStep(Entry):
     """What predictions depend on, besides tokens, gestures and folds."""
@@ -249,6 +256,7 @@ class EmotionReportStep(Entry):
     prior: OpenShare
     protocol: str
     gestures: str
+    encoders: Literal["published", "fold", "once"]
     permutations: Count
     shown: Count
     submission: EmotionSubmission

@@ -189,8 +189,10 @@ def emotion_report_step(config: Config) -> EmotionReportStep | None:
     if own is None:
         return None
     kept = ("prior", "protocol", "gestures", "permutations", "shown", "submission")
+    published = own.face_encoder.weights and own.context_encoder.weights
     return EmotionReportStep(
         data_name=config.data.name,
+        encoders="published" if published else "fold" if own.encoder_per_fold else "once",
         generated=isinstance(config.data, Synthetic),
         **{key: getattr(own, key) for key in kept},
     )

@@ -145,6 +145,7 @@ def face_encoder(
     probabilities, or a small one's embedding.
     """
     own, side = config.face_encoder, records.metadata["face"]
+    torch.manual_seed(config.seed)
     model = _swinface(own, side)
     if own.weights is not None:
         tasks = FaceTasks(model)
@@ -157,7 +158,6 @@ def face_encoder(
 
         return published
     inputs, targets, known = _face_material(records, rows)
-    torch.manual_seed(config.seed)
     network = nn.Sequential(model, nn.Linear(model.num_features, targets.shape[1]))
     _train(network.to(device), inputs, face_input, targets, known, _recipe(own), config.seed, say)
     model.eval()

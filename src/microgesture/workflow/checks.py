@@ -234,8 +234,8 @@ def _check_emotion(config: Config, source: str) -> None:
     elif own.labels is None:
         raise InputError(f"{place}: expected labels, the tables of outcomes")
     if own.gestures != "labels":
-        rows = {*config.variants, *config.fusions}
-        _known(source, "emotion.gestures", own.gestures, {"labels", *rows})
+        known = ["labels", *config.variants, *config.fusions]
+        _known(source, "emotion.gestures", own.gestures, known)
         if config.folds is None:
             raise InputError(
                 f"{place}: gestures is {own.gestures!r}, and folds is null: gestures of train "

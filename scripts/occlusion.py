@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from microgesture.data.clip_file import Clips
 from microgesture.inference.build import Trained
 from microgesture.probing.occlusion import occlusion_map
 from microgesture.probing.test_clips import probe_step
 from microgesture.settings.probing import OcclusionStep
-from microgesture.utils.errors import run
+from microgesture.utils.errors import InputError, run
 from microgesture.utils.files import write_json
 from microgesture.utils.progress import progress
 
@@ -18,8 +19,15 @@ def main() -> None:
 
 
 def write_map(
-    trained: Trained, skeletons: Path, tests: pd.DataFrame, config: OcclusionStep, out: Path
+    trained: Trained,
+    skeletons: Path,
+    tests: pd.DataFrame,
+    config: OcclusionStep,
+    out: Path,
+    crops: Clips | None,
 ) -> None:
+    if crops is not None:
+        raise InputError("--crops: what is hidden are points of skeletons; leave it out")
     write_json(
         out, occlusion_map(trained, skeletons, tests, config, lambda rows: progress(rows, "clips"))
     )

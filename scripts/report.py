@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument(
         "--layouts", type=Path, nargs="+", required=True, help="layout files to draw skeletons with"
     )
+    parser.add_argument("--crops", type=Path, help="manifest of the crops, where there is video")
     parser.add_argument("--out", type=output_file, required=True, help="HTML file to write")
     parser.add_argument(
         "--figures", type=output_folder, required=True, help="folder for the figures as PNG and PDF"
@@ -47,12 +48,14 @@ def main() -> None:
         read_json(args.summary),
         args.skeletons,
         [load_layout(path) for path in args.layouts],
+        args.crops,
     )
     write_page(material, args.out, args.figures)
     patterns = ("data_report.md", "figures/*.png", "figures/data/*.png")
     shown = [path for pattern in patterns for path in sorted(args.results.glob(pattern))]
     probed = probe_files(config, args.results)
-    stated = [args.classes, args.summary, args.skeletons, *args.layouts]
+    crops = [args.crops, args.crops.with_suffix(".arrow")] if args.crops else []
+    stated = [args.classes, args.summary, args.skeletons, *args.layouts, *crops]
     write_record(
         args.record,
         __file__,

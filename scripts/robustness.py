@@ -1,9 +1,12 @@
 """Measure how a trained variant's accuracy falls when test clips are damaged on purpose."""
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from microgesture.data.clip_file import Clips
 from microgesture.inference.build import Trained
 from microgesture.probing.robustness import measure, write_measured
 from microgesture.probing.test_clips import probe_step
@@ -17,10 +20,17 @@ def main() -> None:
 
 
 def write_curve(
-    trained: Trained, skeletons: Path, tests: pd.DataFrame, config: RobustnessStep, out: Path
+    trained: Trained,
+    skeletons: Path,
+    tests: pd.DataFrame,
+    config: RobustnessStep,
+    out: Path,
+    crops: Clips | None,
 ) -> None:
-    rows = measure(trained, skeletons, tests, config, lambda levels: progress(levels, "levels"))
-    write_measured(out, rows)
+    def told(levels: Iterable[Any]) -> Iterable[Any]:
+        return progress(levels, "levels")
+
+    write_measured(out, measure(trained, skeletons, tests, config, crops, told))
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
     parser.add_argument("--embeddings", type=Path, help="label embeddings, for the semantic loss")
     parser.add_argument("--pretrained", type=Path, help="weights to start from; else the config's")
+    parser.add_argument("--pseudo-labels", type=Path, help="classes of clips without a label")
     add_fold_options(parser)
     parser.add_argument("--out", type=output_folder, required=True, help="folder to write")
     parser.add_argument(
@@ -44,6 +45,7 @@ def main() -> None:
         args.embeddings,
         args.folds,
         args.pretrained or (Path(config.pretrained) if config.pretrained else None),
+        args.pseudo_labels,
     )
     processes, device = init_distributed(choose_device(args.device, args.threads))
     run_training(

@@ -1,5 +1,6 @@
 """Videos that nobody has labelled: windows, tables of clips, crops by skeletons, bad files."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -7,20 +8,23 @@ import numpy as np
 import pytest
 import torch
 
+from microgesture.data.store import write_store
 from microgesture.inference.build import open_input
-from microgesture.inference.clips import prepare_for, prepared_input
+from microgesture.inference.clips import clip_probabilities, prepare_for, prepared_input
 from microgesture.inference.recordings import read_video
 from microgesture.inference.tokens import tokens_in_memory
 from microgesture.inference.videos import find_videos, predict_videos
 from microgesture.inference.window_table import write_table
 from microgesture.inputs.tokens import TokenInput
 from microgesture.models.base import Classifier
-from microgesture.settings.probing import Testing
+from microgesture.probing.robustness import measure
+from microgesture.probing.test_clips import labelled_tests
+from microgesture.settings.probing import RobustnessStep, Testing
 from microgesture.utils.errors import InputError
 from tests import moving_squares
 from tests.conftest import make_clip
 from tests.inference.test_tokens import saved, token_step
-from tests.small_training import CONFIG, STREAM
+from tests.small_training import CLASSES, CONFIG, STREAM
 from tests.steps import made_trained, new_model
 from tests.videos import stripes, write_video
 
@@ -188,3 +192,13 @@ def test_a_fusion_sees_the_video_and_its_skeletons(tmp_path, layout22):
     assert np.abs(one - without_motion).max() > 1e-4
     with pytest.raises(InputError, match=r"has 12 frames, but .* 20 frame files"):
         said(path, make_clip("ann", 20).points)
+
+    # points and crops are damaged each by itself, and a source is what it is of the other
+    write_store(tmp_path / "s.parquet", [replace(c, split="test") for c in clips], CLASSES, "test")
+    tests = labelled_tests(tmp_path / "s.parquet", fused)
+    asked = RobustnessStep(drop=[0.5], video={"darken": [0.9]}, seed=0, testing=ONCE)
+    rows = [*measure(fused, tmp_path / "s.parquet", tests, asked, crops)]
+    assert [row.kind for row in rows] == ["none", "drop", "video_darken"]
+    expected, _ = clip_probabilities(fused, clips, ONCE, crops)
+    labels = [clip.label for clip in clips]
+    assert rows[0].top1 == np.mean(expected.argmax(axis=1) == labels)

@@ -1,4 +1,4 @@
-"""Records of a network on the tokens of others: which settings have to fit which."""
+"""Records of a network on the tokens or by the labels of others: which settings have to fit which."""
 
 from pathlib import Path
 
@@ -12,6 +12,8 @@ CHAIN = {
     "tokens/a": ("tokens.py", {"variant": "a"}, ["a.model", "a.arrow"], "a.tokens"),
     "train/f": ("train.py", {"variant": "f", "length": 1}, ["a.tokens"], "f.model"),
     "predict/f": ("predict.py", {"variant": "f"}, ["f.model", "a.tokens"], "f.parquet"),
+    "pseudo_labels/s": ("pseudo_labels.py", {"precision": 0.9}, ["a.model", "a.arrow"], "s.csv"),
+    "train/s": ("train.py", {"variant": "s", "layout": "openpose22"}, ["s.csv"], "s.model"),
 }
 
 
@@ -31,7 +33,7 @@ def findings(name, **changes):
 
 
 @pytest.mark.parametrize("name", CHAIN)
-def test_a_fused_network_is_another_variant_than_its_sources(name):
+def test_a_network_is_another_variant_than_those_it_learns_from(name):
     assert findings(name) == []
 
 

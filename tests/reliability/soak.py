@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from microgesture.utils.files import read_json
-from tests.project import Project
+from tests.project import FEWER_ROWS, Project
 
 EPOCHS = 40
 """Enough that a training lasts some seconds, and has saved its state when it is killed."""
@@ -50,7 +50,7 @@ EDITS: list[tuple[tuple[str, ...], object]] = [
     (("heatmaps", "sigma"), 0.7),
     (("align", "max_gap"), 2),
     (("testing", "views"), 1),
-    (("fusions", "fused", "members", "joint41_align_semantic"), 3),
+    (("fusions", "fused", "members", "stgcn41_align"), 3),
     (("data", "name"), "edited"),
 ]
 """Keys of the config, each of which another stage depends on first, and another value."""
@@ -182,12 +182,12 @@ class Soak:
 
 def soak(folder: Path, kills: int, seed: int) -> tuple[Soak, int, int]:
     """Return what was done, the number of rounds, and the number of files that differ."""
-    undisturbed = Project(folder / "undisturbed", EPOCHS)
+    undisturbed = Project(folder / "undisturbed", EPOCHS, FEWER_ROWS)
     done = undisturbed.snakemake()
     if done.returncode:
         raise SystemExit(f"the undisturbed run failed:\n{done.stderr[-4000:]}")
     expected = undisturbed.hashes()
-    work = Soak(Project(folder / "disturbed", EPOCHS), seed)
+    work = Soak(Project(folder / "disturbed", EPOCHS, FEWER_ROWS), seed)
     rounds = mismatches = 0
     while not work.enough(kills):
         shutil.rmtree(work.project.folder / "results", ignore_errors=True)

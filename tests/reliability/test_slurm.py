@@ -7,8 +7,8 @@ import time
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.project import FEWER_ROWS, Project
 from tests.reliability import slurm_node
-from tests.workflow.test_workflow import Project
 
 pytestmark = [
     pytest.mark.slow,
@@ -63,7 +63,7 @@ def slurm():
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory):
-    project = Project(tmp_path_factory.mktemp("local"))
+    project = Project(tmp_path_factory.mktemp("local"), rows=FEWER_ROWS)
     done = project.snakemake("--set-threads", *threads())
     assert done.returncode == 0, done.stderr
     return project
@@ -71,7 +71,7 @@ def local(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def through_slurm(slurm, tmp_path_factory):
-    project = Project(tmp_path_factory.mktemp("slurm"))
+    project = Project(tmp_path_factory.mktemp("slurm"), rows=FEWER_ROWS)
     done = project.run("snakemake", *THROUGH_SLURM, "--set-threads", *threads())
     assert done.returncode == 0, done.stderr
     return project, done.stderr
@@ -126,7 +126,7 @@ def test_every_step_ran_as_a_job_of_slurm(through_slurm):
     assert (project.folder / "results/ablation_table.md").is_file()
     jobs = submitted(said)
     counts = (jobs["train"], jobs["grow_trees"], jobs["predict"], jobs["ablation_table"])
-    assert counts == (4, 1, 5, 1)
+    assert counts == (2, 1, 3, 1)
     assert project.planned() == {}
 
 

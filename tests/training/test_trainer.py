@@ -121,6 +121,28 @@ def test_three_steps_are_those_of_the_formulas(source, layout22, monkeypatch):
         assert torch.allclose(found, expected, rtol=0, atol=1e-6), name
 
 
+def test_mixed_clips_count_for_both_of_their_classes(source, layout22, monkeypatch):
+    config = config_with({"epochs": 1, "batch": 64, "mixup": 0.4})
+    monkeypatch.setattr(
+        "microgesture.training.trainer.random_geometry", lambda count, *_: full_frame(count)
+    )
+    other = [*range(1, 64), 0]
+    monkeypatch.setattr("microgesture.training.steps.mixing", lambda *_: (0.7, other))
+    torch.manual_seed(0)
+    model = new_model(config, layout22, 2, None)
+    replayed = deepcopy(model).train()
+    _, history = train(model, source, config, seed=0)
+    index = source.records.index[source.records.index["split"] == "train"]
+    rows = epoch_order(index.index.to_numpy(), np.zeros(64, int), "natural", rng_for(ORDER, 0, 1))
+    samples = torch.from_numpy(np.stack([source.sample(row, np.arange(8)) for row in rows]))
+    inputs = source.assemble(samples, full_frame(64), training=True)
+    truth = torch.from_numpy(source.records.index["label"].to_numpy(np.int64)[rows])
+    logits = replayed(0.7 * inputs + 0.3 * inputs[other])
+    of_each = [functional.cross_entropy(logits, one) for one in (truth, truth[other])]
+    expected = 0.7 * of_each[0] + 0.3 * of_each[1]
+    assert history["epochs"][0]["train_loss"] == pytest.approx(expected.item(), rel=1e-4)
+
+
 def test_the_semantic_loss_pulls_towards_the_labels_vectors(source, layout22):
     embeddings = np.array([[1, 0, 0], [0, 0.5, 1]], np.float32)
     model, _ = fit(source, layout22, embeddings=embeddings, semantic_weight=1)

@@ -219,6 +219,11 @@ def edited(config, place, value):
             r"down_stages is \[5, 8\], which it is unless given, but there is no stage 8",
         ),
         (["models", "posec3d", "network"], {"inflate": [True]}, "1 entries; expected 3"),
+        (
+            ["variants", "joint22_align", "training"],
+            {"augment_points": {"rotate": 10}},
+            "joint22_align: training.augment_points moves points, but source is cached",
+        ),
     ],
 )
 def test_a_wrong_entry_is_named_with_its_file(config, place, value, said, monkeypatch):
@@ -358,6 +363,9 @@ def test_a_variants_own_settings_win(config):
         "label_smoothing": 0.0,
         "logit_adjustment": 0.0,
         "balanced_head_epochs": 0,
+        "augment_points": {"rotate": 0.0, "offset": 0.0, "drop": 0.0, "drop_parts": 0.0},
+        "frame_span": 1.0,
+        "mixup": 0.0,
     }
     training = {**plain, **shared["training"], "learning_rate": 0.5}
     assert merged.training.given() == training

@@ -41,6 +41,8 @@ def test_a_fused_variant_is_a_row_like_others(config):
         ({"sources": ["stgcn41_align", "cross"]}, "'cross', a token_fusion, which gives no tokens"),
         ({"sources": ["stgcn41_align", "concat"]}, "'concat', a concat_mlp, which gives no tok"),
         ({"network": {"heads": 3}}, "network.width is 16; expected a multiple of network.heads, 3"),
+        ({"training": {"augment_points": {"rotate": 9}}}, "augment_points moves points, and token"),
+        ({"training": {"frame_span": 0.5}}, "cross: training.frame_span is 0.5, but tokens are"),
         ({"layout": "openpose41"}, "layout"),
         ({"network": {"stem_kernel": 3}}, "stem_kernel"),
     ],

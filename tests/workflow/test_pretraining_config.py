@@ -48,7 +48,16 @@ def changed(config, place, value):
         ),
         (["variants", "masked_100", "network"], {"width": 64}, "masked_100: network is .*64"),
         (["variants", "masked_100", "pretrained"], "mask", "masked_100: there is no file mask"),
-        (["variants", "probe_masked", "network"], {"hidden": 8}, "set network.hidden to 0"),
+        (["variants", "probe_masked", "network"], {"hidden": 8}, "frozen is true, .*hidden to 0"),
+        (["variants", "nearest_masked", "network"], {"hidden": 8}, "neighbours is set, .* to 0"),
+        (
+            ["variants", "pseudo_10", "pseudo_labels", "teacher"],
+            "pseudo_10",
+            "one of scratch_100, ",
+        ),
+        (["variants", "pseudo_10", "pseudo_labels", "teacher"], "none", "teacher is 'none'; expec"),
+        (["imbalance"], 10, "pseudo_10: pseudo_labels would label the clips that imbalance leaves"),
+        (["variants", "nearest_masked", "semantic"], True, "neighbours learn nothing"),
         (["models", "skeleton_transformer", "length"], 18, "length is 18; expected a multiple of"),
         (
             ["models", "skeleton_transformer", "network", "heads"],

@@ -132,6 +132,24 @@ def pretrained_of(wildcards):
     return start or []
 
 
+def pseudo_labels_of(wildcards):
+    """Labels of training clips without one, where another variant gives them."""
+    if variants.teacher_of(CONFIG, wildcards.variant) is None:
+        return []
+    return at(paths.pseudo_labels(wildcards.variant, wildcards.run))
+
+
+def teacher_of(wildcards):
+    """The trained model that gives them."""
+    name = variants.teacher_of(CONFIG, wildcards.variant) or wildcards.variant
+    return at(paths.training(name, wildcards.run, paths.MODEL))
+
+
+def teacher_input_of(wildcards):
+    name = variants.teacher_of(CONFIG, wildcards.variant) or wildcards.variant
+    return [at(one) for one in variants.manifest_names(CONFIG, name, wildcards.run)]
+
+
 def recordings_output():
     """The store of whole recordings, where something learns from them and the data have them."""
     learns = CONFIG.pretraining or CONFIG.emotion
@@ -182,6 +200,11 @@ def raw_videos():
 def crops_of_videos():
     """Manifest of the crops, where there is video."""
     return [] if CONFIG.video is None else at(paths.crops())
+
+
+def crops_seen_by(wildcards):
+    """The same, for a variant that sees video, itself or by a source."""
+    return crops_of_videos() if wildcards.variant in ON_VIDEO else []
 
 
 @cache
@@ -280,8 +303,9 @@ def robustness_files():
         return []
     first = runs_of(min(CONFIG.seeds))
     runs = first if CONFIG.robustness.runs == "first" else RUNS
-    skeletal = [name for name in VARIANTS if name not in ON_VIDEO]
-    return [at(paths.robustness(name, run)) for name in skeletal for run in runs]
+    seen = CONFIG.robustness.video is not None
+    measured = [name for name in VARIANTS if seen or name not in ON_VIDEO]
+    return [at(paths.robustness(name, run)) for name in measured for run in runs]
 
 
 def missing_sources_files():

@@ -8,6 +8,7 @@ rule robustness:
         model=rules.train.output.model,
         sources=source_models_of,
         skeletons=rules.skeletons.output.clips,
+        crops=crops_seen_by,
         folds=folds_of,
     output:
         csv=at(paths.robustness("{variant}", "{run}")),
@@ -21,10 +22,12 @@ rule robustness:
     params:
         made_from=made_from("robustness"),
         config=told(given(settings.robustness_step(CONFIG))),
+        crops=lambda wildcards, input: (["--crops", input.crops] if input.crops else []),
         fold=fold_options,
     shell:
         "python scripts/robustness.py --config {params.config:q} --model {input.model:q}"
-        " --skeletons {input.skeletons:q} {params.fold:q} --out {output.csv:q} --threads {threads}"
+        " --skeletons {input.skeletons:q} {params.crops:q} {params.fold:q} --out {output.csv:q}"
+        " --threads {threads}"
         " --record {output.record:q} 2> >(tee {log:q} >&2)"
 
 
@@ -98,6 +101,7 @@ rule report_page:
         cards=card_files(),
         data_report=rules.data_report.output.md,
         skeletons=rules.skeletons.output.clips,
+        crops=crops_of_videos(),
         summary=rules.skeletons.output.summary,
         classes=CONFIG.classes,
         layouts=layouts_in_use(),
@@ -122,9 +126,10 @@ rule report_page:
     params:
         made_from=made_from("report_page"),
         config=told(settings.page_step(CONFIG).given()),
+        crops=lambda wildcards, input: (["--crops", input.crops] if input.crops else []),
         results=subpath(output.html, parent=True),
     shell:
         "python scripts/report.py --config {params.config:q} --results {params.results:q}"
         " --classes {input.classes:q} --summary {input.summary:q} --skeletons {input.skeletons:q}"
-        " --layouts {input.layouts:q} --out {output.html:q} --figures {output.figures:q}"
+        " {params.crops:q} --layouts {input.layouts:q} --out {output.html:q} --figures {output.figures:q}"
         " --record {output.record:q} 2> >(tee {log:q} >&2)"

@@ -68,6 +68,7 @@ rule train:
         classes=CONFIG.classes,
         embeddings=label_embeddings_of,
         pretrained=pretrained_of,
+        pseudo_labels=pseudo_labels_of,
         folds=folds_of,
     output:
         model=at(paths.training("{variant}", "{run}", paths.MODEL)),
@@ -96,6 +97,9 @@ rule train:
         pretrained=lambda wildcards, input: (
             ["--pretrained", input.pretrained] if input.pretrained else []
         ),
+        pseudo=lambda wildcards, input: (
+            ["--pseudo-labels", input.pseudo_labels] if input.pseudo_labels else []
+        ),
         seed=seed_of,
         fold=fold_options,
         resume=at(paths.RESUME),
@@ -106,8 +110,41 @@ rule train:
         "trap '' TERM;"
         " {params.launch} scripts/train.py --config {params.config:q} --seed {params.seed}"
         " --input {input.data:q} {params.layout:q} --classes {input.classes:q}"
-        " {params.embeddings:q} {params.pretrained:q} {params.fold:q} --out {params.out:q}"
+        " {params.embeddings:q} {params.pretrained:q} {params.pseudo:q} {params.fold:q}"
+        " --out {params.out:q}"
         " --resume-dir {params.resume:q} --threads {threads} --record {output.record:q} 2> >(tee {log:q} >&2)"
+
+
+rule pseudo_labels:
+    """Label a variant's training clips without a label by its teacher, where that is sure."""
+    input:
+        model=teacher_of,
+        data=teacher_input_of,
+        folds=folds_of,
+    output:
+        csv=at(paths.pseudo_labels("{variant}", "{run}")),
+        record=at(paths.record("pseudo_labels", "{variant}", "{run}")),
+    log:
+        at(paths.log("pseudo_labels", "{variant}", "{run}")),
+    wildcard_constraints:
+        variant=one_of(NETWORKS),
+    conda:
+        "../envs/microgesture.yaml"
+    resources:
+        gpu=1,
+    params:
+        made_from=made_from("pseudo_labels"),
+        config=told(
+            lambda wildcards: settings.pseudo_label_step(
+                CONFIG, wildcards.variant
+            ).given()
+        ),
+        seed=seed_of,
+        fold=fold_options,
+    shell:
+        "python scripts/pseudo_labels.py --config {params.config:q} --seed {params.seed}"
+        " --model {input.model:q} --input {input.data:q} {params.fold:q} --out {output.csv:q}"
+        " --threads {threads} --record {output.record:q} 2> >(tee {log:q} >&2)"
 
 
 rule grow_trees:

@@ -127,6 +127,11 @@ def training(variant: str, run: str, file: str) -> str:
     return f"train/{variant}/{run}/{file}"
 
 
+def pseudo_labels(variant: str, run: str) -> str:
+    """Labels that a teacher gives to a training's clips."""
+    return f"pseudo_labels/{variant}/{run}.csv"
+
+
 def tokens(variant: str, run: str, kind: str = "json") -> str:
     """Tokens of a training (``arrow``) or their manifest."""
     return f"tokens/{variant}/{run}.{kind}"

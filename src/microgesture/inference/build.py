@@ -22,6 +22,7 @@ from microgesture.inputs.trees import TreesInput, feature_count
 from microgesture.inputs.video import VideoInput
 from microgesture.models.base import Classifier, Recognizer
 from microgesture.models.build import ADJACENCY, POINT_NETWORKS, build_model
+from microgesture.models.neighbours import NeighbourHead
 from microgesture.models.token_fusion import SourceTokens
 from microgesture.models.trees import Forest
 from microgesture.settings.heatmaps import DrawnHeatmaps
@@ -171,7 +172,7 @@ def new_model(
     if config.model not in POINT_NETWORKS:
         channels = view_of(layout, config.parts).sizes(heatmap_stream(config))
     relative = {"in_channels": RELATIVE_CHANNELS} if config.relative else {}
-    return build_model(
+    model = build_model(
         {"name": config.model, **config.network, **relative},
         layout_channels=channels,
         num_classes=num_classes,
@@ -179,6 +180,10 @@ def new_model(
         length=config.length,
         embedding_size=embedding_size,
     )
+    if config.neighbours:
+        features = model.backbone.num_features
+        model.add_module("cls_head", NeighbourHead(features, num_classes, config.neighbours))
+    return model
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,9 @@ import numpy as np
 import torch
 
 from microgesture.data.clip_file import Clips
+from microgesture.data.layouts import Layout
 from microgesture.inputs.geometry import Geometry
+from microgesture.inputs.movement import Movement
 
 CPU = torch.device("cpu")
 
@@ -48,3 +50,19 @@ class Input(ABC):
         self, batch: torch.Tensor, geometry: Geometry, training: bool, device: torch.device = CPU
     ) -> torch.Tensor:
         """Turn stacked samples, in main memory, into what the network takes on a device."""
+
+
+class PointSource(Input):
+    """An input whose points are moved before anything is drawn or subtracted.
+
+    Attributes
+    ----------
+    layout : Layout
+
+    """
+
+    layout: Layout
+
+    @abstractmethod
+    def sample(self, row: int, indices: np.ndarray, movement: Movement | None = None) -> np.ndarray:
+        """Chosen frames of one clip, moved."""

@@ -13,15 +13,16 @@ from microgesture.heatmaps.codec import cells_of, resample
 from microgesture.heatmaps.draw import draw_torch, strokes
 from microgesture.heatmaps.grid import to_cells
 from microgesture.heatmaps.kernels import paint
-from microgesture.inputs.base import CPU, Input, to_device
+from microgesture.inputs.base import CPU, Input, PointSource, to_device
 from microgesture.inputs.geometry import Geometry, shown_places
+from microgesture.inputs.movement import Movement
 from microgesture.inputs.points import Places
 from microgesture.preprocessing.temporal import PADDING
 from microgesture.settings.heatmaps import DrawnHeatmaps
 from microgesture.settings.streams import HeatmapStream, Part
 
 
-class DrawnInput(Input):
+class DrawnInput(PointSource):
     """Heatmap volumes for PoseC3D, float32 (N, C, T, H, W), drawn from points already moved.
 
     The points of every clip are moved into its window and mirrored; then the batch is drawn on its
@@ -51,22 +52,23 @@ class DrawnInput(Input):
         size: int,
         parts: Sequence[Part] = (),
     ) -> None:
-        self.records = records
+        self.records, self.layout = records, layout
         view = view_of(layout, parts)
         self._stream, self._edges, self._flip = stream, view.edges, view.flip
         self._whole_size, self._sigma = heatmaps.size, heatmaps.sigma
         self._short_limbs = heatmaps.short_limbs
         self._places, self._size = Places(self.records, heatmaps.padding, view), size
 
-    def sample(self, row: int, indices: np.ndarray) -> np.ndarray:
+    def sample(self, row: int, indices: np.ndarray, movement: Movement | None = None) -> np.ndarray:
         """Points in shares of the clip's boxes, float64 (T, C, 3).
 
         For joint_motion (T, 2 C, 3): those of the frame, and those of the file's next one.
         """
-        points = self._places.at(row, indices)
+        points = self._places.at(row, indices, movement)
         if self._stream == "joint_motion":
             after = self._places.after(row, indices)
-            following = self._places.at(row, np.where(after == PADDING, indices, after))
+            kept = np.where(after == PADDING, indices, after)
+            following = self._places.at(row, kept, movement)
             points = np.concatenate([points, following], axis=1)
         return points
 

@@ -13,12 +13,16 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from microgesture.inputs.base import Input
+from microgesture.inputs.base import Input, PointSource
+from microgesture.inputs.movement import random_movement, random_span
 from microgesture.preprocessing.temporal import SAMPLERS, inference_views
+from microgesture.settings.training import AugmentPoints
+from microgesture.utils.errors import InputError
 
-ORDER, FRAMES, GEOMETRY, DROPOUT, HEAD, TOKENS, MASK, LABELS = range(8)
+ORDER, FRAMES, GEOMETRY, DROPOUT, HEAD, TOKENS, MASK, LABELS, POINTS, MIXUP = range(10)
 """What random numbers are for; each purpose has a stream of its own."""
 
+UNMOVED = AugmentPoints()
 SAMPLINGS = ("natural", "class_balanced")
 Batch = tuple[torch.Tensor, np.ndarray]
 """Samples, in pinned memory where a GPU is to use them, and their rows in the records."""
@@ -59,18 +63,39 @@ def epoch_order(
 
 
 class TrainingClips(Dataset[tuple[torch.Tensor, int]]):
-    """Samples keyed by row, epoch and place in the epoch's order."""
+    """Samples keyed by row, epoch and place in the epoch's order.
 
-    def __init__(self, source: Input, temporal: str, length: int, seed: int) -> None:
+    ``augment`` needs a `PointSource`; ``span`` is the smallest share of the frames of a sample that
+    is stretched to its length.
+    """
+
+    def __init__(
+        self,
+        source: Input,
+        temporal: str,
+        length: int,
+        seed: int,
+        augment: AugmentPoints = UNMOVED,
+        span: float = 1.0,
+    ) -> None:
         self._source, self._sampler = source, SAMPLERS[temporal]
-        self._length, self._seed = length, seed
+        self._length, self._seed, self._augment, self._span = length, seed, augment, span
         self._frames = source.records.index["num_frames"].to_numpy()
 
     def __getitem__(self, key: tuple[int, int, int]) -> tuple[torch.Tensor, int]:
         row, epoch, place = key
         rng = rng_for(FRAMES, self._seed, epoch, place)
         indices = self._sampler(int(self._frames[row]), self._length, rng)
-        return torch.from_numpy(np.array(self._source.sample(row, indices))), row
+        if self._span < 1:
+            indices = random_span(indices, self._span, rng)
+        if self._augment == UNMOVED:
+            return torch.from_numpy(np.array(self._source.sample(row, indices))), row
+        source = self._source
+        if not isinstance(source, PointSource):
+            raise InputError("training.augment_points: the input has no points that could be moved")
+        drawn = rng_for(POINTS, self._seed, epoch, place)
+        movement = random_movement(source.layout, self._augment, drawn)
+        return torch.from_numpy(np.array(source.sample(row, indices, movement))), row
 
 
 class ViewClips(Dataset[tuple[torch.Tensor, int]]):

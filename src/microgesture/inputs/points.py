@@ -7,8 +7,9 @@ from microgesture.data.clip_file import Clips, prepared_points
 from microgesture.data.layouts import Layout
 from microgesture.data.parts import View, relative_to, view_of
 from microgesture.heatmaps.grid import in_boxes, view_boxes
-from microgesture.inputs.base import CPU, Input, to_device
+from microgesture.inputs.base import CPU, PointSource, to_device
 from microgesture.inputs.geometry import Geometry
+from microgesture.inputs.movement import Movement, moved
 from microgesture.preprocessing.temporal import PADDING
 from microgesture.settings.streams import PointStream
 from microgesture.utils.errors import InputError
@@ -21,13 +22,15 @@ class Places:
         self._records, self._padding, self._view = records, padding, view
         self._boxes: dict[int, np.ndarray] = {}
 
-    def at(self, row: int, indices: np.ndarray) -> np.ndarray:
+    def at(self, row: int, indices: np.ndarray, movement: Movement | None = None) -> np.ndarray:
         """Float64 (T, C, 3); 0 where a point is missing or the index is `PADDING`."""
         points = prepared_points(self._records, row)
         if row not in self._boxes:
             self._boxes[row] = view_boxes(points, self._view, self._padding)
         chosen = np.where((indices == PADDING)[:, None, None], 0, points[indices]).astype(float)
         places = in_boxes(chosen, self._view, self._boxes[row])
+        if movement is not None:
+            places = moved(places, self._view.joints, movement)
         return np.where(places[..., 2:] > 0, places, 0)
 
     def after(self, row: int, indices: np.ndarray) -> np.ndarray:
@@ -43,7 +46,7 @@ def vectors(points: np.ndarray, origins: np.ndarray) -> np.ndarray:
     return np.where(score > 0, moved, 0)
 
 
-class PointInput(Input):
+class PointInput(PointSource):
     """Key points for graph networks, (N, 1, T, V, C): two numbers and the score.
 
     The numbers are, by stream, in units of half the window:
@@ -68,7 +71,7 @@ class PointInput(Input):
         stream: PointStream = "joint",
         relative: bool = False,
     ) -> None:
-        self.records = records
+        self.records, self.layout = records, layout
         self._flip = torch.from_numpy(layout.flip)
         self._places, self._stream = Places(self.records, padding, view_of(layout)), stream
         self._parents = layout.parents()
@@ -81,20 +84,21 @@ class PointInput(Input):
                 "image, so mirrored bones are no bones; choose a center on the midline"
             )
 
-    def sample(self, row: int, indices: np.ndarray) -> np.ndarray:
+    def sample(self, row: int, indices: np.ndarray, movement: Movement | None = None) -> np.ndarray:
         """Points or vectors in shares of the clip's box, float32 (T, V, C); empty where missing."""
-        values = self._values(row, indices)
+        values = self._values(row, indices, movement)
         if self._relative is not None:
             joints, roots = self._relative
             from_roots = np.zeros((*values.shape[:2], 2))
             from_roots[:, joints] = vectors(values[:, joints], values[:, roots])[..., :2]
             values = np.concatenate([values, from_roots], axis=-1)
         if self._stream.endswith("motion"):
-            values = vectors(self._values(row, self._places.after(row, indices)), values)
+            after = self._places.after(row, indices)
+            values = vectors(self._values(row, after, movement), values)
         return values.astype(np.float32)
 
-    def _values(self, row: int, indices: np.ndarray) -> np.ndarray:
-        points = self._places.at(row, indices)
+    def _values(self, row: int, indices: np.ndarray, movement: Movement | None) -> np.ndarray:
+        points = self._places.at(row, indices, movement)
         return vectors(points, points[:, self._parents]) if self._bones else points
 
     def assemble(

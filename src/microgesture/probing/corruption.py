@@ -66,6 +66,12 @@ KINDS: dict[str, Callable[[np.ndarray, float, KeypointFormat, np.random.Generato
 }
 
 
+def rng_of(seed: int, kind: str, clip_id: str) -> np.random.Generator:
+    """Random numbers of one kind of damage to one clip."""
+    key = hashlib.sha256(f"{seed} {kind} {clip_id}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(key, "big"))
+
+
 def check_level(kind: str, level: float) -> None:
     """Refuse levels that mean nothing: all are above 0, shares are at most 1."""
     highest = np.inf if kind == "jitter" else 1
@@ -99,7 +105,5 @@ def corrupt(clip: Clip, kind: str, level: float, seed: int, order: KeypointForma
 
     """
     check_level(kind, level)
-    key = hashlib.sha256(f"{seed} {kind} {clip.clip_id}".encode()).digest()
-    rng = np.random.default_rng(int.from_bytes(key, "big"))
-    points = KINDS[kind](clip.points, level, order, rng)
+    points = KINDS[kind](clip.points, level, order, rng_of(seed, kind, clip.clip_id))
     return replace(clip, points=points.astype(np.float32))

@@ -4,7 +4,6 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from microgesture.data.clip_file import Clips
 from microgesture.data.keypoints import KEYPOINT_FORMATS
 from microgesture.data.store import Clip, iter_store
 from microgesture.evaluation.metrics import predicted_classes
 from microgesture.inference.build import Trained
 from microgesture.inference.clips import clip_probabilities
 from microgesture.probing.corruption import KINDS, check_level, corrupt
-from microgesture.settings.probing import RobustnessStep, Testing
+from microgesture.probing.video_corruption import corrupted_crops
+from microgesture.settings.probing import RobustnessStep
+from microgesture.utils.errors import InputError
 from microgesture.utils.files import write_text
 
 NONE = "none"
+VIDEO = "video_"
+"""What kinds of damage to crops begin with."""
 CHUNK = 128
 """Clips prepared at once, so that memory does not grow with the set."""
 
@@ -42,6 +46,7 @@ def measure(
     skeletons: Path,
     tests: pd.DataFrame,
     config: RobustnessStep,
+    crops: Clips | None = None,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> Iterator[Measured]:
     """Accuracy on untouched clips (kind ``none``), then under every kind and level.
@@ -56,40 +61,63 @@ def measure(
     tests : DataFrame
         See `microgesture.probing.test_clips.labelled_tests`.
     config : RobustnessStep
-        Levels of every kind, see `microgesture.probing.corruption`.
+        Levels of every kind, see `microgesture.probing.corruption`; those of ``video``, see
+        `microgesture.probing.video_corruption`, are measured of networks that read video.
+    crops : Clips, optional
+        Crops of the clips, which networks on video need.
     progress : callable
         Wraps the list of conditions.
 
+    Raises
+    ------
+    InputError
+        For a level that means nothing, and without crops where they are needed.
+
     """
+    sees = [part.skeleton is None for part in trained.parts]
+    orders = [part.layout.source for part in trained.parts if part.skeleton is not None]
+    if any(sees) and crops is None:
+        raise InputError(f"{trained.path}: reads video; give the manifest of its crops as --crops")
     conditions = [(NONE, 0.0)]
-    conditions += [(kind, float(level)) for kind in KINDS for level in getattr(config, kind)]
+    if not all(sees):
+        conditions += [(kind, float(level)) for kind in KINDS for level in getattr(config, kind)]
     for kind, level in conditions[1:]:
         check_level(kind, level)
+    if any(sees):
+        levels = config.video.model_dump()
+        conditions += [(f"{VIDEO}{kind}", float(one)) for kind in levels for one in levels[kind]]
     labels = tests["label"].to_numpy()
-    wanted = set(tests["clip_id"])
-    order = KEYPOINT_FORMATS[trained.layout.source]
     for kind, level in progress(conditions):
-        clips: Iterable[Clip] = (c for c in iter_store(skeletons) if c.clip_id in wanted)
-        if kind != NONE:
-            damage = partial(corrupt, kind=kind, level=level, seed=config.seed, order=order)
-            clips = map(damage, clips)
-        right = _recognised(trained, clips, labels, config.testing)
+        right = np.zeros(len(labels), bool)
+        for rows, clips in _chunks(skeletons, tests):
+            shown = None
+            if crops is not None and any(sees):
+                what = kind.removeprefix(VIDEO) if kind.startswith(VIDEO) else None
+                shown = corrupted_crops(crops, _places(crops, clips), what, level, config.seed)
+            if kind in KINDS:
+                order = KEYPOINT_FORMATS[orders[0]]
+                clips = [corrupt(clip, kind, level, config.seed, order) for clip in clips]
+            said, empty = clip_probabilities(trained, clips, config.testing, shown)
+            there = ~np.isin([clip.clip_id for clip in clips], empty)
+            right[rows] = (predicted_classes(said) == labels[rows]) & there
         yield Measured(kind, level, len(labels), *accuracies(right, labels))
 
 
-def _recognised(
-    trained: Trained, clips: Iterable[Clip], labels: np.ndarray, testing: Testing
-) -> np.ndarray:
-    """Whether each clip gets its own class, bool (N,); labels are in the order of the clips."""
-    right = np.zeros(len(labels), bool)
-    waiting, start = iter(clips), 0
+def _chunks(skeletons: Path, tests: pd.DataFrame) -> Iterator[tuple[slice, list[Clip]]]:
+    """Some of the clips after the other, and their rows among all, which are in file order."""
+    wanted, start = set(tests["clip_id"]), 0
+    waiting = (clip for clip in iter_store(skeletons) if clip.clip_id in wanted)
     while chunk := list(islice(waiting, CHUNK)):
-        probabilities, empty = clip_probabilities(trained, chunk, testing)
-        rows = slice(start, start + len(chunk))
-        shown = ~np.isin([clip.clip_id for clip in chunk], empty)
-        right[rows] = (predicted_classes(probabilities) == labels[rows]) & shown
+        yield slice(start, start + len(chunk)), chunk
         start += len(chunk)
-    return right
+
+
+def _places(crops: Clips, clips: Iterable[Clip]) -> list[int]:
+    """Rows of clips in the crops file."""
+    place = {name: row for row, name in enumerate(crops.index["clip_id"])}
+    if missing := [clip.clip_id for clip in clips if clip.clip_id not in place]:
+        raise InputError(f"{crops.path}: has no clip {missing[0]}; give the crops of this store")
+    return [place[clip.clip_id] for clip in clips]
 
 
 def accuracies(right: np.ndarray, labels: np.ndarray) -> tuple[float, float]:

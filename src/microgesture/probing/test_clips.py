@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import pandas as pd
 
+from microgesture.data.clip_file import Clips, Records
 from microgesture.data.folds import check_fold, use_fold
 from microgesture.data.store import read_index, read_metadata
 from microgesture.inference.build import Trained, choose_device, load_trained
@@ -17,8 +18,8 @@ from microgesture.utils.cli import add_device_options, add_fold_options, output_
 from microgesture.utils.errors import InputError
 
 Settings = TypeVar("Settings", bound=Entry)
-Probe = Callable[[Trained, Path, pd.DataFrame, Settings, Path], None]
-"""Variant, skeleton store, its `labelled_tests`, settings, file to write."""
+Probe = Callable[[Trained, Path, pd.DataFrame, Settings, Path, Clips | None], None]
+"""Variant, skeleton store, its `labelled_tests`, settings, file to write, crops of video."""
 
 
 def probe_step(
@@ -46,6 +47,7 @@ def probe_step(
     parser.add_argument("--config", required=True, help="its settings, as JSON")
     parser.add_argument("--model", type=Path, required=True, help="checkpoint")
     parser.add_argument("--skeletons", type=Path, required=True, help="skeleton store")
+    parser.add_argument("--crops", type=Path, help="manifest of the crops, where it sees video")
     parser.add_argument("--out", type=output_file, required=True, help="file to write")
     add_fold_options(parser)
     add_device_options(parser)
@@ -57,9 +59,10 @@ def probe_step(
     trained = load_trained(args.model)
     trained.model.to(device)
     tests = labelled_tests(args.skeletons, trained, args.folds, args.fold)
-    probe(trained, args.skeletons, tests, config, args.out)
+    crops = [args.crops, args.crops.with_suffix(".arrow")] if args.crops else []
+    probe(trained, args.skeletons, tests, config, args.out, Records(crops[1]) if crops else None)
     sources = [one.path for one in trained.sources]
-    inputs = [args.model, *sources, args.skeletons, *([args.folds] if args.folds else [])]
+    inputs = [args.model, *sources, args.skeletons, *([args.folds] if args.folds else []), *crops]
     write_record(args.record, script, config=config.given(), inputs=inputs, outputs=[args.out])
 
 
@@ -92,10 +95,12 @@ def labelled_tests(
 
     """
     about, names = read_metadata(skeletons), trained.metadata["classes"]
-    if about["points"] != trained.layout.source or about["classes"] != names:
+    read = [part.layout.source for part in trained.parts if part.skeleton is not None]
+    points = read[0] if read else about["points"]
+    if about["points"] != points or about["classes"] != names:
         raise InputError(
             f"{skeletons}: holds {about['points']} and {len(about['classes'])} classes, but "
-            f"{trained.path} was trained on {trained.layout.source} and {len(names)} classes; "
+            f"{trained.path} was trained on {points} and {len(names)} classes; "
             "both must be the same, in the same order: give the store that it was trained on"
         )
     index = read_index(skeletons)

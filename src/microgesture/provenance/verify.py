@@ -5,7 +5,7 @@ steps, the earliest first, since what is wrong early explains what is wrong late
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -23,8 +23,8 @@ from microgesture.utils.files import read_json, sha256
 SUBMISSION = "submission.json"
 FOR_OTHERS = ("crops.json", "folds.json", "label_embeddings.json")
 """Steps that run once, for others: of an earlier config, nothing goes back to their records."""
-TOKENS = "tokens.py"
-"""Script of a step that, with those before it, is of another variant than those after it."""
+OTHERS = ("tokens.py", "pseudo_labels.py")
+"""Scripts of steps that, with those before them, are of another variant than those after them."""
 # Settings that a step shares with those before it, where both state them.
 SHARED = ("variant", "layout", "stream", "padding", "length")
 Record = dict[str, Any]
@@ -293,7 +293,7 @@ def _config_findings(
         if file.endswith(".json"):
             yield from _stated_findings(name, record, file, results)
     upstream = _upstream(name, records, owners)
-    for other in sorted(_upstream(name, records, owners, until=TOKENS)):
+    for other in sorted(_upstream(name, records, owners, until=OTHERS)):
         before = records[other]["config"] or {}
         for key in SHARED:
             ours, theirs = config.get(key), before.get(key)
@@ -316,14 +316,14 @@ def _config_findings(
 
 
 def _upstream(
-    name: str, records: Mapping[str, Record], owners: Mapping[str, str], until: str = ""
+    name: str, records: Mapping[str, Record], owners: Mapping[str, str], until: Collection[str] = ()
 ) -> set[str]:
-    """All records before one, the direct ones and theirs; none of a script and of those before."""
+    """All records before one, the direct ones and theirs; none of scripts and of those before."""
     found, waiting = set[str](), [name]
     while waiting:
         artifacts = records[waiting.pop()]["artifacts"]
         new = {owners[file] for file in artifacts if file in owners} - found
-        new -= {other for other in new if records[other]["script"] == until}
+        new -= {other for other in new if records[other]["script"] in until}
         found |= new
         waiting.extend(new)
     return found

@@ -9,7 +9,16 @@ import pandas as pd
 from microgesture.evaluation.rows import Evaluation, Row
 from microgesture.utils.text import human_count, human_time
 
-_DAMAGE = {"drop": "points lost", "jitter": "points moved", "occlude": "a body part hidden"}
+_DAMAGE = {
+    "drop": "points lost",
+    "jitter": "points moved",
+    "occlude": "a body part hidden",
+    "video_drop": "frames of video lost",
+    "video_blur": "video blurred",
+    "video_darken": "video darkened",
+    "video_occlude": "a square of the picture hidden",
+    "video_shift": "video ahead of the skeletons",
+}
 
 
 def _ends(values: Mapping[str, float]) -> tuple[str, str]:

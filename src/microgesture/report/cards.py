@@ -29,6 +29,11 @@ _DAMAGE = {
     "drop": "points lost, share of all",
     "jitter": "points moved, std in shoulder widths",
     "occlude": "a body part hidden, share of the frames",
+    "video_drop": "frames of video lost, share of all",
+    "video_blur": "video blurred, std in sides of the crop",
+    "video_darken": "video darkened, share of the light",
+    "video_occlude": "a square of the picture hidden, share of its area",
+    "video_shift": "video ahead of the skeletons, frames",
 }
 
 

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from microgesture.data import paths
+from microgesture.data.clip_file import Records
 from microgesture.data.layouts import Layout
 from microgesture.data.store import Clip, iter_store, read_metadata
 from microgesture.evaluation.claims import Claim, judge_claims
@@ -18,6 +20,8 @@ from microgesture.settings.models import VIDEO_MODELS
 from microgesture.settings.results import PageStep
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
+from microgesture.video.crops import crops_of
+from microgesture.viz.clips import strip_frames
 
 MISSING_COLUMNS = ("missing", "clips", "top1", "mean_class")
 ROBUSTNESS_COLUMNS = ("kind", "level", "clips", "top1", "mean_class")
@@ -48,6 +52,8 @@ class Material:
         To draw skeletons with, the one with most joints first.
     skeletons
         The store that the clips are in.
+    crops
+        Manifest of the crops of video; None where there is none.
 
     """
 
@@ -62,6 +68,7 @@ class Material:
     missing_sources: pd.DataFrame | None
     layouts: Sequence[Layout]
     skeletons: Path
+    crops: Path | None = None
 
     @property
     def generated(self) -> bool:
@@ -87,6 +94,7 @@ def load_material(
     summary: Mapping[str, Any],
     skeletons: Path,
     layouts: Sequence[Layout],
+    crops: Path | None = None,
 ) -> Material:
     """Read predictions, metrics and, where the config asks for them, robustness and occlusion.
 
@@ -116,6 +124,7 @@ def load_material(
         missing_sources=_missing_sources(config, results),
         layouts=sorted(layouts, key=lambda one: -len(one.joints)),
         skeletons=skeletons,
+        crops=crops,
     )
 
 
@@ -136,7 +145,7 @@ def _probes(config: PageStep, results: Path) -> dict[str, dict[str, list[Path]]]
         runs = paths.run_names(seeds if config.robustness.runs == "all" else seeds[:1], folds)
         for variant, shown in config.variants.items():
             sees = [config.variants[name].model for name in shown.sources or [variant]]
-            if set(sees).intersection(VIDEO_MODELS):  # what is corrupted are points
+            if config.robustness.video is None and set(sees).intersection(VIDEO_MODELS):
                 continue
             kinds["robustness"][variant] = [
                 results / paths.robustness(variant, run) for run in runs
@@ -217,6 +226,20 @@ def read_clips(material: Material, wanted: list[str]) -> dict[str, Clip]:
             "that the predictions were made from"
         )
     return found
+
+
+def read_crops(material: Material, clip: Clip) -> np.ndarray | None:
+    """Crops of the frames of a clip that a strip shows; None where it has no video."""
+    if material.crops is None or clip.clip_id in read_json(material.crops)["missing"]:
+        return None
+    records = Records(material.crops.with_suffix(".arrow"))
+    rows = np.flatnonzero(records.index["clip_id"] == clip.clip_id)
+    if not len(rows):
+        raise InputError(
+            f"{material.crops}: has no clip {clip.clip_id}, which was predicted; give the crops "
+            "that the predictions were made from"
+        )
+    return crops_of(records, int(rows[0]), np.array(strip_frames(len(clip.points))))
 
 
 def recorded(material: Material) -> tuple[list[str], set[str]]:

@@ -22,7 +22,14 @@ from microgesture.evaluation.calibration import BINS
 from microgesture.evaluation.rows import SPLITS, Row
 from microgesture.report import alt_texts
 from microgesture.report.ablation_table import Columns, claim_lines, score_table, tail_table
-from microgesture.report.material import Material, data_warnings, layout_for, read_clips, recorded
+from microgesture.report.material import (
+    Material,
+    data_warnings,
+    layout_for,
+    read_clips,
+    read_crops,
+    recorded,
+)
 from microgesture.report.notes import claims_legend, notes, tail_legend
 from microgesture.utils.errors import InputError
 from microgesture.utils.text import mean_and_spread
@@ -189,7 +196,8 @@ def errors_section(material: Material, folder: Path) -> Section | None:
     for number, one in enumerate(chosen, start=1):
         clip = clips[evaluation.clip_ids[one.row]]
         path = folder / f"error_{number}.png"
-        pictures.plot_strip(layout_points(clip, layout), clip.fps, layout, path)
+        points, crops = layout_points(clip, layout), read_crops(material, clip)
+        pictures.plot_strip(points, clip.fps, layout, path, crops)
         drawn.append({"figure": path, **_error(material, one)})
     content = {
         "shown": material.shown.title,

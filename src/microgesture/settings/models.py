@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
-from microgesture.settings.base import Entry, Name, Probability, Share, Text, unique
+from microgesture.settings.base import Count, Entry, Name, Probability, Share, Text, unique
 from microgesture.settings.networks import (
     ConcatNetwork,
     GraphNetwork,
@@ -15,6 +15,7 @@ from microgesture.settings.networks import (
     TreesNetwork,
     VideoNetwork,
 )
+from microgesture.settings.pseudo_labels import PseudoLabelling
 from microgesture.settings.streams import HeatmapStream, Part, PointStream, VideoStream
 from microgesture.settings.training import Training, TrainingChanges
 
@@ -169,6 +170,8 @@ class _Variant(_OnSkeletons, _Network):
     """A checkpoint to start from, or the name of one of ``pretraining``."""
     label_share: Share = 1.0
     """Share of each class's training clips that are learned from, drawn anew with each seed."""
+    pseudo_labels: PseudoLabelling | None = None
+    """Another variant labels the training clips without a label; else these are left out."""
 
 
 class GraphVariant(_Variant):
@@ -206,6 +209,9 @@ class TransformerVariant(_Variant):
     gives_tokens = True
     model: Literal["skeleton_transformer"]
     stream: PointStream = "joint"
+    neighbours: Count | None = None
+    """So many of the nearest training clips vote, by features that stay as they are; else a
+    classifier is trained."""
     network: TransformerNetwork | None = None
     """Instead of the model's."""
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from microgesture.settings.base import Count, Entry, Positive, Share, unique
+from microgesture.settings.base import Count, Entry, Positive, Probability, Share, unique
 
 
 class Testing(Entry):
@@ -14,6 +14,21 @@ class Testing(Entry):
     """Temporal views that are averaged where frames are sampled at random; ``align`` has one."""
     flip: bool
     """Whether each view is also tested mirrored."""
+
+
+class VideoRobustness(Entry):
+    """Crops of video that are corrupted on purpose."""
+
+    drop: Annotated[list[Share], BeforeValidator(unique)] = Field(default=[])
+    """Shares of the frames lost; the one before stands for each."""
+    blur: Annotated[list[Positive], BeforeValidator(unique)] = Field(default=[])
+    """Standard deviations of a Gaussian, in sides of the crop."""
+    darken: Annotated[list[Probability], BeforeValidator(unique)] = Field(default=[])
+    """Shares of the light taken away."""
+    occlude: Annotated[list[Probability], BeforeValidator(unique)] = Field(default=[])
+    """Shares of the picture hidden by a square."""
+    shift: Annotated[list[Count], BeforeValidator(unique)] = Field(default=[])
+    """Frames by which the video runs ahead of the skeletons."""
 
 
 class Robustness(Entry):
@@ -27,6 +42,8 @@ class Robustness(Entry):
     """Noise, in shoulder widths."""
     occlude: Annotated[list[Share], BeforeValidator(unique)]
     """Shares of the clip in which a hand, an arm or the face is hidden."""
+    video: VideoRobustness | None = None
+    """Of variants that see video, which are left out without it."""
 
 
 class RobustnessStep(Entry):
@@ -35,6 +52,7 @@ class RobustnessStep(Entry):
     drop: list[Share] = Field(default=[])
     jitter: list[Positive] = Field(default=[])
     occlude: list[Share] = Field(default=[])
+    video: VideoRobustness = VideoRobustness()
     seed: int
     testing: Testing
 

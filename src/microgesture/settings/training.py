@@ -7,6 +7,19 @@ from pydantic import Field
 from microgesture.settings.base import Count, Entry, NotNegative, Positive, Probability, Share
 
 
+class AugmentPoints(Entry):
+    """Random changes of a sample's key points, of variants that read or draw points themselves."""
+
+    rotate: NotNegative = 0.0
+    """Degrees by which each box is turned at most."""
+    offset: NotNegative = 0.0
+    """Standard deviation of each joint's offset, steady over the clip, in shares of its box."""
+    drop: Probability = 0.0
+    """Of each joint not to be found in the whole clip."""
+    drop_parts: Probability = 0.0
+    """The same of the head and of each hand."""
+
+
 class TrainingChanges(Entry):
     """Settings of a training in which a variant differs from its model."""
 
@@ -43,6 +56,12 @@ class TrainingChanges(Entry):
     validated and kept. 0: the weights themselves."""
     validate_from: Probability | None = None
     """Share of the epochs before the first one that is validated, and may be kept."""
+    augment_points: AugmentPoints | None = None
+    """Random changes of the key points; not of cached heatmaps, which are drawn once."""
+    frame_span: Share | None = None
+    """Smallest share of a sample's frames that is stretched to all of its length."""
+    mixup: NotNegative | None = None
+    """Alpha of mixup: two clips of a batch are mixed by a Beta(alpha, alpha) share. 0: none."""
 
 
 class Training(TrainingChanges):
@@ -81,3 +100,9 @@ class Training(TrainingChanges):
     validated and kept. 0: the weights themselves."""
     validate_from: Probability = 0.0
     """Share of the epochs before the first one that is validated, and may be kept."""
+    augment_points: AugmentPoints = AugmentPoints()
+    """Random changes of the key points; not of cached heatmaps, which are drawn once."""
+    frame_span: Share = 1.0
+    """Smallest share of a sample's frames that is stretched to all of its length."""
+    mixup: NotNegative = 0.0
+    """Alpha of mixup: two clips of a batch are mixed by a Beta(alpha, alpha) share. 0: none."""

@@ -41,6 +41,8 @@ class VariantStep(Entry):
     """Of networks on video."""
     heatmaps: DrawnHeatmaps | None = None
     """Where they are drawn in training; a cache says it of itself."""
+    neighbours: Count | None = None
+    """Of transformers: the nearest training clips, which vote in place of a trained classifier."""
     sources: list[str] | None = None
     """Of networks on tokens: the variants that these are of."""
 

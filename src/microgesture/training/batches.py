@@ -1,5 +1,6 @@
 """Which clips a training learns from and is checked on, and how epochs deal them out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from microgesture.data.long_tail import long_tailed
 from microgesture.inputs.loader import LABELS, ORDER, epoch_order, rng_for
 from microgesture.settings.training_step import LearningStep, TrainingStep
 from microgesture.training.distributed import Processes
-from microgesture.utils.errors import InputError
+from microgesture.utils.errors import AGAIN, InputError
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,16 @@ def labelled_clips(
 
 
 def choose_clips(
-    records: Clips, config: TrainingStep, processes: Processes, seed: int
+    records: Clips,
+    config: TrainingStep,
+    processes: Processes,
+    seed: int,
+    pseudo: Mapping[str, int] | None = None,
 ) -> ClipChoice:
     """The labelled clips of the splits ``train`` and ``val``; the seed draws a ``label_share``.
+
+    Training clips without a label, or whose label is not to be seen, are learned from as well where
+    ``pseudo`` has a class for their id.
 
     Raises
     ------
@@ -95,9 +103,27 @@ def choose_clips(
     if config.label_share < 1:
         drawn = rng_for(LABELS, seed)
         train = labelled_share(train, labels[train], config.label_share, drawn)
+    if pseudo is not None:
+        labels, train = _pseudo_labelled(records, labels, train, pseudo)
     if size > len(train):
         raise InputError(
             f"{config.variant}: training.batch is {size}, but there are {len(train)} clips to "
             "train on; lower it to at most that"
         )
     return ClipChoice(labels, train, val, size, processes.local_slice(size, config.variant))
+
+
+def _pseudo_labelled(
+    records: Clips, labels: np.ndarray, train: np.ndarray, pseudo: Mapping[str, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and training rows with those of pseudo-labels."""
+    row_of = {str(name): row for row, name in enumerate(records.index["clip_id"])}
+    splits, labels, own = records.index["split"].to_numpy(), labels.copy(), set(train.tolist())
+    for name, label in pseudo.items():
+        row = row_of.get(name, -1)
+        if row < 0 or splits[row] != "train" or row in own:
+            what = "is not there" if row < 0 else "is no training clip without a label"
+            raise InputError(f"pseudo-labels: clip {name} {what} in {records.path}; {AGAIN}")
+        labels[row] = label
+        own.add(row)
+    return labels, np.array(sorted(own))

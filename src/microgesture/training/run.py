@@ -14,6 +14,7 @@ from microgesture.data.folds import check_fold, use_fold
 from microgesture.data.layouts import Layout, load_layout
 from microgesture.data.paths import run_name
 from microgesture.data.profiles import training_profile
+from microgesture.data.pseudo_labels import read_pseudo_labels
 from microgesture.inference.build import choose_precision, new_model, open_prepared
 from microgesture.inference.checkpoints import save_training
 from microgesture.inputs.base import Input
@@ -23,6 +24,7 @@ from microgesture.models.label_embeddings import read_label_embeddings
 from microgesture.models.pretrained import load_pretrained
 from microgesture.settings.training_step import TrainingStep
 from microgesture.training.distributed import Processes, last_bits
+from microgesture.training.neighbours import remember
 from microgesture.training.resume import Keeper, Stopped, resume_key, to_stderr
 from microgesture.training.schedule import epoch_line
 from microgesture.training.trainer import train
@@ -50,6 +52,8 @@ class TrainingFiles:
         For cross-validation.
     pretrained : Path, optional
         Weights to start from.
+    pseudo_labels : Path, optional
+        Of training clips without a label.
 
     """
 
@@ -59,11 +63,12 @@ class TrainingFiles:
     embeddings: Path | None = None
     folds: Path | None = None
     pretrained: Path | None = None
+    pseudo_labels: Path | None = None
 
     def all(self) -> list[Path]:
         """Every file that is read."""
         data = [path for one in self.manifests for path in (one, one.with_suffix(".arrow"))]
-        more = [self.layout, self.embeddings, self.pretrained, self.folds]
+        more = [self.layout, self.embeddings, self.pretrained, self.folds, self.pseudo_labels]
         return [*data, self.classes, *filter(None, more)]
 
 
@@ -84,6 +89,7 @@ class Opened:
     source: Input
     fold: dict[str, Any]
     embeddings: np.ndarray | None
+    pseudo: Mapping[str, int] | None = None
 
     @property
     def embedding_size(self) -> int | None:
@@ -146,23 +152,30 @@ def run_training(
     keeper = None
     if resuming:
         hashed = {"embeddings": sha256(files.embeddings) if files.embeddings else None}
+        if files.pseudo_labels:
+            hashed["pseudo_labels"] = sha256(files.pseudo_labels)
         bits = last_bits(device, processes, threads)
         key = resume_key(**metadata, **input_spec, **hashed, **bits)
         keeper = Keeper(resuming.folder, config.variant, name, key, resuming.every, say)
     with keeper or nullcontext():
         try:
-            state, history = train(
-                model,
-                opened.source,
-                config,
-                seed=seed,
-                embeddings=opened.embeddings,
-                dtype=dtype,
-                workers=threads if device.type == "cuda" else 0,
-                keeper=keeper,
-                processes=processes,
-                report=lambda entry: say(epoch_line(config, name, entry)),
-            )
+            if config.neighbours:
+                state, history = remember(model, opened.source, config, seed)
+                say(epoch_line(config, name, history["epochs"][0]))
+            else:
+                state, history = train(
+                    model,
+                    opened.source,
+                    config,
+                    seed=seed,
+                    embeddings=opened.embeddings,
+                    pseudo=opened.pseudo,
+                    dtype=dtype,
+                    workers=threads if device.type == "cuda" else 0,
+                    keeper=keeper,
+                    processes=processes,
+                    report=lambda entry: say(epoch_line(config, name, entry)),
+                )
         except Stopped as stopped:
             say(str(stopped))
             raise SystemExit(stopped.status) from None
@@ -209,7 +222,9 @@ def open_files(config: TrainingStep, files: TrainingFiles, seed: int, fold: int 
         _check_sources(source.records.metadata, files.manifests, seed, used)
     given = files.embeddings
     embeddings = read_label_embeddings(given, len(names)) if given else None
-    return Opened(layout, names, source, used, embeddings)
+    labels = files.pseudo_labels
+    pseudo = read_pseudo_labels(labels, len(names)) if labels else None
+    return Opened(layout, names, source, used, embeddings, pseudo)
 
 
 def _check_sources(
@@ -236,7 +251,8 @@ def first_model(
     """The network with fresh weights of a seed, or with pretrained ones where they are given."""
     torch.manual_seed(seed)
     size, made = opened.embedding_size, opened.source.records.metadata
-    model = new_model(config, opened.layout, len(opened.names), size, made).to(device)
+    trained = config.model_copy(update={"neighbours": None})  # which take a classifier's place
+    model = new_model(trained, opened.layout, len(opened.names), size, made).to(device)
     if files.pretrained:
         load_pretrained(model, files.pretrained, say)
     return model

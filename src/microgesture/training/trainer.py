@@ -4,7 +4,7 @@ A training is one or two phases, each a loop over epochs; epochs are counted thr
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -35,6 +35,7 @@ def train(
     *,
     seed: int,
     embeddings: np.ndarray | None = None,
+    pseudo: Mapping[str, int] | None = None,
     dtype: torch.dtype = torch.float32,
     workers: int = 0,
     keeper: Keeper | None = None,
@@ -61,6 +62,8 @@ def train(
         model.
     embeddings : ndarray, float32 (K, D), optional
         Label embeddings for the semantic loss.
+    pseudo : mapping, optional
+        Classes of training clips without a label, see `choose_clips`.
     dtype : torch.dtype
         Precision of the training step's products (autocast); weights and inference stay float32.
     workers : int
@@ -90,7 +93,7 @@ def train(
 
     """
     trainer = _Trainer(
-        model, source, config, seed, embeddings, dtype, workers, keeper, processes, report
+        model, source, config, seed, embeddings, pseudo, dtype, workers, keeper, processes, report
     )
     with closing(trainer.loader):
         return trainer.run()
@@ -106,6 +109,7 @@ class _Trainer:
         config: TrainingStep,
         seed: int,
         embeddings: np.ndarray | None,
+        pseudo: Mapping[str, int] | None,
         dtype: torch.dtype,
         workers: int,
         keeper: Keeper | None,
@@ -117,10 +121,11 @@ class _Trainer:
         self.processes, self.report = processes, report
         self.recipe = config.training
         self.device = model.device
-        self.clips = choose_clips(source.records, config, processes, seed)
+        self.clips = choose_clips(source.records, config, processes, seed, pseudo)
         if processes.count > 1:
             share_batch_norm(model)
-        dataset = TrainingClips(source, config.temporal, config.length, seed)
+        moves, span = self.recipe.augment_points, self.recipe.frame_span
+        dataset = TrainingClips(source, config.temporal, config.length, seed, moves, span)
         self.loader = Loader(dataset, workers, self.device)
         self.progress = Progress(1, 0, self._zeros())
         self.started = time.perf_counter()

@@ -68,8 +68,16 @@ def strip_frames(total: int, count: int = FRAMES) -> list[int]:
     return np.unique(np.rint(np.linspace(0, total - 1, min(count, total))).astype(int)).tolist()
 
 
-def plot_strip(points: np.ndarray, fps: float, layout: Layout, path: str | Path) -> None:
+def plot_strip(
+    points: np.ndarray,
+    fps: float,
+    layout: Layout,
+    path: str | Path,
+    crops: np.ndarray | None = None,
+) -> None:
     """Draw frames of a clip side by side, all cut out alike, each with its time.
+
+    Below the skeletons are the crops of the same frames, where the clip has video.
 
     Parameters
     ----------
@@ -81,18 +89,21 @@ def plot_strip(points: np.ndarray, fps: float, layout: Layout, path: str | Path)
         Names joints and limbs.
     path
         The PNG to write.
+    crops
+        uint8 RGB (F, side, side, 3), of the frames that `strip_frames` gives.
 
     """
     frames = strip_frames(len(points))
+    rows = 1 if crops is None else 2
     left, top, side = steady_box(points)
     points = np.where(far_points(points)[..., None], 0, points)  # they would cross other frames
-    with open_figure(path, 1.15 * len(frames) + 0.1, 1.38) as figure:
+    with open_figure(path, 1.15 * len(frames) + 0.1, 1.15 * rows + 0.23) as figure:
         axes = figure.add_subplot()
         axes.set_axis_off()
-        axes.set_xlim(-0.02, len(frames) + 0.02)
-        axes.set_ylim(1.17, -0.02)
-        axes.set_aspect("equal")
         for place, frame in enumerate(frames):
+            if crops is not None:
+                extent = (place + 0.01, place + 0.99, 1.99, 1.01)
+                axes.imshow(crops[place], extent=extent, interpolation="bilinear")
             moved = points[frame].copy()
             moved[:, :2] = (moved[:, :2] - (left, top)) / side + (place, 0)
             if (moved[:, 2] > 0).any():
@@ -101,9 +112,9 @@ def plot_strip(points: np.ndarray, fps: float, layout: Layout, path: str | Path)
                 axes.text(place + 0.5, 0.5, "nobody found", fontsize=7, color=SOFT, ha="center")
             if place:
                 axes.plot((place, place), (0, 1), color=FAINT, linewidth=0.8)
-            axes.text(
-                place + 0.5, 1.13, f"{frame / fps:.2f} s", fontsize=7, color=SOFT, ha="center"
-            )
+            time = f"{frame / fps:.2f} s"
+            axes.text(place + 0.5, rows + 0.13, time, fontsize=7, color=SOFT, ha="center")
+        axes.set(xlim=(-0.02, len(frames) + 0.02), ylim=(rows + 0.17, -0.02), aspect="equal")
 
 
 def steady_box(points: np.ndarray) -> tuple[float, float, float]:

@@ -27,6 +27,11 @@ KINDS = {
     "drop": "Points lost at random\n(share of all points)",
     "jitter": "Points moved at random\n(std, shoulder widths)",
     "occlude": "A body part hidden\n(share of the frames)",
+    "video_drop": "Frames of video lost\n(share of all frames)",
+    "video_blur": "Video blurred\n(std, sides of the crop)",
+    "video_darken": "Video darkened\n(share of the light)",
+    "video_occlude": "A square hidden\n(share of the picture)",
+    "video_shift": "Video ahead of skeletons\n(frames)",
 }
 DRAWN_BINS = 10  # in a small panel more would only tremble
 _ACROSS = 4  # panels beside each other
@@ -230,12 +235,20 @@ def plot_robustness(
     """
     clean = measured[measured.kind == "none"]
     kinds = [kind for kind in KINDS if (measured.kind == kind).any()]
-    with open_figure(path, 7.2, 3.0 + 0.2 * -(-len(titles) // 2), pdf=True) as figure:
-        panels = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
-        for axes, kind in zip(panels, kinds, strict=True):
-            damaged = pd.concat([clean, measured[measured.kind == kind]])
+    down = -(-len(kinds) // _ACROSS)
+    across = -(-len(kinds) // down)
+    height = 0.3 + 2.7 * down + 0.2 * -(-len(titles) // 2)
+    with open_figure(path, 7.2, height, pdf=True) as figure:
+        grid = figure.subplots(down, across, sharey=True, squeeze=False)
+        for axes in grid.flat[len(kinds) :]:
+            axes.set_visible(False)
+        for axes, kind in zip(grid.flat, kinds, strict=False):
+            damaged = measured[measured.kind == kind]
             for place, variant in enumerate(titles):
-                mean = _mean_by_level(damaged[damaged.variant == variant])
+                if not (damaged.variant == variant).any():
+                    continue  # it does not see what is damaged
+                both = pd.concat([clean, damaged])
+                mean = _mean_by_level(both[both.variant == variant])
                 how = series(place)
                 axes.plot(mean.index, 100 * mean.to_numpy(), ms=4, linewidth=1.3, **how)
             axes.set_xlabel(KINDS[kind])
@@ -244,8 +257,9 @@ def plot_robustness(
             axes.set_xlim(-0.04 * highest, 1.04 * highest)  # room for the marks at both ends
             axes.xaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
             axes.xaxis.set_major_formatter("{x:g}")
-        panels[0].set_ylim(0, None)  # once all is drawn, since it ends the search for the highest
-        panels[0].set_ylabel("Top-1 accuracy (%)")
+        grid[0, 0].set_ylim(0, None)  # once all is drawn, since it ends the search for the highest
+        for row in grid:
+            row[0].set_ylabel("Top-1 accuracy (%)")
         handles = [
             Line2D([], [], ms=5, linewidth=1.3, label=short(title), **series(place))
             for place, title in enumerate(titles.values())

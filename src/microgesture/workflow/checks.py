@@ -14,6 +14,8 @@ from microgesture.settings.models import (
     FusedVariant,
     GraphVariant,
     SkeletonVariant,
+    TransformerVariant,
+    TreesVariant,
     VideoVariant,
 )
 from microgesture.settings.networks import (
@@ -25,6 +27,7 @@ from microgesture.settings.networks import (
     VideoNetwork,
 )
 from microgesture.settings.preparation import SavitzkyGolay
+from microgesture.settings.training import AugmentPoints
 from microgesture.utils.errors import InputError
 from microgesture.workflow.config import encoder_network, token_step
 from microgesture.workflow.messages import explain, why_unquoted
@@ -163,6 +166,11 @@ def _check_choices(config: Config, source: str) -> None:
     variants = config.variants
     if config.submission is not None:
         _known(source, "submission", config.submission, {*variants, *config.fusions})
+    if config.robustness and config.robustness.video and config.video is None:
+        raise InputError(
+            f"{source}: robustness.video corrupts crops of video, and there is no section video; "
+            "leave it out"
+        )
     low, high = config.augment.crop_area
     if low > high:
         raise InputError(
@@ -288,9 +296,58 @@ def _check_names(source: str, entry: Any, place: str) -> None:
             _check_names(source, one, f"{place}.{name}".lstrip("."))
 
 
+def _check_teacher(own: SkeletonVariant, config: Config, place: str) -> None:
+    """Check whose predictions a variant's pseudo-labels are."""
+    given = getattr(own, "pseudo_labels", None)
+    if given is None:
+        return
+    able = [
+        name
+        for name, other in config.variants.items()
+        if other is not own
+        and not isinstance(other, FusedVariant | TreesVariant)
+        and getattr(other, "pseudo_labels", None) is None
+    ]
+    if given.teacher not in able:
+        raise InputError(
+            f"{place}.pseudo_labels.teacher is {given.teacher!r}; expected a network with labels "
+            f"alone, one of {', '.join(able)}"
+        )
+    if config.imbalance is not None:
+        raise InputError(
+            f"{place}: pseudo_labels would label the clips that imbalance leaves out; set one of "
+            "both to null"
+        )
+
+
+def _check_samples(variant: WholeVariant, place: str) -> None:
+    """Check what training changes at random against what the variant reads."""
+    recipe = variant.training
+    if recipe is None:
+        return
+    if recipe.frame_span < 1 and isinstance(variant.own, FusedVariant):
+        raise InputError(
+            f"{place}: training.frame_span is {recipe.frame_span}, but tokens are written of whole "
+            "clips; set it for their sources"
+        )
+    if recipe.augment_points == AugmentPoints():
+        return
+    if variant.source == "cached":
+        raise InputError(
+            f"{place}: training.augment_points moves points, but source is cached, which draws "
+            "them only once; set source: drawn"
+        )
+    if isinstance(variant.own, VideoVariant | FusedVariant):
+        raise InputError(
+            f"{place}: training.augment_points moves points, and {variant.own.model} reads none; "
+            "leave it out"
+        )
+
+
 def _check_variant(variant: WholeVariant, config: Config, place: str) -> None:
     """Check one variant, its model's settings included, against the rest of the config."""
     own = variant.own
+    _check_samples(variant, place)
     if isinstance(own, VideoVariant):
         _check_video(variant, own, config, place)
         return
@@ -307,11 +364,16 @@ def _check_variant(variant: WholeVariant, config: Config, place: str) -> None:
         _check_heatmaps(variant.network, place)
     if isinstance(variant.network, TransformerNetwork):
         _check_transformer(variant.network, variant.length, place)
-        if variant.training is not None and variant.training.frozen and variant.network.hidden:
+        nearest = isinstance(own, TransformerVariant) and own.neighbours
+        frozen = variant.training is not None and variant.training.frozen
+        if (nearest or frozen) and variant.network.hidden:
+            why = "neighbours is set" if nearest else "training.frozen is true"
             raise InputError(
-                f"{place}: training.frozen is true, and the layer of network.hidden would stay as "
-                "it is drawn; set network.hidden to 0"
+                f"{place}: {why}, and the layer of network.hidden would stay as it is drawn; set "
+                "network.hidden to 0"
             )
+        if nearest and own.semantic:
+            raise InputError(f"{place}: neighbours learn nothing; leave semantic out")
     elif isinstance(variant.network, MmnNetwork):
         _check_mmn(variant.network, variant.length, place)
     if (
@@ -331,6 +393,7 @@ def _check_variant(variant: WholeVariant, config: Config, place: str) -> None:
             f"{place}: input_size {variant.input_size} is larger than heatmaps.size "
             f"{config.heatmaps.size}, which is tested on, and cropped where it is cached"
         )
+    _check_teacher(own, config, place)
     if own.pretrained in config.pretraining:
         _check_start(variant, own, config, place)
         _check_named([layout_file(own.layout), config.classes], None, place)

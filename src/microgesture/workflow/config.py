@@ -27,6 +27,7 @@ from microgesture.settings.models import (
     FusedVariant,
     GraphVariant,
     HeatmapVariant,
+    TransformerVariant,
     TreesVariant,
     VideoVariant,
 )
@@ -36,6 +37,7 @@ from microgesture.settings.networks import (
 from microgesture.settings.preparation import PersonRule, Preparation
 from microgesture.settings.pretraining import PretrainingStep
 from microgesture.settings.probing import OcclusionStep, RobustnessStep, Testing
+from microgesture.settings.pseudo_labels import PseudoLabelStep
 from microgesture.settings.results import CardsStep, FiguresStep, PageStep, ShownVariant, TableStep
 from microgesture.settings.rows import FusionRecipe
 from microgesture.settings.tokens import Tokens, TokenStep
@@ -265,6 +267,8 @@ def _input_settings(config: Config, variant: WholeVariant) -> dict[str, Any]:
     more["layout"] = own.layout
     if isinstance(own, GraphVariant) and own.relative:
         more["relative"] = True
+    if isinstance(own, TransformerVariant) and own.neighbours:
+        more["neighbours"] = own.neighbours
     if not isinstance(own, HeatmapVariant):
         return {**more, "padding": config.box.padding}
     more |= {"source": variant.source, "input_size": variant.input_size}
@@ -273,6 +277,16 @@ def _input_settings(config: Config, variant: WholeVariant) -> dict[str, Any]:
     if variant.source == "drawn":  # a cache says it of itself
         more["heatmaps"] = heatmap_step(config, own.stream)
     return more
+
+
+def pseudo_label_step(config: Config, name: str) -> PseudoLabelStep:
+    """What a variant's pseudo-labels depend on, besides its teacher and its clips."""
+    own = config.variants[name]
+    given = getattr(own, "pseudo_labels", None)
+    assert given is not None and not isinstance(own, FusedVariant | TreesVariant | VideoVariant)
+    return PseudoLabelStep(
+        precision=given.precision, label_share=own.label_share, testing=config.testing
+    )
 
 
 def token_step(config: Config) -> TokenStep:

@@ -125,4 +125,5 @@ def _limits(metadata: Any) -> Iterator[str]:
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return ""
-    return "not set" if field.default is None else f"`{json.dumps(field.default)}`"
+    unset = field.default is None or isinstance(field.default, Entry)
+    return "not set" if unset else f"`{json.dumps(field.default)}`"

@@ -109,6 +109,12 @@ def manifest_names(config: Config, name: str, run: str) -> list[str]:
     return [paths.prepared(clips)]
 
 
+def teacher_of(config: Config, name: str) -> str | None:
+    """The variant that labels clips for another one; None where that has labels alone."""
+    given = getattr(config.variants[name], "pseudo_labels", None)
+    return None if given is None else str(given.teacher)
+
+
 def sources_of(config: Config, name: str) -> list[str]:
     """The variants whose tokens a variant fuses; none of others."""
     variant = config.variants[name]

@@ -256,8 +256,6 @@ def _check_emotion(config: Config, source: str) -> None:
                 f"{place}.{name}: expected one of weights, a published checkpoint, and training, "
                 "of a small network"
             )
-        if encoder.weights is not None and not Path(encoder.weights).is_file():
-            raise InputError(f"{place}.{name}.weights: there is no {encoder.weights}")
 
 
 def _check_start(variant: WholeVariant, own: SkeletonVariant, config: Config, place: str) -> None:

@@ -81,6 +81,12 @@ def _named_files(config: Config) -> Iterator[tuple[str, str, Path, dict[str, Any
         for path in own.labels:
             record = results / paths.record("emotion_interviews")
             yield "emotion.labels", path, record, own.given()
+    if (encode := encode_step(config)) is not None:
+        for key in ("face_encoder", "context_encoder"):
+            if (path := getattr(encode, key).weights) is not None:
+                tokens = results / paths.record("emotion_tokens", paths.EMOTION_ALL)
+                stated = {"part": paths.EMOTION_ALL, **encode.given()}
+                yield f"emotion.{key}.weights", path, tokens, stated
     if isinstance(config.semantic, Glove) and any(one.semantic for one in config.variants.values()):
         record = results / paths.record("label_embeddings")
         yield "semantic.path", config.semantic.path, record, words_step(config).given()

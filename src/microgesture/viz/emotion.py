@@ -153,7 +153,7 @@ def plot_timeline(line: Timeline, path: Path) -> None:
         for start, end, name in line.gestures:
             spans.barh(names.index(name), end - start, left=start, height=0.7, color=MARKS[2][0])
         spans.set_yticks(range(len(names)), [short(name, 30) for name in names], fontsize=5)
-        spans.set_ylim(len(names) - 0.5, -0.5)
+        spans.set_ylim(max(len(names), 1) - 0.5, -0.5)
         spans.grid(axis="x", color=FAINT)
         spans.set_xlabel("seconds", fontsize=7)
         bars.set_xlim(0, line.seconds)

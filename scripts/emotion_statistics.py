@@ -29,7 +29,7 @@ def main() -> None:
     write_record(
         args.record,
         __file__,
-        config={"gestures": "predictions" if told else "labels"},
+        config=None,
         inputs=[args.recordings, args.skeletons, args.interviews, args.classes, *told],
         outputs=[args.out],
     )

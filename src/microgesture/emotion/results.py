@@ -14,6 +14,7 @@ from microgesture.emotion.rows import ROWS
 from microgesture.emotion.scores import (
     Leak,
     adjusted,
+    auc,
     balanced_accuracy,
     interval,
     leak_check,
@@ -116,9 +117,10 @@ def judge(
     decided = {}
     for row, one in said.items():
         scores[row] = summary(one.logits, labels, one.priors, one.thresholds, prior)
-        every = [_scores(one, labels, prior, rows) for rows in samples]
+        moved = adjusted(one.logits, one.priors, prior)
+        every = [_resampled(moved[rows], labels[rows]) for rows in samples]
         intervals[row] = {name: interval([each[name] for each in every]) for name in INTERVALS}
-        decided[row] = (adjusted(one.logits, one.priors, prior) > 0).astype(int)
+        decided[row] = (moved > 0).astype(int)
         p[row] = permutation_p(decided[row], labels, people, permutations, seed=0)
     pairs = []
     for better, worse in PAIRS:
@@ -132,10 +134,10 @@ def judge(
     return Judged(title, known, labels, said, scores, intervals, p, pairs)
 
 
-def _scores(said: Said, labels: np.ndarray, prior: float, rows: np.ndarray) -> Mapping[str, float]:
-    some = labels[rows]
-    told = summary(said.logits[rows], some, said.priors[rows], said.thresholds[rows], prior)
-    return {name: told[name] for name in INTERVALS}
+def _resampled(logits: np.ndarray, labels: np.ndarray) -> Mapping[str, float]:
+    """The scores of a bootstrap sample that get an interval."""
+    balanced = balanced_accuracy((logits > 0).astype(int), labels)
+    return {"auc": auc(logits, labels), "balanced_prior": balanced}
 
 
 def check_leak(interviews: Sequence[Interview]) -> Leak:

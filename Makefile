@@ -1,12 +1,14 @@
 # `make` sets everything up and runs the default pipeline, `make quick` a slice of it; `make test` runs the tests,
 # `make docs` builds the pages.
 # `make bench` times everything, `make soak` kills the workflow a hundred times, `make verify` checks results.
+# `make pose-env` sets up .venv-pose, in which MediaPipe finds the key points of videos.
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+POSE_READY := .venv-pose/.ready
 
-.PHONY: all quick test lint docs bench soak verify lock
+.PHONY: all quick test lint docs bench soak verify lock pose-env
 
 all: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all
@@ -37,11 +39,17 @@ lint: $(READY)
 	$(BIN)/snakefmt --check Snakefile workflow
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
 
+# MediaPipe's later versions carry no models. Of what it asks for, finding key points does not use these, and takes the
+# build of OpenCV that needs no screen
+UNUSED := cffi jax jaxlib ml-dtypes opencv-contrib-python opt-einsum pycparser scipy sentencepiece sounddevice
+
 # run (with pip-tools) after editing the dependencies, on Linux with Python 3.11. The marker of atheris,
 # which has no wheels elsewhere, is lost by pip-compile; a local build's suffix does not belong into a lock
 lock:
 	pip-compile --quiet --extra dev --extra docs --extra onnx --extra video --extra workflow --output-file requirements.lock --strip-extras \
 		--no-emit-index-url --no-emit-find-links --no-header --allow-unsafe pyproject.toml
+	printf 'mediapipe==0.10.21\nopencv-contrib-python-headless\n' | pip-compile --quiet $(addprefix --unsafe-package ,$(UNUSED)) \
+		--output-file requirements-pose.lock --strip-extras --no-emit-index-url --no-emit-find-links --no-header -
 	sed -i -e 's/^\(torch==[0-9.]*\)+.*/\1/' requirements.lock -e 's/^\(atheris==[0-9.]*\)$$/\1 ; sys_platform == "linux" and platform_machine == "x86_64" and python_version < "3.14"/'
 
 # the mark is written last, so an interrupted installation is never taken for a finished one
@@ -51,3 +59,13 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --requirement requirements.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $(READY)
+
+# not in .venv: MediaPipe needs numpy 1
+pose-env: $(POSE_READY)
+
+$(POSE_READY): requirements-pose.lock
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13) and "MediaPipe 0.10.21 needs Python 3.11 or 3.12: make pose-env PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv-pose
+	@.venv-pose/bin/pip install --quiet --no-deps --only-binary :all: --requirement requirements-pose.lock \
+		|| { echo "MediaPipe 0.10.21 could not be installed: it has wheels for Linux on x86-64, macOS and Windows alone, and pip needs the network; see docs/pose.md for other ways" >&2; exit 1; }
+	touch $(POSE_READY)

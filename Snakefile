@@ -19,6 +19,7 @@ include: "workflow/rules/fusion.smk"
 include: "workflow/rules/prediction.smk"
 include: "workflow/rules/results.smk"
 include: "workflow/rules/evidence.smk"
+include: "workflow/rules/online.smk"
 include: "workflow/rules/emotion.smk"
 
 
@@ -27,4 +28,5 @@ rule all:
     input:
         at(paths.TABLE),
         at(paths.PAGE),
+        [at(paths.ONLINE_TABLE), at(paths.ONLINE_PAGE)] if CONFIG.detectors else [],
         emotion_results(),

@@ -25,7 +25,7 @@ from microgesture.inputs.geometry import random_geometry
 from microgesture.inputs.loader import TrainingClips, rng_for
 from microgesture.inputs.tokens import TokenInput
 from microgesture.settings.config import Config
-from microgesture.settings.training_step import read_stated
+from microgesture.settings.variant_step import read_stated
 from microgesture.training.distributed import ALONE
 from microgesture.training.losses import objective
 from microgesture.training.steps import Stepper

@@ -29,6 +29,7 @@ PARTS = {
     "video": "Video",
     "render": "Rendering the embedded videos",
     "fusion": "Token fusion",
+    "online": "Detection in long recordings",
 }
 HEADER = "| What | Reference | Here | Ratio | Target | Note |\n|---|---:|---:|---:|---|---|"
 

@@ -8,7 +8,8 @@ from microgesture.inputs import geometry, heatmaps
 from microgesture.settings.heatmaps import Augment, DrawnHeatmaps
 from microgesture.settings.parse import parse
 from microgesture.settings.training import Training
-from microgesture.settings.training_step import TrainingStep, VariantStep, read_stated
+from microgesture.settings.training_step import TrainingStep
+from microgesture.settings.variant_step import VariantStep, read_stated
 from microgesture.training import optimization, schedule, trainer, validate
 
 RECIPE = {

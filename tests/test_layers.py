@@ -9,9 +9,11 @@ SOURCE = REPOSITORY / "src/microgesture"
 # from the top: a package imports packages of lower floors, and nothing of its own floor but itself
 FLOORS = [
     {"cli"},
-    {"training", "probing", "emotion"},
+    {"online", "emotion"},
+    {"training", "probing"},
     {"report", "data_report", "inference"},
     {"viz", "provenance", "workflow", "inputs"},
+    {"pose"},
     {"video"},
     {"evaluation", "readers", "preprocessing", "heatmaps"},
     {"data", "models", "synthetic"},

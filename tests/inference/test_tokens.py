@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from microgesture.data.clip_file import Records
+from microgesture.data.clip_file import MemoryRecords, Records
 from microgesture.inference.build import load_trained, new_model, open_prepared
 from microgesture.inference.checkpoints import save_checkpoint
 from microgesture.inference.clips import clip_probabilities
@@ -16,7 +16,7 @@ from microgesture.inference.predict import predict
 from microgesture.inference.recordings import check_models
 from microgesture.inference.tokens import TokenViews, tokens_in_memory, write_tokens
 from microgesture.inputs.geometry import Geometry, full_frame
-from microgesture.inputs.tokens import TokenInput, token_shapes
+from microgesture.inputs.tokens import TokenInput, index_rows, token_shapes
 from microgesture.probing.missing_sources import COLUMNS, measure, write_measured
 from microgesture.settings import probing
 from microgesture.settings.parse import parse
@@ -298,3 +298,30 @@ def test_accuracy_without_each_source_is_that_of_masked_tokens(world, layout22, 
         [*measure(trained["one"][0], manifests, TESTED)]
     with pytest.raises(InputError, match="holds other tokens than those"):
         [*measure(fused, manifests[::-1], TESTED)]
+
+
+def test_a_source_without_video_of_a_clip_is_missing_there(world):
+    folder, _, _, _ = world
+    files = [Records(folder / f"tokens/{name}.arrow") for name in SOURCES]
+    ids = files[0].index["clip_id"].tolist()
+    absent = [ids[9], ids[10]]
+    seen = [
+        MemoryRecords({**one.metadata, **more}, with_blobs(one))
+        for one, more in zip(files, ({"absent": absent}, {"absent": absent[1:]}), strict=True)
+    ]
+    source = TokenInput(seen)
+
+    def flags(row, **more):
+        sample = torch.from_numpy(TokenInput(seen, **more).sample(row, np.array([0])))[None]
+        return source.assemble(sample, full_frame(1), training=False)[0, :2].tolist()
+
+    assert flags(8) == [1, 1] and flags(9) == [0, 1]
+    assert flags(10) == [1, 1]  # shown as it is where there is nothing else
+    assert flags(9, missing=[1]) == [1, 0]
+    assert flags(8, missing=[0]) == [0, 1]
+
+
+def with_blobs(records):
+    for row, entry in enumerate(index_rows(records.index)):
+        count = 2 * entry["num_frames"] if entry["split"] != "train" else entry["num_frames"]
+        yield {**entry, "blobs": [bytes(records.blob(row, view)) for view in range(count)]}

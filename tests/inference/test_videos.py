@@ -13,7 +13,7 @@ from microgesture.inference.build import open_input
 from microgesture.inference.clips import clip_probabilities, prepare_for, prepared_input
 from microgesture.inference.recordings import read_video
 from microgesture.inference.tokens import tokens_in_memory
-from microgesture.inference.videos import find_videos, predict_videos
+from microgesture.inference.videos import predict_videos
 from microgesture.inference.window_table import write_table
 from microgesture.inputs.tokens import TokenInput
 from microgesture.models.base import Classifier
@@ -21,6 +21,7 @@ from microgesture.probing.robustness import measure
 from microgesture.probing.test_clips import labelled_tests
 from microgesture.settings.probing import RobustnessStep, Testing
 from microgesture.utils.errors import InputError
+from microgesture.video.sources import find_videos
 from tests import moving_squares
 from tests.conftest import make_clip
 from tests.inference.test_tokens import saved, token_step
@@ -114,7 +115,7 @@ def test_the_person_is_cut_out_by_skeletons(bright, tmp_path):
     (whole,) = predicted(path)
     assert cut.probabilities[1] > 0.9 > whole.probabilities[1]
     (bad,) = predicted(path, skeletons={"other": tmp_path}, read=lambda folder: points, skip=True)
-    assert "no folder of frame files of that name" in bad.warnings
+    assert "none of that name among the skeletons" in bad.warnings
 
 
 def test_a_video_that_cannot_be_read_gets_a_row(bright):
@@ -190,7 +191,7 @@ def test_a_fusion_sees_the_video_and_its_skeletons(tmp_path, layout22):
     assert one.sum() == pytest.approx(1)
     assert np.abs(one - without_picture).max() > 1e-4
     assert np.abs(one - without_motion).max() > 1e-4
-    with pytest.raises(InputError, match=r"has 12 frames, but .* 20 frame files"):
+    with pytest.raises(InputError, match=r"has 12 frames, but .* 20; give the skeletons"):
         said(path, make_clip("ann", 20).points)
 
     # points and crops are damaged each by itself, and a source is what it is of the other

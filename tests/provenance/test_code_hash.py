@@ -109,10 +109,11 @@ TEMPLATES = SOURCE / "report/templates"
 @pytest.mark.parametrize(
     ("template", "steps"),
     [
-        ("page.css", {"report.py"}),
-        ("page/claims.html", {"report.py"}),
-        ("notes/notes.md", {"report.py", "ablation.py"}),
-        ("findings.md", {"report.py", "ablation.py"}),
+        ("page.css", {"report.py", "online_page.py"}),
+        ("page/claims.html", {"report.py", "online_page.py"}),
+        ("page/online.html", {"report.py", "online_page.py"}),
+        ("notes/notes.md", {"report.py", "ablation.py", "online_page.py"}),
+        ("findings.md", {"report.py", "ablation.py", "online_page.py"}),
         ("cards/card.md", {"cards.py"}),
     ],
 )

@@ -1,4 +1,4 @@
-"""Records of a network on the tokens or by the labels of others: which settings have to fit which."""
+"""Records of a network on the tokens or labels of others: which settings have to fit which."""
 
 from pathlib import Path
 

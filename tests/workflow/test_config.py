@@ -14,6 +14,7 @@ from microgesture.workflow.reference import editor_schema, reference
 from tests.conftest import REPOSITORY
 
 CONFIGS = sorted((REPOSITORY / "config").glob("*.yaml"))
+SPLIT = {"by": "subject", "val": ["a"], "test": ["b"]}
 
 
 @pytest.fixture
@@ -46,6 +47,11 @@ def test_every_config_that_comes_with_the_project_is_valid(path, monkeypatch):
             "data.root: there is no data/mine",
         ),
         (
+            "data",
+            {"format": "video", "root": "films", "segments": "clips.csv", "split": SPLIT},
+            "data.root: there is no films",
+        ),
+        (
             "semantic",
             {"source": "glove", "path": "words.txt"},
             "semantic.path: there is no words.txt",
@@ -68,10 +74,11 @@ def test_a_missing_file_is_refused_unless_the_results_are_its_own(
     read, words = settings.reader_step(typed).reading(), settings.words_step(typed).given()
     write_json(records / "skeletons.json", {"config": read})
     write_json(records / "label_embeddings.json", {"config": words})
-    if (crops := settings.crops_step(typed)) is not None:
-        write_json(records / "crops.json", {"config": crops.given()})
+    for name, step in (("crops", settings.crops_step(typed)), ("pose", settings.pose_step(typed))):
+        if step is not None:
+            write_json(records / f"{name}.json", {"config": step.given()})
     settings.check_files(typed, "mine.yaml")
-    for name in ("skeletons", "label_embeddings", "crops"):
+    for name in ("skeletons", "label_embeddings", "crops", "pose"):
         write_json(records / f"{name}.json", {"config": {"format": "csv", "source": "other"}})
     with pytest.raises(InputError, match=said):
         settings.check_files(typed, "mine.yaml")
@@ -422,6 +429,22 @@ def test_test_labels_reach_the_reader(config, data, monkeypatch):
     changed = {**config, "data": data}
     check_config(changed, "c.yaml")
     assert settings.reader_step(Config.model_validate(changed)).test_labels == "placeholder"
+
+
+def test_key_points_of_videos_are_read_as_recordings(config):
+    data = {"name": "x", "format": "video", "root": "films", "segments": "c.csv", "split": SPLIT}
+    changed = {**config, "data": {**data, "on_bad_clip": "skip"}}
+    typed = Config.model_validate(changed)
+    told = settings.pose_step(typed).given()
+    assert told == {"root": "films", "on_bad_clip": "skip"}
+    read = settings.reader_step(typed)
+    assert (read.format, read.path) == (
+        "recordings",
+        f"{config['results']}/pose/recordings.parquet",
+    )
+    assert read.segments == "c.csv" and read.split.val == ["a"]
+    changed["data"]["segments"] = "other.csv"
+    assert settings.pose_step(Config.model_validate(changed)).given() == told
 
 
 def _learning(config, name):

@@ -19,7 +19,7 @@ from microgesture.workflow import variants
 from microgesture.workflow import check_file, preflight
 from microgesture.workflow.overrides import overridden
 from microgesture.readers import sources as rawdata
-from microgesture.video.sources import video_files
+from microgesture.video.sources import video_files, videos_below
 from microgesture.readers.formats import has_recordings
 from microgesture.settings.streams import HeatmapStream, Part
 from microgesture.workflow import runlock
@@ -151,9 +151,9 @@ def teacher_input_of(wildcards):
 
 
 def recordings_output():
-    """The store of whole recordings, where something learns from them and the data have them."""
-    learns = CONFIG.pretraining or CONFIG.emotion
-    if not learns or not has_recordings(CONFIG.data):
+    """The store of whole recordings, where something reads them and the data have them."""
+    used = CONFIG.pretraining or CONFIG.detectors or CONFIG.emotion
+    if not used or not has_recordings(CONFIG.data):
         return {}
     return {"recordings": at(paths.RECORDINGS)}
 
@@ -161,6 +161,33 @@ def recordings_output():
 def windows_of(wildcards):
     own = CONFIG.pretraining[wildcards.pretraining]
     return at(paths.windows(own.window, own.layout, own.cleaning))
+
+
+def recordings_of(wildcards):
+    own = CONFIG.detectors[wildcards.detector]
+    return at(paths.recordings(own.layout, own.cleaning))
+
+
+def layout_of_detector(wildcards):
+    return variants.layout_file(CONFIG.detectors[wildcards.detector].layout)
+
+
+def detector_input(wildcards):
+    """What a detector's segments are made of: scores of windows, or its model and recordings."""
+    name, run = wildcards.detector, wildcards.run
+    if name in TEMPORAL:
+        model = at(paths.detector(name, run, paths.MODEL))
+        return {"model": model, "data": recordings_of(wildcards)}
+    return {"scores": at(paths.scores(settings.scored_by(CONFIG, name), run))}
+
+
+def detections_of():
+    return [
+        at(paths.detections(name, run, file))
+        for name in CONFIG.detectors
+        for run in RUNS
+        for file in ("val.csv", "test.csv", "chosen.json")
+    ]
 
 
 def words_file():
@@ -183,7 +210,17 @@ def raw_files():
     """What the reader reads; a release's own files, so that a changed one is noticed."""
     if CONFIG.data.format == "synthetic":
         return [at(paths.RELEASE_MANIFEST)]
-    return rawdata.raw_files(CONFIG.data)
+    return rawdata.raw_files(settings.reader_step(CONFIG))
+
+
+@cache
+def posed_videos():
+    """The videos that key points are found in, and what else that depends on."""
+    pose = settings.pose_step(CONFIG)
+    if pose is None:
+        return []
+    tables = [pose.subjects] if pose.subjects else []
+    return [*videos_below(pose.root), *tables, "requirements-pose.lock"]
 
 
 @cache
@@ -257,6 +294,7 @@ def dated_files():
     """Files that no step makes, and results; what is made from them has to be newer."""
     yield from raw_files()
     yield from raw_videos()
+    yield from posed_videos()
     yield from outcome_tables()
     yield from encoder_weights()
     yield from [CONFIG.classes, *layouts_in_use()]
@@ -348,6 +386,7 @@ RESULTS = CONFIG.results
 VARIANTS = list(CONFIG.variants)
 ON_VIDEO = variants.on_video(CONFIG)
 TREES = [name for name in VARIANTS if CONFIG.variants[name].model == "trees"]
+TEMPORAL = [name for name, one in CONFIG.detectors.items() if one.model == "temporal"]
 NETWORKS = [name for name in VARIANTS if name not in TREES]
 FUSIONS = list(CONFIG.fusions)
 RUNS = runs_of(*CONFIG.seeds)
@@ -380,6 +419,8 @@ wildcard_constraints:
     stream=f"({'|'.join(get_args(HeatmapStream))})({'|'.join(f'[+]{part}' for part in get_args(Part))})*",
     variant="|".join(VARIANTS),
     pretraining=one_of(CONFIG.pretraining),
+    detector=one_of(CONFIG.detectors),
+    scored=r"[A-Za-z0-9_]+-[0-9x]+-\d+",
     window=r"\d+",
     fusion=one_of(FUSIONS),
     row="|".join([*VARIANTS, *FUSIONS]),

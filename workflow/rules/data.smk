@@ -1,4 +1,4 @@
-# Needs raw skeletons (or makes the embedded ones); gives the skeleton store, one clip file for each
+# Needs raw skeletons or videos (or makes the embedded ones); gives the skeleton store, one clip file for each
 # layout, cleaning and timeline, and the folds of a cross-validation.
 
 
@@ -18,6 +18,27 @@ rule synthesize:
     shell:
         "python scripts/synthesize.py --config {params.config:q} --out {params.out:q}"
         " --workers {threads} --record {output.record:q} 2> >(tee {log:q} >&2)"
+
+
+rule pose:
+    """Find the key points of the people in videos, each video in one pass."""
+    input:
+        videos=lambda wildcards: posed_videos(),
+    output:
+        recordings=at(paths.POSE),
+        record=at(paths.record("pose")),
+    log:
+        at(paths.log("pose")),
+    conda:
+        "../envs/microgesture.yaml"
+    params:
+        made_from=made_from("pose"),
+        config=told(given(settings.pose_step(CONFIG))),
+        resume=at(paths.RESUME),
+    shell:
+        "make --silent pose-env PYTHON=python && python scripts/pose.py --config {params.config:q}"
+        " --out {output.recordings:q} --resume {params.resume:q} --workers {threads}"
+        " --record {output.record:q} 2> >(tee {log:q} >&2)"
 
 
 rule skeletons:

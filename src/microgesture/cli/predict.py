@@ -1,5 +1,6 @@
 """Predict new recordings without labels, OpenPose JSON or video, with trained models.
 
+In videos, the key points are found first, see microgesture pose -h; they are kept beside the table.
 All recordings are read and compared with the training clips before the first is predicted.
 One that cannot be predicted gets a row that says why, and the exit status is 1.
 """
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from microgesture.cli.pose import add_pose_options, find
 from microgesture.utils.cli import add_device_options, count, output_file, positive
 from microgesture.utils.errors import InputError
 
@@ -37,15 +39,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--input",
         type=Path,
         required=True,
-        help="folder of frame files, or of such folders; for models on video a video, a folder of "
-        "videos, or a CSV of recording (or clip_id), path and optionally start,end",
+        help="folder of frame files, or of such folders, recordings.parquet, a video or a folder "
+        "of videos; for models on video also a CSV of recording (or clip_id), path and optionally "
+        "start,end",
     )
     parser.add_argument(
         "--skeletons",
         type=Path,
-        help="for models on video: folder with a folder of frame files for each, by which the "
-        "person is cut out as in training, and which models on skeletons read; unless given, the "
-        "middle of whole frames is shown",
+        help="for models on video: folder with a folder of frame files for each, or "
+        "recordings.parquet, by which the person is cut out as in training, and which models on "
+        "skeletons read; unless given or found, the middle of whole frames is shown",
     )
     parser.add_argument("--out", type=output_file, required=True, help="CSV file to write")
     parser.add_argument("--window", type=positive, help="seconds; without it, whole recordings")
@@ -53,7 +56,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fps",
         type=positive,
-        help="frames a second; unless given, those of the training data, or of each video",
+        help="frames a second; unless given, those of the file or video, or of the training data",
     )
     parser.add_argument(
         "--on-bad",
@@ -75,6 +78,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="test each view mirrored as well (yes)",
     )
     add_device_options(parser)
+    add_pose_options(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -88,12 +92,10 @@ def run(args: argparse.Namespace) -> None:
     )
     from microgesture.inference.recordings import (
         check_models,
-        cutting,
-        find_recordings,
         predict_recordings,
         read_video,
     )
-    from microgesture.readers.openpose_frames import read_recording
+    from microgesture.inference.stored import find_recorded, rates, read_recorded
     from microgesture.settings.probing import Testing
     from microgesture.utils.progress import progress
 
@@ -109,14 +111,18 @@ def run(args: argparse.Namespace) -> None:
         return
     if args.skeletons is not None:
         raise InputError("--skeletons is for models that read video; give the folder as --input")
-    recordings = find_recordings(args.input)
-    fps, notes = choose_fps(args.fps, models)
+    place = _posed(args) if _holds_videos(args.input) else args.input
+    recordings = find_recorded(place)
+    own = rates(recordings, args.fps)
+    fps, notes = choose_fps(args.fps or next(iter(own.values()), None), models)
     checked = check_recordings(
         models,
         recordings,
-        read_recording,
+        read_recorded,
         fps=fps,
-        parts=cutting(args.window, args.stride, fps),
+        rates=own,
+        window=args.window,
+        stride=args.stride,
         accept=args.accept_unlike,
         progress=lambda names: progress(names, "recordings checked", len(recordings)),
     )
@@ -127,8 +133,9 @@ def run(args: argparse.Namespace) -> None:
     windows = predict_recordings(
         models,
         recordings,
-        read_recording,
+        read_recorded,
         fps=fps,
+        rates=own,
         testing=Testing(views=args.views, flip=args.flip),
         window=args.window,
         stride=args.stride,
@@ -141,15 +148,17 @@ def run(args: argparse.Namespace) -> None:
 
 def _video_windows(args: argparse.Namespace, models: list["Trained"]) -> "Predicted":
     """Windows of videos, with models that read video."""
-    from microgesture.inference.recordings import find_recordings
-    from microgesture.inference.videos import find_videos, predict_videos
-    from microgesture.readers.openpose_frames import read_recording
+    from microgesture.inference.stored import find_recorded, read_recorded
+    from microgesture.inference.videos import predict_videos
     from microgesture.settings.probing import Testing
     from microgesture.utils.progress import progress
+    from microgesture.video.sources import find_videos
 
     videos = find_videos(args.input)
-    skeletons = None if args.skeletons is None else find_recordings(args.skeletons)
-    if skeletons is None:
+    place = args.skeletons
+    if place is None and args.env.is_dir() and _holds_videos(args.input):
+        place = _posed(args)
+    if place is None:
         what = "the middle of whole frames is shown to the models, which learned from persons"
         print(f"note: {what} cut out by their skeletons; see --skeletons", file=sys.stderr)
     windows = predict_videos(
@@ -159,13 +168,37 @@ def _video_windows(args: argparse.Namespace, models: list["Trained"]) -> "Predic
         fps=args.fps,
         window=args.window,
         stride=args.stride,
-        skeletons=skeletons,
-        read=read_recording,
+        skeletons=None if place is None else find_recorded(place),
+        read=read_recorded,
         skip=args.on_bad == "skip",
         progress=lambda names: progress(names, "videos", len(videos)),
     )
     # each video says its own rate
     return windows, models[0].metadata["classes"], args.fps or 1.0, len(videos)
+
+
+def _holds_videos(place: Path) -> bool:
+    """Whether a place is a video, or a folder of videos and not of frame files."""
+    from microgesture.readers.folders import frame_files
+    from microgesture.video.sources import SUFFIXES, videos_below
+
+    if not place.is_dir():
+        return place.is_file() and place.suffix.lower() in SUFFIXES
+    return next(frame_files(place), None) is None and bool(videos_below(place))
+
+
+def _posed(args: argparse.Namespace) -> Path:
+    """Find the key points in videos; the file with them."""
+    from microgesture.pose.make import RECORDINGS
+
+    folder = args.out.with_name(f"{args.out.stem}_skeletons")
+    find(args, args.input, folder)
+    print(
+        f"note: key points are those of MediaPipe, in {folder / RECORDINGS}; a model that was "
+        "trained on other detectors' sees faces, shoulders and hips at other places",
+        file=sys.stderr,
+    )
+    return folder / RECORDINGS
 
 
 def _finish(

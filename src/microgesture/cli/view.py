@@ -27,10 +27,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the subcommand."""
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--skeletons", type=Path, help="skeleton store (Parquet)")
-    source.add_argument("--input", type=Path, help="folder of frame files, or of such folders")
+    source.add_argument(
+        "--input",
+        type=Path,
+        help="folder of frame files, or of such folders; recordings.parquet",
+    )
     parser.add_argument("--clip", help="id of the clip, or name of the recording if there are more")
+    parser.add_argument(
+        "--predictions", type=Path, help="table of microgesture predict, for a running label"
+    )
     parser.add_argument("--frames", type=frames, metavar="FIRST-LAST", help="only these, from 0 on")
-    parser.add_argument("--fps", type=positive, help=f"of a recording, frames a second ({FPS:g})")
+    parser.add_argument("--fps", type=positive, help=f"of frame files, frames a second ({FPS:g})")
     parser.add_argument(
         "--out", type=output_file, required=True, help="file to write, .gif or .mp4"
     )
@@ -58,11 +65,19 @@ def frames(text: str) -> tuple[int, int]:
 
 def run(args: argparse.Namespace) -> None:
     """Write the animation."""
+    from dataclasses import replace
+
     from microgesture.data.store import read_metadata
+    from microgesture.inference.window_table import running_labels
     from microgesture.viz.animation import write_animation
 
-    clip = find(args)
+    whole = find(args)
+    part = wanted(args, whole)
+    clip = replace(whole, points=whole.points[part])
     layout, drawing = how_drawn(args, clip)
+    if args.predictions is not None:
+        labels = running_labels(args.predictions, whole.clip_id, len(whole.points))
+        drawing["running"] = labels[part]
     if args.skeletons is not None:
         drawing["class_names"] = read_metadata(args.skeletons)["classes"]
     written = write_animation(clip, layout, args.out, **drawing)
@@ -94,49 +109,51 @@ def how_drawn(args: argparse.Namespace, clip: "Clip") -> tuple["Layout", dict[st
 
 
 def find(args: argparse.Namespace) -> "Clip":
-    """The clip of the store, or the recording, cut to the frames that are wanted."""
-    from dataclasses import replace
-
+    """The clip of the store, or the recording."""
     from microgesture.viz.animation import find_clip
 
-    if args.skeletons is not None:
-        if args.clip is None:
-            raise InputError("view: --skeletons needs --clip, the id of the clip")
-        clip = find_clip(args.skeletons, args.clip)
-    else:
-        clip = recording(args.input, args.clip, args.fps or FPS)
-    if args.frames is not None:
-        first, last = args.frames
-        if last >= len(clip.points):
-            raise InputError(
-                f"--frames is {first}-{last}, but {clip.clip_id} has {len(clip.points)} frames; "
-                f"expected at most 0-{len(clip.points) - 1}"
-            )
-        clip = replace(clip, points=clip.points[first : last + 1])
-    return clip
+    if args.skeletons is None:
+        return recording(args.input, args.clip, args.fps)
+    if args.clip is None:
+        raise InputError("view: --skeletons needs --clip, the id of the clip")
+    return find_clip(args.skeletons, args.clip)
 
 
-def recording(folder: Path, name: str | None, fps: float) -> "Clip":
-    """A recording of OpenPose as a clip without a label."""
+def wanted(args: argparse.Namespace, clip: "Clip") -> slice:
+    """The frames that are drawn."""
+    if args.frames is None:
+        return slice(None)
+    first, last = args.frames
+    if last >= len(clip.points):
+        raise InputError(
+            f"--frames is {first}-{last}, but {clip.clip_id} has {len(clip.points)} frames; "
+            f"expected at most 0-{len(clip.points) - 1}"
+        )
+    return slice(first, last + 1)
+
+
+def recording(place: Path, name: str | None, fps: float | None) -> "Clip":
+    """A recording as a clip without a label."""
     from difflib import get_close_matches
 
     from microgesture.data.classes import UNKNOWN
     from microgesture.data.store import Clip
-    from microgesture.inference.recordings import find_recordings, usable
-    from microgesture.readers.openpose_frames import read_recording
+    from microgesture.inference.recordings import usable
+    from microgesture.inference.stored import find_recorded, rates, read_recorded
 
-    found = find_recordings(folder)
+    found = find_recorded(place)
     if name is None:
         if len(found) > 1:
             some = ", ".join(list(found)[:5])
-            raise InputError(f"{folder}: holds {len(found)} recordings; name one in --clip: {some}")
+            raise InputError(f"{place}: holds {len(found)} recordings; name one in --clip: {some}")
         name = next(iter(found))
     if name not in found:
         alike = get_close_matches(name, found, n=3, cutoff=0.5) or list(found)[:3]
         raise InputError(
-            f"{folder}: has no recording {name!r} among its {len(found):,}; "
+            f"{place}: has no recording {name!r} among its {len(found):,}; "
             f"did you mean {' or '.join(map(repr, alike))}?"
         )
-    points = usable(read_recording(found[name]), found[name])
+    points = usable(read_recorded(found[name]), found[name])
+    fps = fps or rates(found, None).get(name, FPS)
     # the picture's size is not known, and the drawing is around the points
     return Clip(name, UNKNOWN, "unknown", "new", fps, 1, 1, points)

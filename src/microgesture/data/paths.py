@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 RELEASE = "release"
 RELEASE_MANIFEST = f"{RELEASE}/manifest.json"
+POSE = "pose/recordings.parquet"
 SKELETONS = "skeletons/clips.parquet"
 RECORDINGS = "skeletons/recordings.parquet"
 SUMMARY = "skeletons/summary.json"
@@ -30,6 +31,13 @@ MODEL, TRAINING, TIMING = "model.safetensors", "metrics.json", "timing.json"
 """Files of a training."""
 PRETRAINING_FIGURES = ("curves.png", "reconstruction.png")
 SUBMISSION = ("kaggle2025.csv", "Submission.zip", "submission.json")
+ONLINE_TABLE = "online_table.md"
+ONLINE_CSV = "online_table.csv"
+ONLINE_METRICS = "online_metrics.json"
+ONLINE_PAGE = "online.html"
+ONLINE_FIGURES = ("f1", "borders", "outcomes")
+ONLINE_STRETCH = "figures/online/stretch.gif"
+ONLINE_SUBMISSION = ("Submission2023.zip", "segments.csv", "submission.json")
 FIGURES = ("ablation", "per_class_recall", "confusion")
 
 EMOTION_TABLE = "emotion_table.md"
@@ -74,6 +82,47 @@ def prepared(clips: str, kind: str = "json") -> str:
 def windows(window: int | str, layout: str, cleaning: str, kind: str = "json") -> str:
     """Prepared windows of recordings (``arrow``) or their manifest."""
     return f"prepared/windows{window}-{layout}-{cleaning}.{kind}"
+
+
+def recordings(layout: str, cleaning: str, kind: str = "json") -> str:
+    """Prepared whole recordings (``arrow``) or their manifest."""
+    return f"prepared/recordings-{layout}-{cleaning}.{kind}"
+
+
+def detector(name: str, run: str, file: str) -> str:
+    """A file of a detector's training: `MODEL`, `TRAINING` or `TIMING`."""
+    return f"online/train/{name}/{run}/{file}"
+
+
+def scored(classifier: str, lengths: Sequence[int], stride: int) -> str:
+    """Name of a variant's scores on windows, such as ``graph-16x32-4``."""
+    return f"{classifier}-{'x'.join(map(str, lengths))}-{stride}"
+
+
+def scored_parts(name: str) -> tuple[str, list[int], int]:
+    """Variant, lengths and stride of the name that `scored` gives."""
+    classifier, lengths, stride = name.rsplit("-", 2)
+    return classifier, [int(one) for one in lengths.split("x")], int(stride)
+
+
+def scores(name: str, run: str) -> str:
+    """What a variant says of the frames of recordings, see `scored`."""
+    return f"online/scores/{name}/{run}.arrow"
+
+
+def detections(name: str, run: str, file: str) -> str:
+    """A file of a detector's results: ``val.csv``, ``test.csv`` or ``chosen.json``."""
+    return f"online/detect/{name}/{run}/{file}"
+
+
+def online_figure(name: str) -> str:
+    """A figure beside the table of detectors."""
+    return f"figures/online/{name}.png"
+
+
+def online_submission(name: str) -> str:
+    """A file of the detectors' submission."""
+    return f"online/submission/{name}"
 
 
 def pretraining(name: str, file: str) -> str:

@@ -4,7 +4,7 @@ Its rows are those of `microgesture.data.store`, without a label: ``clip_id`` is
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,3 +72,8 @@ def keep_recordings(
         if not seen:
             raise InputError(f"{source_format}: no recording is left to write")
         seal_file(temporary, PARQUET)
+
+
+def keep_splits(clips: Iterable[Clip], splits: Collection[str]) -> Iterator[Clip]:
+    """Those of some splits."""
+    return (one for one in clips if one.split in splits)

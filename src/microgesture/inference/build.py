@@ -29,7 +29,7 @@ from microgesture.settings.heatmaps import DrawnHeatmaps
 from microgesture.settings.models import FUSED_MODELS, VIDEO_MODELS
 from microgesture.settings.parse import parse
 from microgesture.settings.streams import HeatmapStream, PointStream, VideoStream
-from microgesture.settings.training_step import StatedStep, VariantStep, read_stated
+from microgesture.settings.variant_step import StatedStep, VariantStep, read_stated
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import sha256
 

@@ -10,7 +10,8 @@ from microgesture.data.plausibility import failures, likelier_order
 from microgesture.data.store import Clip
 from microgesture.inference.build import Trained
 from microgesture.inference.likeness import Likeness, compare
-from microgesture.inference.recordings import Cutting, usable, windows_of
+from microgesture.inference.recordings import Cutting, cutting, usable, windows_of
+from microgesture.inference.stored import Recorded
 from microgesture.preprocessing.profile import clip_profile, combined
 from microgesture.readers.openpose_frames import unasked_parts
 from microgesture.settings.preparation import Cleaning
@@ -53,20 +54,24 @@ def _shown_clips(models: Sequence[Trained]) -> list[Trained]:
     return list({one.path: one for model in models for one in model.parts}.values())
 
 
-def parts_not_asked_for(folder: Path) -> frozenset[str]:
+def parts_not_asked_for(place: Recorded) -> frozenset[str]:
     """Face or hands, where the files of a recording say that OpenPose did not look for them."""
-    empty = unasked_parts(folder)
+    if not isinstance(place, Path):
+        return frozenset()
+    empty = unasked_parts(place)
     return frozenset(part for part, keys in KEYS.items() if keys <= empty)
 
 
 def check_recordings(
     models: Sequence[Trained],
-    recordings: Mapping[str, Path],
-    read: Callable[[Path], np.ndarray],
+    recordings: Mapping[str, Recorded],
+    read: Callable[[Recorded], np.ndarray],
     *,
     fps: float,
-    parts: Cutting,
-    unasked: Callable[[Path], frozenset[str]] = parts_not_asked_for,
+    rates: Mapping[str, float] | None = None,
+    window: float | None = None,
+    stride: float | None = None,
+    unasked: Callable[[Recorded], frozenset[str]] = parts_not_asked_for,
     accept: bool = False,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> dict[str, Likeness]:
@@ -74,39 +79,40 @@ def check_recordings(
 
     Parameters
     ----------
-    models, recordings, read, fps
-        See `microgesture.inference.recordings.predict_recordings`.
-    parts : Cutting
-        Windows are compared where there are any, since they are what is predicted.
+    models, recordings, read, fps, rates, window, stride
+        See `microgesture.inference.recordings.predict_recordings`. Windows are compared where there
+        are any, since they are what is predicted.
     unasked : callable
         See `parts_not_asked_for`.
     accept : bool
         Whether only what cannot be read is refused, and all else warned of.
 
     """
-    return {
-        name: _check(models, name, recordings[name], read, fps, parts, unasked, accept)
-        for name in progress(recordings)
-    }
+    every, found = rates or {}, {}
+    for name in progress(recordings):
+        rate = every.get(name, fps)
+        parts = cutting(window, stride, rate)
+        found[name] = _check(models, name, recordings[name], read, rate, parts, unasked, accept)
+    return found
 
 
 def _check(
     models: Sequence[Trained],
     name: str,
-    folder: Path,
-    read: Callable[[Path], np.ndarray],
+    place: Recorded,
+    read: Callable[[Recorded], np.ndarray],
     fps: float,
     parts: Cutting,
-    unasked: Callable[[Path], frozenset[str]],
+    unasked: Callable[[Recorded], frozenset[str]],
     accept: bool,
 ) -> Likeness:
     try:
-        points = usable(read(folder), folder)
+        points = usable(read(place), place)
     except InputError as error:
         return Likeness(str(error))
     _, clips = windows_of(name, points, parts, fps)
     found = [
-        compare(points, _measured(model, clips), model.layout, profile, lambda: unasked(folder))
+        compare(points, _measured(model, clips), model.layout, profile, lambda: unasked(place))
         for model in _shown_clips(models)
         if (profile := model.metadata.get("profile"))
     ]

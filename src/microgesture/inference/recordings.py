@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from microgesture.readers.folders import FRAME, folders_below
 from microgesture.settings.models import VIDEO_MODELS
 from microgesture.settings.probing import Testing
 from microgesture.utils.errors import InputError
+
+Place = TypeVar("Place")  # where a recording is
 
 
 class Cutting(NamedTuple):
@@ -157,10 +159,11 @@ def check_classes(models: Sequence[Trained]) -> None:
 
 def predict_recordings(
     models: Sequence[Trained],
-    recordings: Mapping[str, Path],
-    read: Callable[[Path], np.ndarray],
+    recordings: Mapping[str, Place],
+    read: Callable[[Place], np.ndarray],
     *,
     fps: float,
+    rates: Mapping[str, float] | None = None,
     testing: Testing,
     window: float | None = None,
     stride: float | None = None,
@@ -175,11 +178,13 @@ def predict_recordings(
     models : sequence of Trained
         At least one.
     recordings : mapping
-        Folder of frame files by id.
+        Where each is, such as a folder of frame files, by id.
     read : callable
-        Reads such a folder: the points of one person, float32 (T, 137, 3).
+        Reads one: the points of one person, float32 (T, 137, 3).
     fps : float
         Frames a second, for the windows.
+    rates : mapping, optional
+        By id, where a recording has another rate.
     testing : Testing
         See `predict`.
     window, stride : float, optional
@@ -191,8 +196,10 @@ def predict_recordings(
 
     """
     check_models(models)
-    parts, checked = cutting(window, stride, fps), checked or {}
+    cutting(window, stride, fps)  # refused before any is read
+    checked, rates = checked or {}, rates or {}
     for name in progress(recordings):
+        rate = rates.get(name, fps)
         like = checked.get(name, Likeness())
         try:
             if like.refused:
@@ -203,7 +210,7 @@ def predict_recordings(
                 raise
             yield Window(name, None, None, None, f"not predicted: {error}")
             continue
-        spans, clips = windows_of(name, points, parts, fps)
+        spans, clips = windows_of(name, points, cutting(window, stride, rate), rate)
         said = [clip_probabilities(model, clips, testing) for model in models]
         empty = {int(number) for _, ids in said for number in ids}
         mean = np.mean([probabilities for probabilities, _ in said], axis=0, dtype=float).astype(
@@ -211,7 +218,8 @@ def predict_recordings(
         )
         codes = "; ".join(like.warnings)
         for n, (start, end) in enumerate(spans):
-            yield Window(name, start, end, None if n in empty else mean[n], codes)
+            said_of = None if n in empty else mean[n]
+            yield Window(name, start, end, said_of, codes, rates.get(name))
 
 
 def windows_of(
@@ -226,7 +234,7 @@ def windows_of(
     ]
 
 
-def usable(points: np.ndarray, folder: Path) -> np.ndarray:
+def usable(points: np.ndarray, folder: object) -> np.ndarray:
     """Points of a recording as the skeleton store would hold them; refused where not finite."""
     broken = np.argwhere(~np.isfinite(points).all(axis=2))
     if len(broken):

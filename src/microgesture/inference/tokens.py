@@ -179,7 +179,7 @@ def write_tokens(
     first = next(rows, None)
     if first is None:
         raise InputError(f"{source.records.path}: holds no clips")
-    metadata = _metadata(trained, step, first[1][0].shape, sha256(trained.path))
+    metadata = _metadata(trained, source, step, first[1][0].shape, sha256(trained.path))
 
     def every() -> Iterator[tuple[Row, list[np.ndarray]]]:
         yield first
@@ -197,16 +197,17 @@ def write_tokens(
 def tokens_in_memory(trained: Trained, source: Input, step: TokenStep) -> MemoryRecords:
     """What `write_tokens` writes, in memory alone."""
     rows = [*token_rows(trained, source, step)]
-    metadata = _metadata(trained, step, rows[0][1][0].shape, sha256(trained.path))
+    metadata = _metadata(trained, source, step, rows[0][1][0].shape, sha256(trained.path))
     return MemoryRecords(
         metadata, ({**row, "blobs": [one.tobytes() for one in tokens]} for row, tokens in rows)
     )
 
 
 def _metadata(
-    trained: Trained, step: TokenStep, shape: tuple[int, ...], digest: str
+    trained: Trained, source: Input, step: TokenStep, shape: tuple[int, ...], digest: str
 ) -> dict[str, Any]:
     keys = ("seed", "fold", "folds")
+    missing = source.records.metadata.get("video", {}).get("missing", [])
     stated = {key: trained.metadata[key] for key in keys if key in trained.metadata}
     return {
         **step.model_dump(),
@@ -215,4 +216,5 @@ def _metadata(
         "variant": trained.config.variant,
         "model": digest,
         "preparation": trained.metadata["preparation"],
+        **({"absent": missing} if missing else {}),
     }

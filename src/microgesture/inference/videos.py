@@ -14,6 +14,7 @@ from microgesture.data.store import Clip
 from microgesture.inference.build import Trained
 from microgesture.inference.clips import clip_probabilities
 from microgesture.inference.recordings import cut, cutting, usable
+from microgesture.inference.stored import Recorded
 from microgesture.inference.window_table import Window
 from microgesture.settings.probing import Testing
 from microgesture.settings.video import Video
@@ -21,38 +22,13 @@ from microgesture.utils.errors import InputError
 from microgesture.video.boxes import Square, person_square
 from microgesture.video.cut import VideoNotes, Wanted, cut_video
 from microgesture.video.decode import Probe, probe
-from microgesture.video.sources import Source, find_sources
+from microgesture.video.sources import Source
 
-SIDE = 16
-"""Of crops, where none are made."""
 PADDING = Video.model_fields["padding"].default
 AT_ONCE = 64
 """Windows that are held in memory, as JPEG."""
 SLACK = 2
 """Frames that a video may have more or less than its skeletons."""
-
-
-def find_videos(place: Path) -> dict[str, Source]:
-    """Videos by name: a file, all below a folder, or those that a table (.csv) names.
-
-    Raises
-    ------
-    InputError
-        When there is none, or two have the same name.
-
-    """
-    if place.is_file() and place.suffix.lower() != ".csv":
-        return {place.stem: Source(place)}
-    if place.is_file():
-        named = find_sources(Video(side=SIDE, table=str(place)))
-        return {name: one for name, (one, *_) in {**named.recordings, **named.clips}.items()}
-    videos: dict[str, Source] = {}
-    for path in sorted(find_sources(Video(side=SIDE, root=str(place))).paths()):
-        name = path.relative_to(place).with_suffix("").as_posix()
-        if name in videos:
-            raise InputError(f"{path}: has the name of {videos[name].path}; rename one of them")
-        videos[name] = Source(path)
-    return videos
 
 
 def predict_videos(
@@ -63,8 +39,8 @@ def predict_videos(
     fps: float | None = None,
     window: float | None = None,
     stride: float | None = None,
-    skeletons: Mapping[str, Path] | None = None,
-    read: Callable[[Path], np.ndarray] | None = None,
+    skeletons: Mapping[str, Recorded] | None = None,
+    read: Callable[[Recorded], np.ndarray] | None = None,
     skip: bool = False,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> Iterator[Window]:
@@ -75,7 +51,7 @@ def predict_videos(
     models : sequence of Trained
         See `microgesture.inference.recordings.read_video`.
     videos : mapping
-        By name, see `find_videos`.
+        By name, see `microgesture.video.sources.find_videos`.
     testing : Testing
         See `predict`.
     fps : float, optional
@@ -83,7 +59,7 @@ def predict_videos(
     window, stride : float, optional
         In seconds, see `microgesture.inference.recordings.cutting`.
     skeletons : mapping, optional
-        Folder of frame files by the name of a video, whose frames they are of: models on skeletons
+        Folder of frame files, or row of a Parquet file, by the name of a video: models on skeletons
         read them, and by them the person is cut out as in training. Without, the middle square of
         whole frames is shown.
     read : callable, optional
@@ -104,7 +80,7 @@ def predict_videos(
             found = probe(videos[name].path)
             points = None
             if skeletons is not None and read is not None:
-                points = usable(read(_folder(skeletons, name)), skeletons[name])
+                points = usable(read(_skeletons(skeletons, name)), skeletons[name])
                 _check_frames(points, found, skeletons[name], videos[name].path)
             rate = fps or found.fps
             if not rate:
@@ -120,7 +96,7 @@ def predict_videos(
             yield Window(name, None, None, None, f"not predicted: {error}")
 
 
-def _check_skeletons(models: Sequence[Trained], skeletons: Mapping[str, Path] | None) -> None:
+def _check_skeletons(models: Sequence[Trained], skeletons: Mapping[str, Recorded] | None) -> None:
     for part in (part for one in models for part in one.parts if part.skeleton is not None):
         if skeletons is None:
             raise InputError(
@@ -134,17 +110,17 @@ def _check_skeletons(models: Sequence[Trained], skeletons: Mapping[str, Path] | 
             )
 
 
-def _check_frames(points: np.ndarray, found: Probe, folder: Path, path: Path) -> None:
+def _check_frames(points: np.ndarray, found: Probe, place: Recorded, path: Path) -> None:
     if abs(len(points) - found.frames) > SLACK:
         raise InputError(
-            f"{path}: has {found.frames:,} frames, but {folder} {len(points):,} frame files; give "
-            "the skeletons of this video"
+            f"{path}: has {found.frames:,} frames, but {place} {len(points):,}; give the "
+            "skeletons of this video"
         )
 
 
-def _folder(skeletons: Mapping[str, Path], name: str) -> Path:
+def _skeletons(skeletons: Mapping[str, Recorded], name: str) -> Recorded:
     if name not in skeletons:
-        raise InputError(f"{name}: has no folder of frame files of that name among the skeletons")
+        raise InputError(f"{name}: has none of that name among the skeletons")
     return skeletons[name]
 
 

@@ -1,7 +1,7 @@
 """What is predicted of recordings, window by window, as a table that grows row by row."""
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from microgesture.utils.errors import InputError
 from microgesture.utils.files import growing_path, unwritable
 
 TOP = 5
@@ -77,6 +78,33 @@ def write_table(
             empty = one.probabilities is None and not refused
             written = Written(written.rows + 1, written.empty + empty, written.refused + refused)
     return written
+
+
+def running_labels(path: Path, recording: str, frames: int) -> list[str]:
+    """What a table of `write_table` says of each frame: by the window whose middle is nearest.
+
+    Raises
+    ------
+    InputError
+        When it is no such table, or has no window of the recording.
+
+    """
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    if not rows or not {"recording", "start_frame", "end_frame", "name_1"} <= set(rows[0]):
+        raise InputError(f"{path}: is not a table of predictions; give one of microgesture predict")
+    own = [row for row in rows if row["recording"] == recording and row["start_frame"]]
+    if not own:
+        raise InputError(f"{path}: has no window of {recording!r}; give the table that has")
+    middles = np.array([(int(row["start_frame"]) + int(row["end_frame"])) / 2 for row in own])
+    nearest = np.abs(np.arange(frames)[:, None] - middles).argmin(axis=1)
+    return [_said(own[n]) for n in nearest]
+
+
+def _said(row: Mapping[str, str]) -> str:
+    if not row["name_1"]:
+        return "no point is found"
+    return f"{row['name_1']} ({float(row['probability_1']):.2f})"
 
 
 @contextmanager

@@ -18,9 +18,10 @@ class TokenInput(Input):
     """A vector a clip for networks on tokens, float32 (N, S + sum of K F).
 
     For each of S sources whether it is there (1 or 0), and then the sources' tokens one after the
-    other. Clips of the split ``train`` have one blob for each view, the same ones in every file.
-    Others have the temporal views of testing and, behind them, their mirror images; of a source
-    with fewer temporal views than another these begin again.
+    other. A source is not there for clips that its file names as ``absent``, whose video is
+    missing, unless no source is. Clips of the split ``train`` have one blob for each view, the same
+    ones in every file. Others have the temporal views of testing and, behind them, their mirror
+    images; of a source with fewer temporal views than another these begin again.
 
     Parameters
     ----------
@@ -39,19 +40,21 @@ class TokenInput(Input):
     def __init__(self, sources: Sequence[Clips], missing: Collection[int] = ()) -> None:
         self._sources = list(sources)
         self._shapes = [tuple(one.metadata["shape"]) for one in sources]
-        self._present = np.array([s not in missing for s in range(len(sources))], np.float32)
+        there = np.array([s not in missing for s in range(len(sources))])
+        seen = np.stack([~_absent(one) for one in sources], axis=1) & there
+        self._present = np.where(seen.any(axis=1, keepdims=True), seen, there).astype(np.float32)
         self._mirrored = all(one.metadata["testing"]["flip"] for one in sources)
         _check_same(sources)
         counts = np.stack([one.index["num_frames"] for one in sources])
         self._train = (sources[0].index["split"] == "train").to_numpy()
         index = sources[0].index.assign(num_frames=counts.max(axis=0))
         rows = [{**row, "blobs": []} for row in index_rows(index)]
-        self.records = MemoryRecords({"sources": [one.metadata for one in sources]}, rows)
+        self.records = MemoryRecords({"sources": [*map(stated, sources)]}, rows)
         self.records.path = sources[0].path
         self._counts = counts
 
     def sample(self, row: int, indices: np.ndarray) -> np.ndarray:
-        """All sources' tokens in a view, float32 (1, D), or (2, D) with the mirror image."""
+        """What there is in a view, float32 (1, S + D), or (2, S + D) with the mirror image."""
         view = int(indices[0])
         if self._train[row]:
             return self._joined(row, [view] * len(self._sources))[None]
@@ -61,9 +64,8 @@ class TokenInput(Input):
 
     def _joined(self, row: int, views: Sequence[int]) -> np.ndarray:
         blobs = [one.blob(row, view) for one, view in zip(self._sources, views, strict=True)]
-        return np.concatenate([np.frombuffer(blob, np.float16) for blob in blobs]).astype(
-            np.float32
-        )
+        tokens = [np.frombuffer(blob, np.float16) for blob in blobs]
+        return np.concatenate([self._present[row], *tokens]).astype(np.float32)
 
     def assemble(
         self, batch: torch.Tensor, geometry: Geometry, training: bool, device: torch.device = CPU
@@ -77,8 +79,18 @@ class TokenInput(Input):
                     "write it again"
                 )
             chosen = batch[torch.arange(len(batch)), torch.as_tensor(geometry.mirrored).long()]
-        present = torch.from_numpy(self._present).expand(len(batch), -1)
-        return to_device(torch.cat([present, chosen], dim=1), device)
+        return to_device(chosen, device)
+
+
+def stated(source: Clips) -> dict[str, Any]:
+    """What a token file states of itself, but nothing of single clips."""
+    return {key: value for key, value in source.metadata.items() if key != "absent"}
+
+
+def _absent(source: Clips) -> np.ndarray:
+    """Clips of which a file's tokens show nothing, bool (N,)."""
+    absent: np.ndarray = source.index["clip_id"].isin(source.metadata.get("absent", [])).to_numpy()
+    return absent
 
 
 def index_rows(index: pd.DataFrame) -> list[dict[str, Any]]:

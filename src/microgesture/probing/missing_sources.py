@@ -14,7 +14,7 @@ from microgesture.data.folds import check_fold, use_fold
 from microgesture.evaluation.metrics import predicted_classes
 from microgesture.inference.build import Trained
 from microgesture.inference.predict import predict
-from microgesture.inputs.tokens import TokenInput
+from microgesture.inputs.tokens import TokenInput, stated
 from microgesture.probing.robustness import accuracies
 from microgesture.settings.probing import Testing
 from microgesture.utils.errors import InputError
@@ -64,7 +64,7 @@ def measure(
     if not names:
         raise InputError(f"{trained.path}: takes no tokens of other networks; name one that does")
     files = [Records(manifest.with_suffix(".arrow")) for manifest in manifests]
-    if [one.metadata for one in files] != trained.metadata["preparation"]["sources"]:
+    if [*map(stated, files)] != trained.metadata["preparation"]["sources"]:
         raise InputError(
             f"--input: holds other tokens than those that {trained.path} learned from; give these"
         )

@@ -17,6 +17,7 @@ from microgesture.data.keypoints import KINECT, OPENPOSE
 from microgesture.data.store import BadClip, Clip
 from microgesture.readers import csv as plain_csv
 from microgesture.readers import (
+    detections,
     imigue2021,
     miga2025,
     openpose_json,
@@ -113,6 +114,12 @@ FORMATS: dict[str, Format] = {
     ),
     "parquet": Format(plain_parquet.read, location="path", suffixes=(".parquet",)),
     "recordings": Format(recordings.read, location="path", recordings=True),
+    "detections": Format(
+        detections.read,
+        reads=r"((?!\.)[^/]+/)*(?!\.)[^/]+(?<!_keypoints)\.(json|npy)",
+        names_videos=True,
+        recordings=True,
+    ),
     "csv": Format(plain_csv.read, location="path", suffixes=(".csv",)),
 }
 
@@ -145,7 +152,7 @@ def by_video(data: Data) -> bool:
 
 def has_recordings(data: Data) -> bool:
     """Whether the clips of ``data`` are parts of long recordings."""
-    return data.format == "synthetic" or FORMATS[data.format].recordings
+    return data.format in ("synthetic", "video") or FORMATS[data.format].recordings
 
 
 def keypoint_format(data: Data) -> str:

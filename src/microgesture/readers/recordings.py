@@ -1,19 +1,30 @@
 """The plain form of long recordings: a Parquet file with one row each, and a table of their clips.
 
 The file's columns are those of the plain form of clips (`microgesture.readers.parquet`), but
-``recording_id`` in place of ``clip_id`` and no label.
+``recording_id`` in place of ``clip_id`` and no label. A file that was made from videos names in its
+metadata those that could not be used.
 """
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from microgesture.data.classes import UNKNOWN
 from microgesture.data.keypoint_formats import Numbers, resolve_points
 from microgesture.data.recordings import Recording
-from microgesture.data.store import POINTS, BadClip, Clip, check_clip, iter_batches, open_parquet
+from microgesture.data.store import (
+    METADATA_KEY,
+    POINTS,
+    BadClip,
+    Clip,
+    check_clip,
+    iter_batches,
+    open_parquet,
+)
 from microgesture.readers.common import place_points, shown
 from microgesture.readers.labels import (
     class_id,
@@ -29,6 +40,8 @@ from microgesture.utils.memory import bounded
 
 NAME = "recording_id"
 HEADER = [NAME, "label", "start", "end"]
+BAD = "bad"
+"""In the metadata: for each recording that is not there, its subject and why."""
 Segment = tuple[int, str, int, int]
 """Line of the table, class as written, first and last frame."""
 
@@ -58,7 +71,7 @@ def read(
 
     """
     path, numbers = data.path, resolve_points(data.points)
-    segments = _segments(Path(data.segments))
+    segments = read_segments(Path(data.segments))
     with bounded(path):
         parquet = open_parquet(path)
     with parquet:
@@ -67,7 +80,8 @@ def read(
             table = parquet.read(columns=[c for c in columns if c != "points"])
         index = table.to_pandas(ignore_metadata=True).rename(columns={NAME: "clip_id"})
         check_index(path, index)
-        if unknown := sorted(set(segments) - set(index.clip_id)):
+        bad = left_out(parquet)
+        if unknown := sorted(set(segments) - set(index.clip_id) - set(bad)):
             line = segments[unknown[0]][0][0]
             raise InputError(
                 f"{data.segments}, row {line}: names recording {shown(unknown[0])}, which {path} "
@@ -80,6 +94,12 @@ def read(
             for name, rows in segments.items()
             for line, _, start, end in rows
         )
+        for name in sorted(set(segments) & set(bad)):
+            subject, reason = bad[name]
+            split = "train" if splits is None else splits.get(subject, "train")
+            for number, (line, *_) in enumerate(segments[name]):
+                place = f"{data.segments}, row {line}"
+                yield BadClip(f"{name}_{number}", split, place, reason)
         row = 0
         for batch, points in bounded_batches(path, iter_batches(parquet, columns)):
             batch["clip_id"] = batch.pop(NAME)
@@ -90,9 +110,15 @@ def read(
                 row += 1
                 place = f"{path}, row {row}"
                 recording = _recording(place, fields, flat, numbers)
-                yield from _clips(data.segments, recording, segments, class_names)
+                yield from clips_of(data.segments, recording, segments, class_names)
                 if whole:
                     yield check_clip(recording, place, class_names)
+
+
+def left_out(parquet: pq.ParquetFile) -> dict[str, tuple[str, str]]:
+    """Subject and fault of each recording that the file names but does not hold."""
+    own = json.loads((parquet.schema_arrow.metadata or {}).get(METADATA_KEY, b"{}"))
+    return {name: (subject, reason) for name, (subject, reason) in own.get(BAD, {}).items()}
 
 
 def _recording(
@@ -109,8 +135,8 @@ def _recording(
     return Recording(**fields, label=UNKNOWN, points=placed)
 
 
-def _segments(path: Path) -> dict[str, list[Segment]]:
-    """Rows of the table by recording."""
+def read_segments(path: Path) -> dict[str, list[Segment]]:
+    """Rows of a table ``recording_id,label,start,end`` by recording, frames from 0."""
     rows = csv_rows(path)
     if not rows or rows[0][1] != HEADER:
         found = shown(",".join(rows[0][1])) if rows else "nothing"
@@ -129,9 +155,10 @@ def _segments(path: Path) -> dict[str, list[Segment]]:
     return segments
 
 
-def _clips(
+def clips_of(
     table: str, recording: Recording, segments: dict[str, list[Segment]], class_names: list[str]
 ) -> Iterator[Clip | BadClip]:
+    """The clips of a recording, in the order of the table's rows."""
     for number, (line, name, start, end) in enumerate(segments.get(recording.clip_id, [])):
         clip_id, place = f"{recording.clip_id}_{number}", f"{table}, row {line}"
         if end >= (frames := len(recording.points)):

@@ -49,6 +49,11 @@ def write_page(material: Material, path: str | Path, figures: str | Path) -> Non
     write_text(path, page)
 
 
+def write_online_page(path: Path, **content: Any) -> None:
+    """Write the page of detectors, in the same style; its content comes as plain data."""
+    write_text(path, render("page/online.html", **content))
+
+
 def headline(material: Material) -> dict[str, Any]:
     """Name of the data, whether they are made up, what was found, and key numbers."""
     evaluation, shown = material.evaluation, material.shown

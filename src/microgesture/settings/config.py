@@ -14,6 +14,7 @@ from microgesture.settings.emotion import Emotion
 from microgesture.settings.heatmaps import Augment, Box, Heatmaps
 from microgesture.settings.label_embeddings import Semantic
 from microgesture.settings.models import Models, Variant
+from microgesture.settings.online import Detector, Segments
 from microgesture.settings.preparation import Align, Cleaning
 from microgesture.settings.pretraining import Pretraining
 from microgesture.settings.probing import Occlusion, Robustness, Testing
@@ -63,6 +64,10 @@ class Config(Entry):
     """Tokens of the networks that ``sources`` of variants name; left out: their defaults."""
     pretraining: dict[Name, Pretraining] = Field(default={})
     """Trainings without labels, from which variants may start."""
+    detectors: dict[Name, Detector] = Field(default={})
+    """Which gestures happen in long recordings, and when; none unless given."""
+    segments: Segments | None = None
+    """The file of detected segments; left out: its defaults."""
     variants: Annotated[dict[Name, Variant], Field(min_length=1)]
     """Rows that are trained."""
     fusions: dict[Name, Fusion]

@@ -192,6 +192,49 @@ class Recordings(_Data):
     split: Split | None = None
 
 
+class Detections(_Filmed):
+    """What other detectors wrote, a file a recording: MMPose (RTMPose, DWPose), AlphaPose or
+    MediaPipe.
+    """
+
+    format: Literal["detections"]
+    root: str
+    """The folder below which the files lie; a recording is named by the path of its file there,
+    without the ending."""
+    segments: str
+    """The table of clips: a CSV with the header ``recording_id,label,start,end``."""
+    people: Literal["subject", "all"] = "subject"
+    """The surest person is followed, or each is a recording of its own, ``_p0``, ``_p1`` and so on
+    after its name."""
+    points: Points = None
+    """The keypoint format; it is told by the number of points otherwise."""
+    subjects: str | None = None
+    """A CSV with the header ``video,subject``; otherwise every recording is a subject."""
+    split: Split
+
+
+class Videos(_Data):
+    """Videos alone: a first step finds the key points of the person in each."""
+
+    format: Literal["video"]
+    root: str
+    """The folder below which the videos lie; a recording is named by the path of its video there,
+    without the ending."""
+    segments: str
+    """The table of clips: a CSV with the header ``recording_id,label,start,end``."""
+    subjects: str | None = None
+    """A CSV with the header ``video,subject``; otherwise every video is a subject."""
+    split: Split
+
+
+class PoseStep(Entry):
+    """What the key points of `Videos` depend on, besides the videos."""
+
+    root: str
+    subjects: str | None = None
+    on_bad_clip: Literal["stop", "skip"]
+
+
 Data = Annotated[
     Synthetic
     | Miga2025
@@ -202,7 +245,9 @@ Data = Annotated[
     | Smg
     | Parquet
     | Csv
-    | Recordings,
+    | Recordings
+    | Detections
+    | Videos,
     Field(discriminator="format"),
 ]
 

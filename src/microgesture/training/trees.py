@@ -21,7 +21,8 @@ from microgesture.inputs.trees import feature_count
 from microgesture.models.trees import ARRAYS, Forest
 from microgesture.settings.networks import TreesNetwork
 from microgesture.settings.parse import parse
-from microgesture.settings.training_step import TREES_BATCH, TreesStep
+from microgesture.settings.training_step import TreesStep
+from microgesture.settings.variant_step import TREES_BATCH
 from microgesture.training.batches import labelled_clips
 from microgesture.training.run import TrainingFiles
 from microgesture.training.validate import validate

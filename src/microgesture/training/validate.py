@@ -9,7 +9,7 @@ from microgesture.evaluation.metrics import summarise
 from microgesture.inference.predict import predict
 from microgesture.inputs.base import Input
 from microgesture.models.base import Classifier
-from microgesture.settings.training_step import VariantStep
+from microgesture.settings.variant_step import VariantStep
 from microgesture.training.distributed import ALONE, Processes
 
 

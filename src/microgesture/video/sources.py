@@ -14,6 +14,8 @@ SUFFIXES = frozenset(
     ".3gp .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv".split()  # noqa: SIM905
 )
 EXAMPLE = "0123.mp4 or 0123_4.mp4"
+SIDE = 16
+"""Of crops, where none are made."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,46 @@ def _frames(place: str, start: str, end: str) -> tuple[int, int | None]:
     return first, last
 
 
+def find_videos(place: Path) -> dict[str, Source]:
+    """Videos by name: a file, all below a folder, or those that a table (.csv) names.
+
+    Raises
+    ------
+    InputError
+        When there is none, or two have the same name.
+
+    """
+    if place.is_file() and place.suffix.lower() != ".csv":
+        return {place.stem: Source(place)}
+    if place.is_file():
+        named = find_sources(Video(side=SIDE, table=str(place)))
+        return {name: one for name, (one, *_) in {**named.recordings, **named.clips}.items()}
+    videos: dict[str, Source] = {}
+    for path in sorted(find_sources(Video(side=SIDE, root=str(place))).paths()):
+        name = path.relative_to(place).with_suffix("").as_posix()
+        if name in videos:
+            raise InputError(f"{path}: has the name of {videos[name].path}; rename one of them")
+        videos[name] = Source(path)
+    return videos
+
+
+def find_whole_videos(place: Path) -> dict[str, Path]:
+    """Files of `find_videos`, of which a table may name no part.
+
+    Raises
+    ------
+    InputError
+
+    """
+    found = find_videos(place)
+    if parts := [name for name, one in found.items() if one.start or one.end is not None]:
+        raise InputError(
+            f"{place}: names frames of {shown(parts[0])}, but videos are read as a whole; leave "
+            "start and end out, and cut the recording afterwards"
+        )
+    return {name: one.path for name, one in found.items()}
+
+
 def video_files(config: Video) -> list[str]:
     """The files that the crops are made of, so that a changed one is noticed.
 
@@ -162,5 +204,11 @@ def video_files(config: Video) -> list[str]:
     if not place.exists():
         return [str(place)]
     if config.table is None:
-        return sorted(map(str, _below(place)))
+        return videos_below(place)
     return [str(place), *sorted(map(str, find_sources(config).paths()))]
+
+
+def videos_below(root: str | Path) -> list[str]:
+    """All videos below a folder; the folder itself where that is not there, see `video_files`."""
+    place = Path(root)
+    return sorted(map(str, _below(place))) if place.exists() else [str(place)]

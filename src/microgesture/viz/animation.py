@@ -67,6 +67,7 @@ def write_animation(
     prepared: np.ndarray | None = None,
     note: str = RAW,
     class_names: Sequence[str] = (),
+    running: Sequence[str] | None = None,
 ) -> int:
     """Write a clip as GIF or MP4 at its own speed.
 
@@ -94,6 +95,8 @@ def write_animation(
         Says in the picture which points these are.
     class_names
         Names in id order, for the clip's label; without them the picture shows its id.
+    running
+        What is written over each frame of the clip instead of its label.
 
     Returns
     -------
@@ -123,7 +126,16 @@ def write_animation(
         if class_names and clip.label != UNKNOWN:
             label = class_names[clip.label]
         scene = _Scene(
-            clip, layout, stream, size, sigma, padding, short_limbs, prepared, note, label
+            clip,
+            layout,
+            stream,
+            size,
+            sigma,
+            padding,
+            short_limbs,
+            prepared,
+            note,
+            running or label,
         )
         if ending == ".gif":
             return _write_gif(scene, path)
@@ -144,7 +156,7 @@ class _Scene:
         short_limbs: ShortLimbs,
         prepared: np.ndarray | None,
         note: str,
-        label: str,
+        label: str | Sequence[str],
     ) -> None:
         self._points = layout_points(clip, layout) if prepared is None else prepared
         self.frames = len(self._points)
@@ -163,7 +175,8 @@ class _Scene:
         left.set(xlim=(box[0], box[0] + box[2]), ylim=(box[1] + box[2], box[1]), aspect="equal")
         self._skeleton = SkeletonArt(left, layout, line=3, dot=5.5)
         self._image = right.imshow(self._volume[0].max(axis=0), cmap=_COLOURS, vmin=0, vmax=1)
-        self.figure.text(0.01, 0.945, label, fontsize=11, fontweight="bold", va="center")
+        self._labels = [label] * self.frames if isinstance(label, str) else label
+        self._label = self.figure.text(0.01, 0.945, "", fontsize=11, fontweight="bold", va="center")
         about = f"clip {clip.clip_id} · subject {clip.subject} · {clip.split}"
         self.figure.text(0.99, 0.945, about, color=SOFT, ha="right", va="center")
         self.figure.text(0.01, 0.908, note, color=SOFT, fontsize=8, va="center")
@@ -187,6 +200,7 @@ class _Scene:
         draw(cells, self._stream, self._edges, self._sigma, volume, None, self._short_limbs)
         self._image.set_data(self._volume[0].max(axis=0))
         self._bar.set_width(frame + 1)
+        self._label.set_text(self._labels[frame * len(self._labels) // self.frames])
         seconds = frame / self.fps
         self._time.set_text(f"frame {frame + 1} of {self.frames}   {seconds:.2f} s")
 

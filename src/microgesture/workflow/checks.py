@@ -26,6 +26,7 @@ from microgesture.settings.networks import (
     TransformerNetwork,
     VideoNetwork,
 )
+from microgesture.settings.online import Detector, WindowsDetector
 from microgesture.settings.preparation import SavitzkyGolay
 from microgesture.settings.training import AugmentPoints
 from microgesture.utils.errors import InputError
@@ -63,6 +64,8 @@ def check_config(given: Mapping[str, Any], source: str) -> Config:
         )
     _check_pretraining(config, source)
     _check_emotion(config, source)
+    for name, detector in config.detectors.items():
+        _check_detector(detector, config, f"{source}: detectors.{name}")
     models = config.models.known()
     for name, variant in config.variants.items():
         place = f"variants.{name}"
@@ -256,6 +259,47 @@ def _check_emotion(config: Config, source: str) -> None:
                 f"{place}.{name}: expected one of weights, a published checkpoint, and training, "
                 "of a small network"
             )
+
+
+def _check_detector(own: Detector, config: Config, place: str) -> None:
+    """Check a detector against the rest of the config."""
+    if not has_recordings(config.data):
+        raise InputError(
+            f"{place}: data.format is {config.data.format}, whose clips do not say where in a "
+            "recording they are; detectors need a format with long recordings"
+        )
+    if config.folds is not None:
+        raise InputError(
+            f"{place}: folds is {config.folds}, but detectors go by the data's split; set folds "
+            "to null"
+        )
+    titles = [one.title for one in config.detectors.values()]
+    if titles.count(own.title) > 1:
+        raise InputError(f"{place}: another detector has the same title, {own.title!r}")
+    if isinstance(own, WindowsDetector):
+        _known(place, "classifier", own.classifier, config.variants)
+        if not isinstance(config.variants[own.classifier], SkeletonVariant):
+            raise InputError(
+                f"{place}: classifier is {own.classifier!r}, which reads video or tokens; expected "
+                "a variant on skeletons"
+            )
+        return
+    if not Path(layout_file(own.layout)).is_file():
+        raise InputError(f"{place}: there is no file {layout_file(own.layout)}")
+    if own.cleaning not in config.cleaning:
+        known = ", ".join(config.cleaning)
+        raise InputError(f"{place}: cleaning is {own.cleaning!r}; expected one of {known}")
+    step = own.network.stride * 2 ** (own.network.levels - 1)
+    if own.window % step:
+        raise InputError(
+            f"{place}: window is {own.window}; expected a multiple of {step}, the step of the "
+            f"coarsest of {own.network.levels} levels"
+        )
+    if own.network.delay and not own.network.causal:
+        raise InputError(
+            f"{place}: network.delay is {own.network.delay}, but the network is not causal; set "
+            "network.causal, or leave delay out"
+        )
 
 
 def _check_start(variant: WholeVariant, own: SkeletonVariant, config: Config, place: str) -> None:

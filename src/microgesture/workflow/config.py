@@ -12,7 +12,7 @@ from microgesture.data.keypoint_formats import resolve_points
 from microgesture.readers.folders import places
 from microgesture.settings.base import listed
 from microgesture.settings.config import Config
-from microgesture.settings.data import Data, Miga2025, Synthetic
+from microgesture.settings.data import Data, Miga2025, PoseStep, Recordings, Synthetic, Videos
 from microgesture.settings.data_report import DataReportStep
 from microgesture.settings.emotion import (
     EmotionReportStep,
@@ -33,6 +33,16 @@ from microgesture.settings.models import (
 )
 from microgesture.settings.networks import (
     TransformerNetwork,
+)
+from microgesture.settings.online import (
+    DetectionStep,
+    OnlineTableStep,
+    ScoresStep,
+    Segments,
+    ShownDetector,
+    TemporalDetector,
+    TemporalStep,
+    WindowsDetector,
 )
 from microgesture.settings.preparation import PersonRule, Preparation
 from microgesture.settings.pretraining import PretrainingStep
@@ -69,6 +79,10 @@ def _named_files(config: Config) -> Iterator[tuple[str, str, Path, dict[str, Any
     """Place, path, record of the step that reads it and that step's config."""
     results = Path(config.results)
     data = config.data.given()
+    if (pose := pose_step(config)) is not None:
+        for key in ("root", "subjects"):
+            for path in places(data.pop(key, None)):
+                yield f"data.{key}", path, results / paths.record("pose"), pose.given()
     for key in ("root", "path", "paths", "labels", "subjects", "video_splits", "segments"):
         for path in places(data.get(key)):
             record = results / paths.record("skeletons")
@@ -101,7 +115,9 @@ def recorded(record: Path) -> Any:
 
 
 def reader_step(config: Config) -> Data:
-    """What the reader depends on; generated data is read like any other release."""
+    """What the reader depends on; generated data is read like any other release,
+    and the key points of videos like other recordings.
+    """
     data = config.data
     if isinstance(data, Synthetic):
         release = f"{config.results}/{paths.RELEASE}"
@@ -118,10 +134,23 @@ def reader_step(config: Config) -> Data:
             width=made.width,
         )
     own = data.given()
+    if isinstance(data, Videos):
+        del own["root"]
+        own.pop("subjects", None)
+        found = f"{config.results}/{paths.POSE}"
+        return Recordings.model_validate({**own, "format": "recordings", "path": found})
     if "points" in own:
         # the numbers themselves, so that a changed format file is noticed
         own["points"] = list(resolve_points(own["points"]) or ())
     return type(data).model_validate(own)
+
+
+def pose_step(config: Config) -> PoseStep | None:
+    """What the key points of videos depend on, where they are the data."""
+    if not isinstance(config.data, Videos):
+        return None
+    own = config.data.given()
+    return PoseStep(**{key: own[key] for key in PoseStep.model_fields if key in own})
 
 
 def preparation_step(config: Config, cleaning: str, timeline_name: str) -> Preparation:
@@ -330,6 +359,59 @@ def pretraining_step(config: Config, name: str) -> PretrainingStep:
         network=encoder_network(model.network),
         padding=config.box.padding,
         augment=config.augment,
+    )
+
+
+def recordings_step(config: Config, cleaning: str) -> Preparation:
+    """What prepared recordings depend on, besides layout and data."""
+    return Preparation(cleaning=config.cleaning[cleaning], length=None, on_bad_clip="skip")
+
+
+def detector_step(config: Config, name: str) -> TemporalStep:
+    """What training a detector depends on, besides its recordings, classes and seed."""
+    own = config.detectors[name]
+    assert isinstance(own, TemporalDetector)
+    kept = {
+        key: value
+        for key, value in own.given().items()
+        if key not in ("title", "model", "thresholds", "cleaning")
+    }
+    return TemporalStep(**kept, name=name, flip=config.augment.flip)
+
+
+def scores_step(config: Config, scored: str) -> ScoresStep:
+    """What the scores of windows depend on, besides model and recordings."""
+    _, lengths, stride = paths.scored_parts(scored)
+    return ScoresStep(lengths=lengths, stride=stride, flip=config.testing.flip)
+
+
+def scored_by(config: Config, name: str) -> str:
+    """Name of the scores that a detector on windows starts from."""
+    own = config.detectors[name]
+    assert isinstance(own, WindowsDetector)
+    return paths.scored(own.classifier, own.lengths, own.stride)
+
+
+def detection_step(config: Config, name: str) -> DetectionStep:
+    """What a detector's segments depend on, besides its scores or model."""
+    own = config.detectors[name]
+    more: dict[str, Any] = {"flip": config.testing.flip}
+    if isinstance(own, WindowsDetector):
+        more = {key: getattr(own, key) for key in ("background", "smoothing", "hysteresis")}
+    return DetectionStep(name=name, model=own.model, thresholds=own.thresholds, **more)
+
+
+def online_table_step(config: Config) -> OnlineTableStep:
+    """What the table and the page of detectors show of the config."""
+    return OnlineTableStep(
+        data_name=config.data.name,
+        data_format=config.data.format,
+        seeds=config.seeds,
+        detectors={
+            name: ShownDetector(title=own.title, model=own.model)
+            for name, own in config.detectors.items()
+        },
+        columns=(config.segments or Segments()).columns,
     )
 
 

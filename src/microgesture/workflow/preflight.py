@@ -23,7 +23,7 @@ from microgesture.data.long_tail import long_tailed_counts
 from microgesture.data.parts import view_of
 from microgesture.readers.folders import places
 from microgesture.settings.config import Config
-from microgesture.settings.data import Synthetic
+from microgesture.settings.data import Synthetic, Videos
 from microgesture.settings.models import HeatmapVariant
 from microgesture.synthetic.release import class_counts
 from microgesture.utils.errors import InputError
@@ -239,6 +239,8 @@ def check_contents(config: Config, source: str) -> None:
                 )
     if config.video is not None:
         need_video_packages(f"{source}: video")
+    if isinstance(config.data, Videos):
+        need_video_packages(f"{source}: data.format video")
     load_classes(config.classes)
     skeletons = {layout: load_layout(layout_file(layout)) for layout in layouts(config)}
     for name, variant in config.variants.items():

@@ -19,6 +19,7 @@ from microgesture.settings.models import (
     VideoVariant,
 )
 from microgesture.settings.networks import Network, TreesNetwork
+from microgesture.settings.online import TemporalDetector
 from microgesture.settings.pretraining import Pretraining
 from microgesture.settings.training import Training
 
@@ -91,8 +92,9 @@ def _whole_trees(variant: TreesVariant, shared: TreesModel) -> WholeVariant:
 
 def layouts(config: Config) -> list[str]:
     """Names of the layouts that skeletons are read in, sorted."""
-    users = [*config.variants.values(), *config.pretraining.values()]
-    return sorted({one.layout for one in users if isinstance(one, SkeletonVariant | Pretraining)})
+    users = [*config.variants.values(), *config.pretraining.values(), *config.detectors.values()]
+    on_skeletons = SkeletonVariant | Pretraining | TemporalDetector
+    return sorted({one.layout for one in users if isinstance(one, on_skeletons)})
 
 
 def manifest_names(config: Config, name: str, run: str) -> list[str]:

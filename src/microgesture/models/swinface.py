@@ -47,8 +47,6 @@ TASKS = (
 """Tasks of each branch, in the order of the checkpoint's output layers."""
 OUTPUTS = {"Age": 1, "Expression": 7}
 """Numbers that a task is told by; 2 of those that are yes or no."""
-EXPRESSIONS = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
-"""Of RAF-DB, in its order, on which the expression head was trained."""
 EXPRESSION_BRANCH = 2
 
 

@@ -20,6 +20,7 @@ include: "workflow/rules/prediction.smk"
 include: "workflow/rules/results.smk"
 include: "workflow/rules/evidence.smk"
 include: "workflow/rules/online.smk"
+include: "workflow/rules/emotion.smk"
 
 
 rule all:
@@ -28,3 +29,4 @@ rule all:
         at(paths.TABLE),
         at(paths.PAGE),
         [at(paths.ONLINE_TABLE), at(paths.ONLINE_PAGE)] if CONFIG.detectors else [],
+        emotion_results(),

@@ -9,7 +9,7 @@ SOURCE = REPOSITORY / "src/microgesture"
 # from the top: a package imports packages of lower floors, and nothing of its own floor but itself
 FLOORS = [
     {"cli"},
-    {"online"},
+    {"online", "emotion"},
     {"training", "probing"},
     {"report", "data_report", "inference"},
     {"viz", "provenance", "workflow", "inputs"},

@@ -152,7 +152,7 @@ def teacher_input_of(wildcards):
 
 def recordings_output():
     """The store of whole recordings, where something reads them and the data have them."""
-    used = CONFIG.pretraining or CONFIG.detectors
+    used = CONFIG.pretraining or CONFIG.detectors or CONFIG.emotion
     if not used or not has_recordings(CONFIG.data):
         return {}
     return {"recordings": at(paths.RECORDINGS)}
@@ -254,11 +254,49 @@ def frames_digest():
     return rawdata.frames_digest(CONFIG.data) if workflow.is_main_process else None
 
 
+def outcome_tables():
+    """The tables of outcomes; those of generated data come with their release."""
+    if CONFIG.emotion is None:
+        return []
+    if CONFIG.emotion.labels is None:
+        return [at(paths.RELEASE_MANIFEST)]
+    return settings.interview_step(CONFIG).files()
+
+
+def encoder_weights():
+    """Published checkpoints of the emotion encoders."""
+    return [] if CONFIG.emotion is None else settings.encode_step(CONFIG).weights()
+
+
+def tokens_of_part(wildcards):
+    """Tokens for a part of the emotion models."""
+    learns = settings.encode_step(CONFIG).learns() and CONFIG.emotion.encoder_per_fold
+    part = wildcards.part if learns else paths.EMOTION_ALL
+    return at(paths.emotion_tokens(part))
+
+
+def recognised_gestures():
+    """Predictions of the gestures that the emotion models count; none where labels are."""
+    row = "labels" if CONFIG.emotion is None else CONFIG.emotion.gestures
+    if row == "labels":
+        return []
+    return at(paths.predictions(row, paths.run_name(min(CONFIG.seeds)), "test"))
+
+
+def emotion_results():
+    """What the emotion part comes to, where a config has it."""
+    if CONFIG.emotion is None:
+        return []
+    return [at(paths.EMOTION_TABLE), at(paths.EMOTION_PAGE)]
+
+
 def dated_files():
     """Files that no step makes, and results; what is made from them has to be newer."""
     yield from raw_files()
     yield from raw_videos()
     yield from posed_videos()
+    yield from outcome_tables()
+    yield from encoder_weights()
     yield from [CONFIG.classes, *layouts_in_use()]
     yield from words_file()
     starts = {getattr(one, "pretrained", None) for one in CONFIG.variants.values()}
@@ -352,6 +390,7 @@ TEMPORAL = [name for name, one in CONFIG.detectors.items() if one.model == "temp
 NETWORKS = [name for name in VARIANTS if name not in TREES]
 FUSIONS = list(CONFIG.fusions)
 RUNS = runs_of(*CONFIG.seeds)
+EMOTION_PARTS = paths.emotion_parts(CONFIG.emotion.folds) if CONFIG.emotion else []
 CLIPS = paths.clips_name("{layout}", "{cleaning}", "{timeline}")
 LAST_RUN = runlock.last_run(RESULTS)
 
@@ -388,3 +427,4 @@ wildcard_constraints:
     seed=r"\d+",
     run=paths.run_name(r"\d+", None if CONFIG.folds is None else r"\d+"),
     split="val|test",
+    part=one_of(EMOTION_PARTS),

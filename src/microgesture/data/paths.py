@@ -40,6 +40,17 @@ ONLINE_STRETCH = "figures/online/stretch.gif"
 ONLINE_SUBMISSION = ("Submission2023.zip", "segments.csv", "submission.json")
 FIGURES = ("ablation", "per_class_recall", "confusion")
 
+EMOTION_TABLE = "emotion_table.md"
+EMOTION_TABLE_CSV = "emotion_table.csv"
+EMOTION_PAGE = "emotion.html"
+EMOTION_FIGURES = "figures/emotion"
+EMOTION_SUBMISSION = "submission/emotion.csv"
+EMOTION_INTERVIEWS = "emotion/interviews.csv"
+EMOTION_STATISTICS = "emotion/statistics.csv"
+EMOTION_PREDICTIONS = "emotion/predictions.csv"
+EMOTION_ALL = "all"
+"""The part of the emotion models that learns from all of train and val."""
+
 
 def run_name(seed: int | str, fold: int | str | None = None) -> str:
     """Name of a training among those of its variant: ``seed0``, or ``seed0-fold2``."""
@@ -138,6 +149,26 @@ def cache(stream: str, clips: str, kind: str = "json") -> str:
 def crops(kind: str = "json") -> str:
     """Person crops of all clips (``arrow``) or their manifest."""
     return f"video/crops.{kind}"
+
+
+def emotion_parts(folds: int) -> list[str]:
+    """Parts of the emotion models: one a fold, and `EMOTION_ALL`."""
+    return [*(f"fold{fold}" for fold in range(folds)), EMOTION_ALL]
+
+
+def emotion_pictures(kind: str = "json") -> str:
+    """Faces and frames of whole recordings (``arrow``) or their manifest."""
+    return f"emotion/pictures.{kind}"
+
+
+def emotion_tokens(part: str) -> str:
+    """Tokens of whole recordings."""
+    return f"emotion/tokens/{part}.safetensors"
+
+
+def emotion_fit(part: str) -> str:
+    """What the emotion models of a part say."""
+    return f"emotion/fit/{part}.json"
 
 
 def training(variant: str, run: str, file: str) -> str:

@@ -9,7 +9,7 @@ from microgesture.provenance.raw_data import frame_folders
 from microgesture.provenance.record import SMALL, Upstream, outside_name
 from microgesture.utils.files import sha256
 
-ADDED = ("variant", "layout", "stream")
+ADDED = ("variant", "layout", "stream", "part")
 """Keys that some steps add to their config in the record."""
 LONGEST = 60
 

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, WrapValidator
 
 from microgesture.settings.base import Entry, Name, as_written, unique
 from microgesture.settings.data import Data
+from microgesture.settings.emotion import Emotion
 from microgesture.settings.heatmaps import Augment, Box, Heatmaps
 from microgesture.settings.label_embeddings import Semantic
 from microgesture.settings.models import Models, Variant
@@ -28,13 +29,15 @@ class Config(Entry):
     """A whole config."""
 
     renamed: ClassVar[Mapping[str, str]] = {"explain": "occlusion"}
-    nullable = frozenset({"video"})
+    nullable = frozenset({"video", "emotion"})
     results: str
     """The folder of all results; each config needs its own."""
     data: Data
     """The data set."""
     video: Video | None = None
     """Video beside the skeletons; null: there is none."""
+    emotion: Emotion | None = None
+    """Win or lose from whole recordings; null leaves it out."""
     classes: str
     """The file of class names, in the order of their ids."""
     seeds: Annotated[

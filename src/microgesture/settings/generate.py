@@ -48,10 +48,35 @@ class Rendering(Entry):
     """Constant rate factor: how much is lost, 0 nothing; recordings differ by up to 2."""
 
 
+class Wins(Entry):
+    """The share of won recordings in each split."""
+
+    train: Share
+    val: Share
+    test: Share
+
+    def of(self, split: str) -> float:
+        """The share of one split."""
+        return {"train": self.train, "val": self.val, "test": self.test}[split]
+
+
+class Feelings(Entry):
+    """Outcomes that move face, posture and gestures of the generated people, weakly."""
+
+    recordings: Count
+    """Recordings of each subject; won or lost each by itself."""
+    wins: Wins
+    strength: NotNegative = 1.0
+    """How far the outcome moves people, in times of how much they differ from each other and from
+    one recording to the next."""
+    zoom: Positive = 1.0
+    """How much closer the camera is, so that faces are seen."""
+
+
 class Generate(Film):
     """The embedded data set."""
 
-    nullable = frozenset({"video"})
+    nullable = frozenset({"video", "emotion"})
 
     seed: Annotated[int, Field(ge=0)]
     subjects: PerSplit
@@ -62,3 +87,5 @@ class Generate(Film):
     """Clips that each class has at least."""
     video: Rendering | None = None
     """Without it there are skeletons only."""
+    emotion: Feelings | None = None
+    """Without it behaviour depends on no outcome."""

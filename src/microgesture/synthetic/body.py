@@ -13,7 +13,7 @@ CHANNELS = (
     *("torso_yaw", "torso_pitch", "torso_roll", "torso_x", "torso_z", "stretch"),
     *("shrug_right", "shrug_left", "shoulders_back", "chest"),
     *("head_yaw", "head_pitch", "head_roll", "head_forward", "head_sink"),
-    *("open", "press", "wide", "puff", "brow", "blink"),
+    *("open", "press", "wide", "puff", "brow", "blink", "corner"),
 )
 
 # Places in the head's frame, x outward on the asked side.

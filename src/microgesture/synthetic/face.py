@@ -66,7 +66,7 @@ def move_face(face: np.ndarray, track: Mapping[str, np.ndarray]) -> np.ndarray:
 
     ``track`` holds series (T,), 0 at rest: ``open`` (jaw, cm), ``press`` (0 to 1: lips tucked in),
     ``wide`` (mouth corners, cm outward), ``puff`` (cheeks, cm), ``brow`` (cm up),
-    ``blink`` (0 to 1).
+    ``blink`` (0 to 1), ``corner`` (mouth corners, cm up).
     """
     frames = len(track["open"])
     moved = np.repeat(face[None], frames, axis=0)
@@ -87,6 +87,7 @@ def move_face(face: np.ndarray, track: Mapping[str, np.ndarray]) -> np.ndarray:
     stretch = wide + 0.45 * press - 0.3 * np.minimum(opening, 1) - 0.2 * puff
     moved[:, 48:68, 0] += stretch * corner
     moved[:, 48:68, 1] += 0.35 * press * np.abs(corner) - 0.35 * wide * np.abs(corner)
+    moved[:, 48:68, 1] -= track["corner"][:, None] * np.abs(corner) ** 2
     moved[:, 48:68, 2] += 0.3 * puff
     moved[:, BROWS, 1] -= track["brow"][:, None]
     lids = track["blink"][:, None]

@@ -17,6 +17,7 @@ from microgesture.synthetic.body import (
 )
 from microgesture.synthetic.cues import Cue
 from microgesture.synthetic.detector import Scene, detect, disturb
+from microgesture.synthetic.feelings import Mood
 from microgesture.synthetic.gestures import CLASSES, aside, rest
 from microgesture.synthetic.kinematics import LEFT, RIGHT, smoothstep, wander
 from microgesture.synthetic.motion import (
@@ -59,15 +60,20 @@ class Recording:
 
 
 def plan(
-    rng: np.random.Generator, labels: Sequence[int], fps: float, mean_seconds: float
+    rng: np.random.Generator,
+    labels: Sequence[int],
+    fps: float,
+    mean_seconds: float,
+    longer: float = 1.0,
 ) -> tuple[list[tuple[int, int, int]], int]:
     """When each gesture happens: (class id, first, last frame) in order, and the video's length.
 
-    Lengths are log-normal and drawn without looking at the class.
+    Lengths are log-normal and drawn without looking at the class. The times between gestures are
+    ``longer`` times as long as else.
     """
     centre = np.log(mean_seconds) - SIGMA**2 / 2
     seconds = np.clip(np.exp(rng.normal(centre, SIGMA, len(labels))), SHORTEST, LONGEST)
-    gaps = rng.gamma(3.0, 0.4 / 3.0, len(labels) + 1) + 0.05
+    gaps = longer * (rng.gamma(3.0, 0.4 / 3.0, len(labels) + 1) + 0.05)
     clips, now = [], int(np.ceil(gaps[0] * fps)) + 2
     for label, length, gap in zip(labels, seconds, gaps[1:], strict=True):
         count = max(int(np.rint(length * fps)), int(np.ceil(SHORTEST * fps)))
@@ -92,9 +98,12 @@ def _span(rng: np.random.Generator, start: int, end: int, fps: float) -> Span:
 
 
 def _idle(
-    rng: np.random.Generator, person: Person, frames: int, fps: float
+    rng: np.random.Generator, person: Person, frames: int, fps: float, blinks: float = 1.0
 ) -> dict[str, np.ndarray]:
-    """What the body does all the time: sway, breathing, nods, glances, talking, blinking."""
+    """What the body does all the time: sway, breathing, nods, glances, talking, blinking.
+
+    There are ``blinks`` times as many blinks as else.
+    """
     time = np.arange(frames) / fps
     live = person.liveliness
 
@@ -133,7 +142,7 @@ def _idle(
     shrug = live * 0.6 * np.clip(slow(1.0, 0.3), 0, 3) * np.clip(slow(1.0, 1.2) - 0.5, 0, 2)
     track["shrug_right"] += shrug
     track["shrug_left"] += shrug
-    blink = np.convolve(rng.uniform(size=frames) < 0.3 / fps, [0.4, 1.0, 0.9, 0.4], "same")
+    blink = np.convolve(rng.uniform(size=frames) < 0.3 * blinks / fps, [0.4, 1.0, 0.9, 0.4], "same")
     track["blink"] += np.clip(blink + slow(0.08, 1.0), -0.1, 1)
     return track
 
@@ -171,9 +180,12 @@ def act(
     total: int,
     fps: float,
     variety: float = 1.0,
+    mood: Mood | None = None,
 ) -> Performance:
     """The motion of a person acting out clips."""
-    track = _idle(rng, person, total, fps)
+    track = _idle(rng, person, total, fps, mood.blinks if mood else 1.0)
+    if mood:
+        mood.move(track)
     acted: list[tuple[Gesture, Span]] = []
     for label, start, end in clips:
         span = _span(rng, start, end, fps)
@@ -238,18 +250,23 @@ def record(
     person: Person,
     labels: Sequence[int],
     config: Film,
+    mood: Mood | None = None,
+    zoom: float = 1.0,
 ) -> Recording:
-    """Film a subject who acts out ``labels`` in the given order."""
+    """Film a subject who acts out ``labels`` in order, ``zoom`` times as close as else."""
     variety = float(config.variety)
     person = replace(
         person,
         amplitude=person.amplitude * float(config.amplitude),
         liveliness=person.liveliness * variety,
     )
+    person = mood.livelier(person) if mood else person
     fps, height, width = float(config.fps), config.height, config.width
-    clips, total = plan(rng, labels, fps, float(config.mean_seconds))
-    performance = act(rng, person, clips, total, fps, variety)
+    seconds = float(config.mean_seconds)
+    clips, total = plan(rng, labels, fps, seconds, mood.gaps if mood else 1.0)
+    performance = act(rng, person, clips, total, fps, variety, mood)
     camera, edge = sample_camera(rng, height, width), _table_edge(rng)
+    camera = replace(camera, scale=camera.scale * zoom)
     scene = _film(person, performance.truth, camera, edge)
     points = detect(rng, scene, float(config.noise), height, width)
     stranger = sample_person(rng, len(CLASSES))

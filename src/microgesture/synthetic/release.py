@@ -9,6 +9,7 @@ import numpy as np
 
 from microgesture.settings.generate import Generate
 from microgesture.synthetic.body import Person, sample_person
+from microgesture.synthetic.feelings import Mood, deal, sample_moods
 from microgesture.synthetic.gestures import CLASSES, FREQUENCY
 from microgesture.synthetic.recording import Recording, record
 from microgesture.synthetic.xlsx import write_points
@@ -28,20 +29,26 @@ VIDEO_FOLDERS = {
     "test": "imigue_rgb_phase2",
 }
 SPLITS = tuple(FOLDERS)
+OUTCOMES = {"train": "train_label.csv", "val": "validation_label.csv", "test": "test_label.csv"}
+"""Tables of won and lost recordings, where there are outcomes."""
 MARK = "GENERATED.txt"
 CLIPS_PER_VIDEO = 35
 # What a random stream is for: seeds of different uses never meet.
-_PLAN, _SUBJECT, _VIDEO, _LOOK, _SETTING = range(5)
+_PLAN, _SUBJECT, _VIDEO, _LOOK, _SETTING, _MOOD = range(6)
 
 
 @dataclass(frozen=True)
 class Video:
-    """One recording to make: its number, whose it is, and the classes acted out in order."""
+    """One recording to make: its number, whose it is, and the classes acted out in order.
+
+    ``mood`` is what its outcome does, where there are outcomes.
+    """
 
     number: int
     split: str
     subject: int
     labels: tuple[int, ...]
+    mood: Mood | None = None
 
 
 def _stream(seed: int, use: int, number: int = 0) -> np.random.Generator:
@@ -65,6 +72,8 @@ def class_counts(total: int, minimum: int) -> np.ndarray:
 
 def plan_videos(config: Generate) -> list[Video]:
     """Deal the clips of each split to subjects and videos, at random, blind to their class."""
+    if config.emotion is not None:
+        return _plan_outcomes(config)
     rng = _stream(config.seed, _PLAN)
     drafts: list[tuple[str, int, tuple[int, ...]]] = []
     subject = 0
@@ -85,11 +94,43 @@ def plan_videos(config: Generate) -> list[Video]:
     return sorted(videos, key=lambda video: video.number)
 
 
+def _plan_outcomes(config: Generate) -> list[Video]:
+    """Deal the clips of each split to the recordings of its subjects, as their moods ask for."""
+    assert config.emotion is not None
+    rng, of_moods = _stream(config.seed, _PLAN), _stream(config.seed, _MOOD)
+    drafts: list[tuple[str, int, tuple[int, ...], Mood]] = []
+    subject = 0
+    for split in SPLITS:
+        counts = class_counts(config.clips.of(split), config.class_minimum.of(split))
+        labels = rng.permutation(np.repeat(np.arange(len(CLASSES)), counts))
+        people, wins = config.subjects.of(split), config.emotion.wins.of(split)
+        moods = sample_moods(of_moods, people, config.emotion, float(wins))
+        every = [mood for mine in moods for mood in mine]
+        dealt = iter(deal(rng, labels, every))
+        for mine in moods:
+            subject += 1
+            drafts += [(split, subject, next(dealt), mood) for mood in mine]
+    drafts = [draft for draft in drafts if draft[2]]
+    numbers = rng.permutation(len(drafts)) + 1
+    videos = [Video(int(n), *draft) for n, draft in zip(numbers, drafts, strict=True)]
+    return sorted(videos, key=lambda video: video.number)
+
+
+def _write_outcomes(videos: list[Video], out: Path) -> list[str]:
+    """Write the tables of won and lost recordings; their names."""
+    for split, name in OUTCOMES.items():
+        mine = [(v.number, v.mood.won) for v in videos if v.split == split and v.mood]
+        lines = [f"{number:04d},{'Win' if won else 'Lose'}\n" for number, won in mine]
+        write_text(out / name, "video_id,label\n" + "".join(lines))
+    return list(OUTCOMES.values())
+
+
 def _write_video(video: Video, config: Generate, out: Path) -> dict[str, Any]:
     """Record and write one video; what the manifest says of it."""
     person = sample_person(_stream(config.seed, _SUBJECT, video.subject), len(CLASSES))
     rng = _stream(config.seed, _VIDEO, video.number)
-    recording = record(rng, person, video.labels, config)
+    zoom = float(config.emotion.zoom) if config.emotion else 1.0
+    recording = record(rng, person, video.labels, config, video.mood, zoom)
     name = f"{video.number:04d}"
     table = f"{FOLDERS[video.split]}/{name}/{name}_openpose.xlsx"
     rows = f"{FOLDERS[video.split]}/{name}/{name}_label.csv"
@@ -144,6 +185,9 @@ def _clear(out: Path) -> None:
     (out / "manifest.json").unlink(missing_ok=True)
     for phase in held:
         shutil.rmtree(phase)
+    if (out / MARK).is_file():
+        for name in OUTCOMES.values():
+            (out / name).unlink(missing_ok=True)
     write_text(out / MARK, "Generated data: all of it is replaced when it is generated again.\n")
 
 
@@ -184,6 +228,8 @@ def generate(config: Generate, out: Path, workers: int = 1) -> dict[str, Any]:
     write_text(out / "subjects.csv", "video,subject\n" + "".join(lines))
     files = {path: digest for one in written for path, digest in one["files"].items()}
     files["subjects.csv"] = sha256(out / "subjects.csv")
+    if config.emotion is not None:
+        files |= {name: sha256(out / name) for name in _write_outcomes(videos, out)}
     counts = {}
     for split in SPLITS:
         mine = [index for index, video in enumerate(videos) if video.split == split]

@@ -92,10 +92,10 @@ def cut_video(
     except InputError as error:
         seen.bad |= {clip.clip_id: str(error).removeprefix(f"{path}: ") for clip in wanted}
         return
-    _look(found, wanted, settings, seen)
+    look(found, wanted, settings, seen)
     good = []
     for clip in wanted:
-        if reason := _misfit(found, clip, settings):
+        if reason := misfit(found, clip, settings):
             seen.bad[clip.clip_id] = reason
         else:
             good.append(clip)
@@ -167,7 +167,7 @@ def _frames_of(found: Probe, clip: Wanted, settings: Video) -> int:
     return found.frames if settings.match == "count" else round(found.seconds * clip.fps)
 
 
-def _misfit(found: Probe, clip: Wanted, settings: Video) -> str:
+def misfit(found: Probe, clip: Wanted, settings: Video) -> str:
     """Why a clip's skeletons are not of this video; nothing where they fit."""
     if (found.height, found.width) != (clip.height, clip.width):
         sizes = (
@@ -200,7 +200,7 @@ def _misfit(found: Probe, clip: Wanted, settings: Video) -> str:
     return f"{text} in its {found.seconds:.1f} s; give the right video, or raise video.slack"
 
 
-def _look(found: Probe, wanted: Sequence[Wanted], settings: Video, seen: VideoNotes) -> None:
+def look(found: Probe, wanted: Sequence[Wanted], settings: Video, seen: VideoNotes) -> None:
     """Note what is legal but should be looked at."""
     clip = wanted[0]
     if found.uneven:

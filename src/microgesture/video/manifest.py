@@ -21,10 +21,16 @@ def warnings(manifest: Mapping[str, Any]) -> list[str]:
             f"{manifest['frames_repeated']} frames that are missing at the end of videos "
             "repeat the one before"
         )
+    return notes + grouped(manifest["notes"])
+
+
+def grouped(notes: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Notes of videos, one sentence for each kind."""
+    said = []
     for kind in ("rate", "resolution", "rotation", "length", "damaged"):
-        told = {video: one[kind] for video, one in manifest["notes"].items() if kind in one}
+        told = {video: one[kind] for video, one in notes.items() if kind in one}
         if told:
             video, text = next(iter(told.items()))
             more = f" (and {len(told) - 1} more videos)" if len(told) > 1 else ""
-            notes.append(f"{video}: {text}{more}")
-    return notes
+            said.append(f"{video}: {text}{more}")
+    return said

@@ -63,6 +63,7 @@ def check_config(given: Mapping[str, Any], source: str) -> Config:
             "reports draw them with"
         )
     _check_pretraining(config, source)
+    _check_emotion(config, source)
     for name, detector in config.detectors.items():
         _check_detector(detector, config, f"{source}: detectors.{name}")
     models = config.models.known()
@@ -218,6 +219,45 @@ def _check_pretraining(config: Config, source: str) -> None:
             raise InputError(
                 f"{place}: folds is {config.folds}, and whoever it learns from is tested in one "
                 "of them; set folds to null, or transductive: true to have its rows marked so"
+            )
+
+
+def _check_emotion(config: Config, source: str) -> None:
+    """Check emotion from behaviour against the rest of the config."""
+    own, data = config.emotion, config.data
+    if own is None:
+        return
+    place = f"{source}: emotion"
+    if config.video is None:
+        raise InputError(
+            f"{place} needs a section video that says where the recordings' videos lie"
+        )
+    if not has_recordings(data):
+        raise InputError(
+            f"{place} needs whole recordings, which data.format {data.format} does not have"
+        )
+    if isinstance(data, Synthetic):
+        if own.labels is None and data.generate.emotion is None:
+            raise InputError(
+                f"{place}: data.generate.emotion is not set, so no outcome is generated; set both "
+                "or none"
+            )
+    elif own.labels is None:
+        raise InputError(f"{place}: expected labels, the tables of outcomes")
+    if own.gestures != "labels":
+        known = ["labels", *config.variants, *config.fusions]
+        _known(source, "emotion.gestures", own.gestures, known)
+        if config.folds is None:
+            raise InputError(
+                f"{place}: gestures is {own.gestures!r}, and folds is null: gestures of train "
+                "would be told by a model that learned from them; set folds, or gestures: labels"
+            )
+    for name in ("face_encoder", "context_encoder"):
+        encoder = getattr(own, name)
+        if (encoder.weights is None) == (encoder.training is None):
+            raise InputError(
+                f"{place}.{name}: expected one of weights, a published checkpoint, and training, "
+                "of a small network"
             )
 
 

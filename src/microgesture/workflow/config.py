@@ -10,9 +10,17 @@ from typing import Any
 from microgesture.data import paths
 from microgesture.data.keypoint_formats import resolve_points
 from microgesture.readers.folders import places
+from microgesture.settings.base import listed
 from microgesture.settings.config import Config
 from microgesture.settings.data import Data, Miga2025, PoseStep, Recordings, Synthetic, Videos
 from microgesture.settings.data_report import DataReportStep
+from microgesture.settings.emotion import (
+    EmotionReportStep,
+    EncodeStep,
+    EvaluateStep,
+    InterviewStep,
+    MaterialStep,
+)
 from microgesture.settings.heatmaps import DrawnHeatmaps
 from microgesture.settings.label_embeddings import Glove, GloveVectors, WordLlamaVectors
 from microgesture.settings.models import (
@@ -45,6 +53,7 @@ from microgesture.settings.rows import FusionRecipe
 from microgesture.settings.tokens import Tokens, TokenStep
 from microgesture.settings.training_step import TrainingStep, TreesStep
 from microgesture.settings.video import Crops
+from microgesture.synthetic.release import OUTCOMES
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
 from microgesture.workflow.variants import WholeVariant, sources_of, whole_variant
@@ -82,6 +91,16 @@ def _named_files(config: Config) -> Iterator[tuple[str, str, Path, dict[str, Any
         for key in ("root", "table"):
             for path in places(config.video.given().get(key)):
                 yield f"video.{key}", path, results / paths.record("crops"), crops.given()
+    if (own := interview_step(config)) is not None and config.emotion and config.emotion.labels:
+        for path in own.labels:
+            record = results / paths.record("emotion_interviews")
+            yield "emotion.labels", path, record, own.given()
+    if (encode := encode_step(config)) is not None:
+        for key in ("face_encoder", "context_encoder"):
+            if (path := getattr(encode, key).weights) is not None:
+                tokens = results / paths.record("emotion_tokens", paths.EMOTION_ALL)
+                stated = {"part": paths.EMOTION_ALL, **encode.given()}
+                yield f"emotion.{key}.weights", path, tokens, stated
     if isinstance(config.semantic, Glove) and any(one.semantic for one in config.variants.values()):
         record = results / paths.record("label_embeddings")
         yield "semantic.path", config.semantic.path, record, words_step(config).given()
@@ -156,6 +175,64 @@ def crops_step(config: Config) -> Crops | None:
         # the config itself says at which size it is rendered
         own = {"resolution": "scale", **own, "root": f"{config.results}/{paths.RELEASE}"}
     return Crops(**own, on_bad_clip=config.data.on_bad_clip)
+
+
+def interview_step(config: Config) -> InterviewStep | None:
+    """What interviews and their folds depend on, besides recordings."""
+    own = config.emotion
+    if own is None:
+        return None
+    labels = listed(own.labels)
+    if not labels:  # generated data state their outcomes
+        labels = [f"{config.results}/{paths.RELEASE}/{name}" for name in OUTCOMES.values()]
+    return InterviewStep(
+        labels=labels, protocol=own.protocol, folds=own.folds, seed=min(config.seeds)
+    )
+
+
+def material_step(config: Config) -> MaterialStep | None:
+    """What faces and frames depend on, besides recordings and videos."""
+    own, video = config.emotion, crops_step(config)
+    if own is None or video is None:
+        return None
+    return MaterialStep(windows=own.windows, face=own.face, context=own.context, video=video)
+
+
+def encode_step(config: Config) -> EncodeStep | None:
+    """What tokens of recordings depend on, besides pictures and folds."""
+    own = config.emotion
+    if own is None:
+        return None
+    return EncodeStep(
+        face_encoder=own.face_encoder,
+        context_encoder=own.context_encoder,
+        seed=min(config.seeds),
+    )
+
+
+def evaluate_step(config: Config) -> EvaluateStep | None:
+    """What the emotion models depend on, besides tokens, statistics and folds."""
+    own = config.emotion
+    if own is None:
+        return None
+    return EvaluateStep(
+        protocol=own.protocol, inner_folds=own.inner_folds, model=own.model, seeds=config.seeds
+    )
+
+
+def emotion_report_step(config: Config) -> EmotionReportStep | None:
+    """What table, page and submission of the emotion models show of the config."""
+    own = config.emotion
+    if own is None:
+        return None
+    kept = ("prior", "protocol", "gestures", "permutations", "shown", "submission")
+    published = own.face_encoder.weights and own.context_encoder.weights
+    return EmotionReportStep(
+        data_name=config.data.name,
+        encoders="published" if published else "fold" if own.encoder_per_fold else "once",
+        generated=isinstance(config.data, Synthetic),
+        **{key: getattr(own, key) for key in kept},
+    )
 
 
 def words_step(config: Config) -> WordLlamaVectors | GloveVectors:

@@ -1,0 +1,274 @@
+"""Faces and context frames of all recordings as one record file, each video read once.
+
+A row is a recording; its blobs are the faces of its windows, then their frames, as JPEG, then the
+numbers of `Told`. ``num_frames`` is the number of windows.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from microgesture.data.classes import UNKNOWN
+from microgesture.data.clip_file import Clips, write_records
+from microgesture.data.store import POINTS, Clip, iter_store
+from microgesture.emotion.windows import spread, window_starts
+from microgesture.readers.common import ordered_map
+from microgesture.settings.emotion import MaterialStep
+from microgesture.utils.errors import InputError
+from microgesture.utils.files import sha256
+from microgesture.video.boxes import person_square
+from microgesture.video.crops import pack_crop
+from microgesture.video.cut import Wanted
+from microgesture.video.faces import FACE, SIDE, FaceTrack, track_faces
+from microgesture.video.manifest import grouped
+from microgesture.video.sources import find_sources
+from microgesture.video.whole import Pictures, cut_whole
+
+MARKS = 70
+"""Points of a face that an encoder is told of."""
+BODY = (0, 1, 2, 3, 4, 5, 6, 7, 15, 16, 17, 18)
+"""Points of the body that an encoder is told of: nose, neck, arms, eyes and ears."""
+FLAT = 0.06
+"""Median detail of a recording's faces below which they are probably blurred or pixelated; those of
+the embedded data have 0.09 to 0.26."""
+Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is known of the pictures of a recording without looking at them.
+
+    Attributes
+    ----------
+    seen : ndarray, (W, K)
+        1 where there is a face that can be used.
+    detail : ndarray, (W, K)
+        Fine structure of each face.
+    face : ndarray, (W, K, 70, 3)
+        Points of each face, x and y as shares of the picture's side, and scores.
+    body : ndarray, (W, L, 12, 3)
+        Points of the body in each frame, in the same way.
+    start : ndarray, (W,)
+        First frame of each window.
+    there : bool
+        Whether there is a video.
+
+    """
+
+    seen: np.ndarray
+    detail: np.ndarray
+    face: np.ndarray
+    body: np.ndarray
+    start: np.ndarray
+    there: bool
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A recording, its video or why it has none."""
+
+    clip: Clip
+    path: Path | None
+    first: int
+    settings: MaterialStep
+
+
+def make_material(
+    store: Path,
+    config: MaterialStep,
+    path: Path,
+    workers: int = 1,
+    progress: Progress = lambda items, unit, total: items,
+) -> dict[str, Any]:
+    """Write faces and frames of every recording of a recordings store, and return a manifest.
+
+    Raises
+    ------
+    InputError
+        For a recording without a usable video, unless ``on_bad_clip`` is ``skip``: its pictures are
+        black and its faces masked then.
+
+    """
+    stated = {"windows": config.windows.given(), "face": config.face.side}
+    stated |= {"context": config.context.side}
+    notes: dict[str, Any] = {"missing": {}, "notes": {}, "flat": [], "recordings": {}}
+    jobs = _jobs(store, config)
+    with write_records(path, stated, batch=4) as writer:
+        for row, one in progress(ordered_map(_cut, jobs, workers), "recordings", 0):
+            writer.append(row)
+            name = row["clip_id"]
+            if one["bad"]:
+                if config.video.on_bad_clip == "stop":
+                    raise InputError(
+                        f"{one['path']}: recording {name}: {one['bad']}; mend it, or set "
+                        "on_bad_clip: skip"
+                    )
+                notes["missing"][name] = one["bad"]
+            if one["notes"]:
+                notes["notes"][name] = one["notes"]
+            if one["flat"]:
+                notes["flat"].append(name)
+            notes["recordings"][name] = one["counts"]
+    return {**stated, **notes, "sha256": sha256(path)}
+
+
+def _jobs(store: Path, config: MaterialStep) -> Iterator[_Job]:
+    """One job a recording, with the video that is named after it."""
+    sources = find_sources(config.video)
+    for clip in iter_store(store):
+        found = sources.find(clip.clip_id, clip.clip_id)
+        path, first = (found[0].path, found[0].start) if found else (None, 0)
+        yield _Job(clip, path, first, config)
+
+
+def _cut(job: _Job) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A row of the record file, and what is to be noted of it."""
+    clip, config = job.clip, job.settings
+    points, fps, windows = clip.points, float(clip.fps), config.windows
+    starts, length = window_starts(len(points), fps, windows)
+    faces, frames = (spread(starts, length, n) for n in (windows.faces, windows.frames))
+    square = person_square(points, clip.height, clip.width, float(config.context.padding))
+    own = config.face
+    if points.shape[1] == POINTS:
+        track = track_faces(points, fps, float(own.min_score), float(own.smooth))
+    else:
+        zero = np.zeros(len(points))
+        track = FaceTrack(np.zeros((len(points), 2, 3)), zero, zero)
+    pictures, bad = Pictures(), "there is no video of it"
+    if job.path is not None:
+        size = (clip.height, clip.width, fps, job.first + len(points))
+        wanted = Wanted(clip.clip_id, job.first, len(points), square, *size)
+        pictures = cut_whole(job.path, wanted, track, faces.ravel(), frames.ravel(), config)
+        bad = pictures.notes.bad.get(clip.clip_id, "")
+    told = _told(clip, config, track, pictures, square, (starts, faces, frames), not bad)
+    black = {
+        side: pack_crop(np.zeros((side, side, 3), np.uint8))
+        for side in (own.side, config.context.side)
+    }
+    blobs = [pictures.faces.get(int(n), black[own.side]) for n in faces.ravel()]
+    blobs += [pictures.frames.get(int(n), black[config.context.side]) for n in frames.ravel()]
+    row = {"clip_id": clip.clip_id, "label": UNKNOWN, "subject": clip.subject, "split": clip.split}
+    row |= {"num_frames": len(starts), "blobs": [*blobs, _packed(told)]}
+    about = pictures.notes
+    seen, known = told.seen > 0, told.detail[told.detail > 0]
+    counts: dict[str, float] = {
+        "windows": len(starts),
+        "faces": int(seen.sum()),
+        "asked": int(seen.size),
+    }
+    counts |= {"fps": fps, "frames": len(points)}
+    return row, {
+        "path": str(job.path or config.video.root or config.video.table),
+        "bad": bad,
+        "notes": about.notes,
+        "flat": bool(len(known) and np.median(known) < FLAT),
+        "counts": counts,
+    }
+
+
+def _told(
+    clip: Clip,
+    config: MaterialStep,
+    track: FaceTrack,
+    pictures: Pictures,
+    square: tuple[int, int, int],
+    looked: tuple[np.ndarray, np.ndarray, np.ndarray],
+    there: bool,
+) -> Told:
+    """Masks and points of what was cut."""
+    starts, faces, frames = looked
+    points, own = clip.points, config.face
+    fine = np.array([[pictures.detail.get(int(n), 0.0) for n in row] for row in faces])
+    # sizes are told in pixels of the skeletons' frame, which a video may have another number of
+    seen = (track.score[faces] > 0) & (track.side[faces] >= float(own.min_side))
+    seen &= (fine >= float(own.min_detail)) & np.isin(faces, list(pictures.faces))
+    marks = np.zeros((*faces.shape, MARKS, 3), np.float32)
+    if points.shape[1] == POINTS:
+        marks[:] = points[faces][..., FACE : FACE + MARKS, :]
+        matrix = track.matrix[faces][:, :, None]
+        places = (matrix[..., :2] * marks[..., None, :2]).sum(-1) + matrix[..., 2]
+        marks[..., :2] = places / SIDE
+    body = np.zeros((*frames.shape, len(BODY), 3), np.float32)
+    kept = [n for n in BODY if n < points.shape[1]]
+    body[..., : len(kept), :] = points[frames][..., kept, :]
+    left, top, side = square
+    body[..., :2] = (body[..., :2] - (left, top)) / side
+    return Told(seen.astype(np.float32), fine, marks, body, starts, there)
+
+
+_PARTS = ("seen", "detail", "face", "body", "start")
+
+
+def _packed(told: Told) -> bytes:
+    parts = [np.array([told.there], np.float32)]
+    parts += [np.asarray(getattr(told, name), np.float32).ravel() for name in _PARTS]
+    return np.concatenate(parts).tobytes()
+
+
+def told_of(records: Clips, row: int) -> Told:
+    """What is known of the pictures of a recording."""
+    shapes = _shapes(records.metadata["windows"], int(records.index["num_frames"].iloc[row]))
+    count = sum(shapes["pictures"])
+    numbers = np.frombuffer(records.blob(row, count), np.float32)
+    parts, at = {}, 1
+    for name in _PARTS:
+        size = int(np.prod(shapes[name]))
+        parts[name] = numbers[at : at + size].reshape(shapes[name])
+        at += size
+    return Told(**{**parts, "start": parts["start"].astype(int)}, there=bool(numbers[0]))
+
+
+def _shapes(windows: Mapping[str, Any], count: int) -> dict[str, tuple[int, ...]]:
+    faces, frames = (count, windows["faces"]), (count, windows["frames"])
+    return {
+        "pictures": (count * windows["faces"], count * windows["frames"]),
+        "seen": faces,
+        "detail": faces,
+        "face": (*faces, MARKS, 3),
+        "body": (*frames, len(BODY), 3),
+        "start": (count,),
+    }
+
+
+def pictures_of(records: Clips, row: int, what: str, window: int) -> np.ndarray:
+    """Faces (``face``) or frames (``context``) of a window, uint8 RGB (K, H, W, 3)."""
+    windows, count = records.metadata["windows"], int(records.index["num_frames"].iloc[row])
+    faces, frames = windows["faces"], windows["frames"]
+    per, first = (faces, 0) if what == "face" else (frames, count * faces)
+    side = records.metadata[what]
+    made = np.empty((per, side, side, 3), np.uint8)
+    for place in range(per):
+        packed = np.frombuffer(records.blob(row, first + window * per + place), np.uint8)
+        made[place] = cv2.imdecode(packed, cv2.IMREAD_COLOR_RGB)
+    return made
+
+
+def warnings(manifest: Mapping[str, Any]) -> list[str]:
+    """What should be looked at, one sentence each."""
+    said, missing = [], manifest["missing"]
+    if missing:
+        first = next(iter(missing))
+        said.append(
+            f"{len(missing)} recordings have no pictures, such as {first}: {missing[first]}"
+        )
+    counts = manifest["recordings"]
+    none = [name for name, one in counts.items() if not one["faces"]]
+    if none:
+        said.append(f"{len(none)} recordings show no face that can be used, such as {none[0]}")
+    if flat := manifest["flat"]:
+        said.append(
+            f"faces of {len(flat)} recordings have little detail, such as {flat[0]}: they are "
+            "probably blurred or pixelated, and tell little"
+        )
+    return said + grouped(manifest["notes"])
+
+
+def tell(manifest: Mapping[str, Any]) -> None:
+    """Say the warnings on stderr."""
+    for line in warnings(manifest):
+        print(f"note: {line}", file=sys.stderr)

@@ -17,16 +17,9 @@ from tests.conftest import REPOSITORY
 SCRIPTS = sorted(path.stem for path in (REPOSITORY / "scripts").glob("*.py"))
 READ = {
     *("classes", "folds", "input", "layout", "layouts", "metrics", "model", "points", "results"),
-    *(
-        "skeletons",
-        "summary",
-        "embeddings",
-        "crops",
-        "pretrained",
-        "whole",
-        "scores",
-        "pseudo_labels",
-    ),
+    *("skeletons", "summary", "embeddings", "crops", "pretrained", "whole", "scores"),
+    *("pseudo_labels", "recordings", "pictures", "tokens", "interviews", "statistics", "fits"),
+    *("predictions",),
 }
 CHECKED = (output_file, output_folder, record_file)
 

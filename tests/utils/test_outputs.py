@@ -46,7 +46,7 @@ def options(monkeypatch, name):
 
 def is_output(action):
     """By its name, by what its help says of it, or as a path that is not known as one to read."""
-    named = action.dest.startswith(("out", "record", "resume_dir", "manifest"))
+    named = action.dest.startswith(("out", "resume_dir", "manifest")) or action.dest == "record"
     said = "to write" in (action.help or "") or "folder for" in (action.help or "")
     return named or said or (action.type is Path and action.dest not in READ)
 

@@ -33,7 +33,8 @@ from microgesture.emotion.tables import (
     prior_table,
     score_table,
 )
-from microgesture.report.emotion import write_page, write_table
+from microgesture.report.emotion import write_table
+from microgesture.report.page import write_emotion_page
 from microgesture.settings.emotion import EmotionReportStep
 from microgesture.utils.files import write_text
 from microgesture.viz import emotion as plots
@@ -218,7 +219,7 @@ def write_results(found: Found, out: Path) -> None:
     shutil.rmtree(figures, ignore_errors=True)
     made, judged = content(found, figures)
     write_table(out / paths.EMOTION_TABLE, made)
-    write_page(out / paths.EMOTION_PAGE, made)
+    write_emotion_page(out / paths.EMOTION_PAGE, **made)
     rows = [
         {"set": one.title, "row": row, **one.scores[row], "p": one.p[row]}
         for one in judged

@@ -1,4 +1,4 @@
-"""Table and page of the emotion part, from plain data."""
+"""Table of the emotion part, from plain data."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +11,3 @@ from microgesture.utils.files import write_text
 def write_table(path: Path, content: Mapping[str, Any]) -> None:
     """Write the table as Markdown."""
     write_text(path, render("emotion.md", **content))
-
-
-def write_page(path: Path, content: Mapping[str, Any]) -> None:
-    """Write the page, which needs nothing else: the same content gives the same bytes."""
-    write_text(path, render("emotion.html", **content))

@@ -49,6 +49,11 @@ def write_page(material: Material, path: str | Path, figures: str | Path) -> Non
     write_text(path, page)
 
 
+def write_emotion_page(path: Path, **content: Any) -> None:
+    """Write the page of the emotion part likewise."""
+    write_text(path, render("page/emotion.html", **content))
+
+
 def write_online_page(path: Path, **content: Any) -> None:
     """Write the page of detectors, in the same style; its content comes as plain data."""
     write_text(path, render("page/online.html", **content))

@@ -16,7 +16,8 @@ from microgesture.preprocessing.windows import windows
 from microgesture.settings.parse import parse
 from microgesture.settings.pretraining import PretrainingRecipe, PretrainingStep
 from microgesture.training import pretrain_run
-from microgesture.training.pretrain import pretrain, rate_at, window_rows
+from microgesture.training.course import rate_at
+from microgesture.training.pretrain import pretrain, window_rows
 from microgesture.training.resume import Keeper, Stopped
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json, write_json

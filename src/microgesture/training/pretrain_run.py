@@ -20,8 +20,9 @@ from microgesture.models.base import count_parameters
 from microgesture.models.masked_autoencoder import MaskedAutoencoder, build_masked_autoencoder
 from microgesture.models.masking import told_places
 from microgesture.settings.pretraining import PretrainingStep
+from microgesture.training.course import Course
 from microgesture.training.distributed import ALONE, last_bits
-from microgesture.training.pretrain import Course, gumbel, plain, pretrain, window_rows
+from microgesture.training.pretrain import gumbel, plain, pretrain, window_rows
 from microgesture.training.resume import Keeper, Stopped, resume_key, to_stderr
 from microgesture.training.run import Resuming
 from microgesture.utils.errors import InputError

@@ -9,7 +9,7 @@ from microgesture.provenance.record import add_record_option, write_record
 from microgesture.settings.parse import parse_option
 from microgesture.settings.pretraining import PretrainingStep
 from microgesture.training.pretrain_run import FILES, run_pretraining
-from microgesture.training.run import Resuming
+from microgesture.training.resume import add_resume_options, resuming
 from microgesture.utils.cli import add_device_options, output_folder
 from microgesture.utils.errors import run
 
@@ -20,10 +20,7 @@ def main() -> None:
     parser.add_argument("--input", type=Path, required=True, help="manifest of prepared windows")
     parser.add_argument("--layout", type=Path, required=True, help="layout file")
     parser.add_argument("--out", type=output_folder, required=True, help="folder to write")
-    parser.add_argument(
-        "--resume-dir", type=output_folder, help="folder for the state while unfinished"
-    )
-    parser.add_argument("--resume-every", type=float, default=120, help="seconds, in an epoch")
+    add_resume_options(parser)
     add_device_options(parser)
     add_record_option(parser, __file__)
     args = parser.parse_args()
@@ -36,7 +33,7 @@ def main() -> None:
         args.out,
         device=choose_device(args.device, args.threads),
         threads=args.threads,
-        resuming=Resuming(args.resume_dir, args.resume_every) if args.resume_dir else None,
+        resuming=resuming(args),
         code_version=code_version(__file__),
         done=lambda: write_record(
             args.record,

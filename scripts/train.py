@@ -10,7 +10,8 @@ from microgesture.provenance.record import add_record_option, write_record
 from microgesture.settings.parse import parse_option
 from microgesture.settings.training_step import TrainingStep
 from microgesture.training.distributed import init_distributed, leave_distributed
-from microgesture.training.run import Resuming, TrainingFiles, run_training
+from microgesture.training.resume import add_resume_options, resuming
+from microgesture.training.run import TrainingFiles, run_training
 from microgesture.utils.cli import add_device_options, add_fold_options, output_folder
 from microgesture.utils.errors import run
 
@@ -29,10 +30,7 @@ def main() -> None:
     parser.add_argument("--pseudo-labels", type=Path, help="classes of clips without a label")
     add_fold_options(parser)
     parser.add_argument("--out", type=output_folder, required=True, help="folder to write")
-    parser.add_argument(
-        "--resume-dir", type=output_folder, help="folder for the state while unfinished"
-    )
-    parser.add_argument("--resume-every", type=float, default=120, help="seconds, in an epoch")
+    add_resume_options(parser)
     add_device_options(parser)
     add_record_option(parser, __file__)
     args = parser.parse_args()
@@ -57,7 +55,7 @@ def main() -> None:
         processes=processes,
         device=device,
         threads=args.threads,
-        resuming=Resuming(args.resume_dir, args.resume_every) if args.resume_dir else None,
+        resuming=resuming(args),
         code_version=code_version(__file__),
         done=lambda: write_record(
             args.record,

@@ -15,7 +15,7 @@ from microgesture.online.run import Stores, detect_temporal, run_training
 from microgesture.preprocessing.prepare import prepare_clips
 from microgesture.settings.online import DetectionStep
 from microgesture.settings.preparation import Cleaning, Preparation
-from microgesture.training.run import Resuming
+from microgesture.training.resume import Resuming
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import write_json
 from tests.online.small import LAYOUT, config, recording

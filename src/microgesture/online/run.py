@@ -1,7 +1,6 @@
 """The steps of the workflow: training a detector, and detection in all recordings of two splits."""
 
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +24,7 @@ from microgesture.online.training import train_detector
 from microgesture.online.windows import choose, decode
 from microgesture.settings.online import DetectionStep, ScoresStep, TemporalStep
 from microgesture.training.distributed import ALONE, last_bits
-from microgesture.training.resume import Keeper, Stopped, resume_key, to_stderr
-from microgesture.training.run import Resuming
+from microgesture.training.resume import Keeper, Resuming, resumable, resume_key, to_stderr
 from microgesture.utils.files import read_json, write_json
 
 FRESH = 101
@@ -106,19 +104,15 @@ def run_training(
         key = resume_key(**metadata, **last_bits(device, ALONE, threads))
         run = paths.run_name(seed)
         keeper = Keeper(resuming.folder, f"online-{config.name}", run, key, resuming.every)
-    with keeper or nullcontext():
-        try:
-            course, state = train_detector(
-                model,
-                source,
-                config,
-                seed,
-                keeper=keeper,
-                report=lambda entry: to_stderr(_line(config, seed, entry)),
-            )
-        except Stopped as stopped:
-            to_stderr(str(stopped))
-            raise SystemExit(stopped.status) from None
+    with resumable(keeper):
+        course, state = train_detector(
+            model,
+            source,
+            config,
+            seed,
+            keeper=keeper,
+            report=lambda entry: to_stderr(_line(config, seed, entry)),
+        )
         save_checkpoint(out / paths.MODEL, state, metadata)
         stated = {key: metadata[key] for key in ("config", "seed", "data", "code_version")}
         parameters = count_parameters(model)

@@ -1,7 +1,6 @@
 """One pre-training as a step of the workflow: from prepared windows to its checkpoint."""
 
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,7 @@ from microgesture.settings.pretraining import PretrainingStep
 from microgesture.training.course import Course
 from microgesture.training.distributed import ALONE, last_bits
 from microgesture.training.pretrain import gumbel, plain, pretrain, window_rows
-from microgesture.training.resume import Keeper, Stopped, resume_key, to_stderr
-from microgesture.training.run import Resuming
+from microgesture.training.resume import Keeper, Resuming, resumable, resume_key, to_stderr
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json, write_json
 from microgesture.viz.reconstruction import plot_pretraining, plot_reconstruction
@@ -91,20 +89,16 @@ def run_pretraining(
         key = resume_key(**metadata, **last_bits(device, ALONE, threads))
         folder = resuming.folder
         keeper = Keeper(folder, f"pretrain-{config.name}", "", key, resuming.every)
-    with keeper or nullcontext():
-        try:
-            course = pretrain(
-                model,
-                source,
-                config,
-                dtype=dtype,
-                workers=threads if device.type == "cuda" else 0,
-                keeper=keeper,
-                report=lambda entry: to_stderr(_line(config, entry)),
-            )
-        except Stopped as stopped:
-            to_stderr(str(stopped))
-            raise SystemExit(stopped.status) from None
+    with resumable(keeper):
+        course = pretrain(
+            model,
+            source,
+            config,
+            dtype=dtype,
+            workers=threads if device.type == "cuda" else 0,
+            keeper=keeper,
+            report=lambda entry: to_stderr(_line(config, entry)),
+        )
         ran = {"device": str(device), "threads": threads}
         _save(out, model, course, metadata, ran)
         drawn = windows_drawn(model, source, config, device)

@@ -4,13 +4,16 @@ A file is a line with the SHA-256 of all that follows, a line of JSON, and safet
 lies outside a step's declared outputs, because Snakemake deletes those of a failed job.
 """
 
+import argparse
 import hashlib
 import json
 import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
@@ -18,6 +21,7 @@ from typing import Any
 from safetensors.torch import load, save
 from torch import Tensor
 
+from microgesture.utils.cli import output_folder
 from microgesture.utils.files import atomic_path
 
 MAGIC = b"microgesture resume "
@@ -38,6 +42,27 @@ class Stopped(Exception):
     def __init__(self, number: int, message: str) -> None:
         super().__init__(f"{message} ({signal.Signals(number).name})")
         self.status = 128 + number
+
+
+@dataclass(frozen=True)
+class Resuming:
+    """Where the state of an unfinished training is kept, and the least seconds between saves."""
+
+    folder: Path
+    every: float
+
+
+def add_resume_options(parser: argparse.ArgumentParser) -> None:
+    """Options ``--resume-dir`` and ``--resume-every`` of a training."""
+    parser.add_argument(
+        "--resume-dir", type=output_folder, help="folder for the state while unfinished"
+    )
+    parser.add_argument("--resume-every", type=float, default=120, help="seconds, in an epoch")
+
+
+def resuming(args: argparse.Namespace) -> Resuming | None:
+    """What these options say; None where no state is to be kept."""
+    return Resuming(args.resume_dir, args.resume_every) if args.resume_dir else None
 
 
 def resume_key(**parts: Any) -> str:
@@ -176,3 +201,17 @@ class Keeper:
         """Remove every state of the run, those with other keys and torn ones included."""
         for path in self._files():
             path.unlink(missing_ok=True)
+
+
+@contextmanager
+def resumable(keeper: Keeper | None, say: Say = to_stderr) -> Iterator[None]:
+    """A block in which signals stop the training; the process then ends as the signal asks.
+
+    Without a keeper they end it as always.
+    """
+    with keeper or nullcontext():
+        try:
+            yield
+        except Stopped as stopped:
+            say(str(stopped))
+            raise SystemExit(stopped.status) from None

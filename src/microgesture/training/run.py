@@ -1,7 +1,6 @@
 """One training as a step of the workflow: from its files to its checkpoint."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from microgesture.models.pretrained import load_pretrained
 from microgesture.settings.training_step import TrainingStep
 from microgesture.training.distributed import Processes, last_bits
 from microgesture.training.neighbours import remember
-from microgesture.training.resume import Keeper, Stopped, resume_key, to_stderr
+from microgesture.training.resume import Keeper, Resuming, resumable, resume_key, to_stderr
 from microgesture.training.schedule import epoch_line
 from microgesture.training.trainer import train
 from microgesture.utils.errors import InputError
@@ -70,14 +69,6 @@ class TrainingFiles:
         data = [path for one in self.manifests for path in (one, one.with_suffix(".arrow"))]
         more = [self.layout, self.embeddings, self.pretrained, self.folds, self.pseudo_labels]
         return [*data, self.classes, *filter(None, more)]
-
-
-@dataclass(frozen=True)
-class Resuming:
-    """Where the state of an unfinished training is kept, and the least seconds between saves."""
-
-    folder: Path
-    every: float
 
 
 @dataclass(frozen=True)
@@ -157,28 +148,24 @@ def run_training(
         bits = last_bits(device, processes, threads)
         key = resume_key(**metadata, **input_spec, **hashed, **bits)
         keeper = Keeper(resuming.folder, config.variant, name, key, resuming.every, say)
-    with keeper or nullcontext():
-        try:
-            if config.neighbours:
-                state, history = remember(model, opened.source, config, seed)
-                say(epoch_line(config, name, history["epochs"][0]))
-            else:
-                state, history = train(
-                    model,
-                    opened.source,
-                    config,
-                    seed=seed,
-                    embeddings=opened.embeddings,
-                    pseudo=opened.pseudo,
-                    dtype=dtype,
-                    workers=threads if device.type == "cuda" else 0,
-                    keeper=keeper,
-                    processes=processes,
-                    report=lambda entry: say(epoch_line(config, name, entry)),
-                )
-        except Stopped as stopped:
-            say(str(stopped))
-            raise SystemExit(stopped.status) from None
+    with resumable(keeper, say):
+        if config.neighbours:
+            state, history = remember(model, opened.source, config, seed)
+            say(epoch_line(config, name, history["epochs"][0]))
+        else:
+            state, history = train(
+                model,
+                opened.source,
+                config,
+                seed=seed,
+                embeddings=opened.embeddings,
+                pseudo=opened.pseudo,
+                dtype=dtype,
+                workers=threads if device.type == "cuda" else 0,
+                keeper=keeper,
+                processes=processes,
+                report=lambda entry: say(epoch_line(config, name, entry)),
+            )
         if processes.rank == 0:
             if opened.layout:
                 input_spec["profile"] = training_profile(records.index, opened.layout)

@@ -10,7 +10,7 @@ from microgesture.online.run import Stores, detect_temporal, detect_windows
 from microgesture.provenance.record import add_record_option, write_record
 from microgesture.settings.online import DetectionStep
 from microgesture.settings.parse import parse_option
-from microgesture.utils.cli import add_device_options, output_folder
+from microgesture.utils.cli import add_device_options, add_recording_options, output_folder
 from microgesture.utils.errors import run
 from microgesture.utils.files import write_json, write_text
 
@@ -21,16 +21,14 @@ def main() -> None:
     parser.add_argument("--scores", type=Path, help="scores of a classifier on windows")
     parser.add_argument("--model", type=Path, help="or the checkpoint of a trained detector")
     parser.add_argument("--input", type=Path, help="and the manifest of recordings")
-    parser.add_argument("--whole", type=Path, required=True, help="store of whole recordings")
-    parser.add_argument("--skeletons", type=Path, required=True, help="store of their clips")
-    parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
+    add_recording_options(parser)
     parser.add_argument("--out", type=output_folder, required=True, help="folder to write")
     add_device_options(parser)
     add_record_option(parser, __file__)
     args = parser.parse_args()
 
     config: DetectionStep = parse_option(DetectionStep, args.config)
-    stores, names = Stores(args.whole, args.skeletons), load_classes(args.classes)
+    stores, names = Stores(args.recordings, args.skeletons), load_classes(args.classes)
     if args.scores is None:
         device = choose_device(args.device, args.threads)
         found = detect_temporal(config, args.model, args.input, stores, device)
@@ -45,7 +43,7 @@ def main() -> None:
         args.record,
         __file__,
         config=config.given(),
-        inputs=[*read, args.whole, args.skeletons, args.classes],
+        inputs=[*read, args.recordings, args.skeletons, args.classes],
         outputs=[args.out / name for name in ("val.csv", "test.csv", "chosen.json")],
     )
 

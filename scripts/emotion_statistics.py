@@ -7,16 +7,14 @@ from microgesture.data.classes import load_classes
 from microgesture.emotion.interviews import read_interviews
 from microgesture.emotion.statistics import write_statistics
 from microgesture.provenance.record import add_record_option, write_record
-from microgesture.utils.cli import output_file
+from microgesture.utils.cli import add_recording_options, output_file
 from microgesture.utils.errors import run
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--recordings", type=Path, required=True, help="recordings store")
-    parser.add_argument("--skeletons", type=Path, required=True, help="skeleton store of clips")
+    add_recording_options(parser)
     parser.add_argument("--interviews", type=Path, required=True, help="CSV of interviews")
-    parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
     parser.add_argument("--predictions", type=Path, help="instead of labels: what a model says")
     parser.add_argument("--out", type=output_file, required=True, help="CSV file to write")
     add_record_option(parser, __file__)

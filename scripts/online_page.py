@@ -14,6 +14,7 @@ from microgesture.online.stretch import draw_stretch
 from microgesture.provenance.record import add_record_option, write_record
 from microgesture.settings.online import OnlineTableStep
 from microgesture.settings.parse import parse_option
+from microgesture.utils.cli import add_recording_options
 from microgesture.utils.errors import run
 
 
@@ -21,18 +22,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True, help="config slice, as JSON")
     parser.add_argument("--results", type=Path, required=True, help="folder with online/")
-    parser.add_argument("--whole", type=Path, required=True, help="store of whole recordings")
-    parser.add_argument("--skeletons", type=Path, required=True, help="store of their clips")
-    parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
+    add_recording_options(parser)
     parser.add_argument("--layout", type=Path, required=True, help="layout that is drawn")
     add_record_option(parser, __file__)
     args = parser.parse_args()
 
     config: OnlineTableStep = parse_option(OnlineTableStep, args.config)
-    results, labelled = args.results, read_labelled(args.whole, args.skeletons)
+    results, labelled = args.results, read_labelled(args.recordings, args.skeletons)
     compared = load_comparison(config, results, labelled, load_classes(args.classes))
     stretch = results / paths.ONLINE_STRETCH
-    caption = draw_stretch(compared, iter_store(args.whole), load_layout(args.layout), stretch)
+    caption = draw_stretch(compared, iter_store(args.recordings), load_layout(args.layout), stretch)
     write_page(compared, results, stretch, caption)
     submitted = write_submission(compared, results, config.columns)
     figures = [results / paths.online_figure(name) for name in paths.ONLINE_FIGURES]
@@ -43,7 +42,7 @@ def main() -> None:
         inputs=[
             *files_read(config, results),
             *figures,
-            args.whole,
+            args.recordings,
             args.skeletons,
             args.classes,
             args.layout,

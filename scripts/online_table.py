@@ -19,6 +19,7 @@ from microgesture.online.segments import read_labelled
 from microgesture.provenance.record import add_record_option, write_record
 from microgesture.settings.online import OnlineTableStep
 from microgesture.settings.parse import parse_option
+from microgesture.utils.cli import add_recording_options
 from microgesture.utils.errors import run
 from microgesture.utils.files import write_json, write_text
 
@@ -27,14 +28,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True, help="config slice, as JSON")
     parser.add_argument("--results", type=Path, required=True, help="folder with online/")
-    parser.add_argument("--whole", type=Path, required=True, help="store of whole recordings")
-    parser.add_argument("--skeletons", type=Path, required=True, help="store of their clips")
-    parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
+    add_recording_options(parser)
     add_record_option(parser, __file__)
     args = parser.parse_args()
 
     config: OnlineTableStep = parse_option(OnlineTableStep, args.config)
-    results, labelled = args.results, read_labelled(args.whole, args.skeletons)
+    results, labelled = args.results, read_labelled(args.recordings, args.skeletons)
     compared = load_comparison(config, results, labelled, load_classes(args.classes))
     names = (paths.ONLINE_TABLE, paths.ONLINE_CSV, paths.ONLINE_METRICS)
     table, rows, scores = (results / name for name in names)
@@ -49,7 +48,7 @@ def main() -> None:
         inputs=[
             *files_read(config, results),
             *times,
-            args.whole,
+            args.recordings,
             args.skeletons,
             args.classes,
         ],

@@ -19,7 +19,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True, help="config slice, as JSON")
     parser.add_argument("--model", type=Path, required=True, help="checkpoint of the classifier")
-    parser.add_argument("--whole", type=Path, required=True, help="store of whole recordings")
+    parser.add_argument("--recordings", type=Path, required=True, help="store of whole recordings")
     parser.add_argument("--out", type=output_file, required=True, help="file of scores to write")
     add_device_options(parser)
     add_record_option(parser, __file__)
@@ -29,13 +29,13 @@ def main() -> None:
     device = choose_device(args.device, args.threads)
     trained = load_trained(args.model)
     trained.model.to(device)
-    recordings = keep_splits(iter_store(args.whole), ("val", "test"))
+    recordings = keep_splits(iter_store(args.recordings), ("val", "test"))
     write_scores(args.out, trained, progress(recordings, "recordings"), config)
     write_record(
         args.record,
         __file__,
         config=config.given(),
-        inputs=[args.model, args.whole],
+        inputs=[args.model, args.recordings],
         outputs=[args.out],
     )
 

@@ -10,7 +10,7 @@ from microgesture.provenance.record import add_record_option, write_record
 from microgesture.settings.online import TemporalStep
 from microgesture.settings.parse import parse_option
 from microgesture.training.resume import add_resume_options, resuming
-from microgesture.utils.cli import add_device_options, output_folder
+from microgesture.utils.cli import add_device_options, add_recording_options, output_folder
 from microgesture.utils.errors import run
 
 
@@ -19,10 +19,8 @@ def main() -> None:
     parser.add_argument("--config", required=True, help="config slice, as JSON")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--input", type=Path, required=True, help="manifest of recordings")
-    parser.add_argument("--whole", type=Path, required=True, help="store of whole recordings")
-    parser.add_argument("--skeletons", type=Path, required=True, help="store of their clips")
+    add_recording_options(parser)
     parser.add_argument("--layout", type=Path, required=True, help="layout file")
-    parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
     parser.add_argument("--out", type=output_folder, required=True, help="folder to write")
     add_resume_options(parser)
     add_device_options(parser)
@@ -30,11 +28,11 @@ def main() -> None:
     args = parser.parse_args()
 
     config: TemporalStep = parse_option(TemporalStep, args.config)
-    files = [args.whole, args.skeletons, args.layout, args.classes]
+    files = [args.recordings, args.skeletons, args.layout, args.classes]
     run_training(
         config,
         args.input,
-        Stores(args.whole, args.skeletons),
+        Stores(args.recordings, args.skeletons),
         args.layout,
         args.classes,
         args.out,

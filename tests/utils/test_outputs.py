@@ -17,7 +17,7 @@ from tests.conftest import REPOSITORY
 SCRIPTS = sorted(path.stem for path in (REPOSITORY / "scripts").glob("*.py"))
 READ = {
     *("classes", "folds", "input", "layout", "layouts", "metrics", "model", "points", "results"),
-    *("skeletons", "summary", "embeddings", "crops", "pretrained", "whole", "scores"),
+    *("skeletons", "summary", "embeddings", "crops", "pretrained", "scores"),
     *("pseudo_labels", "recordings", "pictures", "tokens", "interviews", "statistics", "fits"),
     *("predictions",),
 }

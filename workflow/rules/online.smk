@@ -64,7 +64,7 @@ rule train_detector:
         # as in `train`
         "trap '' TERM;"
         " python scripts/train_detector.py --config {params.config:q} --seed {params.seed}"
-        " --input {input.data:q} --whole {input.recordings:q} --skeletons {input.skeletons:q}"
+        " --input {input.data:q} --recordings {input.recordings:q} --skeletons {input.skeletons:q}"
         " --layout {input.layout:q} --classes {input.classes:q} --out {params.out:q}"
         " --resume-dir {params.resume:q} --threads {threads} --record {output.record:q}"
         " 2> >(tee {log:q} >&2)"
@@ -95,7 +95,7 @@ rule score_windows:
         ),
     shell:
         "python scripts/score_windows.py --config {params.config:q} --model {input.model:q}"
-        " --whole {input.recordings:q} --out {output.scores:q} --threads {threads}"
+        " --recordings {input.recordings:q} --out {output.scores:q} --threads {threads}"
         " --record {output.record:q} 2> >(tee {log:q} >&2)"
 
 
@@ -130,7 +130,7 @@ rule detect:
         out=subpath(output.val, parent=True),
     shell:
         "python scripts/detect.py --config {params.config:q} {params.source:q}"
-        " --whole {input.recordings:q} --skeletons {input.skeletons:q}"
+        " --recordings {input.recordings:q} --skeletons {input.skeletons:q}"
         " --classes {input.classes:q} --out {params.out:q} --threads {threads}"
         " --record {output.record:q} 2> >(tee {log:q} >&2)"
 
@@ -159,7 +159,7 @@ rule online_table:
         results=subpath(output.md, parent=True),
     shell:
         "python scripts/online_table.py --config {params.config:q} --results {params.results:q}"
-        " --whole {input.recordings:q} --skeletons {input.skeletons:q}"
+        " --recordings {input.recordings:q} --skeletons {input.skeletons:q}"
         " --classes {input.classes:q} --record {output.record:q} 2> >(tee {log:q} >&2)"
 
 
@@ -193,6 +193,6 @@ rule online_page:
         results=subpath(output.html, parent=True),
     shell:
         "python scripts/online_page.py --config {params.config:q} --results {params.results:q}"
-        " --whole {input.recordings:q} --skeletons {input.skeletons:q}"
+        " --recordings {input.recordings:q} --skeletons {input.skeletons:q}"
         " --classes {input.classes:q} --layout {input.layouts[0]:q}"
         " --record {output.record:q} 2> >(tee {log:q} >&2)"

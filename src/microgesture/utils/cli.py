@@ -41,6 +41,13 @@ def add_device_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=count, default=1, help="threads of torch (1)")
 
 
+def add_recording_options(parser: argparse.ArgumentParser) -> None:
+    """Options that name the two stores of one reading of the data, and its classes."""
+    parser.add_argument("--recordings", type=Path, required=True, help="recordings store")
+    parser.add_argument("--skeletons", type=Path, required=True, help="skeleton store of clips")
+    parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
+
+
 def output_file(text: str) -> Path:
     """A file that a script writes, for ``type=``; refused at once where that cannot be."""
     return check_output(Path(text))

@@ -1,5 +1,6 @@
 """A copy of the repository with a tiny config, run as a user runs it."""
 
+import copy
 import os
 import re
 import shutil
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 from filelock import FileLock
@@ -138,6 +140,15 @@ def finished_once(shared: Path) -> Path:
             done = Project(folder).snakemake()
             assert done.returncode == 0, done.stderr
     return folder
+
+
+def edited(config: dict[str, Any], place: Sequence[Any], value: object) -> dict[str, Any]:
+    """The config with one value in place of another, or where there was none."""
+    inner = changed = copy.deepcopy(config)
+    for key in place[:-1]:
+        inner = inner.setdefault(key, {}) if isinstance(inner, dict) else inner[key]
+    inner[place[-1]] = value
+    return changed
 
 
 def small(config, epochs, rows):

@@ -10,8 +10,8 @@ from microgesture.readers import pyskl
 from microgesture.readers.annotations import LARGEST, decompress
 from microgesture.readers.sources import with_format
 from microgesture.utils.errors import InputError
-from microgesture.workflow import config as settings
 from microgesture.workflow.checks import check_config
+from microgesture.workflow.named_files import check_files
 from tests import formats
 from tests.conftest import REPOSITORY
 from tests.readers.test_formats import assert_same
@@ -296,7 +296,7 @@ def test_the_config_takes_one_path_several_and_one_for_each_split(tmp_path, file
     many = list(files.values())
     for places in ({"path": many[0]}, {"path": many}, {"paths": files}, {"paths": {"val": many}}):
         config = check({**FPS, **places})
-        settings.check_files(config, "c.yaml")
+        check_files(config, "c.yaml")
         expected = many[:1] if places == {"path": many[0]} else many
         data = config.data.given()
         assert sorted(raw_files(data)) == sorted(expected)
@@ -307,7 +307,7 @@ def test_the_config_takes_one_path_several_and_one_for_each_split(tmp_path, file
     with pytest.raises(InputError, match=r"data\.paths: unknown key 'valid'; did you mean 'val'"):
         check({**FPS, "paths": {"valid": "a.pkl"}})
     with pytest.raises(InputError, match=r"c\.yaml: data\.path: there is no nowhere\.pkl"):
-        settings.check_files(check({**FPS, "path": [many[0], "nowhere.pkl"]}), "c.yaml")
+        check_files(check({**FPS, "path": [many[0], "nowhere.pkl"]}), "c.yaml")
     (tmp_path / "x.csv").write_text("")
     with pytest.raises(InputError, match="only pickles"):
         with_format({"data": {"format": "auto", "path": [many[0], str(tmp_path / "x.csv")]}})

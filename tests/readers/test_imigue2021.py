@@ -14,8 +14,8 @@ from microgesture.data.store import BadClip
 from microgesture.readers.light import BODY, TIPS, read_light
 from microgesture.readers.sources import detect
 from microgesture.utils.errors import InputError
-from microgesture.workflow import config as settings
 from microgesture.workflow.checks import check_config
+from microgesture.workflow.named_files import check_files
 from tests import formats
 from tests.conftest import REPOSITORY
 from tests.readers.test_formats import assert_same
@@ -184,10 +184,10 @@ def test_the_config_takes_the_release(release, monkeypatch, tmp_path):
     base = {"name": "x", "on_bad_clip": "stop", **release, **formats.SIZE}
     for extra in ({}, {"video_splits": "README.md"}, {"test_labels": "placeholder"}):
         config["data"] = {**base, **extra}
-        settings.check_files(check_config(config, "c.yaml"), "c.yaml")
+        check_files(check_config(config, "c.yaml"), "c.yaml")
     config["data"] = {**base, "video_splits": "nowhere.csv"}
     with pytest.raises(InputError, match=r"data\.video_splits: there is no nowhere\.csv"):
-        settings.check_files(check_config(config, "c.yaml"), "c.yaml")
+        check_files(check_config(config, "c.yaml"), "c.yaml")
     config["data"] = {**base, "subjects": "s.csv"}
     with pytest.raises(InputError, match="data: unknown key 'subjects'; known keys: name"):
         check_config(config, "c.yaml")

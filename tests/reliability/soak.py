@@ -10,7 +10,6 @@ bytes of the undisturbed run, after the edits as before them.
 
 import argparse
 import contextlib
-import copy
 import os
 import random
 import re
@@ -22,10 +21,9 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from microgesture.utils.files import read_json
-from tests.project import FEWER_ROWS, Project
+from tests.project import FEWER_ROWS, Project, edited
 
 EPOCHS = 40
 """Enough that a training lasts some seconds, and has saved its state when it is killed."""
@@ -79,15 +77,6 @@ def stages_of(processes: dict[int, str]) -> set[str]:
     """Stages whose scripts run."""
     commands = " ".join(processes.values())
     return {stage for stage in re.findall(r"scripts/(\w+)\.py", commands) if stage in STAGES}
-
-
-def edited(config: dict[str, Any], place: tuple[str, ...], value: object) -> dict[str, Any]:
-    """The config with one value in place of another."""
-    inner = changed = copy.deepcopy(config)
-    for key in place[:-1]:
-        inner = inner[key]
-    inner[place[-1]] = value
-    return changed
 
 
 class Soak:

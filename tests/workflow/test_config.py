@@ -10,8 +10,10 @@ from microgesture.utils.files import write_json
 from microgesture.workflow import config as settings
 from microgesture.workflow import variants
 from microgesture.workflow.checks import check_config
+from microgesture.workflow.named_files import check_files
 from microgesture.workflow.reference import editor_schema, reference
 from tests.conftest import REPOSITORY
+from tests.project import edited
 
 CONFIGS = sorted((REPOSITORY / "config").glob("*.yaml"))
 SPLIT = {"by": "subject", "val": ["a"], "test": ["b"]}
@@ -69,7 +71,7 @@ def test_a_missing_file_is_refused_unless_the_results_are_its_own(
     config[section] = {**config.get(section, {}), **changes}
     typed = Config.model_validate(config)
     with pytest.raises(InputError, match=f"mine.yaml: {said}"):
-        settings.check_files(typed, "mine.yaml")
+        check_files(typed, "mine.yaml")
     records = tmp_path / "results/provenance"
     read, words = settings.reader_step(typed).reading(), settings.words_step(typed).given()
     write_json(records / "skeletons.json", {"config": read})
@@ -77,26 +79,16 @@ def test_a_missing_file_is_refused_unless_the_results_are_its_own(
     for name, step in (("crops", settings.crops_step(typed)), ("pose", settings.pose_step(typed))):
         if step is not None:
             write_json(records / f"{name}.json", {"config": step.given()})
-    settings.check_files(typed, "mine.yaml")
+    check_files(typed, "mine.yaml")
     for name in ("skeletons", "label_embeddings", "crops", "pose"):
         write_json(records / f"{name}.json", {"config": {"format": "csv", "source": "other"}})
     with pytest.raises(InputError, match=said):
-        settings.check_files(typed, "mine.yaml")
+        check_files(typed, "mine.yaml")
 
 
 def test_no_two_configs_share_their_results():
     results = [yaml.safe_load(path.read_text())["results"] for path in CONFIGS]
     assert len(set(results)) == len(results)
-
-
-def edited(config, place, value):
-    changed = copy.deepcopy(config)
-    *above, last = place
-    here = changed
-    for key in above:
-        here = here[key]
-    here[last] = value
-    return changed
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Configs with emotion: what is refused, what each step depends on, and a dry run at full scale."""
 
-import copy
 import os
 import re
 import subprocess
@@ -12,27 +11,17 @@ import yaml
 
 from microgesture.settings.config import Config
 from microgesture.utils.errors import InputError
-from microgesture.workflow import config as settings
+from microgesture.workflow import emotion as emotion_steps
 from microgesture.workflow.checks import check_config
 from tests import formats
 from tests.conftest import REPOSITORY
-from tests.project import copy_repository
+from tests.project import copy_repository, edited
 
 
 @pytest.fixture
 def config(monkeypatch):
     monkeypatch.chdir(REPOSITORY)
     return yaml.safe_load((REPOSITORY / "config/emotion.yaml").read_text())
-
-
-def changed(config, place, value):
-    given = copy.deepcopy(config)
-    *above, key = place.split(".")
-    here = given
-    for one in above:
-        here = here[one]
-    here[key] = value
-    return given
 
 
 @pytest.mark.parametrize(
@@ -55,7 +44,7 @@ def changed(config, place, value):
 def test_what_does_not_fit_is_refused(config, place, value, message):
     check_config(config, "c.yaml")
     with pytest.raises(InputError, match=message) as error:
-        check_config(changed(config, place, value), "c.yaml")
+        check_config(edited(config, place.split("."), value), "c.yaml")
     assert str(error.value).startswith("c.yaml: ") and "\n" not in str(error.value)
 
 
@@ -63,12 +52,12 @@ def test_each_step_depends_on_its_own_part(config):
     def slices(given):
         made = Config.model_validate(given)
         steps = ("interview", "material", "encode", "evaluate", "emotion_report")
-        return {name: getattr(settings, f"{name}_step")(made).given() for name in steps}
+        return {name: getattr(emotion_steps, f"{name}_step")(made).given() for name in steps}
 
     before = slices(config)
 
     def moved(place, value):
-        after = slices(changed(config, place, value))
+        after = slices(edited(config, place.split("."), value))
         return {name for name in before if before[name] != after[name]}
 
     assert moved("emotion.prior", 0.6) == {"emotion_report"}

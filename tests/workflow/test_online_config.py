@@ -1,31 +1,20 @@
 """A config with detectors: what fits together, what each step is told, and what is refused."""
 
-import copy
-
 import pytest
 import yaml
 
 from microgesture.settings.config import Config
 from microgesture.utils.errors import InputError
-from microgesture.workflow import config as settings
+from microgesture.workflow import online as online_steps
 from microgesture.workflow.checks import check_config
 from tests.conftest import REPOSITORY
+from tests.project import edited
 
 
 @pytest.fixture
 def config(monkeypatch):
     monkeypatch.chdir(REPOSITORY)
     return yaml.safe_load((REPOSITORY / "config/online.yaml").read_text())
-
-
-def changed(config, place, value):
-    given = copy.deepcopy(config)
-    *above, key = place
-    here = given
-    for one in above:
-        here = here[one]
-    here[key] = value
-    return given
 
 
 PYSKL = {"name": "p", "format": "pyskl", "path": "p.pkl", "fps": 25, "on_bad_clip": "stop"}
@@ -57,24 +46,26 @@ PYSKL = {"name": "p", "format": "pyskl", "path": "p.pkl", "fps": 25, "on_bad_cli
 )
 def test_what_does_not_fit_is_refused(config, place, value, message):
     with pytest.raises(InputError, match=message):
-        check_config(changed(config, place, value), "c")
+        check_config(edited(config, place, value), "c")
 
 
 def test_a_step_is_told_what_it_depends_on_alone(config):
     typed = Config.model_validate(config)
-    step = settings.detector_step(typed, "temporal_causal").given()
+    step = online_steps.detector_step(typed, "temporal_causal").given()
     assert (step["name"], step["flip"], step["network"]["delay"]) == ("temporal_causal", 0.5, 12)
     assert not {"title", "thresholds", "model", "cleaning"} & set(step)
-    renamed = Config.model_validate(changed(config, ["detectors", "temporal", "title"], "Other"))
-    assert settings.detector_step(renamed, "temporal") == settings.detector_step(typed, "temporal")
+    renamed = Config.model_validate(edited(config, ["detectors", "temporal", "title"], "Other"))
+    assert online_steps.detector_step(renamed, "temporal") == online_steps.detector_step(
+        typed, "temporal"
+    )
     # rows of ablation share the scores, which take the time
-    assert {settings.scored_by(typed, name) for name in config["detectors"] if "win" in name} == {
-        "graph-20x40-4"
-    }
-    assert settings.scores_step(typed, "graph-20x40-4").given() == {
+    assert {
+        online_steps.scored_by(typed, name) for name in config["detectors"] if "win" in name
+    } == {"graph-20x40-4"}
+    assert online_steps.scores_step(typed, "graph-20x40-4").given() == {
         "lengths": [20, 40], "stride": 4, "flip": True,
     }  # fmt: skip
-    told = settings.detection_step(typed, "windows_raw")
+    told = online_steps.detection_step(typed, "windows_raw")
     assert (told.background, told.smoothing, told.hysteresis) == (True, False, False)
-    shown = settings.online_table_step(typed)
+    shown = online_steps.online_table_step(typed)
     assert [*shown.detectors] == [*config["detectors"]] and shown.columns["id"] == "recording"

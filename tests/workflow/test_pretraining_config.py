@@ -1,7 +1,5 @@
 """A config with pre-training: what fits together, what each step is told, and what is refused."""
 
-import copy
-
 import pytest
 import yaml
 
@@ -10,23 +8,13 @@ from microgesture.utils.errors import InputError
 from microgesture.workflow import config as settings
 from microgesture.workflow.checks import check_config
 from tests.conftest import REPOSITORY
-from tests.project import Project, copy_repository
+from tests.project import Project, copy_repository, edited
 
 
 @pytest.fixture
 def config(monkeypatch):
     monkeypatch.chdir(REPOSITORY)
     return yaml.safe_load((REPOSITORY / "config/pretrain.yaml").read_text())
-
-
-def changed(config, place, value):
-    given = copy.deepcopy(config)
-    *above, key = place
-    here = given
-    for one in above:
-        here = here.setdefault(one, {})
-    here[key] = value
-    return given
 
 
 @pytest.mark.parametrize(
@@ -68,7 +56,7 @@ def changed(config, place, value):
 )
 def test_what_does_not_fit_is_refused(config, place, value, message):
     with pytest.raises(InputError, match=message):
-        check_config(changed(config, place, value), "c")
+        check_config(edited(config, place, value), "c")
 
 
 def test_other_networks_start_from_no_pretraining_and_have_no_blocks(config):
@@ -78,12 +66,12 @@ def test_other_networks_start_from_no_pretraining_and_have_no_blocks(config):
         "training": config["models"]["skeleton_transformer"]["training"],
     }
     row = {"title": "ST-GCN", "model": "stgcn", "layout": "openpose22", "temporal": "align"}
-    given = changed(changed(config, ["models", "stgcn"], graph), ["variants", "graph"], row)
+    given = edited(edited(config, ["models", "stgcn"], graph), ["variants", "graph"], row)
     check_config(given, "c")
     with pytest.raises(InputError, match="from which skeleton_transformer alone can start"):
-        check_config(changed(given, ["variants", "graph", "pretrained"], "masked"), "c")
+        check_config(edited(given, ["variants", "graph", "pretrained"], "masked"), "c")
     with pytest.raises(InputError, match=r"layer_decay is 0.8, but stgcn has no blocks"):
-        check_config(changed(given, ["variants", "graph", "training"], {"layer_decay": 0.8}), "c")
+        check_config(edited(given, ["variants", "graph", "training"], {"layer_decay": 0.8}), "c")
 
 
 def test_pretraining_needs_the_transformer(config):
@@ -115,7 +103,7 @@ def test_rows_that_have_seen_the_tested_people_are_marked(config):
     typed = Config.model_validate(config)
     shown = settings.table_step(typed).variants
     assert shown["masked_10"].unlabelled == ["train"] and shown["scratch_10"].unlabelled == []
-    own = changed(config, ["pretraining", "masked", "transductive"], True)
+    own = edited(config, ["pretraining", "masked", "transductive"], True)
     typed = Config.model_validate(own)
     assert settings.pretraining_step(typed, "masked").splits == ["train", "test"]
     shown = settings.table_step(typed).variants

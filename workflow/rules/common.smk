@@ -15,6 +15,8 @@ sys.path.insert(0, f"{workflow.basedir}/src")
 
 from microgesture.data import paths
 from microgesture.workflow import config as settings
+from microgesture.workflow import emotion as emotion_steps
+from microgesture.workflow import online as online_steps
 from microgesture.workflow import variants
 from microgesture.workflow import check_file, preflight
 from microgesture.workflow.overrides import overridden
@@ -178,7 +180,7 @@ def detector_input(wildcards):
     if name in TEMPORAL:
         model = at(paths.detector(name, run, paths.MODEL))
         return {"model": model, "data": recordings_of(wildcards)}
-    return {"scores": at(paths.scores(settings.scored_by(CONFIG, name), run))}
+    return {"scores": at(paths.scores(online_steps.scored_by(CONFIG, name), run))}
 
 
 def detections_of():
@@ -260,17 +262,19 @@ def outcome_tables():
         return []
     if CONFIG.emotion.labels is None:
         return [at(paths.RELEASE_MANIFEST)]
-    return settings.interview_step(CONFIG).files()
+    return emotion_steps.interview_step(CONFIG).files()
 
 
 def encoder_weights():
     """Published checkpoints of the emotion encoders."""
-    return [] if CONFIG.emotion is None else settings.encode_step(CONFIG).weights()
+    return [] if CONFIG.emotion is None else emotion_steps.encode_step(CONFIG).weights()
 
 
 def tokens_of_part(wildcards):
     """Tokens for a part of the emotion models."""
-    learns = settings.encode_step(CONFIG).learns() and CONFIG.emotion.encoder_per_fold
+    learns = (
+        emotion_steps.encode_step(CONFIG).learns() and CONFIG.emotion.encoder_per_fold
+    )
     part = wildcards.part if learns else paths.EMOTION_ALL
     return at(paths.emotion_tokens(part))
 

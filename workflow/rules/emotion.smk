@@ -16,7 +16,7 @@ rule emotion_interviews:
         "../envs/microgesture.yaml"
     params:
         made_from=made_from("emotion_interviews"),
-        config=told(given(settings.interview_step(CONFIG))),
+        config=told(given(emotion_steps.interview_step(CONFIG))),
     shell:
         "python scripts/emotion_interviews.py --config {params.config:q}"
         " --recordings {input.recordings:q} --out {output.csv:q} --record {output.record:q}"
@@ -38,7 +38,7 @@ rule emotion_material:
         "../envs/microgesture.yaml"
     params:
         made_from=made_from("emotion_material"),
-        config=told(given(settings.material_step(CONFIG))),
+        config=told(given(emotion_steps.material_step(CONFIG))),
     shell:
         "python scripts/emotion_material.py --config {params.config:q}"
         " --recordings {input.recordings:q} --out {output.pictures:q}"
@@ -63,7 +63,7 @@ rule emotion_tokens:
         gpu=1,
     params:
         made_from=made_from("emotion_tokens"),
-        config=told(given(settings.encode_step(CONFIG))),
+        config=told(given(emotion_steps.encode_step(CONFIG))),
     shell:
         "python scripts/emotion_tokens.py --config {params.config:q} --pictures {input.pictures:q}"
         " --interviews {input.interviews:q} --part {wildcards.part} --out {output.tokens:q}"
@@ -115,7 +115,7 @@ rule emotion_fit:
         gpu=1,
     params:
         made_from=made_from("emotion_fit"),
-        config=told(given(settings.evaluate_step(CONFIG))),
+        config=told(given(emotion_steps.evaluate_step(CONFIG))),
     shell:
         "python scripts/emotion_fit.py --config {params.config:q} --pictures {input.pictures:q}"
         " --tokens {input.tokens:q} --interviews {input.interviews:q}"
@@ -146,7 +146,7 @@ rule emotion_report:
         "../envs/microgesture.yaml"
     params:
         made_from=made_from("emotion_report"),
-        config=told(given(settings.emotion_report_step(CONFIG))),
+        config=told(given(emotion_steps.emotion_report_step(CONFIG))),
         out=subpath(output.md, parent=True),
         gestures=lambda wildcards, input: (
             ["--predictions", input.predictions] if input.predictions else []

@@ -19,7 +19,7 @@ rule prepare_recordings:
     params:
         made_from=made_from("prepare_recordings"),
         config=told(
-            lambda wildcards: settings.recordings_step(
+            lambda wildcards: online_steps.recordings_step(
                 CONFIG, wildcards.cleaning
             ).given()
         ),
@@ -53,7 +53,7 @@ rule train_detector:
     params:
         made_from=made_from("train_detector"),
         config=told(
-            lambda wildcards: settings.detector_step(
+            lambda wildcards: online_steps.detector_step(
                 CONFIG, wildcards.detector
             ).given()
         ),
@@ -91,7 +91,9 @@ rule score_windows:
     params:
         made_from=made_from("score_windows"),
         config=told(
-            lambda wildcards: settings.scores_step(CONFIG, wildcards.scored).given()
+            lambda wildcards: online_steps.scores_step(
+                CONFIG, wildcards.scored
+            ).given()
         ),
     shell:
         "python scripts/score_windows.py --config {params.config:q} --model {input.model:q}"
@@ -118,7 +120,7 @@ rule detect:
     params:
         made_from=made_from("detect"),
         config=told(
-            lambda wildcards: settings.detection_step(
+            lambda wildcards: online_steps.detection_step(
                 CONFIG, wildcards.detector
             ).given()
         ),
@@ -155,7 +157,7 @@ rule online_table:
         "../envs/microgesture.yaml"
     params:
         made_from=made_from("online_table"),
-        config=told(settings.online_table_step(CONFIG).given()),
+        config=told(online_steps.online_table_step(CONFIG).given()),
         results=subpath(output.md, parent=True),
     shell:
         "python scripts/online_table.py --config {params.config:q} --results {params.results:q}"
@@ -189,7 +191,7 @@ rule online_page:
         "../envs/microgesture.yaml"
     params:
         made_from=made_from("online_page"),
-        config=told(settings.online_table_step(CONFIG).given()),
+        config=told(online_steps.online_table_step(CONFIG).given()),
         results=subpath(output.html, parent=True),
     shell:
         "python scripts/online_page.py --config {params.config:q} --results {params.results:q}"

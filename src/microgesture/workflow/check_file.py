@@ -9,7 +9,7 @@ import yaml
 from microgesture.readers.sources import with_format
 from microgesture.utils.errors import InputError
 from microgesture.workflow.checks import check_config
-from microgesture.workflow.config import check_files
+from microgesture.workflow.named_files import check_files
 from microgesture.workflow.preflight import check_contents, check_syntax, with_paths
 
 

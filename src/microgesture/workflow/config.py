@@ -3,24 +3,13 @@
 A step sees only its own part, so editing one variant reruns one training job and what follows it.
 """
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from microgesture.data import paths
 from microgesture.data.keypoint_formats import resolve_points
-from microgesture.readers.folders import places
-from microgesture.settings.base import listed
 from microgesture.settings.config import Config
 from microgesture.settings.data import Data, Miga2025, PoseStep, Recordings, Synthetic, Videos
 from microgesture.settings.data_report import DataReportStep
-from microgesture.settings.emotion import (
-    EmotionReportStep,
-    EncodeStep,
-    EvaluateStep,
-    InterviewStep,
-    MaterialStep,
-)
 from microgesture.settings.heatmaps import DrawnHeatmaps
 from microgesture.settings.label_embeddings import Glove, GloveVectors, WordLlamaVectors
 from microgesture.settings.models import (
@@ -34,16 +23,6 @@ from microgesture.settings.models import (
 from microgesture.settings.networks import (
     TransformerNetwork,
 )
-from microgesture.settings.online import (
-    DetectionStep,
-    OnlineTableStep,
-    ScoresStep,
-    Segments,
-    ShownDetector,
-    TemporalDetector,
-    TemporalStep,
-    WindowsDetector,
-)
 from microgesture.settings.preparation import PersonRule, Preparation
 from microgesture.settings.pretraining import PretrainingStep
 from microgesture.settings.probing import OcclusionStep, RobustnessStep, Testing
@@ -53,65 +32,7 @@ from microgesture.settings.rows import FusionRecipe
 from microgesture.settings.tokens import Tokens, TokenStep
 from microgesture.settings.training_step import TrainingStep, TreesStep
 from microgesture.settings.video import Crops
-from microgesture.synthetic.release import OUTCOMES
-from microgesture.utils.errors import InputError
-from microgesture.utils.files import read_json
 from microgesture.workflow.variants import WholeVariant, sources_of, whole_variant
-
-
-def check_files(config: Config, source: str) -> None:
-    """Refuse a config that names a file or folder which is not there.
-
-    Snakemake would keep older results of other files without a word. Results that were made from
-    the very files that are named may be used where these are not, as on another machine.
-
-    Raises
-    ------
-    InputError
-
-    """
-    for place, path, record, made_of in _named_files(config):
-        if not Path(path).exists() and recorded(record) != made_of:
-            raise InputError(f"{source}: {place}: there is no {path}")
-
-
-def _named_files(config: Config) -> Iterator[tuple[str, str, Path, dict[str, Any]]]:
-    """Place, path, record of the step that reads it and that step's config."""
-    results = Path(config.results)
-    data = config.data.given()
-    if (pose := pose_step(config)) is not None:
-        for key in ("root", "subjects"):
-            for path in places(data.pop(key, None)):
-                yield f"data.{key}", path, results / paths.record("pose"), pose.given()
-    for key in ("root", "path", "paths", "labels", "subjects", "video_splits", "segments"):
-        for path in places(data.get(key)):
-            record = results / paths.record("skeletons")
-            yield f"data.{key}", path, record, reader_step(config).reading()
-    if config.video is not None and (crops := crops_step(config)) is not None:
-        for key in ("root", "table"):
-            for path in places(config.video.given().get(key)):
-                yield f"video.{key}", path, results / paths.record("crops"), crops.given()
-    if (own := interview_step(config)) is not None and config.emotion and config.emotion.labels:
-        for path in own.labels:
-            record = results / paths.record("emotion_interviews")
-            yield "emotion.labels", path, record, own.given()
-    if (encode := encode_step(config)) is not None:
-        for key in ("face_encoder", "context_encoder"):
-            if (path := getattr(encode, key).weights) is not None:
-                tokens = results / paths.record("emotion_tokens", paths.EMOTION_ALL)
-                stated = {"part": paths.EMOTION_ALL, **encode.given()}
-                yield f"emotion.{key}.weights", path, tokens, stated
-    if isinstance(config.semantic, Glove) and any(one.semantic for one in config.variants.values()):
-        record = results / paths.record("label_embeddings")
-        yield "semantic.path", config.semantic.path, record, words_step(config).given()
-
-
-def recorded(record: Path) -> Any:
-    """The config that a step's record states; None without a record."""
-    try:
-        return read_json(record)["config"]
-    except (OSError, InputError, KeyError, TypeError):
-        return None
 
 
 def reader_step(config: Config) -> Data:
@@ -175,64 +96,6 @@ def crops_step(config: Config) -> Crops | None:
         # the config itself says at which size it is rendered
         own = {"resolution": "scale", **own, "root": f"{config.results}/{paths.RELEASE}"}
     return Crops(**own, on_bad_clip=config.data.on_bad_clip)
-
-
-def interview_step(config: Config) -> InterviewStep | None:
-    """What interviews and their folds depend on, besides recordings."""
-    own = config.emotion
-    if own is None:
-        return None
-    labels = listed(own.labels)
-    if not labels:  # generated data state their outcomes
-        labels = [f"{config.results}/{paths.RELEASE}/{name}" for name in OUTCOMES.values()]
-    return InterviewStep(
-        labels=labels, protocol=own.protocol, folds=own.folds, seed=min(config.seeds)
-    )
-
-
-def material_step(config: Config) -> MaterialStep | None:
-    """What faces and frames depend on, besides recordings and videos."""
-    own, video = config.emotion, crops_step(config)
-    if own is None or video is None:
-        return None
-    return MaterialStep(windows=own.windows, face=own.face, context=own.context, video=video)
-
-
-def encode_step(config: Config) -> EncodeStep | None:
-    """What tokens of recordings depend on, besides pictures and folds."""
-    own = config.emotion
-    if own is None:
-        return None
-    return EncodeStep(
-        face_encoder=own.face_encoder,
-        context_encoder=own.context_encoder,
-        seed=min(config.seeds),
-    )
-
-
-def evaluate_step(config: Config) -> EvaluateStep | None:
-    """What the emotion models depend on, besides tokens, statistics and folds."""
-    own = config.emotion
-    if own is None:
-        return None
-    return EvaluateStep(
-        protocol=own.protocol, inner_folds=own.inner_folds, model=own.model, seeds=config.seeds
-    )
-
-
-def emotion_report_step(config: Config) -> EmotionReportStep | None:
-    """What table, page and submission of the emotion models show of the config."""
-    own = config.emotion
-    if own is None:
-        return None
-    kept = ("prior", "protocol", "gestures", "permutations", "shown", "submission")
-    published = own.face_encoder.weights and own.context_encoder.weights
-    return EmotionReportStep(
-        data_name=config.data.name,
-        encoders="published" if published else "fold" if own.encoder_per_fold else "once",
-        generated=isinstance(config.data, Synthetic),
-        **{key: getattr(own, key) for key in kept},
-    )
 
 
 def words_step(config: Config) -> WordLlamaVectors | GloveVectors:
@@ -359,59 +222,6 @@ def pretraining_step(config: Config, name: str) -> PretrainingStep:
         network=encoder_network(model.network),
         padding=config.box.padding,
         augment=config.augment,
-    )
-
-
-def recordings_step(config: Config, cleaning: str) -> Preparation:
-    """What prepared recordings depend on, besides layout and data."""
-    return Preparation(cleaning=config.cleaning[cleaning], length=None, on_bad_clip="skip")
-
-
-def detector_step(config: Config, name: str) -> TemporalStep:
-    """What training a detector depends on, besides its recordings, classes and seed."""
-    own = config.detectors[name]
-    assert isinstance(own, TemporalDetector)
-    kept = {
-        key: value
-        for key, value in own.given().items()
-        if key not in ("title", "model", "thresholds", "cleaning")
-    }
-    return TemporalStep(**kept, name=name, flip=config.augment.flip)
-
-
-def scores_step(config: Config, scored: str) -> ScoresStep:
-    """What the scores of windows depend on, besides model and recordings."""
-    _, lengths, stride = paths.scored_parts(scored)
-    return ScoresStep(lengths=lengths, stride=stride, flip=config.testing.flip)
-
-
-def scored_by(config: Config, name: str) -> str:
-    """Name of the scores that a detector on windows starts from."""
-    own = config.detectors[name]
-    assert isinstance(own, WindowsDetector)
-    return paths.scored(own.classifier, own.lengths, own.stride)
-
-
-def detection_step(config: Config, name: str) -> DetectionStep:
-    """What a detector's segments depend on, besides its scores or model."""
-    own = config.detectors[name]
-    more: dict[str, Any] = {"flip": config.testing.flip}
-    if isinstance(own, WindowsDetector):
-        more = {key: getattr(own, key) for key in ("background", "smoothing", "hysteresis")}
-    return DetectionStep(name=name, model=own.model, thresholds=own.thresholds, **more)
-
-
-def online_table_step(config: Config) -> OnlineTableStep:
-    """What the table and the page of detectors show of the config."""
-    return OnlineTableStep(
-        data_name=config.data.name,
-        data_format=config.data.format,
-        seeds=config.seeds,
-        detectors={
-            name: ShownDetector(title=own.title, model=own.model)
-            for name, own in config.detectors.items()
-        },
-        columns=(config.segments or Segments()).columns,
     )
 
 

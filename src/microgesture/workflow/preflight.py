@@ -29,7 +29,8 @@ from microgesture.synthetic.release import class_counts
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import read_json
 from microgesture.utils.packages import need_video_packages
-from microgesture.workflow.config import reader_step, recorded
+from microgesture.workflow.config import reader_step
+from microgesture.workflow.named_files import recorded
 from microgesture.workflow.variants import layout_file, layouts, whole_variant
 
 PATHS = (

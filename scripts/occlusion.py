@@ -2,14 +2,10 @@
 
 from pathlib import Path
 
-import pandas as pd
-
-from microgesture.data.clip_file import Clips
-from microgesture.inference.build import Trained
 from microgesture.probing.occlusion import occlusion_map
-from microgesture.probing.test_clips import probe_step
+from microgesture.probing.test_clips import Probed, probe_step
 from microgesture.settings.probing import OcclusionStep
-from microgesture.utils.errors import InputError, run
+from microgesture.utils.errors import run
 from microgesture.utils.files import write_json
 from microgesture.utils.progress import progress
 
@@ -18,18 +14,10 @@ def main() -> None:
     probe_step(__file__, __doc__, OcclusionStep, write_map)
 
 
-def write_map(
-    trained: Trained,
-    skeletons: Path,
-    tests: pd.DataFrame,
-    config: OcclusionStep,
-    out: Path,
-    crops: Clips | None,
-) -> None:
-    if crops is not None:
-        raise InputError("--crops: what is hidden are points of skeletons; leave it out")
+def write_map(probed: Probed, config: OcclusionStep, out: Path) -> None:
+    trained, skeletons, clips = probed.trained, probed.skeletons, probed.clips
     write_json(
-        out, occlusion_map(trained, skeletons, tests, config, lambda rows: progress(rows, "clips"))
+        out, occlusion_map(trained, skeletons, clips, config, lambda rows: progress(rows, "clips"))
     )
 
 

@@ -18,7 +18,7 @@ from microgesture.inference.window_table import write_table
 from microgesture.inputs.tokens import TokenInput
 from microgesture.models.base import Classifier
 from microgesture.probing.robustness import measure
-from microgesture.probing.test_clips import labelled_tests
+from microgesture.probing.test_clips import Probed, labelled_tests
 from microgesture.settings.probing import RobustnessStep, Testing
 from microgesture.utils.errors import InputError
 from microgesture.video.sources import find_videos
@@ -198,7 +198,7 @@ def test_a_fusion_sees_the_video_and_its_skeletons(tmp_path, layout22):
     write_store(tmp_path / "s.parquet", [replace(c, split="test") for c in clips], CLASSES, "test")
     tests = labelled_tests(tmp_path / "s.parquet", fused)
     asked = RobustnessStep(drop=[0.5], video={"darken": [0.9]}, seed=0, testing=ONCE)
-    rows = [*measure(fused, tmp_path / "s.parquet", tests, asked, crops)]
+    rows = [*measure(Probed(fused, tmp_path / "s.parquet", tests, crops), asked)]
     assert [row.kind for row in rows] == ["none", "drop", "video_darken"]
     expected, _ = clip_probabilities(fused, clips, ONCE, crops)
     labels = [clip.label for clip in clips]

@@ -13,7 +13,7 @@ from microgesture.data.store import write_store
 from microgesture.inference.checkpoints import load_checkpoint, save_checkpoint
 from microgesture.probing.corruption import KINDS, corrupt
 from microgesture.probing.robustness import accuracies, measure, write_measured
-from microgesture.probing.test_clips import labelled_tests
+from microgesture.probing.test_clips import Probed, labelled_tests
 from microgesture.settings.parse import parse
 from microgesture.settings.probing import RobustnessStep
 from microgesture.utils.errors import InputError
@@ -38,7 +38,7 @@ def stored(tmp_path_factory, layout22):
 
 def measured(stored, model, config=CONFIG):
     tests = labelled_tests(stored[0], model)
-    return list(measure(model, stored[0], tests, RobustnessStep(**config)))
+    return list(measure(Probed(model, stored[0], tests), RobustnessStep(**config)))
 
 
 def test_the_labelled_clips_of_the_split_test_are_measured(stored, layout22):

@@ -6,7 +6,7 @@ import pytest
 from microgesture.data.clip_file import Records, write_records
 from microgesture.data.store import write_store
 from microgesture.probing.robustness import measure
-from microgesture.probing.test_clips import labelled_tests
+from microgesture.probing.test_clips import Probed, labelled_tests
 from microgesture.probing.video_corruption import GREY, KINDS, corrupted_crops
 from microgesture.settings.probing import RobustnessStep
 from microgesture.utils.errors import InputError
@@ -102,7 +102,7 @@ def test_accuracy_under_damage_is_what_looking_gives(filmed):
     tests = labelled_tests(store, trained)
     levels = {"darken": [0.1, 0.5], "shift": [2], "blur": [0.05]}
     config = RobustnessStep(drop=[0.5], video=levels, seed=0, testing={"views": 1, "flip": False})
-    rows = list(measure(trained, store, tests, config, records))
+    rows = list(measure(Probed(trained, store, tests, records), config))
     found = {(row.kind, row.level): row.top1 for row in rows}
     # bright is above a grey of 115: 170 stays so after a tenth is lost, and not after a half
     assert found == {
@@ -120,8 +120,8 @@ def test_crops_that_are_missing_or_of_another_store_are_named(filmed, tmp_path):
     tests = labelled_tests(store, model())
     config = RobustnessStep(seed=0, testing={"views": 1, "flip": False})
     with pytest.raises(InputError, match="reads video; give the manifest of its crops as --crops"):
-        list(measure(model(), store, tests, config))
+        list(measure(Probed(model(), store, tests), config))
     write_store(tmp_path / "o.parquet", [make_clip("x", 8, SIDES[0], "test")], NAMES, "test")
     others = labelled_tests(tmp_path / "o.parquet", model())
     with pytest.raises(InputError, match=r"crops\.arrow: has no clip x; give the crops of this"):
-        list(measure(model(), tmp_path / "o.parquet", others, config, records))
+        list(measure(Probed(model(), tmp_path / "o.parquet", others, records), config))

@@ -15,9 +15,9 @@ from microgesture.data.clip_file import Clips
 from microgesture.data.keypoints import KEYPOINT_FORMATS
 from microgesture.data.store import Clip, iter_store
 from microgesture.evaluation.metrics import predicted_classes
-from microgesture.inference.build import Trained
 from microgesture.inference.clips import clip_probabilities
 from microgesture.probing.corruption import KINDS, check_level, corrupt
+from microgesture.probing.test_clips import Probed
 from microgesture.probing.video_corruption import corrupted_crops
 from microgesture.settings.probing import RobustnessStep
 from microgesture.utils.errors import InputError
@@ -42,11 +42,8 @@ class Measured:
 
 
 def measure(
-    trained: Trained,
-    skeletons: Path,
-    tests: pd.DataFrame,
+    probed: Probed,
     config: RobustnessStep,
-    crops: Clips | None = None,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> Iterator[Measured]:
     """Accuracy on untouched clips (kind ``none``), then under every kind and level.
@@ -56,15 +53,10 @@ def measure(
 
     Parameters
     ----------
-    trained : Trained
-    skeletons : Path
-    tests : DataFrame
-        See `microgesture.probing.test_clips.labelled_tests`.
+    probed : Probed
     config : RobustnessStep
         Levels of every kind, see `microgesture.probing.corruption`; those of ``video``, see
         `microgesture.probing.video_corruption`, are measured of networks that read video.
-    crops : Clips, optional
-        Crops of the clips, which networks on video need.
     progress : callable
         Wraps the list of conditions.
 
@@ -74,6 +66,7 @@ def measure(
         For a level that means nothing, and without crops where they are needed.
 
     """
+    trained, crops = probed.trained, probed.crops
     sees = [part.skeleton is None for part in trained.parts]
     orders = [part.layout.source for part in trained.parts if part.skeleton is not None]
     if any(sees) and crops is None:
@@ -86,10 +79,10 @@ def measure(
     if any(sees):
         levels = config.video.model_dump()
         conditions += [(f"{VIDEO}{kind}", float(one)) for kind in levels for one in levels[kind]]
-    labels = tests["label"].to_numpy()
+    labels = probed.clips["label"].to_numpy()
     for kind, level in progress(conditions):
         right = np.zeros(len(labels), bool)
-        for rows, clips in _chunks(skeletons, tests):
+        for rows, clips in _chunks(probed.skeletons, probed.clips):
             shown = None
             if crops is not None and any(sees):
                 what = kind.removeprefix(VIDEO) if kind.startswith(VIDEO) else None

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,12 +19,41 @@ from microgesture.utils.cli import add_device_options, add_fold_options, output_
 from microgesture.utils.errors import InputError
 
 Settings = TypeVar("Settings", bound=Entry)
-Probe = Callable[[Trained, Path, pd.DataFrame, Settings, Path, Clips | None], None]
-"""Variant, skeleton store, its `labelled_tests`, settings, file to write, crops of video."""
+
+
+@dataclass(frozen=True)
+class Probed:
+    """A variant and the clips that it is tested on again.
+
+    Attributes
+    ----------
+    trained : Trained
+        On the device that is to be used.
+    skeletons : Path
+        The store.
+    clips : DataFrame
+        Its `labelled_tests`.
+    crops : Clips or None
+        Of video, for networks that see it.
+
+    """
+
+    trained: Trained
+    skeletons: Path
+    clips: pd.DataFrame
+    crops: Clips | None = None
+
+
+Probe = Callable[[Probed, Settings, Path], None]
+"""Variant and clips, settings, file to write."""
 
 
 def probe_step(
-    script: str, description: str | None, model: type[Settings], probe: Probe[Settings]
+    script: str,
+    description: str | None,
+    model: type[Settings],
+    probe: Probe[Settings],
+    video: bool = False,
 ) -> None:
     """Read the options of such a step, open what they name, probe, and write the record.
 
@@ -36,6 +66,8 @@ def probe_step(
     model : type
         Of its settings.
     probe : callable
+    video : bool
+        Whether it may be given crops of video.
 
     Raises
     ------
@@ -47,7 +79,9 @@ def probe_step(
     parser.add_argument("--config", required=True, help="its settings, as JSON")
     parser.add_argument("--model", type=Path, required=True, help="checkpoint")
     parser.add_argument("--skeletons", type=Path, required=True, help="skeleton store")
-    parser.add_argument("--crops", type=Path, help="manifest of the crops, where it sees video")
+    parser.set_defaults(crops=None)
+    if video:
+        parser.add_argument("--crops", type=Path, help="manifest of the crops, where it sees video")
     parser.add_argument("--out", type=output_file, required=True, help="file to write")
     add_fold_options(parser)
     add_device_options(parser)
@@ -58,9 +92,10 @@ def probe_step(
     device = choose_device(args.device, args.threads)
     trained = load_trained(args.model)
     trained.model.to(device)
-    tests = labelled_tests(args.skeletons, trained, args.folds, args.fold)
+    clips = labelled_tests(args.skeletons, trained, args.folds, args.fold)
     crops = [args.crops, args.crops.with_suffix(".arrow")] if args.crops else []
-    probe(trained, args.skeletons, tests, config, args.out, Records(crops[1]) if crops else None)
+    opened = Records(crops[1]) if crops else None
+    probe(Probed(trained, args.skeletons, clips, opened), config, args.out)
     sources = [one.path for one in trained.sources]
     inputs = [args.model, *sources, args.skeletons, *([args.folds] if args.folds else []), *crops]
     write_record(args.record, script, config=config.given(), inputs=inputs, outputs=[args.out])

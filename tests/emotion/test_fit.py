@@ -49,7 +49,7 @@ def fits_of(interviews, tokens, numbers):
     told = {}
     for number in range(3):
         train, test = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-        data = networks.material(tokens, interviews, names, train, torch.device("cpu"))
+        data = networks.recording_tokens(tokens, interviews, names, train, torch.device("cpu"))
         told[f"fold{number}"] = fit_all(interviews, train, test, data, numbers, STEP)
     return told
 
@@ -75,7 +75,7 @@ def test_the_outcome_of_those_tested_has_no_part_in_what_is_told():
     train, test = np.flatnonzero(fold != 0), np.flatnonzero(fold == 0)
 
     def told(some):
-        data = networks.material(tokens, some, names, train, torch.device("cpu"))
+        data = networks.recording_tokens(tokens, some, names, train, torch.device("cpu"))
         return fit_all(some, train, test, data, numbers, STEP)
 
     turned = [

@@ -9,8 +9,8 @@ import pytest
 from microgesture.data import paths
 from microgesture.data.clip_file import Records, write_records
 from microgesture.emotion.interviews import UNKNOWN, Interview
-from microgesture.emotion.material import BODY, MARKS, Told, _packed
 from microgesture.emotion.page import Found, submission, write_results
+from microgesture.emotion.pictures import BODY, MARKS, Told, _packed
 from microgesture.emotion.rows import ROWS
 from microgesture.emotion.statistics import Gestures
 from microgesture.settings.emotion import EmotionReportStep

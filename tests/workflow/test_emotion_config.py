@@ -51,7 +51,7 @@ def test_what_does_not_fit_is_refused(config, place, value, message):
 def test_each_step_depends_on_its_own_part(config):
     def slices(given):
         made = Config.model_validate(given)
-        steps = ("interview", "material", "encode", "evaluate", "emotion_report")
+        steps = ("interview", "pictures", "encode", "evaluate", "emotion_report")
         return {name: getattr(emotion_steps, f"{name}_step")(made).given() for name in steps}
 
     before = slices(config)
@@ -63,7 +63,7 @@ def test_each_step_depends_on_its_own_part(config):
     assert moved("emotion.prior", 0.6) == {"emotion_report"}
     assert moved("emotion.model.width", 16) == {"evaluate"}
     assert moved("emotion.face_encoder.training.epochs", 3) == {"encode"}
-    assert moved("emotion.face.side", 84) == {"material"}
+    assert moved("emotion.face.side", 84) == {"pictures"}
     assert moved("emotion.folds", 3) == {"interview"}
 
 
@@ -91,5 +91,5 @@ def test_imigue_at_full_scale_dry_runs_on_a_folder_of_the_releases_form(tmp_path
     )
     assert said.returncode == 0, said.stdout + said.stderr
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", said.stdout, re.M))
-    expected = {"emotion_material": "1", "emotion_tokens": "1", "emotion_fit": "6"}
+    expected = {"emotion_pictures": "1", "emotion_tokens": "1", "emotion_fit": "6"}
     assert expected.items() <= jobs.items() and jobs["emotion_report"] == "1"

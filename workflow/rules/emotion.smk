@@ -23,7 +23,7 @@ rule emotion_interviews:
         " 2> >(tee {log:q} >&2)"
 
 
-rule emotion_material:
+rule emotion_pictures:
     """Cut faces and frames out of the video of every recording, each in one pass."""
     input:
         recordings=at(paths.RECORDINGS),
@@ -31,16 +31,16 @@ rule emotion_material:
     output:
         pictures=at(paths.emotion_pictures("arrow")),
         manifest=at(paths.emotion_pictures()),
-        record=at(paths.record("emotion_material")),
+        record=at(paths.record("emotion_pictures")),
     log:
-        at(paths.log("emotion_material")),
+        at(paths.log("emotion_pictures")),
     conda:
         "../envs/microgesture.yaml"
     params:
-        made_from=made_from("emotion_material"),
-        config=told(given(emotion_steps.material_step(CONFIG))),
+        made_from=made_from("emotion_pictures"),
+        config=told(given(emotion_steps.pictures_step(CONFIG))),
     shell:
-        "python scripts/emotion_material.py --config {params.config:q}"
+        "python scripts/emotion_pictures.py --config {params.config:q}"
         " --recordings {input.recordings:q} --out {output.pictures:q}"
         " --manifest {output.manifest:q} --workers {threads} --record {output.record:q}"
         " 2> >(tee {log:q} >&2)"
@@ -49,7 +49,7 @@ rule emotion_material:
 rule emotion_tokens:
     """Turn faces and frames into tokens, by encoders that have not seen the fold's people."""
     input:
-        pictures=rules.emotion_material.output.manifest,
+        pictures=rules.emotion_pictures.output.manifest,
         interviews=rules.emotion_interviews.output.csv,
         weights=encoder_weights(),
     output:
@@ -100,7 +100,7 @@ rule emotion_statistics:
 rule emotion_fit:
     """Fit all emotion models without one fold, or for split test, and tell its recordings."""
     input:
-        pictures=rules.emotion_material.output.manifest,
+        pictures=rules.emotion_pictures.output.manifest,
         tokens=tokens_of_part,
         interviews=rules.emotion_interviews.output.csv,
         statistics=rules.emotion_statistics.output.csv,
@@ -128,7 +128,7 @@ rule emotion_report:
     input:
         fits=[at(paths.emotion_fit(part)) for part in EMOTION_PARTS],
         interviews=rules.emotion_interviews.output.csv,
-        pictures=rules.emotion_material.output.manifest,
+        pictures=rules.emotion_pictures.output.manifest,
         skeletons=rules.skeletons.output.clips,
         classes=CONFIG.classes,
         predictions=recognised_gestures(),

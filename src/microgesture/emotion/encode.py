@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from microgesture.data.clip_file import Clips
 from microgesture.emotion.interviews import Interview
-from microgesture.emotion.material import BODY, MARKS, pictures_of, told_of
+from microgesture.emotion.pictures import BODY, MARKS, pictures_of, told_of
 from microgesture.models.base import Recognizer
 from microgesture.models.mvit import build_mvit
 from microgesture.models.pretrained import load_pretrained
@@ -92,7 +92,7 @@ def encode(
     Parameters
     ----------
     records : Clips
-        See `microgesture.emotion.material`.
+        See `microgesture.emotion.pictures`.
     rows : sequence of int
         Recordings that small encoders learn from; published ones learn nothing.
     config : EncodeStep
@@ -157,7 +157,7 @@ def face_encoder(
             return torch.cat(tasks.expression(x), dim=1)
 
         return published
-    inputs, targets, known = _face_material(records, rows)
+    inputs, targets, known = _face_samples(records, rows)
     network = nn.Sequential(model, nn.Linear(model.num_features, targets.shape[1]))
     _train(network.to(device), inputs, face_input, targets, known, _recipe(own), config.seed, say)
     model.eval()
@@ -186,7 +186,7 @@ def context_encoder(
     inputs, targets, known = (None, None, None)
     outputs = CLASSES
     if own.weights is None:
-        inputs, targets, known = _context_material(records, rows)
+        inputs, targets, known = _context_samples(records, rows)
         outputs = targets.shape[1]
     model: Recognizer = build_mvit(frames, side, outputs, dropout=0.0, **own.network.given())
     if own.weights is not None:
@@ -205,9 +205,7 @@ def context_encoder(
     return tokens
 
 
-def _face_material(
-    records: Clips, rows: Sequence[int]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _face_samples(records: Clips, rows: Sequence[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Faces (N, H, W, 3), where their points are (N, P), and which of these are known (N, P)."""
     faces, marks = [], []
     for row in rows:
@@ -223,7 +221,7 @@ def _face_material(
     return np.concatenate(faces), points[..., :2].reshape(len(points), -1), known
 
 
-def _context_material(
+def _context_samples(
     records: Clips, rows: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Windows (N, T, H, W, 3); mean and spread over time of the body's points; which are known."""

@@ -85,7 +85,7 @@ def fit_part(
         people = {every[n].subject for n in tested}
         kept &= [one.subject not in people for one in every]
     train = np.flatnonzero(kept)
-    data = networks.material(read_tokens(tokens), every, names, train, device)
+    data = networks.recording_tokens(read_tokens(tokens), every, names, train, device)
     numbers = read_statistics(statistics, [one.id for one in every])
     return {"part": part, "rows": fit_all(every, train, tested, data, numbers, config)}
 
@@ -94,7 +94,7 @@ def fit_all(
     interviews: Sequence[Interview],
     train: np.ndarray,
     test: np.ndarray,
-    data: networks.Material,
+    data: networks.RecordingTokens,
     numbers: np.ndarray,
     config: EvaluateStep,
 ) -> dict[str, dict[str, Any]]:
@@ -105,7 +105,7 @@ def fit_all(
     interviews
     train, test : ndarray, int
         Rows of ``interviews``.
-    data : Material
+    data : RecordingTokens
         Tokens of all interviews.
     numbers : ndarray, (N, P)
         Statistics of all interviews.
@@ -151,7 +151,7 @@ def _inner(outputs: Outputs, train: np.ndarray, inner: np.ndarray) -> dict[Any, 
 
 def _network(
     kind: Kind,
-    data: networks.Material,
+    data: networks.RecordingTokens,
     train: np.ndarray,
     test: np.ndarray,
     inner: np.ndarray,

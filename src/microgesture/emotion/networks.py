@@ -18,7 +18,7 @@ CHECKPOINTS = 8
 
 
 @dataclass(frozen=True)
-class Material:
+class RecordingTokens:
     """Tokens, standardised by some recordings, and which windows are whose.
 
     Attributes
@@ -54,13 +54,13 @@ def windows_of(
     return found
 
 
-def material(
+def recording_tokens(
     tokens: Tokens,
     interviews: Sequence[Interview],
     names: Sequence[str],
     known: np.ndarray,
     device: torch.device,
-) -> Material:
+) -> RecordingTokens:
     """Tokens with mean 0 and standard deviation 1 over the windows of interviews ``known``."""
     windows = windows_of(tokens, interviews, names)
     mine = np.unique(np.concatenate([windows[n] for n in known]))
@@ -69,7 +69,7 @@ def material(
     every = torch.ones(tokens.context.shape[:2], dtype=torch.bool)
     context = _standard(torch.from_numpy(tokens.context).float(), mine, every)
     labels = np.array([one.label if one.label >= 0 else np.nan for one in interviews], np.float32)
-    return Material(face.to(device), seen.to(device), context.to(device), windows, labels)
+    return RecordingTokens(face.to(device), seen.to(device), context.to(device), windows, labels)
 
 
 def _standard(x: Tensor, rows: np.ndarray, seen: Tensor) -> Tensor:
@@ -79,7 +79,7 @@ def _standard(x: Tensor, rows: np.ndarray, seen: Tensor) -> Tensor:
     return (x - some.mean(dim=0)) / some.std(dim=0, correction=0).clamp(min=1e-4)
 
 
-def bag_of(data: Material, windows: Sequence[np.ndarray]) -> Bag:
+def bag_of(data: RecordingTokens, windows: Sequence[np.ndarray]) -> Bag:
     """Windows of several interviews as one batch, filled up with windows that do not count."""
     longest = max(max(map(len, windows)), 1)
     index = np.zeros((len(windows), longest), int)
@@ -92,7 +92,7 @@ def bag_of(data: Material, windows: Sequence[np.ndarray]) -> Bag:
     return Bag(data.face[place], data.seen[place], data.context[place], counts)
 
 
-def new_network(kind: Kind, data: Material, config: WindowModel, seed: int) -> WindowNetwork:
+def new_network(kind: Kind, data: RecordingTokens, config: WindowModel, seed: int) -> WindowNetwork:
     """A network with weights by ``seed``."""
     torch.manual_seed(seed)
     sizes = (data.face.shape[2], data.context.shape[2])
@@ -102,7 +102,7 @@ def new_network(kind: Kind, data: Material, config: WindowModel, seed: int) -> W
 
 def train(
     kind: Kind,
-    data: Material,
+    data: RecordingTokens,
     rows: np.ndarray,
     config: WindowModel,
     seed: int,
@@ -155,7 +155,7 @@ def _drawn(order: np.random.Generator, windows: np.ndarray, most: int) -> np.nda
 
 @torch.no_grad()
 def predict(
-    network: WindowNetwork, data: Material, rows: np.ndarray
+    network: WindowNetwork, data: RecordingTokens, rows: np.ndarray
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """Logits of interviews, and how much each of their windows counted."""
     network.eval()

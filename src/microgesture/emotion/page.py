@@ -12,7 +12,7 @@ import pandas as pd
 from microgesture.data import paths
 from microgesture.data.clip_file import Records
 from microgesture.emotion.interviews import NAMES, UNKNOWN, Interview
-from microgesture.emotion.material import pictures_of, told_of, warnings
+from microgesture.emotion.pictures import pictures_of, told_of, warnings
 from microgesture.emotion.results import (
     Judged,
     Said,

@@ -213,7 +213,7 @@ class InterviewStep(Entry):
         return found
 
 
-class MaterialStep(Entry):
+class PicturesStep(Entry):
     """What the faces and context frames depend on, besides recordings and videos."""
 
     windows: Windows

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from microgesture.settings.emotion import MaterialStep
+from microgesture.settings.emotion import PicturesStep
 from microgesture.utils.errors import InputError
 from microgesture.video.boxes import cut_out, scaled
 from microgesture.video.crops import pack_crop
@@ -42,7 +42,7 @@ def cut_whole(
     track: FaceTrack,
     faces: np.ndarray,
     frames: np.ndarray,
-    settings: MaterialStep,
+    settings: PicturesStep,
 ) -> Pictures:
     """Cut faces and frames out of a video.
 
@@ -55,7 +55,7 @@ def cut_whole(
         Where its face is.
     faces, frames : ndarray, int
         The frames of which the face, and the square, are wanted.
-    settings : MaterialStep
+    settings : PicturesStep
 
     Returns
     -------
@@ -95,7 +95,7 @@ def _pictures(
     wanted: Wanted,
     asked: set[int],
     found: Probe,
-    settings: MaterialStep,
+    settings: PicturesStep,
     notes: VideoNotes,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """The asked frames in order, decoded forwards; they count from the recording's start."""

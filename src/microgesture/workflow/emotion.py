@@ -10,7 +10,7 @@ from microgesture.settings.emotion import (
     EncodeStep,
     EvaluateStep,
     InterviewStep,
-    MaterialStep,
+    PicturesStep,
 )
 from microgesture.synthetic.release import OUTCOMES
 from microgesture.utils.errors import InputError
@@ -70,12 +70,12 @@ def interview_step(config: Config) -> InterviewStep | None:
     )
 
 
-def material_step(config: Config) -> MaterialStep | None:
+def pictures_step(config: Config) -> PicturesStep | None:
     """What faces and frames depend on, besides recordings and videos."""
     own, video = config.emotion, crops_step(config)
     if own is None or video is None:
         return None
-    return MaterialStep(windows=own.windows, face=own.face, context=own.context, video=video)
+    return PicturesStep(windows=own.windows, face=own.face, context=own.context, video=video)
 
 
 def encode_step(config: Config) -> EncodeStep | None:

@@ -3,11 +3,11 @@
 import argparse
 from pathlib import Path
 
-from microgesture.emotion.material import make_material, tell
+from microgesture.emotion.pictures import make_pictures, tell
 from microgesture.provenance.code_hash import code_version
 from microgesture.provenance.raw_data import listed
 from microgesture.provenance.record import add_record_option, write_record
-from microgesture.settings.emotion import MaterialStep
+from microgesture.settings.emotion import PicturesStep
 from microgesture.settings.parse import parse_option
 from microgesture.utils.cli import count, output_file
 from microgesture.utils.errors import run
@@ -26,8 +26,8 @@ def main() -> None:
     add_record_option(parser, __file__)
     args = parser.parse_args()
 
-    config: MaterialStep = parse_option(MaterialStep, args.config)
-    manifest = make_material(args.recordings, config, args.out, args.workers, progress)
+    config: PicturesStep = parse_option(PicturesStep, args.config)
+    manifest = make_pictures(args.recordings, config, args.out, args.workers, progress)
     about = {"recordings_sha256": sha256(args.recordings), "code_version": code_version(__file__)}
     write_json(args.manifest, {**manifest, **about})
     tell(manifest)

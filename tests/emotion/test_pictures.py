@@ -6,9 +6,9 @@ import pytest
 from microgesture.data.clip_file import Records
 from microgesture.data.store import Clip, write_store
 from microgesture.emotion.encode import encode
-from microgesture.emotion.material import BODY, make_material, pictures_of, told_of, warnings
+from microgesture.emotion.pictures import BODY, make_pictures, pictures_of, told_of, warnings
 from microgesture.emotion.windows import spread, window_starts
-from microgesture.settings.emotion import EncodeStep, MaterialStep, Windows
+from microgesture.settings.emotion import EncodeStep, PicturesStep, Windows
 from microgesture.settings.parse import parse
 from microgesture.utils.errors import InputError
 from tests.video.test_faces import person
@@ -21,7 +21,7 @@ STEP = {"windows": WINDOWS, "face": {"side": 28, "min_detail": 0}, "context": {"
 def step(root, on_bad_clip="stop", **face):
     video = {"root": str(root), "side": 16, "on_bad_clip": on_bad_clip}
     given = {**STEP, "video": video, "face": {**STEP["face"], **face}}
-    return parse(MaterialStep, given, "emotion")
+    return parse(PicturesStep, given, "emotion")
 
 
 def recording(name, frames=25):
@@ -37,7 +37,7 @@ def film(path, frames=25):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("material")
+    folder = tmp_path_factory.mktemp("pictures")
     clips = [recording("0001"), recording("0002")]
     points = clips[1].points.copy()
     points[:9, 25:95] = points[:9, 15:19] = points[:9, 0:1] = 0
@@ -58,7 +58,7 @@ def test_windows_and_their_frames():
 
 
 def test_pictures_are_of_the_frames_that_were_asked_for(made):
-    manifest = make_material(made / "recordings.parquet", step(made / "films"), made / "x.arrow")
+    manifest = make_pictures(made / "recordings.parquet", step(made / "films"), made / "x.arrow")
     records = Records(made / "x.arrow")
     for window, frames in enumerate(([2, 7], [12, 17])):
         faces = pictures_of(records, 0, "face", window)
@@ -75,33 +75,33 @@ def test_pictures_are_of_the_frames_that_were_asked_for(made):
     hidden = told_of(records, 1)
     assert hidden.seen.tolist() == [[0, 0], [1, 1]]
     assert manifest["recordings"]["0002"]["faces"] == 2
-    again = make_material(made / "recordings.parquet", step(made / "films"), made / "y.arrow", 2)
+    again = make_pictures(made / "recordings.parquet", step(made / "films"), made / "y.arrow", 2)
     assert again == manifest
 
 
 def test_small_faces_are_masked_in_pixels_of_the_video(made):
-    make_material(made / "recordings.parquet", step(made / "films", min_side=200), made / "s.arrow")
+    make_pictures(made / "recordings.parquet", step(made / "films", min_side=200), made / "s.arrow")
     assert not told_of(Records(made / "s.arrow"), 0).seen.any()
 
 
 def test_a_recording_without_video_stops_or_is_masked(made, tmp_path):
     film(tmp_path / "0001.mp4")
     with pytest.raises(InputError, match="recording 0002: there is no video of it; mend it"):
-        make_material(made / "recordings.parquet", step(tmp_path), tmp_path / "x.arrow")
+        make_pictures(made / "recordings.parquet", step(tmp_path), tmp_path / "x.arrow")
     skipped = step(tmp_path, "skip")
-    manifest = make_material(made / "recordings.parquet", skipped, tmp_path / "x.arrow")
+    manifest = make_pictures(made / "recordings.parquet", skipped, tmp_path / "x.arrow")
     told = told_of(Records(tmp_path / "x.arrow"), 1)
     assert not told.there and not told.seen.any()
     assert any("1 recordings have no pictures, such as 0002" in line for line in warnings(manifest))
     film(tmp_path / "0002.mp4", frames=20)
     with pytest.raises(InputError, match=r"0002\.mp4: recording 0002: .*20 frames"):
-        make_material(made / "recordings.parquet", step(tmp_path), tmp_path / "y.arrow")
+        make_pictures(made / "recordings.parquet", step(tmp_path), tmp_path / "y.arrow")
 
 
 def test_small_encoders_learn_from_keypoints_and_give_tokens_of_every_window(made):
     import torch
 
-    make_material(made / "recordings.parquet", step(made / "films"), made / "e.arrow")
+    make_pictures(made / "recordings.parquet", step(made / "films"), made / "e.arrow")
     training = {"epochs": 1, "batch": 2, "learning_rate": 0.001}
     face = {"patch": 2, "embed": 4, "depths": [1, 1], "heads": [1, 2], "embedding": 6}
     context = {"embed": 4, "depths": [1, 1], "key_stride": 2}

@@ -18,7 +18,7 @@ from microgesture.data.clip_file import Clips, write_records
 from microgesture.data.store import POINTS, Clip, iter_store
 from microgesture.emotion.windows import spread, window_starts
 from microgesture.readers.common import ordered_map
-from microgesture.settings.emotion import MaterialStep
+from microgesture.settings.emotion import PicturesStep
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import sha256
 from microgesture.video.boxes import person_square
@@ -75,12 +75,12 @@ class _Job:
     clip: Clip
     path: Path | None
     first: int
-    settings: MaterialStep
+    settings: PicturesStep
 
 
-def make_material(
+def make_pictures(
     store: Path,
-    config: MaterialStep,
+    config: PicturesStep,
     path: Path,
     workers: int = 1,
     progress: Progress = lambda items, unit, total: items,
@@ -117,7 +117,7 @@ def make_material(
     return {**stated, **notes, "sha256": sha256(path)}
 
 
-def _jobs(store: Path, config: MaterialStep) -> Iterator[_Job]:
+def _jobs(store: Path, config: PicturesStep) -> Iterator[_Job]:
     """One job a recording, with the video that is named after it."""
     sources = find_sources(config.video)
     for clip in iter_store(store):
@@ -173,7 +173,7 @@ def _cut(job: _Job) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _told(
     clip: Clip,
-    config: MaterialStep,
+    config: PicturesStep,
     track: FaceTrack,
     pictures: Pictures,
     square: tuple[int, int, int],

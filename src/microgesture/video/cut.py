@@ -109,12 +109,8 @@ def cut_video(
             seen.repeated += missing
             yield cutting.clip, cutting.blobs + cutting.blobs[-1:] * missing
         else:
-            seen.bad[cutting.clip.clip_id] = _too_short(cutting.clip, decoder, found)
-    if decoder.corrupt:
-        some = ", ".join(map(str, decoder.corrupt[:5]))
-        seen.notes["damaged"] = (
-            f"{len(decoder.corrupt)} damaged frames were patched up by the decoder, such as {some}"
-        )
+            seen.bad[cutting.clip.clip_id] = too_short(cutting.clip, decoder, found)
+    note_damage(decoder, seen)
 
 
 @dataclass
@@ -139,12 +135,7 @@ def _pass(
     active: list[_Cutting] = []
     if not waiting:
         return
-    frames: Iterator[tuple[int, int, Any]] = (
-        timed(decoder, waiting[0].clip.fps, found.seconds)
-        if settings.match == "time"
-        else numbered(decoder)
-    )
-    for start, stop, frame in frames:
+    for start, stop, frame in counted(decoder, found, waiting[0].clip.fps, settings):
         while waiting and waiting[-1].clip.first < stop:
             active.append(waiting.pop())
         if active and start < stop:
@@ -160,6 +151,24 @@ def _pass(
         if not active and not waiting:
             return
     unfinished += [*active, *waiting]
+
+
+def counted(
+    decoder: Decoder, found: Probe, fps: float, settings: Video
+) -> Iterator[tuple[int, int, Any]]:
+    """Frames as skeletons at so many a second count them: first and end number of each, and it."""
+    if settings.match == "time":
+        return timed(decoder, fps, found.seconds)
+    return numbered(decoder)
+
+
+def note_damage(decoder: Decoder, seen: VideoNotes) -> None:
+    """Note damaged frames, which a decoder has patched up."""
+    if decoder.corrupt:
+        some = ", ".join(map(str, decoder.corrupt[:5]))
+        seen.notes["damaged"] = (
+            f"{len(decoder.corrupt)} damaged frames were patched up by the decoder, such as {some}"
+        )
 
 
 def _frames_of(found: Probe, clip: Wanted, settings: Video) -> int:
@@ -224,7 +233,8 @@ def look(found: Probe, wanted: Sequence[Wanted], settings: Video, seen: VideoNot
         seen.notes["length"] = f"has {frames:,} frames, its skeletons {expected[0]:,}"
 
 
-def _too_short(clip: Wanted, decoder: Decoder, found: Probe) -> str:
+def too_short(clip: Wanted, decoder: Decoder, found: Probe) -> str:
+    """Why a clip's last frames are not to be had, once the video is read."""
     last = clip.first + clip.frames - 1
     text = f"frames {clip.first}..{last}, but the video"
     if decoder.fault:

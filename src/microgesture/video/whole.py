@@ -11,8 +11,16 @@ from microgesture.settings.emotion import PicturesStep
 from microgesture.utils.errors import InputError
 from microgesture.video.boxes import cut_out, scaled
 from microgesture.video.crops import pack_crop
-from microgesture.video.cut import VideoNotes, Wanted, look, misfit
-from microgesture.video.decode import Decoder, Probe, numbered, probe, timed
+from microgesture.video.cut import (
+    VideoNotes,
+    Wanted,
+    counted,
+    look,
+    misfit,
+    note_damage,
+    too_short,
+)
+from microgesture.video.decode import Decoder, Probe, probe
 from microgesture.video.faces import FaceTrack, aligned, detail
 
 
@@ -101,13 +109,8 @@ def _pictures(
     """The asked frames in order, decoded forwards; they count from the recording's start."""
     cv2.setNumThreads(1)
     decoder, left = Decoder(path), sorted(asked, reverse=True)
-    shown = (
-        timed(decoder, wanted.fps, found.seconds)
-        if settings.video.match == "time"
-        else numbered(decoder)
-    )
     picture = None
-    for start, stop, frame in shown:
+    for start, stop, frame in counted(decoder, found, wanted.fps, settings.video):
         if not left:
             break
         if left[-1] + wanted.first < stop and start < stop:
@@ -115,12 +118,12 @@ def _pictures(
             while left and left[-1] + wanted.first < stop:
                 yield left.pop(), picture
     notes.frames = decoder.count
+    note_damage(decoder, notes)
     if not left:
         return
     missing = wanted.first + wanted.frames - decoder.count
     if picture is None or missing > settings.video.slack or decoder.fault:
-        why = decoder.fault or f"it has {decoder.count:,} frames, its skeletons {wanted.frames:,}"
-        notes.bad[wanted.clip_id] = f"{why}; copy the video again, or raise video.slack"
+        notes.bad[wanted.clip_id] = too_short(wanted, decoder, found)
         return
     notes.repeated += len(left)
     for number in reversed(left):

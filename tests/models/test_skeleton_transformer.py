@@ -6,8 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from microgesture.models.base import DropPath
 from microgesture.models.build import build_model, count_parameters
-from microgesture.models.skeleton_transformer import DropPath
 from microgesture.utils.errors import InputError
 
 SMALL = {"name": "skeleton_transformer", "width": 8, "depth": 2, "heads": 2, "hidden": 6}

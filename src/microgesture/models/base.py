@@ -39,6 +39,21 @@ def _linear(num_features: int, num_outputs: int) -> nn.Linear:
     return layer
 
 
+class DropPath(nn.Module):
+    """Leave a residual branch out for some clips of a batch, in training (Huang et al. 2016)."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From (B, ...) to the same shape; what stays grows, so that the mean stays."""
+        if not self.training or not self.rate:
+            return x
+        kept = torch.rand(len(x), *[1] * (x.dim() - 1), device=x.device) >= self.rate
+        return x * kept / (1 - self.rate)
+
+
 class ClassHead(nn.Module):
     """Dropout and one linear layer, from features (N, F) to logits (N, K)."""
 

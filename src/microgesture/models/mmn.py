@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from microgesture.models.base import Backbone, Recognizer
-from microgesture.models.skeleton_transformer import EMBEDDING_STD, DropPath, attend
+from microgesture.models.base import Backbone, DropPath, Recognizer
+from microgesture.models.skeleton_transformer import EMBEDDING_STD, attend
 from microgesture.utils.errors import InputError
 
 BRANCHES = 4

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from microgesture.models.base import Recognizer, TokenBackbone
+from microgesture.models.base import DropPath, Recognizer, TokenBackbone
 from microgesture.models.cpu.depthwise import depthwise
 from microgesture.utils.errors import InputError
 
@@ -183,7 +183,7 @@ class Block(nn.Module):
         drop_path: float,
     ) -> None:
         super().__init__()
-        self.grid, self.query_stride, self.drop_path = grid, query_stride, drop_path
+        self.grid, self.query_stride, self.drop_path = grid, query_stride, DropPath(drop_path)
         self.norm1 = nn.LayerNorm(in_channels, EPSILON)
         self.norm2 = nn.LayerNorm(channels, EPSILON)
         self.attn = Attention(in_channels, channels, heads, grid, query_stride, key_stride)
@@ -201,8 +201,8 @@ class Block(nn.Module):
         shortcut = x if self.project is None else self.project(normed).to(x.dtype)
         if self.query_stride > 1:
             shortcut = self._pooled(shortcut)
-        x = shortcut + self._kept(self.attn(normed))
-        return x + self._kept(self.mlp(self.norm2(x)))
+        x = shortcut + self.drop_path(self.attn(normed))
+        return x + self.drop_path(self.mlp(self.norm2(x)))
 
     def _pooled(self, x: Tensor) -> Tensor:
         planes = x[:, 1:].unflatten(1, self.grid).flatten(0, 1).permute(0, 3, 1, 2)
@@ -210,13 +210,6 @@ class Block(nn.Module):
         pooled = functional.max_pool2d(planes, stride + 1, stride, (stride + 1) // 2)
         places = pooled.permute(0, 2, 3, 1).unflatten(0, (x.shape[0], -1)).flatten(1, 3)
         return torch.cat([x[:, :1], places], dim=1)
-
-    def _kept(self, branch: Tensor) -> Tensor:
-        """The branch of some clips left out in training, the others' made as much larger."""
-        if not self.training or self.drop_path == 0:
-            return branch
-        kept = torch.rand((len(branch), 1, 1), device=branch.device) >= self.drop_path
-        return branch * (kept / (1 - self.drop_path)).to(branch.dtype)
 
 
 class ClassToken(nn.Module):

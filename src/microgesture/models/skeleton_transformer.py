@@ -8,25 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from microgesture.models.base import Recognizer, TokenBackbone
+from microgesture.models.base import DropPath, Recognizer, TokenBackbone
 from microgesture.utils.errors import InputError
 
 EMBEDDING_STD = 0.02
-
-
-class DropPath(nn.Module):
-    """Leave a residual branch out for some clips of a batch, in training (Huang et al. 2016)."""
-
-    def __init__(self, rate: float) -> None:
-        super().__init__()
-        self.rate = rate
-
-    def forward(self, x: Tensor) -> Tensor:
-        """From (B, ...) to the same shape; what stays grows, so that the mean stays."""
-        if not self.training or not self.rate:
-            return x
-        kept = torch.rand(len(x), *[1] * (x.dim() - 1), device=x.device) >= self.rate
-        return x * kept / (1 - self.rate)
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from microgesture.models.base import DropPath
 from microgesture.utils.errors import InputError
 
 WINDOW = 7
@@ -114,7 +115,7 @@ class Block(nn.Module):
         super().__init__()
         self.side, self.size = side, min(WINDOW, side)
         self.shift = WINDOW // 2 if shifted and side > WINDOW else 0
-        self.drop = drop
+        self.drop_path = DropPath(drop)
         self.norm1, self.norm2 = nn.LayerNorm(channels), nn.LayerNorm(channels)
         self.attn = WindowAttention(channels, self.size, heads)
         self.mlp = Mlp(channels)
@@ -137,15 +138,8 @@ class Block(nn.Module):
         )
         if self.shift:
             maps = maps.roll((self.shift, self.shift), (1, 2))
-        x = x + self._dropped(maps.flatten(1, 2))
-        return x + self._dropped(self.mlp(self.norm2(x)))
-
-    def _dropped(self, x: Tensor) -> Tensor:
-        """Stochastic depth: a branch is left out of a face with a probability, in training."""
-        if not self.drop or not self.training:
-            return x
-        kept = torch.rand(len(x), 1, 1, device=x.device) >= self.drop
-        return x * kept / (1 - self.drop)
+        x = x + self.drop_path(maps.flatten(1, 2))
+        return x + self.drop_path(self.mlp(self.norm2(x)))
 
 
 class Merging(nn.Module):

@@ -215,11 +215,11 @@ def test_bfloat16_is_close_and_branches_add_up_in_float32():
 def test_drop_path_leaves_out_whole_branches():
     block = Block(8, 8, 2, (2, 4, 4), 1, 2, drop_path=0.75).double()
     x = torch.randn(64, 33, 8, dtype=torch.float64)
-    ones = block._kept(torch.ones_like(x)).flatten(1)
+    ones = block.drop_path(torch.ones_like(x)).flatten(1)
     assert {*ones.unique().tolist()} == {0.0, 4.0}
     assert (ones == ones[:, :1]).all()
     block.eval()
-    torch.testing.assert_close(block._kept(x), x)
+    torch.testing.assert_close(block.drop_path(x), x)
     drops = [one.drop_path.rate for one in build_mvit(8, 32, 5, **SMALL, drop_path=0.3).backbone.blocks]
     assert drops == pytest.approx([0, 0.1, 0.2, 0.3])
 

@@ -220,7 +220,9 @@ def test_drop_path_leaves_out_whole_branches():
     assert (ones == ones[:, :1]).all()
     block.eval()
     torch.testing.assert_close(block.drop_path(x), x)
-    drops = [one.drop_path.rate for one in build_mvit(8, 32, 5, **SMALL, drop_path=0.3).backbone.blocks]
+    drops = [
+        one.drop_path.rate for one in build_mvit(8, 32, 5, **SMALL, drop_path=0.3).backbone.blocks
+    ]
     assert drops == pytest.approx([0, 0.1, 0.2, 0.3])
 
 

@@ -104,16 +104,17 @@ def hash_of(folder, code):
 
 
 TEMPLATES = SOURCE / "report/templates"
+PAGES = {"report.py", "online_page.py", "emotion_report.py"}
 
 
 @pytest.mark.parametrize(
     ("template", "steps"),
     [
-        ("page.css", {"report.py", "online_page.py"}),
-        ("page/claims.html", {"report.py", "online_page.py"}),
-        ("page/online.html", {"report.py", "online_page.py"}),
-        ("notes/notes.md", {"report.py", "ablation.py", "online_page.py"}),
-        ("findings.md", {"report.py", "ablation.py", "online_page.py"}),
+        ("page.css", PAGES),
+        ("page/claims.html", PAGES),
+        ("page/online.html", PAGES),
+        ("notes/notes.md", {*PAGES, "ablation.py"}),
+        ("findings.md", {*PAGES, "ablation.py"}),
         ("cards/card.md", {"cards.py"}),
     ],
 )

@@ -168,7 +168,7 @@ def test_the_table_is_as_stated(stored, layout22, tmp_path):
 
 def test_the_script_repeats_itself(stored, layout22, tmp_path):
     checkpoint = save_untrained(tmp_path / "model.safetensors", layout22)
-    config = json.dumps({**CONFIG, "occlude": [0.5], "drop": [0.2]})
+    config = json.dumps({**CONFIG, "occlude": [0.5], "drop": [0.2], "detector": [1]})
     shared = ("robustness", "--config", config, "--model", checkpoint, "--skeletons", stored[0])
     for name in ("a.csv", "b.csv"):
         run_script(*shared, "--out", tmp_path / name, "--device", "cpu")

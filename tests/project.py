@@ -18,7 +18,8 @@ from filelock import FileLock
 from microgesture.utils.files import sha256
 from tests.conftest import REPOSITORY
 
-PARTS = ["Snakefile", "workflow", "scripts", "config", "profiles", "src"]
+PARTS = ["Snakefile", "workflow", "scripts", "config", "profiles", "src", "Makefile"]
+PARTS += ["requirements-pose.lock"]
 # compiled kernels are copied, which saves seconds in every process; these may vanish meanwhile
 UNFINISHED = shutil.ignore_patterns("*.pyc*", "*.tmp.*")
 

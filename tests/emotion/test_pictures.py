@@ -5,7 +5,7 @@ import pytest
 
 from microgesture.data.clip_file import Records
 from microgesture.data.store import Clip, write_store
-from microgesture.emotion.encode import encode
+from microgesture.emotion.encode import encode, learn
 from microgesture.emotion.pictures import BODY, make_pictures, pictures_of, told_of, warnings
 from microgesture.emotion.windows import spread, window_starts
 from microgesture.settings.emotion import EncodeStep, PicturesStep, Windows
@@ -113,7 +113,8 @@ def test_small_encoders_learn_from_keypoints_and_give_tokens_of_every_window(mad
     said = []
     records, device = Records(made / "e.arrow"), torch.device("cpu")
     own: EncodeStep = parse(EncodeStep, config, "emotion")
-    tokens, again = (encode(records, [0], own, device, said.append) for _ in range(2))
+    made = [learn(records, [0], own, device, said.append) for _ in range(2)]
+    tokens, again = (encode(records, one, device) for one in made)
     assert tokens.face.shape == (4, 2, 6) and tokens.context.shape == (4, 2, 8)
     assert tokens.recording.tolist() == [0, 0, 1, 1] and tokens.start.tolist() == [0, 10, 0, 10]
     np.testing.assert_array_equal(tokens.seen, [[1, 1], [1, 1], [0, 0], [1, 1]])

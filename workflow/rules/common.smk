@@ -291,7 +291,7 @@ def emotion_results():
     """What the emotion part comes to, where a config has it."""
     if CONFIG.emotion is None:
         return []
-    return [at(paths.EMOTION_TABLE), at(paths.EMOTION_PAGE)]
+    return [at(paths.EMOTION_TABLE), at(paths.EMOTION_PAGE), at(paths.EMOTION_MODEL)]
 
 
 def dated_files():

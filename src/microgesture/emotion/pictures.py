@@ -69,7 +69,7 @@ class Told:
 
 
 @dataclass(frozen=True)
-class _Job:
+class Job:
     """A recording, its video or why it has none."""
 
     clip: Clip
@@ -99,7 +99,7 @@ def make_pictures(
     notes: dict[str, Any] = {"missing": {}, "notes": {}, "flat": [], "recordings": {}}
     jobs = _jobs(store, config)
     with write_records(path, stated, batch=4) as writer:
-        for row, one in progress(ordered_map(_cut, jobs, workers), "recordings", 0):
+        for row, one in progress(ordered_map(cut_recording, jobs, workers), "recordings", 0):
             writer.append(row)
             name = row["clip_id"]
             if one["bad"]:
@@ -117,16 +117,16 @@ def make_pictures(
     return {**stated, **notes, "sha256": sha256(path)}
 
 
-def _jobs(store: Path, config: PicturesStep) -> Iterator[_Job]:
+def _jobs(store: Path, config: PicturesStep) -> Iterator[Job]:
     """One job a recording, with the video that is named after it."""
     sources = find_sources(config.video)
     for clip in iter_store(store):
         found = sources.find(clip.clip_id, clip.clip_id)
         path, first = (found[0].path, found[0].start) if found else (None, 0)
-        yield _Job(clip, path, first, config)
+        yield Job(clip, path, first, config)
 
 
-def _cut(job: _Job) -> tuple[dict[str, Any], dict[str, Any]]:
+def cut_recording(job: Job) -> tuple[dict[str, Any], dict[str, Any]]:
     """A row of the record file, and what is to be noted of it."""
     clip, config = job.clip, job.settings
     points, fps, windows = clip.points, float(clip.fps), config.windows

@@ -6,11 +6,12 @@ import pytest
 from microgesture.data.clip_file import Records
 from microgesture.data.store import Clip, write_store
 from microgesture.emotion.encode import encode, learn
-from microgesture.emotion.pictures import BODY, make_pictures, pictures_of, told_of, warnings
+from microgesture.emotion.pictures import make_pictures
 from microgesture.emotion.windows import spread, window_starts
 from microgesture.settings.emotion import EncodeStep, PicturesStep, Windows
 from microgesture.settings.parse import parse
 from microgesture.utils.errors import InputError
+from microgesture.video.pictures import BODY, pictures_of, told_of, warnings
 from tests.video.test_faces import person
 from tests.videos import write_video
 

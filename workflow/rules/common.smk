@@ -241,6 +241,11 @@ def crops_of_videos():
     return [] if CONFIG.video is None else at(paths.crops())
 
 
+def pictures_of_recordings():
+    """Manifest of faces and frames, where emotion is told from them."""
+    return [] if CONFIG.emotion is None else at(paths.emotion_pictures())
+
+
 def crops_seen_by(wildcards):
     """The same, for a variant that sees video, itself or by a source."""
     return crops_of_videos() if wildcards.variant in ON_VIDEO else []

@@ -18,13 +18,13 @@ from torch.nn import functional
 from microgesture.data.clip_file import Clips
 from microgesture.emotion.encoders import ContextTokens, Encoders, FaceTokens, Sizes, mvit, swinface
 from microgesture.emotion.interviews import Interview
-from microgesture.emotion.pictures import BODY, MARKS, pictures_of, told_of
 from microgesture.models.pretrained import load_pretrained
 from microgesture.models.published_swinface import load_published
 from microgesture.models.swinface import FaceTasks
 from microgesture.settings.emotion import ContextEncoder, EncoderTraining, EncodeStep, FaceEncoder
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import atomic_path
+from microgesture.video.pictures import BODY, MARKS, pictures_of, told_of
 
 BATCH = 16
 BRIGHTNESS = 0.25

@@ -17,7 +17,7 @@ from microgesture.emotion.encoders import Encoders, read_encoders, restored
 from microgesture.emotion.fit import KINDS
 from microgesture.emotion.gesture_models import boosted_logits, linear_logits
 from microgesture.emotion.interviews import UNKNOWN, Interview
-from microgesture.emotion.pictures import Job, cut_recording, told_of
+from microgesture.emotion.pictures import Job, cut_recording
 from microgesture.emotion.rows import (
     BOOSTED,
     BOTH,
@@ -36,6 +36,7 @@ from microgesture.settings.emotion import EmotionModelStep, PicturesStep, Window
 from microgesture.settings.parse import parse
 from microgesture.settings.video import Crops
 from microgesture.utils.errors import InputError
+from microgesture.video.pictures import told_of
 
 KIND = "emotion"
 ROWS_KIND = "emotion rows"

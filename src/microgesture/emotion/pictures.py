@@ -1,7 +1,6 @@
 """Faces and context frames of all recordings as one record file, each video read once.
 
-A row is a recording; its blobs are the faces of its windows, then their frames, as JPEG, then the
-numbers of `Told`. ``num_frames`` is the number of windows.
+See `microgesture.video.pictures`.
 """
 
 import sys
@@ -10,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from microgesture.data.classes import UNKNOWN
-from microgesture.data.clip_file import Clips, write_records
+from microgesture.data.clip_file import write_records
 from microgesture.data.store import POINTS, Clip, iter_store
 from microgesture.emotion.windows import spread, window_starts
 from microgesture.readers.common import ordered_map
@@ -25,47 +23,11 @@ from microgesture.video.boxes import person_square
 from microgesture.video.crops import pack_crop
 from microgesture.video.cut import Wanted
 from microgesture.video.faces import FACE, SIDE, FaceTrack, track_faces
-from microgesture.video.manifest import grouped
+from microgesture.video.pictures import BODY, FLAT, MARKS, Told, packed, warnings
 from microgesture.video.sources import find_sources
 from microgesture.video.whole import Pictures, cut_whole
 
-MARKS = 70
-"""Points of a face that an encoder is told of."""
-BODY = (0, 1, 2, 3, 4, 5, 6, 7, 15, 16, 17, 18)
-"""Points of the body that an encoder is told of: nose, neck, arms, eyes and ears."""
-FLAT = 0.06
-"""Median detail of a recording's faces below which they are probably blurred or pixelated; those of
-the embedded data have 0.09 to 0.26."""
 Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]
-
-
-@dataclass(frozen=True)
-class Told:
-    """What is known of the pictures of a recording without looking at them.
-
-    Attributes
-    ----------
-    seen : ndarray, (W, K)
-        1 where there is a face that can be used.
-    detail : ndarray, (W, K)
-        Fine structure of each face.
-    face : ndarray, (W, K, 70, 3)
-        Points of each face, x and y as shares of the picture's side, and scores.
-    body : ndarray, (W, L, 12, 3)
-        Points of the body in each frame, in the same way.
-    start : ndarray, (W,)
-        First frame of each window.
-    there : bool
-        Whether there is a video.
-
-    """
-
-    seen: np.ndarray
-    detail: np.ndarray
-    face: np.ndarray
-    body: np.ndarray
-    start: np.ndarray
-    there: bool
 
 
 @dataclass(frozen=True)
@@ -153,7 +115,7 @@ def cut_recording(job: Job) -> tuple[dict[str, Any], dict[str, Any]]:
     blobs = [pictures.faces.get(int(n), black[own.side]) for n in faces.ravel()]
     blobs += [pictures.frames.get(int(n), black[config.context.side]) for n in frames.ravel()]
     row = {"clip_id": clip.clip_id, "label": UNKNOWN, "subject": clip.subject, "split": clip.split}
-    row |= {"num_frames": len(starts), "blobs": [*blobs, _packed(told)]}
+    row |= {"num_frames": len(starts), "blobs": [*blobs, packed(told)]}
     about = pictures.notes
     seen, known = told.seen > 0, told.detail[told.detail > 0]
     counts: dict[str, float] = {
@@ -198,74 +160,8 @@ def _told(
     body[..., : len(kept), :] = points[frames][..., kept, :]
     left, top, side = square
     body[..., :2] = (body[..., :2] - (left, top)) / side
-    return Told(seen.astype(np.float32), fine, marks, body, starts, there)
-
-
-_PARTS = ("seen", "detail", "face", "body", "start")
-
-
-def _packed(told: Told) -> bytes:
-    parts = [np.array([told.there], np.float32)]
-    parts += [np.asarray(getattr(told, name), np.float32).ravel() for name in _PARTS]
-    return np.concatenate(parts).tobytes()
-
-
-def told_of(records: Clips, row: int) -> Told:
-    """What is known of the pictures of a recording."""
-    shapes = _shapes(records.metadata["windows"], int(records.index["num_frames"].iloc[row]))
-    count = sum(shapes["pictures"])
-    numbers = np.frombuffer(records.blob(row, count), np.float32)
-    parts, at = {}, 1
-    for name in _PARTS:
-        size = int(np.prod(shapes[name]))
-        parts[name] = numbers[at : at + size].reshape(shapes[name])
-        at += size
-    return Told(**{**parts, "start": parts["start"].astype(int)}, there=bool(numbers[0]))
-
-
-def _shapes(windows: Mapping[str, Any], count: int) -> dict[str, tuple[int, ...]]:
-    faces, frames = (count, windows["faces"]), (count, windows["frames"])
-    return {
-        "pictures": (count * windows["faces"], count * windows["frames"]),
-        "seen": faces,
-        "detail": faces,
-        "face": (*faces, MARKS, 3),
-        "body": (*frames, len(BODY), 3),
-        "start": (count,),
-    }
-
-
-def pictures_of(records: Clips, row: int, what: str, window: int) -> np.ndarray:
-    """Faces (``face``) or frames (``context``) of a window, uint8 RGB (K, H, W, 3)."""
-    windows, count = records.metadata["windows"], int(records.index["num_frames"].iloc[row])
-    faces, frames = windows["faces"], windows["frames"]
-    per, first = (faces, 0) if what == "face" else (frames, count * faces)
-    side = records.metadata[what]
-    made = np.empty((per, side, side, 3), np.uint8)
-    for place in range(per):
-        packed = np.frombuffer(records.blob(row, first + window * per + place), np.uint8)
-        made[place] = cv2.imdecode(packed, cv2.IMREAD_COLOR_RGB)
-    return made
-
-
-def warnings(manifest: Mapping[str, Any]) -> list[str]:
-    """What should be looked at, one sentence each."""
-    said, missing = [], manifest["missing"]
-    if missing:
-        first = next(iter(missing))
-        said.append(
-            f"{len(missing)} recordings have no pictures, such as {first}: {missing[first]}"
-        )
-    counts = manifest["recordings"]
-    none = [name for name, one in counts.items() if not one["faces"]]
-    if none:
-        said.append(f"{len(none)} recordings show no face that can be used, such as {none[0]}")
-    if flat := manifest["flat"]:
-        said.append(
-            f"faces of {len(flat)} recordings have little detail, such as {flat[0]}: they are "
-            "probably blurred or pixelated, and tell little"
-        )
-    return said + grouped(manifest["notes"])
+    score, side = track.score[faces], track.side[faces]
+    return Told(seen.astype(np.float32), fine, score, side, marks, body, starts, there)
 
 
 def tell(manifest: Mapping[str, Any]) -> None:

@@ -22,7 +22,6 @@ from microgesture.emotion.gesture_models import (
 from microgesture.emotion.given_gestures import read_gestures
 from microgesture.emotion.interviews import Interview
 from microgesture.emotion.model import write_model, write_rows
-from microgesture.emotion.pictures import make_pictures
 from microgesture.emotion.rows import ROWS, STREAMS
 from microgesture.emotion.scores import adjusted, sigmoid
 from microgesture.emotion.statistics import features
@@ -30,7 +29,7 @@ from microgesture.inference.checkpoints import checkpoint_kind
 from microgesture.settings.emotion import EmotionModelStep, EncodeStep, EvaluateStep
 from microgesture.settings.parse import parse
 from microgesture.utils.errors import InputError
-from tests.emotion.test_pictures import STEP, film, recording, step
+from tests.emotion.test_pictures import STEP, film, make, recording, step
 from tests.formats import write_frames
 
 CPU = torch.device("cpu")
@@ -74,7 +73,7 @@ def made(tmp_path_factory):
     for one, clip in zip(interviews, clips, strict=True):
         numbers.append(features(one, clip, told[one.id], len(CLASSES)))
     write_store(folder / "recordings.parquet", clips, CLASSES, "test")
-    make_pictures(folder / "recordings.parquet", step(folder / "films"), folder / "x.arrow")
+    make(folder, step(folder / "films"), folder / "x.arrow")
     records, own = Records(folder / "x.arrow"), parse(EncodeStep, ENCODE, "emotion")
     encoders = learn(records, range(4), own, CPU, lambda line: None)
     tokens, names = encode(records, encoders, CPU), list(records.index["clip_id"])

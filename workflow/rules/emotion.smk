@@ -39,10 +39,12 @@ rule emotion_pictures:
     params:
         made_from=made_from("emotion_pictures"),
         config=told(given(emotion_steps.pictures_step(CONFIG))),
+        resume=at(paths.RESUME),
     shell:
         "python scripts/emotion_pictures.py --config {params.config:q}"
         " --recordings {input.recordings:q} --out {output.pictures:q}"
-        " --manifest {output.manifest:q} --workers {threads} --record {output.record:q}"
+        " --manifest {output.manifest:q} --resume {params.resume:q}"
+        " --workers {threads} --record {output.record:q}"
         " 2> >(tee {log:q} >&2)"
 
 

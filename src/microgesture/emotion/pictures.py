@@ -3,6 +3,9 @@
 See `microgesture.video.pictures`.
 """
 
+import hashlib
+import json
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,17 +15,19 @@ from typing import Any
 import numpy as np
 
 from microgesture.data.classes import UNKNOWN
-from microgesture.data.clip_file import write_records
+from microgesture.data.clip_file import Records, write_records
 from microgesture.data.store import POINTS, Clip, iter_store
 from microgesture.emotion.windows import spread, window_starts
 from microgesture.readers.common import ordered_map
 from microgesture.settings.emotion import PicturesStep
+from microgesture.utils.checksums import json_fault, sealed_json
 from microgesture.utils.errors import InputError
-from microgesture.utils.files import sha256
+from microgesture.utils.files import quick_hash, sha256, write_text
 from microgesture.video.boxes import person_square
 from microgesture.video.crops import pack_crop
 from microgesture.video.cut import Wanted
 from microgesture.video.faces import FACE, SIDE, FaceTrack, track_faces
+from microgesture.video.make import PICTURE
 from microgesture.video.pictures import BODY, FLAT, MARKS, Told, packed, warnings
 from microgesture.video.sources import find_sources
 from microgesture.video.whole import Pictures, cut_whole
@@ -38,16 +43,34 @@ class Job:
     path: Path | None
     first: int
     settings: PicturesStep
+    part: Path | None = None
+    """Where it is kept once it is cut, without its ending."""
 
 
 def make_pictures(
     store: Path,
     config: PicturesStep,
     path: Path,
+    parts: Path,
+    code: Mapping[str, Any],
     workers: int = 1,
     progress: Progress = lambda items, unit, total: items,
 ) -> dict[str, Any]:
     """Write faces and frames of every recording of a recordings store, and return a manifest.
+
+    Parameters
+    ----------
+    store, config
+    path
+        Record file to write.
+    parts
+        Folder for recordings that are cut, from which a killed run goes on; it is removed when all
+        are done.
+    code
+        Version of the code; parts of another one are not used.
+    workers
+        Processes. The file does not depend on it.
+    progress
 
     Raises
     ------
@@ -59,10 +82,12 @@ def make_pictures(
     stated = {"windows": config.windows.given(), "face": config.face.side}
     stated |= {"context": config.context.side}
     notes: dict[str, Any] = {"missing": {}, "notes": {}, "flat": [], "recordings": {}}
-    jobs = _jobs(store, config)
+    jobs = _jobs(store, config, parts, code)
+    kept = 0
     with write_records(path, stated, batch=4) as writer:
-        for row, one in progress(ordered_map(cut_recording, jobs, workers), "recordings", 0):
+        for row, one in progress(ordered_map(_cut_or_kept, jobs, workers), "recordings", 0):
             writer.append(row)
+            kept += one["kept"]
             name = row["clip_id"]
             if one["bad"]:
                 if config.video.on_bad_clip == "stop":
@@ -76,16 +101,58 @@ def make_pictures(
             if one["flat"]:
                 notes["flat"].append(name)
             notes["recordings"][name] = one["counts"]
+    if kept:
+        print(f"{kept} recordings of an earlier run are kept", file=sys.stderr)
+    shutil.rmtree(parts, ignore_errors=True)
     return {**stated, **notes, "sha256": sha256(path)}
 
 
-def _jobs(store: Path, config: PicturesStep) -> Iterator[Job]:
+def _jobs(store: Path, config: PicturesStep, parts: Path, code: Mapping[str, Any]) -> Iterator[Job]:
     """One job a recording, with the video that is named after it."""
     sources = find_sources(config.video)
     for clip in iter_store(store):
         found = sources.find(clip.clip_id, clip.clip_id)
         path, first = (found[0].path, found[0].start) if found else (None, 0)
-        yield Job(clip, path, first, config)
+        yield Job(clip, path, first, config, parts / _key(clip, path, first, config, code))
+
+
+def _key(
+    clip: Clip, path: Path | None, first: int, config: PicturesStep, code: Mapping[str, Any]
+) -> str:
+    """Hash of all that a recording's pictures depend on."""
+    own = {key: value for key, value in vars(clip).items() if key != "points"}
+    film = None
+    if path is not None and path.is_file():
+        film = [str(path), quick_hash([path]), path.stat().st_mtime_ns, first]
+    video = {key: value for key, value in config.video.given().items() if key in PICTURE}
+    settings = {**config.given(), "video": video}
+    points = hashlib.sha256(np.ascontiguousarray(clip.points)).hexdigest()
+    text = json.dumps([settings, code, film, own, points], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _cut_or_kept(job: Job) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What `cut_recording` gives, from an earlier run where that has it."""
+    assert job.part is not None
+    pictures, noted = job.part.with_suffix(".arrow"), job.part.with_suffix(".json")
+    try:
+        text = noted.read_bytes()
+        if not json_fault(text, {"row", "about"}):
+            stored = json.loads(text)
+            records = Records(pictures)
+            blobs = [bytes(records.blob(0, n)) for n in range(stored["blobs"])]
+            return {**stored["row"], "blobs": blobs}, {**stored["about"], "kept": 1}
+    except (OSError, InputError):
+        pass  # there is none, or it is damaged: it is cut again
+    row, about = cut_recording(job)
+    if not about["bad"]:
+        with write_records(pictures, {}) as writer:
+            writer.append(row)
+        said = {key: value for key, value in row.items() if key != "blobs"}
+        # written last, and says that the other file is whole
+        stated = {"row": said, "about": about, "blobs": len(row["blobs"])}
+        write_text(noted, sealed_json(stated))
+    return row, {**about, "kept": 0}
 
 
 def cut_recording(job: Job) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -126,7 +126,7 @@ def _key(
         film = [str(path), quick_hash([path]), path.stat().st_mtime_ns, first]
     video = {key: value for key, value in config.video.given().items() if key in PICTURE}
     settings = {**config.given(), "video": video}
-    points = hashlib.sha256(np.ascontiguousarray(clip.points)).hexdigest()
+    points = hashlib.sha256(clip.points.tobytes()).hexdigest()
     text = json.dumps([settings, code, film, own, points], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -14,6 +14,8 @@ SECOND_MOMENT = 0.999
 """AdamW's decay of the squared gradients; that of the gradients is the config's momentum."""
 WARM_UP, START = 0.3, 1 / 25
 """Of ``one_cycle``: share of the steps until the peak, and share of the peak to start from."""
+INSIDE = "backbone.networks."
+"""What the names of the parameters of networks inside a fusion begin with."""
 _BLOCK = re.compile(r"(?:^|\.)blocks\.(\d+)\.")
 
 
@@ -36,17 +38,19 @@ def new_optimizer(
     return torch.optim.SGD(groups, rate, momentum, weight_decay=decay, fused=True)
 
 
-def rate_scales(model: nn.Module, decay: float) -> list[float]:
+def rate_scales(model: nn.Module, decay: float, backbones: float = 1.0) -> list[float]:
     """What the rate of each trainable parameter is multiplied by (Bao et al. 2022, BEiT).
 
     Parameters before the first of ``blocks`` are layer 0, those of block n layer n + 1, and those
     after the last block a layer more; each layer has ``decay`` times the rate of the next. Of a
-    network without blocks all are 1.
+    network without blocks all are 1. Of a fusion that holds the networks of its sources, these have
+    ``backbones`` times the rate of the rest.
     """
     layers, reached = [], 0
-    for name, parameter in model.named_parameters():
-        if not parameter.requires_grad:
-            continue
+    trained = [(name, one) for name, one in model.named_parameters() if one.requires_grad]
+    if any(name.startswith(INSIDE) for name, _ in trained):
+        return [backbones if name.startswith(INSIDE) else 1.0 for name, _ in trained]
+    for name, _ in trained:
         if found := _BLOCK.search(name):
             reached = int(found[1]) + 1
             layers.append(reached)

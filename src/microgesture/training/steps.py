@@ -63,7 +63,7 @@ class Stepper:
         self._trained = [p for p in model.parameters() if p.requires_grad]
         forward = Forward(model)
         self._forward = wrap_ddp(forward) if processes.count > 1 else forward
-        scales = rate_scales(model, recipe.layer_decay)
+        scales = rate_scales(model, recipe.layer_decay, recipe.backbone_rate)
         self._optimizer = new_optimizer(recipe, self._trained, scales)
         self._model, self._average = model, new_average(model, recipe.ema)
         self.judged = model if self._average is None else cast(Recognizer, self._average.module)

@@ -46,6 +46,7 @@ def test_a_fused_variant_is_a_row_like_others(config):
         ({"training": {"augment_points": {"rotate": 9}}}, "augment_points moves points, and token"),
         ({"training": {"frame_span": 0.5}}, "cross: training.frame_span is 0.5, but it is for"),
         ({"training": {"backbone_rate": 0.1}}, "training.backbone_rate is 0.1, but no networks of"),
+        ({"training": {"frozen_blocks": 1}}, "frozen_blocks is 1, but token_fusion has none that"),
         ({"backbones": "trained"}, "variants.cross.backbones is 'trained'"),
         ({"layout": "openpose41"}, "layout"),
         ({"network": {"stem_kernel": 3}}, "stem_kernel"),

@@ -52,6 +52,8 @@ class TrainingChanges(Entry):
     backbone_rate: Positive | None = None
     """What the learning rate of the sources' networks is multiplied by, of fused variants whose
     ``backbones`` are trained."""
+    frozen_blocks: Annotated[int, Field(ge=0)] | None = None
+    """First blocks of a transformer that stay as they are, with what comes before them."""
     frozen: bool | None = None
     """Whether the classifier alone is trained, on features that stay as they are."""
     ema: Probability | None = None
@@ -99,6 +101,8 @@ class Training(TrainingChanges):
     backbone_rate: Positive = 1.0
     """What the learning rate of the sources' networks is multiplied by, of fused variants whose
     ``backbones`` are trained."""
+    frozen_blocks: Annotated[int, Field(ge=0)] = 0
+    """First blocks of a transformer that stay as they are, with what comes before them."""
     frozen: bool = False
     """Whether the classifier alone is trained, on features that stay as they are."""
     ema: Probability = 0.0

@@ -46,17 +46,26 @@ def rate_scales(model: nn.Module, decay: float, backbones: float = 1.0) -> list[
     network without blocks all are 1. Of a fusion that holds the networks of its sources, these have
     ``backbones`` times the rate of the rest.
     """
+    trained = [one.requires_grad for one in model.parameters()]
+    names = [name for name, _ in model.named_parameters()]
+    if any(name.startswith(INSIDE) for name in names):
+        scales = [backbones if name.startswith(INSIDE) else 1.0 for name in names]
+    else:
+        layers = layers_of(model)
+        scales = [decay ** (max(layers) - layer) for layer in layers]
+    return [scale for scale, learned in zip(scales, trained, strict=True) if learned]
+
+
+def layers_of(model: nn.Module) -> list[int]:
+    """Layer of each parameter: 0 before the blocks, 1 of the first, one more after the last."""
     layers, reached = [], 0
-    trained = [(name, one) for name, one in model.named_parameters() if one.requires_grad]
-    if any(name.startswith(INSIDE) for name, _ in trained):
-        return [backbones if name.startswith(INSIDE) else 1.0 for name, _ in trained]
-    for name, _ in trained:
+    for name, _ in model.named_parameters():
         if found := _BLOCK.search(name):
             reached = int(found[1]) + 1
             layers.append(reached)
         else:
             layers.append(reached + (reached > 0))
-    return [decay ** (max(layers) - layer) for layer in layers]
+    return layers
 
 
 def learning_rate(schedule: str, peak: float, share: float, warm_up: float = WARM_UP) -> float:

@@ -17,7 +17,7 @@ from microgesture.settings.networks import (
     TransformerNetwork,
     VideoNetwork,
 )
-from microgesture.settings.training import AugmentPoints
+from microgesture.settings.training import AugmentPoints, Training
 from microgesture.utils.errors import InputError
 from microgesture.workflow.config import encoder_network, token_step
 from microgesture.workflow.known import need_cleaning, need_files
@@ -83,6 +83,7 @@ def _check_samples(variant: WholeVariant, place: str) -> None:
             f"{place}: training.layer_decay is {recipe.layer_decay}, but {variant.own.model} "
             f"has no blocks; only {', '.join(BLOCKS)} have"
         )
+    _check_frozen(variant, recipe, place)
     fused = isinstance(variant.own, FusedVariant) and variant.own.backbones != "frozen"
     if recipe.backbone_rate != 1 and not fused:
         raise InputError(
@@ -106,6 +107,24 @@ def _check_samples(variant: WholeVariant, place: str) -> None:
         raise InputError(
             f"{place}: training.augment_points moves points, and {variant.own.model} reads none; "
             "leave it out"
+        )
+
+
+def _check_frozen(variant: WholeVariant, recipe: Training, place: str) -> None:
+    """Check the blocks that stay as they are; those with batch norm would not."""
+    count, network = recipe.frozen_blocks, variant.network
+    if not count:
+        return
+    blocks = 0
+    if isinstance(network, VideoNetwork):
+        blocks = sum(network.depths)
+    elif isinstance(network, TransformerNetwork):
+        blocks = network.depth
+    if count > blocks:
+        has = f"has {blocks}" if blocks else "has none that could stay as they are"
+        raise InputError(
+            f"{place}: training.frozen_blocks is {count}, but {variant.own.model} {has}; lower it "
+            "or leave it out"
         )
 
 

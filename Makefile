@@ -1,14 +1,15 @@
 # `make` sets everything up and runs the default pipeline, `make quick` a slice of it; `make test` runs the tests,
-# `make docs` builds the pages.
+# `make test-all` those too that take more than 20 seconds each, `make docs` builds the pages.
 # `make bench` times everything, `make soak` kills the workflow a hundred times, `make verify` checks results.
 # `make pose-env` sets up .venv-pose, in which MediaPipe finds the key points of videos.
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
 POSE_READY := .venv-pose/.ready
 
-.PHONY: all quick test lint docs bench soak verify lock pose-env
+.PHONY: all quick test test-all lint docs bench soak verify lock pose-env
 
 all: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all
@@ -17,7 +18,10 @@ quick: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all --configfile config/quick.yaml
 
 test: $(READY)
-	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n 2 --dist loadfile --no-loadscope-reorder
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -m "not slow"
+
+test-all: $(READY)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST)
 
 # warnings are errors, links between pages and within them included; the network is not asked
 docs: $(READY)

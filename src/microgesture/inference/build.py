@@ -369,14 +369,16 @@ def choose_device(name: str, threads: int) -> torch.device:
     torch.set_num_threads(threads)
     # what CUDA's matrix products need to repeat themselves; read when the GPU is first used
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    gpu = name != "cpu" and torch.cuda.is_available()
+    # on a GPU attention repeats itself only where what does not is an error
+    torch.use_deterministic_algorithms(True, warn_only=not gpu)
     # by default torch rounds what convolutions multiply to 10 bits on newer GPUs
     torch.backends.cudnn.allow_tf32 = False
     # nothing here reads memory that was not written, and filling it takes a part of every step
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    if name == "cuda" and not torch.cuda.is_available():
+    if name == "cuda" and not gpu:
         raise InputError("--device cuda: torch sees no GPU; use --device auto or cpu")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+    return torch.device("cuda" if gpu else "cpu")
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:

@@ -206,7 +206,7 @@ def test_the_networks_learn_at_their_own_rate(world):
     # the first step of AdamW moves each number by about its rate
     before = {name: one.clone() for name, one in model.named_parameters()}
     state, _ = trained_from(world, joint_step(backbone_rate=0.1, epochs=1, batch=16))
-    moved = {name: float((state[name] - one).abs().max()) for name, one in before.items()}
+    moved = {name: float((state[name] - one.detach()).abs().max()) for name, one in before.items()}
     rest = max(moved[name] for name in names if not name.startswith("backbone.networks."))
     most = max(moved[name] for name in names if name.startswith("backbone.networks."))
     assert 0 < most <= 0.0011 < 0.005 < rest <= 0.011

@@ -12,7 +12,7 @@ from microgesture.inference.build import Trained, load_trained, open_prepared
 from microgesture.inputs.base import Input
 from microgesture.inputs.joint import JoinedSource, JointInput
 from microgesture.models.base import Recognizer
-from microgesture.models.joint_fusion import JointFusion
+from microgesture.models.joint_fusion import JointFusion, leave_unused
 from microgesture.models.pretrained import load_pretrained
 from microgesture.settings.training_step import TrainingStep
 from microgesture.settings.variant_step import VariantStep
@@ -113,6 +113,7 @@ def start_networks(
     backbone = model.backbone
     assert isinstance(backbone, JointFusion)
     for step, network, made in zip(config.networks, backbone.inside, inputs, strict=True):
+        leave_unused(network, tuple(made["shape"]))
         path = files.get(step.variant)
         if path is None:
             continue

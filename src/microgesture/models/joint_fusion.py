@@ -92,3 +92,18 @@ def shown(network: TokenBackbone, shape: tuple[int, ...], pool: str) -> SourceTo
     network.train(training)
     steps, features = tokens.shape[1:]
     return SourceTokens(steps, features, pool)
+
+
+def leave_unused(network: TokenBackbone, shape: tuple[int, ...]) -> None:
+    """Take the parameters on which no token depends, of layers behind them, out of training.
+
+    Several processes that train together would wait for their gradients.
+    """
+    training, learned = network.training, [p for p in network.parameters() if p.requires_grad]
+    some = next(network.parameters())
+    total = network.eval().tokens(torch.rand(1, *shape, device=some.device)).sum()
+    for one, gradient in zip(
+        learned, torch.autograd.grad(total, learned, allow_unused=True), strict=True
+    ):
+        one.requires_grad_(gradient is not None)
+    network.train(training)

@@ -18,6 +18,17 @@ def positive(text: str) -> float:
     return number
 
 
+def share(text: str) -> float:
+    """A number between 0 and 1, and neither, for ``type=``."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < 1:
+        raise argparse.ArgumentTypeError(f"is {text}, expected a number between 0 and 1")
+    return number
+
+
 def count(text: str) -> int:
     """A whole number of at least 1, for ``type=``."""
     try:
@@ -46,6 +57,14 @@ def add_recording_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recordings", type=Path, required=True, help="recordings store")
     parser.add_argument("--skeletons", type=Path, required=True, help="skeleton store of clips")
     parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
+
+
+def named_file(text: str) -> tuple[str, Path]:
+    """A name and a file, ``NAME=FILE``, for ``type=``."""
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise argparse.ArgumentTypeError(f"is {text}, expected NAME=FILE")
+    return name, Path(path)
 
 
 def output_file(text: str) -> Path:

@@ -37,6 +37,7 @@ def config(monkeypatch):
         ),
         ("emotion.face_encoder.training", None, "face_encoder: expected one of weights"),
         ("emotion.context_encoder.weights", "none.pth", "context_encoder: expected one of weights"),
+        ("emotion.face.side", 84, r"emotion: face\.side is 84, expected a multiple of 56"),
         ("emotion.prior", 1.0, r"emotion\.prior"),
         ("emotion.submission.row", "best", r"emotion\.submission\.row"),
     ],

@@ -106,10 +106,10 @@ def test_tokens_survive_kills_clones_and_edits(project, tmp_path):
     assert made(clone) == first
 
 
-def kill_in(project, rule):
+def kill_in(project, rule, targets=TARGETS):
     """Start the workflow and kill all of it while a step of the rule runs."""
     process = subprocess.Popen(
-        ["snakemake", "--cores", "2", *TARGETS],
+        ["snakemake", "--cores", "2", *targets],
         cwd=project.folder,
         env=project.environment,
         stdout=subprocess.DEVNULL,

@@ -1,14 +1,15 @@
 # `make` sets everything up and runs the default pipeline, `make quick` a slice of it; `make test` runs the tests,
-# `make docs` builds the pages.
+# `make test-all` those too that take more than 20 seconds each, `make docs` builds the pages.
 # `make bench` times everything, `make soak` kills the workflow a hundred times, `make verify` checks results.
 # `make pose-env` sets up .venv-pose, in which MediaPipe finds the key points of videos.
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
 POSE_READY := .venv-pose/.ready
 
-.PHONY: all quick test lint docs bench soak verify lock pose-env
+.PHONY: all quick test test-all lint docs bench soak verify lock pose-env
 
 all: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all
@@ -17,7 +18,10 @@ quick: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all --configfile config/quick.yaml
 
 test: $(READY)
-	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n 2 --dist loadfile --no-loadscope-reorder
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -m "not slow"
+
+test-all: $(READY)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST)
 
 # warnings are errors, links between pages and within them included; the network is not asked
 docs: $(READY)
@@ -66,6 +70,6 @@ pose-env: $(POSE_READY)
 $(POSE_READY): requirements-pose.lock
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13) and "MediaPipe 0.10.21 needs Python 3.11 or 3.12: make pose-env PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv-pose
-	@.venv-pose/bin/pip install --quiet --no-deps --only-binary :all: --requirement requirements-pose.lock \
-		|| { echo "MediaPipe 0.10.21 could not be installed: it has wheels for Linux on x86-64, macOS and Windows alone, and pip needs the network; see docs/pose.md for other ways" >&2; exit 1; }
+	@.venv-pose/bin/pip install --quiet --no-deps --only-binary :all: --requirement requirements-pose.lock 2> .venv-pose/pip.log \
+		|| { echo "MediaPipe 0.10.21 could not be installed ($$(grep -m 1 ERROR .venv-pose/pip.log || tail -n 1 .venv-pose/pip.log)): it has wheels for Linux on x86-64, macOS and Windows alone, and pip needs the network; see docs/pose.md for other ways" >&2; exit 1; }
 	touch $(POSE_READY)

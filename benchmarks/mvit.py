@@ -1,6 +1,7 @@
 """Training steps of MViTv2 against torchvision's own module of the same size and weights.
 
     python benchmarks/mvit.py            one thread of this CPU; needs torchvision
+    python benchmarks/mvit.py --gpu      on a GPU
 
 Both steps are forward, loss, backward, clipped gradient and SGD, on the same batch, timed
 alternately. torchvision trains in float32, as it does untold; the project in float32, and then in
@@ -16,7 +17,7 @@ from pathlib import Path
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from benchmarks.steps import CLASSES, fastest, stepper
+from benchmarks.steps import CLASSES, fastest, gpu_device, report_gpu, stepper
 from microgesture.inference.build import choose_precision
 from microgesture.models.mvit import build_mvit
 
@@ -43,7 +44,7 @@ REPEATS = 2
 
 def torchvision_model(frames, side, network):
     """torchvision's network of the same size as `build_mvit` builds."""
-    if not hasattr(torch.ops.torchvision, "nms"):
+    if not torch.cuda.is_available() and not hasattr(torch.ops.torchvision, "nms"):
         library = torch.library.Library("torchvision", "DEF")
         for name in ("nms", "qnms"):
             library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
@@ -129,7 +130,31 @@ def measure(repeats=REPEATS):
     return rows
 
 
+def gpu():
+    """Clips/s of the full size on a GPU, in training, ours and torchvision's."""
+    device = gpu_device()
+    if device is None:
+        return
+    name, frames, side, _, network = CASES[0]
+    for count in (8, 32):
+        clips = torch.randn(count, 3, frames, side, side, generator=torch.manual_seed(0)).to(device)
+        theirs, ours = (model.to(device) for model in both(frames, side, network))
+        with torch.inference_mode():
+            apart = float((theirs(clips) - ours(clips)).abs().max())
+        kinds = {
+            "torchvision, float32": stepper(theirs, clips, torch.float32),
+            "torchvision, bfloat16": stepper(theirs, clips, torch.bfloat16),
+            "float32": stepper(ours, clips, torch.float32),
+            "bfloat16": stepper(ours, clips, torch.bfloat16),
+        }
+        report_gpu(name, count, kinds, repeats=5)
+        print(f"logits differ by {apart:.1g} in float32", flush=True)
+
+
 if __name__ == "__main__":
     from benchmarks.run import HEADER, line
 
-    print(HEADER, *map(line, measure()), sep="\n")
+    if "--gpu" in sys.argv:
+        gpu()
+    else:
+        print(HEADER, *map(line, measure()), sep="\n")

@@ -24,12 +24,13 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks import epoch
 from microgesture.data.layouts import load_layout
 from microgesture.heatmaps.draw import draw
-from microgesture.inference.build import choose_precision
+from microgesture.inference.build import choose_device, choose_precision
 from microgesture.models.build import build_model
 from microgesture.models.cpu.max_pool import ReluMaxPool
 from microgesture.models.cpu.sparse_conv import HeatmapConv
 from microgesture.models.posec3d import Conv, SlowOnly
 from microgesture.models.stgcn import GraphConv
+from microgesture.settings.config import Config
 
 CLASSES, SIGMA = 32, 0.6
 LAYOUT = Path(__file__).parents[1] / "config/layouts/openpose41.yaml"
@@ -197,46 +198,68 @@ def _row(what, network, shape, count, target, repeats, steps):
     }
 
 
-def gpu():
+def gpu(compiled=False):
     """Clips/s on a GPU, plain and ours, and the share of the peak that our steps reach."""
-    if not torch.cuda.is_available():
-        print("There is no GPU that torch can use here: nothing was measured.")
+    device = gpu_device()
+    if device is None:
         return
-    device, name = torch.device("cuda"), torch.cuda.get_device_name()
-    peak = next((value for key, value in PEAKS.items() if key in name), None)
     joints = len(load_layout(LAYOUT).joints)
     for what, network, shape, _, _ in CASES:
         for count in (24, 96):
             inputs = clips(network, shape, count, joints).to(device)
-            with FlopCounterMode(display=False) as counter:
-                stepper(new(network).to(device), inputs, torch.bfloat16)()
-            # its first step compiles, which takes a minute; on a CPU that needs a C++ compiler
-            compiled = new(network).to(device)
-            compiled.compile()
             kinds = {
                 "plain float32": stepper(
                     plain(new(network)).to(device), inputs.contiguous(), torch.float32
                 ),
                 "bfloat16": stepper(new(network).to(device), inputs, torch.bfloat16),
-                "bfloat16, compiled": stepper(compiled, inputs, torch.bfloat16),
             }
-            for kind, step in kinds.items():
-                timed = fastest([lambda step=step: float(step())], 10)[0]  # float() waits for it
-                rate = counter.get_total_flops() / timed
-                share = f"{rate / peak:6.1%} of peak" if peak else f"{rate / 1e12:.1f} TFLOP/s"
-                print(f"{what}, {count} clips, {kind:20} {count / timed:8.0f} clips/s {share}")
-    print("Whole epochs of the pipeline, iMiGUE's config")
-    config = yaml.safe_load(Path("config/imigue.yaml").read_text())
+            if compiled:  # the first step takes a minute
+                model = new(network).to(device)
+                model.compile()
+                kinds["bfloat16, compiled"] = stepper(model, inputs, torch.bfloat16)
+            report_gpu(what, count, kinds)
+    print("Whole epochs of the pipeline, iMiGUE's config", flush=True)
+    config = Config.model_validate(yaml.safe_load(Path("config/imigue.yaml").read_text()))
     epoch.report(device, config, [24, 96], 2400, 4)
+
+
+def gpu_device():
+    """The GPU, set up as the pipeline sets it up; None, and a line that says so, without one."""
+    if not torch.cuda.is_available():
+        print("There is no GPU that torch can use here: nothing was measured.")
+        return None
+    device = choose_device("cuda", 1)
+    torch.use_deterministic_algorithms(True, warn_only=True)  # plain networks cannot otherwise
+    return device
+
+
+def report_gpu(what, count, kinds, repeats=10):
+    """Print a line for each kind of step: clips/s, share of the peak of bfloat16, memory."""
+    name = torch.cuda.get_device_name()
+    peak = next((value for key, value in PEAKS.items() if key in name), None)
+    for kind, step in kinds.items():
+        with FlopCounterMode(display=False) as counter:
+            step()
+        torch.cuda.reset_peak_memory_stats()
+        timed = fastest([lambda step=step: float(step())], repeats)[0]  # float() waits for it
+        rate = counter.get_total_flops() / timed
+        share = f"{rate / peak:6.1%} of peak" if peak else f"{rate / 1e12:.1f} TFLOP/s"
+        memory = torch.cuda.max_memory_allocated() / 2**30
+        print(
+            f"{what}, {count} clips, {kind:21} {count / timed:8.0f} clips/s {share} "
+            f"{memory:5.1f} GiB",
+            flush=True,
+        )
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--gpu", action="store_true", help="measure on a GPU instead of the CPU")
+    parser.add_argument("--compile", action="store_true", help="compiled networks on the GPU too")
     parser.add_argument("--repeats", type=int, default=5, help="timed steps of each kind")
     args = parser.parse_args()
     if args.gpu:
-        gpu()
+        gpu(args.compile)
         return
     print("Plain float32 step against ours, one thread, fewest seconds of alternate steps")
     for row in measure(args.repeats):

@@ -28,7 +28,7 @@ def main() -> None:
     args = parser.parse_args()
 
     config: TreesStep = parse_option(TreesStep, args.config)
-    files = TrainingFiles((args.input,), args.layout, args.classes, folds=args.folds)
+    files = TrainingFiles((args.input,), (args.layout,), args.classes, folds=args.folds)
     run_trees(
         config,
         files,

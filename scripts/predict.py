@@ -6,7 +6,8 @@ from pathlib import Path
 
 from microgesture.data.folds import check_fold, use_fold
 from microgesture.evaluation.predictions import write_predictions
-from microgesture.inference.build import choose_device, load_trained, open_prepared
+from microgesture.inference.build import choose_device, load_trained
+from microgesture.inference.joint import open_trained
 from microgesture.inference.predict import predict
 from microgesture.provenance.code_hash import code_version
 from microgesture.provenance.record import add_record_option, write_record
@@ -36,7 +37,7 @@ def main() -> None:
     trained = load_trained(args.model)
     config = trained.config
     device = choose_device(args.device, args.threads)
-    source = open_prepared(config, trained.skeleton, args.input)
+    source = open_trained(trained, args.input)
     named = shlex.join(map(str, args.input))
     if (made := source.preparation) != (expected := trained.metadata["preparation"]):
         raise InputError(

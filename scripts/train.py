@@ -12,7 +12,7 @@ from microgesture.settings.training_step import TrainingStep
 from microgesture.training.distributed import init_distributed, leave_distributed
 from microgesture.training.resume import add_resume_options, resuming
 from microgesture.training.run import TrainingFiles, run_training
-from microgesture.utils.cli import add_device_options, add_fold_options, output_folder
+from microgesture.utils.cli import add_device_options, add_fold_options, named_file, output_folder
 from microgesture.utils.errors import run
 
 
@@ -23,11 +23,21 @@ def main() -> None:
     parser.add_argument(
         "--input", type=Path, nargs="+", required=True, help="manifest of the clips or tokens"
     )
-    parser.add_argument("--layout", type=Path, help="layout file, for skeletons")
+    parser.add_argument(
+        "--layout", type=Path, nargs="+", default=[], help="layout files, for skeletons"
+    )
     parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
     parser.add_argument("--embeddings", type=Path, help="label embeddings, for the semantic loss")
     parser.add_argument("--pretrained", type=Path, help="weights to start from; else the config's")
     parser.add_argument("--pseudo-labels", type=Path, help="classes of clips without a label")
+    parser.add_argument(
+        "--backbones",
+        type=named_file,
+        nargs="+",
+        default=[],
+        metavar="SOURCE=FILE",
+        help="weights that networks inside a fusion start from",
+    )
     add_fold_options(parser)
     parser.add_argument("--out", type=output_folder, required=True, help="folder to write")
     add_resume_options(parser)
@@ -38,12 +48,13 @@ def main() -> None:
     config: TrainingStep = parse_option(TrainingStep, args.config)
     files = TrainingFiles(
         tuple(args.input),
-        args.layout,
+        tuple(args.layout),
         args.classes,
         args.embeddings,
         args.folds,
         args.pretrained or (Path(config.pretrained) if config.pretrained else None),
         args.pseudo_labels,
+        dict(args.backbones),
     )
     processes, device = init_distributed(choose_device(args.device, args.threads))
     run_training(

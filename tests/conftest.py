@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # several threads on a busy machine otherwise wait for each other in busy loops, at every small step
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-os.environ["CUDA_VISIBLE_DEVICES"] = ""  # bytes are compared, and both sides must be of one device
+if os.environ.get("TEST_GPU") != "1":  # bytes are compared, and both sides must be of one device
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 from microgesture.data.classes import UNKNOWN
 from microgesture.data.layouts import load_layout

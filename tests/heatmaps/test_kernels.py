@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
+from microgesture.models.base import frame_conv
 from microgesture.models.build import build_model
 from microgesture.models.cpu.max_pool import ReluMaxPool, _RepeatableReluMaxPool
 from microgesture.models.cpu.sparse_conv import MAX_SHARE, HeatmapConv, list_cells, sparse_conv
@@ -201,6 +202,16 @@ def test_convolutions_equal_torchs(kernel, stride):
         results.append((out.detach(), given.grad, conv.weight.grad))
     for found, expected in zip(*results, strict=True):
         assert found.shape == expected.shape and relative(found, expected) < 1e-5
+
+
+@pytest.mark.parametrize(("side", "stride"), [(1, (2, 2, 2)), (3, (1, 2, 2)), (5, (1, 1, 1))])
+def test_frame_by_frame_is_the_same_and_keeps_the_layout(side, stride):
+    torch.manual_seed(0)
+    conv = nn.Conv3d(3, 4, (1, side, side), stride, (0, side // 2, side // 2), bias=False)
+    x = torch.randn(2, 3, 6, 5, 4).contiguous(memory_format=CHANNELS_LAST)
+    found, expected = frame_conv(conv, x), conv(x)
+    assert found.shape == expected.shape and relative(found, expected) < 1e-5
+    assert found.is_contiguous(memory_format=CHANNELS_LAST)
 
 
 # --- the whole network ----------------------------------------------------------------------------

@@ -296,7 +296,7 @@ def test_accuracy_without_each_source_is_that_of_masked_tokens(world, layout22, 
     assert tuple(table.columns) == COLUMNS and table["missing"].tolist() == ["", "one", "two"]
     with pytest.raises(InputError, match="takes no tokens"):
         [*measure(trained["one"][0], manifests, TESTED)]
-    with pytest.raises(InputError, match="holds other tokens than those"):
+    with pytest.raises(InputError, match="--input: holds tokens of two, one; token_fusion fuses"):
         [*measure(fused, manifests[::-1], TESTED)]
 
 

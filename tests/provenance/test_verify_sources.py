@@ -12,6 +12,13 @@ CHAIN = {
     "tokens/a": ("tokens.py", {"variant": "a"}, ["a.model", "a.arrow"], "a.tokens"),
     "train/f": ("train.py", {"variant": "f", "length": 1}, ["a.tokens"], "f.model"),
     "predict/f": ("predict.py", {"variant": "f"}, ["f.model", "a.tokens"], "f.parquet"),
+    "train/j": (
+        "train.py",
+        {"variant": "j", "length": 1, "networks": [{"variant": "a", "layout": "openpose41"}]},
+        ["a.model", "a.arrow"],
+        "j.model",
+    ),
+    "predict/j": ("predict.py", {"variant": "j"}, ["j.model", "a.arrow"], "j.parquet"),
     "pseudo_labels/s": ("pseudo_labels.py", {"precision": 0.9}, ["a.model", "a.arrow"], "s.csv"),
     "train/s": ("train.py", {"variant": "s", "layout": "openpose22"}, ["s.csv"], "s.model"),
 }
@@ -40,6 +47,10 @@ def test_a_network_is_another_variant_than_those_it_learns_from(name):
 def test_on_each_side_of_the_tokens_settings_have_to_fit():
     (line,) = findings("predict/f", **{"train/f": {"variant": "g"}})
     assert "config.variant" in line and "variant 'g', as in train/f" in line
+    (line,) = findings("predict/j", **{"train/j": {"variant": "g"}})
+    assert "variant 'g', as in train/j" in line
+    (line,) = findings("train/j", **{"train/a": {"layout": "openpose22"}})
+    assert "layout 'openpose22', as in train/a" in line
     (line,) = findings("tokens/a", **{"train/a": {"variant": "b"}})
     assert "variant 'b', as in train/a" in line
     (line,) = findings("train/a", **{"prepared/a": {"layout": "openpose22"}})

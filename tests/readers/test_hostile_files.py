@@ -319,7 +319,7 @@ HOSTILE = {
     "one text encoded a thousand times": (encoded_again_and_again, ["makes more bytes than"]),
     "one text as a thousand byte arrays": (byte_arrays_again_and_again, ["makes more bytes than"]),
     # of which a process that has freed much memory may hold all; then their place is wrong
-    "millions of sets": (sets, [".pkl: "]),
+    "millions of sets": (sets, [".pkl"]),
     "keys with one hash": (colliding_keys, ["int of more than 64 bits"]),
     "bytes of a terabyte": (terabyte, ["not a complete pickle"]),
     "empty rows": (padded_with_rows, ["takes more than", "of memory"]),

@@ -13,14 +13,19 @@ import torch
 from microgesture.data.store import iter_store, write_store
 from microgesture.evaluation.predictions import write_predictions
 from microgesture.inference.checkpoints import save_checkpoint
+from microgesture.provenance.raw_data import listed
 from microgesture.provenance.record import write_record
 from microgesture.provenance.verify import verify
+from microgesture.settings.video import Crops
 from microgesture.utils.checksums import sealed_json
 from microgesture.utils.files import read_json, write_json, write_text
+from microgesture.video.make import make_crops
+from microgesture.video.sources import video_files
 from tests import formats
 from tests.conftest import REPOSITORY
 from tests.sections import prepare_clips, raw_inputs, read_clips
 from tests.steps import build_cache
+from tests.videos import textures, write_video
 
 SCRIPTS = REPOSITORY / "scripts"
 NAMES = ["wave", "nod", "rest"]
@@ -30,7 +35,10 @@ VARIANT = {"variant": "a", "layout": "openpose22", "stream": "joint", "length": 
 
 
 def build(folder, layout, kind="csv"):
-    """Raw data -> store -> stream -> cache -> checkpoint -> prediction -> table and figure."""
+    """Raw data -> store -> stream -> cache -> checkpoint -> prediction -> table and figure.
+
+    Beside stream and cache are the crops of the clips' videos.
+    """
     raw, results = folder / "raw", folder / "results"
     raw.mkdir()
     write = {"csv": formats.write_csv, "openpose_json": formats.write_openpose_json}[kind]
@@ -74,6 +82,17 @@ def build(folder, layout, kind="csv"):
         inputs=[stream, layout_file],
         outputs=[cache],
     )
+    crops = cut_crops(raw / "films", store, results / "video/crops.arrow")
+    made, videos = listed(results / "provenance/crops.json", video_files(crops))
+    assert made == []
+    record(
+        "crops",
+        "crops",
+        config=crops.given(),
+        inputs=[store],
+        outputs=[results / "video/crops.arrow", results / "video/crops.json"],
+        raw=videos,
+    )
     model, metrics = results / "train/a/seed0/model.safetensors", results / "train/a/seed0/m.json"
     save_checkpoint(model, {"w": torch.zeros(3)}, {})
     write_json(metrics, {"config": VARIANT, "seed": 0})
@@ -82,7 +101,7 @@ def build(folder, layout, kind="csv"):
         "train",
         config=VARIANT,
         seed=0,
-        inputs=[cache, layout_file],
+        inputs=[cache, results / "video/crops.arrow", results / "video/crops.json", layout_file],
         outputs=[model, metrics],
     )
     predicted = results / "predict/a/seed0/val.parquet"
@@ -116,6 +135,17 @@ def build(folder, layout, kind="csv"):
     return results
 
 
+def cut_crops(films, store, path):
+    """Write a video of every clip of a store, cut the crops, and return their settings."""
+    for clip in iter_store(store):
+        film = films / clip.clip_id / f"{clip.clip_id}.mp4"
+        write_video(film, textures(len(clip.points), 72, 128))
+    settings = Crops(root=str(films), side=32, resolution="scale", on_bad_clip="stop")
+    manifest = make_crops(store, settings, path, films.parent.parent / "parts", {})
+    write_json(path.with_suffix(".json"), {"sha256": manifest["sha256"]})  # not the folder
+    return settings
+
+
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory):
     from microgesture.data.layouts import load_layout
@@ -139,7 +169,8 @@ def test_a_whole_chain_verifies(chain, kind):
     results = chain[kind]
     done = verify(results, SCRIPTS, raw=True)
     assert done.findings == [] and done.left_over == []
-    assert done.records == 7 and done.artifacts == 8 and done.files == 2
+    assert done.records == 8 and done.artifacts == 10 and done.files == 2
+    assert len([*(results.parent / "raw").rglob("*.mp4")]) == 3
     on_disk = [path for path in (results.parent / "raw").rglob("*") if path.is_file()]
     assert done.raw == len(on_disk)
     assert verify(results, SCRIPTS).raw == 0
@@ -287,7 +318,7 @@ def test_the_command_says_it_in_one_line(chain):
 
     whole = run()
     assert whole.returncode == 0, whole.stderr
-    assert "7 records, 8 artifacts and 2 other inputs match" in whole.stdout
+    assert "8 records, 10 artifacts and 2 other inputs match" in whole.stdout
     for _ in flips(results / "prepared/s.arrow"):
         damaged = run()
         assert damaged.returncode == 1 and "Traceback" not in damaged.stderr
@@ -316,11 +347,12 @@ def test_an_input_is_hashed_once_by_who_wrote_it(chain, monkeypatch):
     hashed = []
     monkeypatch.setattr(steps, "sha256", lambda path: hashed.append(path) or "0" * 64)
     stream = chain["csv"] / "prepared/s.arrow"
-    os.utime(chain["csv"] / "provenance/prepared/s.json")
+    stated = chain["csv"] / "provenance/prepared/s.json"
+    os.utime(stated)
     upstream = steps.Upstream(chain["csv"])
-    record = read_json(chain["csv"] / "provenance/prepared/s.json")
+    record = read_json(stated)
     assert upstream.entry("prepared/s.arrow", stream) == record["outputs"]["prepared/s.arrow"]
     assert hashed == []
-    later = stream.stat().st_mtime + 10
+    later = stated.stat().st_mtime + 10
     os.utime(stream, (later, later))  # newer than its record: it may be another
     assert upstream.entry("prepared/s.arrow", stream)["sha256"] == "0" * 64

@@ -227,3 +227,17 @@ def test_a_card_of_a_model_on_video_names_no_layout(results):
     text = told(results)
     assert "An MViT network" in text and "layout" not in text.partition("## ")[0]
     assert "the stream `motion` of the person" in text and "48 × 48 pixels, 32 frames" in text
+
+
+@pytest.mark.parametrize(("backbones", "began"), [("finetuned", True), ("joint", False)])
+def test_a_card_of_a_fusion_that_holds_its_networks_asks_for_no_other_file(
+    results, backbones, began
+):
+    path = results / "train/weak/seed0/metrics.json"
+    own = {"model": "token_fusion", "sources": ["a", "b"], "backbones": backbones}
+    own |= {"networks": [{"variant": "a"}, {"variant": "b"}]}
+    settings = {key: value for key, value in SETTINGS.items() if key != "layout"}
+    write_json(path, {**json.loads(path.read_text()), "config": settings | own})
+    text = told(results).partition("## ")[0]
+    assert "holds the networks `a`, `b`, which" in text and "beside its own" not in text
+    assert ("began with the weights of their own trainings" in text) == began

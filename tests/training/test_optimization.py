@@ -9,6 +9,7 @@ from torch import nn
 
 from microgesture.data.clip_file import Records
 from microgesture.inputs.points import PointInput
+from microgesture.inputs.video import VideoInput
 from microgesture.models.build import build_model
 from microgesture.training.optimization import (
     learning_rate,
@@ -17,6 +18,8 @@ from microgesture.training.optimization import (
     rate_scales,
     restore,
 )
+from microgesture.training.steps import freeze_blocks
+from tests import moving_squares
 from tests.small_training import config_with, write_source
 from tests.steps import new_model, new_optimizer, train
 
@@ -191,6 +194,39 @@ def test_layer_decay_lowers_the_rate_block_by_block():
     assert {group["scale"]: len(group["params"]) for group in groups} == {
         scale: scales.count(scale) for scale in set(scales)
     }
+
+
+def test_the_first_blocks_stay_as_they_are():
+    config = {"name": "skeleton_transformer", "width": 8, "depth": 2, "heads": 2, "hidden": 6}
+    model = build_model(config, layout_channels=3, num_classes=4, length=8)
+    freeze_blocks(model, 1)
+    left = {name for name, one in model.named_parameters() if one.requires_grad}
+    parts = {name.removeprefix("backbone.").split(".norm")[0].split(".")[0] for name in left}
+    assert parts == {"blocks", "norm", "head", "cls_head"}
+    assert not [name for name in left if "blocks.0" in name]
+    scales = rate_scales(model, 0.5)
+    assert len(scales) == len(left) and set(scales) == {0.5, 1.0}
+
+
+def test_a_training_leaves_frozen_blocks_alone():
+    torch.manual_seed(0)
+    config = config_with(
+        {"epochs": 1, "batch": 8, "frozen_blocks": 1},
+        model="mvit",
+        length=4,
+        input_size=16,
+        temporal="segment_sample",
+        stream="rgb",
+        network={"embed": 8, "heads": 1, "depths": [2], "key_stride": 1},
+    )
+    del config["layout"]
+    model = build_model({"name": "mvit", **config["network"]}, clip_size=(4, 16), num_classes=4)
+    before = {name: one.clone() for name, one in model.named_parameters()}
+    crops = VideoInput(moving_squares.in_memory({"train": 8, "val": 4}), 16)
+    train(model, crops, config, seed=0)
+    moved = [name for name, one in model.named_parameters() if not torch.equal(one, before[name])]
+    assert any("blocks.1" in name for name in moved)
+    assert not [name for name in moved if "blocks.0" in name or "conv_proj" in name]
 
 
 def test_a_network_without_blocks_has_one_rate():

@@ -61,7 +61,7 @@ def grown(tmp_path, name="a", seed=0, clips=None, layout="openpose22", **changes
     made = prepare_clips(clips, load_layout(path), PREPARATION, tmp_path / "clips.arrow")
     write_json(tmp_path / "clips.json", made)
     (tmp_path / "classes.yaml").write_text("classes: [left, right]\n")
-    files = TrainingFiles((tmp_path / "clips.json",), path, tmp_path / "classes.yaml")
+    files = TrainingFiles((tmp_path / "clips.json",), (path,), tmp_path / "classes.yaml")
     step = parse(TreesStep, {**STEP, "layout": layout, **changes}, "config")
     (tmp_path / name).mkdir()
     run_trees(step, files, tmp_path / name, seed=seed, fold=None, threads=1, code_version={})

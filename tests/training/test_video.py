@@ -61,7 +61,7 @@ def trained(tmp_path_factory):
     torch.set_num_threads(1)
     run_training(
         step(CONFIG),
-        TrainingFiles((manifest,), None, classes),
+        TrainingFiles((manifest,), (), classes),
         folder,
         seed=0,
         fold=None,

@@ -355,6 +355,8 @@ def test_a_variants_own_settings_win(config):
         "schedule": "cosine",
         "warm_up": 0.3,
         "layer_decay": 1.0,
+        "backbone_rate": 1.0,
+        "frozen_blocks": 0,
         "frozen": False,
         "ema": 0.0,
         "validate_from": 0.0,

@@ -3,7 +3,9 @@
 import pytest
 import yaml
 
+from microgesture.evaluation.load import _cost_parts
 from microgesture.settings.config import Config
+from microgesture.settings.results import ShownVariant
 from microgesture.utils.errors import InputError
 from microgesture.workflow import config as settings
 from microgesture.workflow import variants
@@ -42,7 +44,10 @@ def test_a_fused_variant_is_a_row_like_others(config):
         ({"sources": ["stgcn41_align", "concat"]}, "'concat', a concat_mlp, which gives no tok"),
         ({"network": {"heads": 3}}, "network.width is 16; expected a multiple of network.heads, 3"),
         ({"training": {"augment_points": {"rotate": 9}}}, "augment_points moves points, and token"),
-        ({"training": {"frame_span": 0.5}}, "cross: training.frame_span is 0.5, but tokens are"),
+        ({"training": {"frame_span": 0.5}}, "cross: training.frame_span is 0.5, but it is for"),
+        ({"training": {"backbone_rate": 0.1}}, "training.backbone_rate is 0.1, but no networks of"),
+        ({"training": {"frozen_blocks": 1}}, "frozen_blocks is 1, but token_fusion has none that"),
+        ({"backbones": "trained"}, "variants.cross.backbones is 'trained'"),
         ({"layout": "openpose41"}, "layout"),
         ({"network": {"stem_kernel": 3}}, "stem_kernel"),
     ],
@@ -91,3 +96,64 @@ def slices(given):
 
 def differing(one, other):
     return {name for name in one if one[name] != other[name]}
+
+
+def trained_with(config, backbones, **training):
+    own = {"backbones": backbones, **({"training": training} if training else {})}
+    config["variants"]["cross"] |= own
+    check_config(config, "c.yaml")
+    return Config.model_validate(config)
+
+
+def test_a_fusion_with_trained_backbones_reads_what_its_sources_read(config):
+    config["models"]["posec3d"]["input_size"] = 16
+    typed = trained_with(config, "finetuned", backbone_rate=0.1)
+    of_sources = [variants.manifest_names(typed, name, "seed3")[0] for name in SOURCES]
+    assert variants.manifest_names(typed, "cross", "seed3") == of_sources
+    assert variants.tokens_of(typed, "cross") == [] != variants.tokens_of(typed, "concat")
+    assert variants.layout_files(typed, "cross") == ["config/layouts/openpose41.yaml"]
+    assert variants.layout_files(typed, "concat") == []
+    assert variants.layout_files(typed, SOURCES[0]) == ["config/layouts/openpose41.yaml"]
+    step = settings.training_step(typed, "cross")
+    assert (step.temporal, step.backbones) == ("sources", "finetuned")
+    assert step.training.backbone_rate == 0.1
+    for network, name in zip(step.networks, SOURCES, strict=True):
+        own = settings.training_step(typed, name)
+        for key in ("variant", "model", "network", "length", "layout", "stream", "temporal"):
+            assert getattr(network, key) == getattr(own, key)
+    # tested at the size of its training
+    assert step.networks[1].input_size == typed.heatmaps.size != own.input_size
+
+
+def test_where_networks_inside_a_fusion_start(config):
+    config["variants"][SOURCES[0]]["pretrained"] = "README.md"
+    assert variants.backbones_of(Config.model_validate(config), "cross", "seed3") == {}
+    found = variants.backbones_of(trained_with(config, "finetuned"), "cross", "seed3")
+    trained = "results/train/{}/seed3/model.safetensors"
+    assert found == {name: trained.format(name) for name in SOURCES}
+    found = variants.backbones_of(trained_with(config, "joint"), "cross", "seed3")
+    assert found == {SOURCES[0]: "README.md"}
+    assert variants.start_of(Config.model_validate(config), SOURCES[1]) is None
+
+
+def test_what_a_joint_training_depends_on(config):
+    """On its sources' networks and what changes their samples, not on how they were trained."""
+    config["variants"]["cross"]["backbones"] = "joint"
+    first = slices(config)
+    own = config["variants"][SOURCES[0]]
+    own["training"] = {"epochs": 3}
+    assert differing(first, slices(config)) == {SOURCES[0]}
+    own["training"] = {"augment_points": {"rotate": 5}}
+    assert differing(first, slices(config)) == {SOURCES[0], "cross"}
+    del own["training"]
+    config["tokens"] = {"pool": "time"}
+    assert differing(first, slices(config)) == {"cross", "tokens"}
+
+
+@pytest.mark.parametrize(
+    ("backbones", "parameters", "seconds"),
+    [("frozen", ["a", "b"], ["a", "b"]), ("finetuned", [], ["a", "b"]), ("joint", [], [])],
+)
+def test_what_a_row_costs(backbones, parameters, seconds):
+    shown = ShownVariant(title="F", model="token_fusion", sources=["a", "b"], backbones=backbones)
+    assert _cost_parts("f", shown) == ([*parameters, "f"], [*seconds, "f"])

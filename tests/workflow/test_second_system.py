@@ -1,10 +1,6 @@
 """From videos and skeletons to a token fusion in the workflow: killed, cloned, edited, verified."""
 
-import os
 import shutil
-import signal
-import subprocess
-import time
 from dataclasses import replace
 
 import pytest
@@ -15,7 +11,11 @@ from tests.conftest import REPOSITORY
 from tests.project import Project
 from tests.videos import textures, write_video
 
-TARGETS = ["results/missing_sources/both/seed3.csv", "results/robustness/both/seed3.csv"]
+TARGETS = [
+    f"results/{part}/{row}/seed3.csv"
+    for row in ("both", "tuned")
+    for part in ("missing_sources", "robustness")
+]
 TRAINING = {"epochs": 1, "batch": 2}
 
 
@@ -41,6 +41,13 @@ def small(config, data):
             "agcn": {"title": "A", "model": "agcn", "layout": "openpose22", "temporal": "align"},
             "mvit": {"title": "V", "model": "mvit", "stream": "motion"},
             "both": {"title": "B", "model": "token_fusion", "sources": ["mvit", "agcn"]},
+            "tuned": {
+                "title": "F",
+                "model": "token_fusion",
+                "sources": ["mvit", "agcn"],
+                "backbones": "finetuned",
+                "training": {"backbone_rate": 0.1},
+            },
         },
         "fusions": {},
         "claims": [],
@@ -70,7 +77,8 @@ def project(tmp_path_factory):
 
 def made(project):
     """Content of what a repeat must give byte for byte."""
-    patterns = ("tokens/**/*.arrow", "*/both/*.csv", "train/*/*/model.safetensors")
+    patterns = ("tokens/**/*.arrow", "*/both/*.csv", "*/tuned/*.csv")
+    patterns += ("train/*/*/model.safetensors",)
     files = [path for one in patterns for path in (project.folder / "results").glob(one)]
     files += [project.folder / "results/video/crops.arrow"]
     return {str(path.relative_to(project.folder)): path.read_bytes() for path in files}
@@ -81,7 +89,7 @@ def test_tokens_survive_kills_clones_and_edits(project, tmp_path):
     done = project.snakemake("results/ablation_table.md", *TARGETS)
     assert done.returncode == 0, done.stderr
     first = made(project)
-    assert len(first) == 2 + 2 + 3 + 1
+    assert len(first) == 2 + 4 + 4 + 1
     assert project.planned(*TARGETS) == {}
     said = project.run("microgesture", "verify", "--raw")
     assert said.returncode == 0, said.stderr
@@ -90,6 +98,10 @@ def test_tokens_survive_kills_clones_and_edits(project, tmp_path):
     edit = {**before["variants"]["both"], "training": {"learning_rate": 0.002}}
     project.write({**before, "variants": {**before["variants"], "both": edit}})
     assert project.planned(*TARGETS) == {"train": 1, "missing_sources": 1, "robustness": 1}
+    # both of its trainings: the source's and what goes on from it
+    changed = {**before["variants"]["mvit"], "training": {"learning_rate": 0.002}}
+    project.write({**before, "variants": {**before["variants"], "mvit": changed}})
+    assert project.planned("results/train/tuned/seed3/model.safetensors") == {"train": 2}
     project.write(before)
 
     # a folder elsewhere whose results came by DVC, without Snakemake's notes, has nothing to do
@@ -100,33 +112,7 @@ def test_tokens_survive_kills_clones_and_edits(project, tmp_path):
     for name in ("tokens", "robustness", "missing_sources"):
         shutil.rmtree(clone.folder / "results" / name)
     for rule in ("tokens", "robustness"):
-        kill_in(clone, rule)
+        clone.kill_in(rule, TARGETS)
     done = clone.snakemake(*TARGETS)
     assert done.returncode == 0, done.stderr
     assert made(clone) == first
-
-
-def kill_in(project, rule, targets=TARGETS):
-    """Start the workflow and kill all of it while a step of the rule runs."""
-    process = subprocess.Popen(
-        ["snakemake", "--cores", "2", *targets],
-        cwd=project.folder,
-        env=project.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    end = time.monotonic() + 120
-    while f"scripts/{rule}.py" not in commands(process.pid):
-        assert time.monotonic() < end and process.poll() is None
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def commands(session):
-    """Command lines of the processes of a session."""
-    listed = subprocess.run(
-        ["ps", "-o", "args=", "-s", str(session)], capture_output=True, text=True, check=False
-    )
-    return listed.stdout

@@ -111,10 +111,9 @@ def launcher(wildcards, resources):
 
 
 def layout_of(wildcards):
-    name = wildcards.get("layout") or getattr(
-        CONFIG.variants[wildcards.variant], "layout", None
-    )
-    return [] if name is None else variants.layout_file(name)
+    if name := wildcards.get("layout"):
+        return variants.layout_file(name)
+    return variants.layout_files(CONFIG, wildcards.variant)
 
 
 def layouts_in_use():
@@ -128,10 +127,20 @@ def label_embeddings_of(wildcards):
 
 def pretrained_of(wildcards):
     """Weights to start from, an input so that a changed file is noticed."""
-    start = getattr(CONFIG.variants[wildcards.variant], "pretrained", None)
-    if start in CONFIG.pretraining:
-        return at(paths.pretraining(start, paths.MODEL))
-    return start or []
+    return variants.start_of(CONFIG, wildcards.variant) or []
+
+
+def backbones_of(wildcards):
+    """Weights that networks inside a fusion start from."""
+    found = variants.backbones_of(CONFIG, wildcards.variant, wildcards.run)
+    return list(found.values())
+
+
+def backbones_options(wildcards):
+    """Option that names them, by source."""
+    found = variants.backbones_of(CONFIG, wildcards.variant, wildcards.run)
+    named = [f"{source}={path}" for source, path in found.items()]
+    return ["--backbones", *named] if named else []
 
 
 def pseudo_labels_of(wildcards):
@@ -368,7 +377,7 @@ def source_models_of(wildcards):
     """Trained models that a variant on tokens needs beside its own."""
     return [
         at(paths.training(source, wildcards.run, paths.MODEL))
-        for source in variants.sources_of(CONFIG, wildcards.variant)
+        for source in variants.tokens_of(CONFIG, wildcards.variant)
     ]
 
 

@@ -69,6 +69,7 @@ rule train:
         embeddings=label_embeddings_of,
         pretrained=pretrained_of,
         pseudo_labels=pseudo_labels_of,
+        backbones=backbones_of,
         folds=folds_of,
     output:
         model=at(paths.training("{variant}", "{run}", paths.MODEL)),
@@ -100,6 +101,7 @@ rule train:
         pseudo=lambda wildcards, input: (
             ["--pseudo-labels", input.pseudo_labels] if input.pseudo_labels else []
         ),
+        backbones=backbones_options,
         seed=seed_of,
         fold=fold_options,
         resume=at(paths.RESUME),
@@ -110,7 +112,8 @@ rule train:
         "trap '' TERM;"
         " {params.launch} scripts/train.py --config {params.config:q} --seed {params.seed}"
         " --input {input.data:q} {params.layout:q} --classes {input.classes:q}"
-        " {params.embeddings:q} {params.pretrained:q} {params.pseudo:q} {params.fold:q}"
+        " {params.embeddings:q} {params.pretrained:q} {params.pseudo:q} {params.backbones:q}"
+        " {params.fold:q}"
         " --out {params.out:q}"
         " --resume-dir {params.resume:q} --threads {threads} --record {output.record:q} 2> >(tee {log:q} >&2)"
 

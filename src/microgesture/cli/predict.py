@@ -251,11 +251,11 @@ def _video_windows(args: argparse.Namespace, models: list["Trained"]) -> "Predic
 
 def _holds_videos(place: Path) -> bool:
     """Whether a place is a video, or a folder of videos and not of frame files."""
-    from microgesture.readers.folders import frame_files
-    from microgesture.video.sources import SUFFIXES, videos_below
+    from microgesture.readers.folders import VIDEOS, frame_files
+    from microgesture.video.sources import videos_below
 
     if not place.is_dir():
-        return place.is_file() and place.suffix.lower() in SUFFIXES
+        return place.is_file() and place.suffix.lower() in VIDEOS
     return next(frame_files(place), None) is None and bool(videos_below(place))
 
 

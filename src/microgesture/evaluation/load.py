@@ -62,8 +62,7 @@ def load_evaluation(
     known = first.labels != UNKNOWN
     rows = []
     for name, entry in entries.items():
-        parts = entry.members if isinstance(entry, Fusion) else [*(entry.sources or []), name]
-        costs = [runs[part] for part in parts]
+        stored, trained = _cost_parts(name, entry)
         files = _read_row(results, name, seeds, split, first, folds)
         rows.append(
             Row(
@@ -72,10 +71,10 @@ def load_evaluation(
                 model=FUSION if isinstance(entry, Fusion) else entry.model,
                 labels=first.labels[known],
                 probabilities=np.stack([one.probabilities[known] for one in files]),
-                parameters=sum(int(cost[0][0]["parameters"]) for cost in costs),
+                parameters=sum(int(runs[part][0][0]["parameters"]) for part in stored),
                 seconds=tuple(
                     sum(float(run["train_seconds"]) for member in of_seed for run in member)
-                    for of_seed in zip(*costs, strict=True)
+                    for of_seed in zip(*(runs[part] for part in trained), strict=True)
                 ),
                 members=_members(files),
             )
@@ -96,6 +95,17 @@ def load_evaluation(
         folds=folds,
         imbalance=config.imbalance,
         clip_ids=tuple(np.array(first.clip_ids)[known].tolist()),
+    )
+
+
+def _cost_parts(name: str, entry: ShownVariant | Fusion) -> tuple[list[str], list[str]]:
+    """Trainings whose parameters a row consists of, and those whose time it takes."""
+    if isinstance(entry, Fusion):
+        return [*entry.members], [*entry.members]
+    sources = entry.sources or []
+    return (
+        [*(sources if entry.backbones == "frozen" else []), name],
+        [*(sources if entry.backbones != "joint" else []), name],
     )
 
 

@@ -1,7 +1,7 @@
 """Putting one variant together: its input, its network and its device, from config and files."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,8 +20,9 @@ from microgesture.inputs.points import PointInput
 from microgesture.inputs.tokens import TokenInput, token_shapes
 from microgesture.inputs.trees import TreesInput, feature_count
 from microgesture.inputs.video import VideoInput
-from microgesture.models.base import Classifier, Recognizer
+from microgesture.models.base import Classifier, Recognizer, TokenBackbone
 from microgesture.models.build import ADJACENCY, POINT_NETWORKS, build_model
+from microgesture.models.joint_fusion import join_networks
 from microgesture.models.neighbours import NeighbourHead
 from microgesture.models.token_fusion import SourceTokens
 from microgesture.models.trees import Forest
@@ -36,6 +37,7 @@ from microgesture.utils.files import sha256
 MOST_THREADS = 1024
 RELATIVE_CHANNELS = 5
 """x, y, score, and x, y from the root of hand or head."""
+OF_VARIANTS = frozenset(VariantStep.model_fields)
 TREES = "trees"
 """The model that is no network."""
 Value = TypeVar("Value")
@@ -94,8 +96,16 @@ def _needed(value: Value | None, config: VariantStep, key: str) -> Value:
     return value
 
 
-def open_prepared(config: VariantStep, layout: Layout | None, manifests: Sequence[Path]) -> Input:
+def open_prepared(
+    config: VariantStep,
+    layout: Layout | None,
+    manifests: Sequence[Path],
+    missing: Collection[int] = (),
+) -> Input:
     """The variant's input, by the manifest beside it, or those of its sources' tokens.
+
+    ``missing`` are numbers of sources that are to be missing. Of a fusion that holds the networks
+    of its sources see `microgesture.inference.joint`.
 
     Raises
     ------
@@ -117,7 +127,7 @@ def open_prepared(config: VariantStep, layout: Layout | None, manifests: Sequenc
                 f"--input: holds tokens of {', '.join(found)}; {config.variant} fuses those of "
                 f"{', '.join(_needed(config.sources, config, 'sources'))}, in this order"
             )
-        return TokenInput(files)
+        return TokenInput(files, missing)
     if len(files) != 1:
         raise InputError(f"--input: {len(files)} manifests; {config.variant} reads a single one")
     holds = _content(files[0])
@@ -151,6 +161,8 @@ def new_model(
 
     ``preparation`` is what the input's records state; networks on tokens are built from it.
     """
+    if config.networks:
+        return _joint_model(config, num_classes, embedding_size, preparation or {})
     if config.model in FUSED_MODELS:
         shapes = token_shapes(preparation or {"sources": []})
         return build_model(
@@ -184,6 +196,37 @@ def new_model(
         features = model.backbone.num_features
         model.add_module("cls_head", NeighbourHead(features, num_classes, config.neighbours))
     return model
+
+
+def _joint_model(
+    config: VariantStep,
+    num_classes: int,
+    embedding_size: int | None,
+    preparation: Mapping[str, Any],
+) -> Recognizer:
+    """A fusion with fresh networks of its sources."""
+    networks, shapes = [], []
+    for step, stated in zip(config.networks, preparation["inputs"], strict=True):
+        layout = layout_of(stated, step.variant)
+        backbone = new_model(step, layout, num_classes, None, stated["preparation"]).backbone
+        if not isinstance(backbone, TokenBackbone):
+            raise InputError(f"{config.variant}: {step.variant}, a {step.model}, gives no tokens")
+        networks.append(backbone)
+        shapes.append(tuple(stated["shape"]))
+    kind = {"name": config.model, **config.network}
+
+    def fused(sources: list[SourceTokens]) -> Recognizer:
+        return build_model(
+            kind, num_classes=num_classes, embedding_size=embedding_size, sources=sources
+        )
+
+    return join_networks(networks, shapes, config.pool, fused)
+
+
+def layout_of(stated: Mapping[str, Any], place: str | Path) -> Layout | None:
+    """The layout that a checkpoint states; none for video."""
+    given = stated["layout"]
+    return None if given is None else layout_from_dict(given, Path(place))
 
 
 @dataclass(frozen=True)
@@ -220,8 +263,8 @@ class Trained:
 
         Of a network on tokens it is that of the first network whose tokens it takes.
         """
-        if self.sources:
-            layouts = [one.layout for one in self.sources]  # any source on video is refused
+        if others := self.sources or self.joined:
+            layouts = [one.layout for one in others]  # any source on video is refused
             return layouts[0]
         if self.skeleton is None:
             raise InputError(
@@ -256,10 +299,26 @@ class Trained:
             found.append(load_trained(path))
         return found
 
+    @cached_property
+    def joined(self) -> list["Trained"]:
+        """What a fusion that holds the networks of its sources shows each; none of others.
+
+        They share the fusion's model.
+        """
+        found = []
+        inputs = self.metadata["preparation"].get("inputs", [])
+        for step, stated in zip(self.config.networks, inputs, strict=True):
+            own = {key: value for key, value in step.given().items() if key in OF_VARIANTS}
+            config = StatedStep(**own, batch=self.config.batch)
+            metadata = {**self.metadata, **stated}
+            skeleton = layout_of(stated, self.path)
+            found.append(Trained(self.path, self.model, skeleton, metadata, config))
+        return found
+
     @property
     def parts(self) -> list["Trained"]:
-        """The networks that are shown clips: itself, or those whose tokens it takes."""
-        return self.sources or [self]
+        """What is shown clips: itself, or the networks whose tokens it takes."""
+        return self.sources or self.joined or [self]
 
 
 def load_trained(path: Path) -> Trained:
@@ -278,8 +337,7 @@ def load_trained(path: Path) -> Trained:
             f"{path}: its metadata lacks {', '.join(missing)}, so it was written by another "
             "version of this program; train the variant again"
         )
-    stated = metadata["layout"]
-    layout = None if stated is None else layout_from_dict(stated, path)
+    layout = layout_of(metadata, path)
     config = read_stated(metadata["config"], f"{path}: config")
     classes, embedding_size = len(metadata["classes"]), metadata["embedding_size"]
     model: Classifier
@@ -311,14 +369,16 @@ def choose_device(name: str, threads: int) -> torch.device:
     torch.set_num_threads(threads)
     # what CUDA's matrix products need to repeat themselves; read when the GPU is first used
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    gpu = name != "cpu" and torch.cuda.is_available()
+    # on a GPU attention repeats itself only where what does not is an error
+    torch.use_deterministic_algorithms(True, warn_only=not gpu)
     # by default torch rounds what convolutions multiply to 10 bits on newer GPUs
     torch.backends.cudnn.allow_tf32 = False
     # nothing here reads memory that was not written, and filling it takes a part of every step
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    if name == "cuda" and not torch.cuda.is_available():
+    if name == "cuda" and not gpu:
         raise InputError("--device cuda: torch sees no GPU; use --device auto or cpu")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+    return torch.device("cuda" if gpu else "cpu")
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:

@@ -11,6 +11,7 @@ from microgesture.inference.build import Trained, is_cached, open_input
 from microgesture.inference.predict import predict
 from microgesture.inference.tokens import tokens_in_memory
 from microgesture.inputs.base import Input
+from microgesture.inputs.joint import JoinedSource, JointInput
 from microgesture.inputs.tokens import TokenInput
 from microgesture.preprocessing.prepare import prepare_in_memory
 from microgesture.settings.heatmaps import DrawnHeatmaps
@@ -39,6 +40,9 @@ def clip_probabilities(
     if trained.sources:
         source, empty = joined_tokens(trained, [*clips], testing, crops)
         return _probabilities(trained, source, testing), empty
+    if trained.joined:
+        joint, empty = joined_inputs(trained, [*clips], crops)
+        return _probabilities(trained, joint, testing), empty
     if trained.skeleton is None and crops is not None:
         return _probabilities(trained, open_input(trained.config, None, crops), testing), []
     records, empty = prepare_for(trained, clips)
@@ -54,23 +58,44 @@ def joined_tokens(
     """
     device = next(trained.model.parameters()).device
     stated = trained.metadata["preparation"]["sources"]
-    tokens, empty = [], {clip.clip_id: 0 for clip in clips}
-    for one, source in zip(stated, trained.sources, strict=True):
-        if source.skeleton is None and crops is not None:
-            shown, unseen = open_input(source.config, None, crops), list[str]()
-        else:
-            records, unseen = prepare_for(source, clips)
-            shown = prepared_input(source, records)
-        # whatever their split, they are looked at as in testing
-        shown.records.index["split"] = "test"
+    every, empty = _each_shown(trained, clips, crops)
+    tokens = []
+    for one, source, shown in zip(stated, trained.sources, every, strict=True):
         source.model.to(device)
         written = {key: one[key] for key in TokenStep.model_fields}
         step: TokenStep = parse(TokenStep, written, f"{trained.path}: preparation")
         step = step.model_copy(update={"testing": testing})
         tokens.append(tokens_in_memory(source, shown, step))
+    return TokenInput(tokens), empty
+
+
+def joined_inputs(
+    trained: Trained, clips: Sequence[Clip], crops: Clips | None = None
+) -> tuple[JointInput, list[str]]:
+    """Clips as a fusion takes them that holds its sources' networks; see `joined_tokens`."""
+    every, empty = _each_shown(trained, clips, crops)
+    each = zip(trained.config.networks, trained.joined, every, strict=True)
+    sources = [JoinedSource(step, one.skeleton, shown) for step, one, shown in each]
+    return JointInput(sources), empty
+
+
+def _each_shown(
+    trained: Trained, clips: Sequence[Clip], crops: Clips | None
+) -> tuple[list[Input], list[str]]:
+    """What each of its parts is shown of clips, and the ids of those that show none anything."""
+    every, empty = [], {clip.clip_id: 0 for clip in clips}
+    for part in trained.parts:
+        if part.skeleton is None and crops is not None:
+            shown, unseen = open_input(part.config, None, crops), list[str]()
+        else:
+            records, unseen = prepare_for(part, clips)
+            shown = prepared_input(part, records)
+        # whatever their split, they are looked at as in testing
+        shown.records.index["split"] = "test"
+        every.append(shown)
         for name in unseen:
             empty[name] += 1
-    return TokenInput(tokens), [name for name, count in empty.items() if count == len(tokens)]
+    return every, [name for name, count in empty.items() if count == len(every)]
 
 
 def prepare_for(trained: Trained, clips: Iterable[Clip]) -> tuple[MemoryRecords, list[str]]:

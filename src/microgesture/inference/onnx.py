@@ -16,8 +16,9 @@ from microgesture.data.clip_file import MemoryRecords
 from microgesture.data.keypoints import KEYPOINT_FORMATS
 from microgesture.data.layouts import Layout
 from microgesture.data.store import SPLITS, Clip
-from microgesture.inference.build import Trained, open_input, open_prepared
-from microgesture.inference.clips import joined_tokens, prepare_for, prepared_input
+from microgesture.inference.build import Trained, open_input
+from microgesture.inference.clips import joined_inputs, joined_tokens, prepare_for, prepared_input
+from microgesture.inference.joint import open_trained
 from microgesture.inputs.base import Input
 from microgesture.inputs.geometry import full_frame
 from microgesture.inputs.loader import ViewClips
@@ -123,8 +124,7 @@ def export_onnx(trained: Trained, path: Path, manifests: Sequence[Path] = ()) ->
 
 def prepared(trained: Trained, manifests: Sequence[Path]) -> torch.Tensor:
     """Up to `EXAMPLES` prepared clips, of the test split first, as the network takes them."""
-    config = trained.config
-    source = open_prepared(config, trained.skeleton, manifests)
+    source = open_trained(trained, manifests)
     if source.preparation != trained.metadata["preparation"]:
         raise InputError(
             f"--input {manifests[0]}: its clips were prepared otherwise than those that "
@@ -152,6 +152,8 @@ def drawn(trained: Trained) -> torch.Tensor:
     if trained.sources:
         once = Testing(views=1, flip=False)
         return _assembled(trained, joined_tokens(trained, [*clips], once)[0], np.arange(EXAMPLES))
+    if trained.joined:
+        return _assembled(trained, joined_inputs(trained, [*clips])[0], np.arange(EXAMPLES))
     records, _ = prepare_for(trained, clips)
     return _assembled(trained, prepared_input(trained, records), np.arange(EXAMPLES))
 

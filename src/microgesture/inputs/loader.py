@@ -7,6 +7,7 @@ drawn before, so that a training can go on from any step.
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -62,12 +63,48 @@ def epoch_order(
     return by_class[first[drawn] + rng.integers(counts[drawn])]
 
 
-class TrainingClips(Dataset[tuple[torch.Tensor, int]]):
-    """Samples keyed by row, epoch and place in the epoch's order.
+@dataclass(frozen=True)
+class Sampling:
+    """How a training sample of a clip is drawn.
 
-    ``augment`` needs a `PointSource`; ``span`` is the smallest share of the frames of a sample that
-    is stretched to its length.
+    Attributes
+    ----------
+    temporal : str
+        One of `SAMPLERS`, which chooses ``length`` frames.
+    length : int
+    augment : AugmentPoints
+        How points are moved; needs a `PointSource`.
+    span : float
+        The smallest share of the frames that is stretched to the length.
+
     """
+
+    temporal: str
+    length: int
+    augment: AugmentPoints = UNMOVED
+    span: float = 1.0
+
+    def draw(
+        self,
+        source: Input,
+        row: int,
+        frames: int,
+        rng: np.random.Generator,
+        points_rng: np.random.Generator,
+    ) -> np.ndarray:
+        """A sample of a clip of so many frames, by random numbers for frames and for points."""
+        indices = SAMPLERS[self.temporal](frames, self.length, rng)
+        if self.span < 1:
+            indices = random_span(indices, self.span, rng)
+        if self.augment == UNMOVED:
+            return source.sample(row, indices)
+        if not isinstance(source, PointSource):
+            raise InputError("training.augment_points: the input has no points that could be moved")
+        return source.sample(row, indices, random_movement(source.layout, self.augment, points_rng))
+
+
+class TrainingClips(Dataset[tuple[torch.Tensor, int]]):
+    """Samples keyed by row, epoch and place in the epoch's order; see `Sampling`."""
 
     def __init__(
         self,
@@ -78,24 +115,15 @@ class TrainingClips(Dataset[tuple[torch.Tensor, int]]):
         augment: AugmentPoints = UNMOVED,
         span: float = 1.0,
     ) -> None:
-        self._source, self._sampler = source, SAMPLERS[temporal]
-        self._length, self._seed, self._augment, self._span = length, seed, augment, span
+        self._source, self._seed = source, seed
+        self._sampling = Sampling(temporal, length, augment, span)
         self._frames = source.records.index["num_frames"].to_numpy()
 
     def __getitem__(self, key: tuple[int, int, int]) -> tuple[torch.Tensor, int]:
         row, epoch, place = key
-        rng = rng_for(FRAMES, self._seed, epoch, place)
-        indices = self._sampler(int(self._frames[row]), self._length, rng)
-        if self._span < 1:
-            indices = random_span(indices, self._span, rng)
-        if self._augment == UNMOVED:
-            return torch.from_numpy(np.array(self._source.sample(row, indices))), row
-        source = self._source
-        if not isinstance(source, PointSource):
-            raise InputError("training.augment_points: the input has no points that could be moved")
-        drawn = rng_for(POINTS, self._seed, epoch, place)
-        movement = random_movement(source.layout, self._augment, drawn)
-        return torch.from_numpy(np.array(source.sample(row, indices, movement))), row
+        rngs = [rng_for(purpose, self._seed, epoch, place) for purpose in (FRAMES, POINTS)]
+        sample = self._sampling.draw(self._source, row, int(self._frames[row]), *rngs)
+        return torch.from_numpy(np.array(sample)), row
 
 
 class ViewClips(Dataset[tuple[torch.Tensor, int]]):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from microgesture.models.base import Backbone, Recognizer, TokenBackbone
+from microgesture.models.base import Backbone, Recognizer, TokenBackbone, frame_conv
 from microgesture.models.cpu.batch_norm import BatchNorm
 from microgesture.models.cpu.max_pool import ReluMaxPool
 from microgesture.models.cpu.sparse_conv import HeatmapConv
@@ -19,17 +19,21 @@ EXPANSION = 4
 
 
 class Conv(nn.Conv3d):
-    """`torch.nn.Conv3d` by the routines that a CPU is fastest with: the same numbers.
+    """`torch.nn.Conv3d` by the routines that a CPU or a GPU is fastest with: the same numbers.
 
-    For one thread and few clips torch's own choice for k x 1 x 1 kernels in float32 takes three
-    times as long, and gives up the layout with channels last.
+    All kernels are k x 1 x 1 or 1 x k x k here, so that two dimensions do. For one thread and few
+    clips torch's own choice for k x 1 x 1 kernels in float32 takes three times as long on a CPU,
+    and gives up the layout with channels last.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         """From (N, C, T, H, W) to (N, C', T', H', W')."""
-        pointwise = self.kernel_size[1:] == (1, 1) and self.stride == (1, 1, 1)
-        if not pointwise or x.device.type != "cpu" or torch.compiler.is_compiling():
+        if torch.compiler.is_compiling():
             return super().forward(x)
+        pointwise = self.kernel_size[1:] == (1, 1) and self.stride == (1, 1, 1)
+        if not pointwise:
+            frames = self.kernel_size[0] == 1 and x.device.type != "cpu"
+            return frame_conv(self, x) if frames else super().forward(x)
         last = x.permute(0, 2, 3, 4, 1)
         if self.kernel_size[0] == 1:
             return functional.linear(last, self.weight.flatten(1)).permute(0, 4, 1, 2, 3)

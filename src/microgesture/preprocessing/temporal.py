@@ -121,15 +121,21 @@ def _one_view(num_views: int, length: int, rng: np.random.Generator) -> np.ndarr
     return rng.integers(num_views, size=1)
 
 
+def _seed(num_frames: int, length: int, rng: np.random.Generator) -> np.ndarray:
+    return rng.integers(2**32, size=1)
+
+
 SAMPLERS: dict[str, Callable[[int, int, np.random.Generator], np.ndarray]] = {
     "align": _all_frames,
     "crop_pad": crop_pad,
     "segment_sample": segment_sample,
     "views": _one_view,
+    "sources": _seed,
 }
 """How a training sample's frames are chosen; aligned clips already have ``length`` frames.
 
-Of the views of which a clip's tokens were written, ``views`` chooses one.
+Of the views of which a clip's tokens were written, ``views`` chooses one. ``sources`` gives the
+seed by which every source of a fusion chooses its own.
 """
 
 
@@ -140,12 +146,16 @@ def inference_views(kind: str, num_frames: int, length: int, views: int) -> list
     distances (one where the clip fits). `segment_sample` draws with the view's number as seed; of
     clips shorter than the length, which wrap around whole, the views start at even distances, and
     at one frame after the other where there are fewer frames than views, both as in PySKL. Of
-    views that were written, ``views`` takes the first.
+    views that were written, ``views`` takes the first. ``sources`` gives a view's number and how
+    many there are, by which every source of a fusion chooses its own.
     """
     if kind == "align":
         return [np.arange(length)]
     if kind == "views":
         return [np.array([view]) for view in range(min(num_frames, views))]
+    if kind == "sources":
+        count = min(num_frames, views)
+        return [np.array([view, views]) for view in range(count)]
     if kind == "crop_pad":
         starts = np.linspace(0, max(num_frames - length, 0), views + 2)[1:-1].round().astype(int)
         return [_crop(num_frames, length, start) for start in np.unique(starts)]

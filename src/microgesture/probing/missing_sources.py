@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from microgesture.data.classes import UNKNOWN
-from microgesture.data.clip_file import Records
 from microgesture.data.folds import check_fold, use_fold
 from microgesture.evaluation.metrics import predicted_classes
 from microgesture.inference.build import Trained
+from microgesture.inference.joint import open_trained
 from microgesture.inference.predict import predict
-from microgesture.inputs.tokens import TokenInput, stated
 from microgesture.probing.robustness import accuracies
 from microgesture.settings.probing import Testing
 from microgesture.utils.errors import InputError
@@ -49,7 +48,7 @@ def measure(
     trained : Trained
         On the device that is to be used.
     manifests : sequence of Path
-        Of the sources' token files, which lie beside them.
+        Of the sources' token files, or of what their networks read, which lie beside them.
     testing : Testing
     folds, fold
         See `microgesture.data.folds.use_fold`.
@@ -63,21 +62,22 @@ def measure(
     names = trained.config.sources
     if not names:
         raise InputError(f"{trained.path}: takes no tokens of other networks; name one that does")
-    files = [Records(manifest.with_suffix(".arrow")) for manifest in manifests]
-    if [*map(stated, files)] != trained.metadata["preparation"]["sources"]:
+    whole = open_trained(trained, manifests)
+    if whole.preparation != trained.metadata["preparation"]:
         raise InputError(
-            f"--input: holds other tokens than those that {trained.path} learned from; give these"
+            f"--input: holds other tokens or clips than those that {trained.path} learned from; "
+            "give these"
         )
-    index = files[0].index
+    index = whole.records.index
     check_fold(trained.path, trained.metadata, use_fold(index.copy(), folds, fold))
     rows = _labelled(index["split"].to_numpy(), index["label"].to_numpy(), folds is not None)
     if not len(rows):
-        raise InputError(f"{files[0].path}: no labelled clip to test on")
+        raise InputError(f"{whole.records.path}: no labelled clip to test on")
     labels = index["label"].to_numpy()[rows]
     for missing in [(), *((number,) for number in range(len(names)))]:
         probabilities = predict(
             trained.model,
-            TokenInput(files, missing),
+            open_trained(trained, manifests, missing),
             rows,
             temporal=trained.config.temporal,
             length=trained.config.length,

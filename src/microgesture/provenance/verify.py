@@ -295,8 +295,9 @@ def _config_findings(
     upstream = _upstream(name, records, owners)
     for other in sorted(_upstream(name, records, owners, until=OTHERS)):
         before = records[other]["config"] or {}
+        own = _of_source(config, before)
         for key in SHARED:
-            ours, theirs = config.get(key), before.get(key)
+            ours, theirs = own.get(key), before.get(key)
             if ours is not None and theirs is not None and ours != theirs:
                 advice = f"run the step of {name} again"
                 what = f"{key} {theirs!r}, as in {other}"
@@ -315,17 +316,34 @@ def _config_findings(
                     yield Finding("config", name, TABLE, what, "none", advice)
 
 
+def _of_source(config: Mapping[str, Any], before: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a config says of the variant of a step before it, where it holds the networks of others.
+
+    Of their clips, which are of several, it says nothing.
+    """
+    networks = config.get("networks")
+    if not networks:
+        return config
+    return next((one for one in networks if one["variant"] == before.get("variant")), {})
+
+
 def _upstream(
     name: str, records: Mapping[str, Record], owners: Mapping[str, str], until: Collection[str] = ()
 ) -> set[str]:
-    """All records before one, the direct ones and theirs; none of scripts and of those before."""
+    """All records before one, the direct ones and theirs.
+
+    Where ``until`` names scripts, none of these and of those before, and none before a training
+    that holds the networks of other variants.
+    """
     found, waiting = set[str](), [name]
     while waiting:
         artifacts = records[waiting.pop()]["artifacts"]
         new = {owners[file] for file in artifacts if file in owners} - found
         new -= {other for other in new if records[other]["script"] in until}
         found |= new
-        waiting.extend(new)
+        waiting.extend(
+            one for one in new if not (until and (records[one]["config"] or {}).get("networks"))
+        )
     return found
 
 

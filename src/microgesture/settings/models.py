@@ -16,7 +16,7 @@ from microgesture.settings.networks import (
     VideoNetwork,
 )
 from microgesture.settings.pseudo_labels import PseudoLabelling
-from microgesture.settings.streams import HeatmapStream, Part, PointStream, VideoStream
+from microgesture.settings.streams import Backbones, HeatmapStream, Part, PointStream, VideoStream
 from microgesture.settings.training import Training, TrainingChanges
 
 Length = Annotated[int, Field(ge=2)]
@@ -249,7 +249,10 @@ class VideoVariant(_Network):
 
 class _FusedVariant(_Network):
     sources: Annotated[list[str], Field(min_length=2), BeforeValidator(unique)]
-    """Variants whose tokens are fused; they are trained before, and stay as they are."""
+    """Variants whose tokens are fused."""
+    backbones: Backbones = "frozen"
+    """Their networks: ``frozen``: trained before, and their tokens are written once; ``finetuned``:
+    trained before, and further with the fusion; ``joint``: trained with the fusion alone."""
 
 
 class TokenFusionVariant(_FusedVariant):

@@ -7,6 +7,7 @@ from pydantic import Field
 from microgesture.settings.base import Entry, NotNegative
 from microgesture.settings.probing import Occlusion, Robustness
 from microgesture.settings.rows import ClaimEntry, Fusion
+from microgesture.settings.streams import Backbones
 
 
 class ShownVariant(Entry):
@@ -20,6 +21,7 @@ class ShownVariant(Entry):
     unlabelled: list[Literal["train", "val", "test"]] = Field(default=[])
     """Whose recordings it was pre-trained on here, without labels."""
     sources: list[str] | None = None
+    backbones: Backbones = "frozen"
 
 
 class Trained(Entry):

@@ -11,3 +11,5 @@ VideoStream = Literal["rgb", "motion"]
 Part = Literal["body", "head", "hands", "left_hand", "right_hand"]
 """Parts of the body that networks on heatmaps may see in boxes of their own."""
 BODY: Part = "body"
+Backbones = Literal["frozen", "finetuned", "joint"]
+"""How the networks of a fused variant's sources are trained."""

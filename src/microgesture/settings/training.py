@@ -49,6 +49,11 @@ class TrainingChanges(Entry):
     """Share of the steps in which ``one_cycle`` rises."""
     layer_decay: Share | None = None
     """What the learning rate of a transformer's block is multiplied by for each block after it."""
+    backbone_rate: Positive | None = None
+    """What the learning rate of the sources' networks is multiplied by, of fused variants whose
+    ``backbones`` are trained."""
+    frozen_blocks: Annotated[int, Field(ge=0)] | None = None
+    """First blocks of a transformer that stay as they are, with what comes before them."""
     frozen: bool | None = None
     """Whether the classifier alone is trained, on features that stay as they are."""
     ema: Probability | None = None
@@ -93,6 +98,11 @@ class Training(TrainingChanges):
     """Share of the steps in which ``one_cycle`` rises."""
     layer_decay: Share = 1.0
     """What the learning rate of a transformer's block is multiplied by for each block after it."""
+    backbone_rate: Positive = 1.0
+    """What the learning rate of the sources' networks is multiplied by, of fused variants whose
+    ``backbones`` are trained."""
+    frozen_blocks: Annotated[int, Field(ge=0)] = 0
+    """First blocks of a transformer that stay as they are, with what comes before them."""
     frozen: bool = False
     """Whether the classifier alone is trained, on features that stay as they are."""
     ema: Probability = 0.0

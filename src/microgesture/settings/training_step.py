@@ -2,6 +2,7 @@
 
 from microgesture.settings.base import NotNegative, Share
 from microgesture.settings.heatmaps import Augment
+from microgesture.settings.streams import Backbones
 from microgesture.settings.training import Training
 from microgesture.settings.variant_step import VariantStep
 
@@ -23,6 +24,8 @@ class TrainingStep(LearningStep):
     augment: Augment
     pretrained: str | None = None
     label_share: Share = 1.0
+    backbones: Backbones = "frozen"
+    """Of fusions: how the networks of their sources are trained."""
 
 
 class TreesStep(LearningStep):

@@ -5,10 +5,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from microgesture.settings.base import Count, Entry, NotNegative, Probability
+from microgesture.settings.base import Count, Entry, NotNegative, Probability, Share
 from microgesture.settings.heatmaps import DrawnHeatmaps
 from microgesture.settings.parse import parse
 from microgesture.settings.streams import HeatmapStream, Part, PointStream, VideoStream
+from microgesture.settings.training import AugmentPoints
 
 TREES_BATCH = 64
 """Clips that trees, which learn from all at once, predict at once."""
@@ -25,8 +26,9 @@ class VariantStep(Entry):
     """Of networks on heatmaps: what is seen in boxes of their own."""
     relative: bool = False
     """Of networks on points: whether hands and head are told from their roots as well."""
-    temporal: Literal["align", "crop_pad", "segment_sample", "views"]
-    """``views``: one of the views of which tokens were written, of networks on these."""
+    temporal: Literal["align", "crop_pad", "segment_sample", "views", "sources"]
+    """Of networks on tokens ``views``, one of those that were written, or ``sources``, where every
+    source chooses its own frames."""
     length: Count
     network: dict[str, Any]
     """Keywords of the network's builder."""
@@ -44,6 +46,22 @@ class VariantStep(Entry):
     """Of transformers: the nearest training clips, which vote in place of a trained classifier."""
     sources: list[str] | None = None
     """Of networks on tokens: the variants that these are of."""
+    networks: list["SourceStep"] = Field(default=[])
+    """Of fusions that hold the networks of their sources: how each is built and fed."""
+    pool: Literal["places", "time"] = "places"
+    """Of these: what is averaged of tokens."""
+
+
+class SourceStep(VariantStep):
+    """How a network inside a fusion is built and fed."""
+
+    layout: str | None = None
+    """Of networks on skeletons."""
+    augment_points: AugmentPoints = AugmentPoints()
+    frame_span: Share = 1.0
+
+
+VariantStep.model_rebuild()
 
 
 class StatedStep(VariantStep):

@@ -14,6 +14,8 @@ SECOND_MOMENT = 0.999
 """AdamW's decay of the squared gradients; that of the gradients is the config's momentum."""
 WARM_UP, START = 0.3, 1 / 25
 """Of ``one_cycle``: share of the steps until the peak, and share of the peak to start from."""
+INSIDE = "backbone.networks."
+"""What the names of the parameters of networks inside a fusion begin with."""
 _BLOCK = re.compile(r"(?:^|\.)blocks\.(\d+)\.")
 
 
@@ -36,23 +38,34 @@ def new_optimizer(
     return torch.optim.SGD(groups, rate, momentum, weight_decay=decay, fused=True)
 
 
-def rate_scales(model: nn.Module, decay: float) -> list[float]:
+def rate_scales(model: nn.Module, decay: float, backbones: float = 1.0) -> list[float]:
     """What the rate of each trainable parameter is multiplied by (Bao et al. 2022, BEiT).
 
     Parameters before the first of ``blocks`` are layer 0, those of block n layer n + 1, and those
     after the last block a layer more; each layer has ``decay`` times the rate of the next. Of a
-    network without blocks all are 1.
+    network without blocks all are 1. Of a fusion that holds the networks of its sources, these have
+    ``backbones`` times the rate of the rest.
     """
+    trained = [one.requires_grad for one in model.parameters()]
+    names = [name for name, _ in model.named_parameters()]
+    if any(name.startswith(INSIDE) for name in names):
+        scales = [backbones if name.startswith(INSIDE) else 1.0 for name in names]
+    else:
+        layers = layers_of(model)
+        scales = [decay ** (max(layers) - layer) for layer in layers]
+    return [scale for scale, learned in zip(scales, trained, strict=True) if learned]
+
+
+def layers_of(model: nn.Module) -> list[int]:
+    """Layer of each parameter: 0 before the blocks, 1 of the first, one more after the last."""
     layers, reached = [], 0
-    for name, parameter in model.named_parameters():
-        if not parameter.requires_grad:
-            continue
+    for name, _ in model.named_parameters():
         if found := _BLOCK.search(name):
             reached = int(found[1]) + 1
             layers.append(reached)
         else:
             layers.append(reached + (reached > 0))
-    return [decay ** (max(layers) - layer) for layer in layers]
+    return layers
 
 
 def learning_rate(schedule: str, peak: float, share: float, warm_up: float = WARM_UP) -> float:

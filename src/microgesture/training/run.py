@@ -1,7 +1,7 @@
 """One training as a step of the workflow: from its files to its checkpoint."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from microgesture.data.profiles import training_profile
 from microgesture.data.pseudo_labels import read_pseudo_labels
 from microgesture.inference.build import choose_precision, new_model, open_prepared
 from microgesture.inference.checkpoints import save_training
+from microgesture.inference.joint import layouts_of, open_joint, start_networks
 from microgesture.inputs.base import Input
 from microgesture.models.base import Recognizer
 from microgesture.models.build import count_parameters
@@ -40,10 +41,11 @@ class TrainingFiles:
     Attributes
     ----------
     manifests : tuple of Path
-        Of prepared clips, of a heatmap cache or of crops, which lie beside it; or of the tokens of
-        each source.
-    layout : Path or None
-        Of skeletons; none for video and tokens.
+        Of prepared clips, of a heatmap cache or of crops, which lie beside it; of a fusion of the
+        tokens of each source, or what its network reads.
+    layouts : tuple of Path
+        Of skeletons; none for video and tokens, each of its sources' for a fusion that holds their
+        networks.
     classes : Path
     embeddings : Path, optional
         Label embeddings, for the semantic loss.
@@ -53,22 +55,32 @@ class TrainingFiles:
         Weights to start from.
     pseudo_labels : Path, optional
         Of training clips without a label.
+    backbones : mapping
+        Weights that networks inside a fusion start from, by source.
 
     """
 
     manifests: tuple[Path, ...]
-    layout: Path | None
+    layouts: tuple[Path, ...]
     classes: Path
     embeddings: Path | None = None
     folds: Path | None = None
     pretrained: Path | None = None
     pseudo_labels: Path | None = None
+    backbones: Mapping[str, Path] = field(default_factory=dict)
 
     def all(self) -> list[Path]:
         """Every file that is read."""
-        data = [path for one in self.manifests for path in (one, one.with_suffix(".arrow"))]
-        more = [self.layout, self.embeddings, self.pretrained, self.folds, self.pseudo_labels]
-        return [*data, self.classes, *filter(None, more)]
+        different = dict.fromkeys(self.manifests)
+        data = [path for one in different for path in (one, one.with_suffix(".arrow"))]
+        more = [self.embeddings, self.pretrained, self.folds, self.pseudo_labels]
+        return [
+            *data,
+            *self.layouts,
+            self.classes,
+            *filter(None, more),
+            *self.backbones.values(),
+        ]
 
 
 @dataclass(frozen=True)
@@ -186,6 +198,7 @@ def _metadata(
 ) -> dict[str, Any]:
     """What checkpoint and metrics state, and what a state that is gone on from must share."""
     hashes = [read_json(manifest)["sha256"] for manifest in files.manifests]
+    started = {name: sha256(path) for name, path in files.backbones.items()}
     return {
         "config": config.given(),
         "seed": seed,
@@ -195,17 +208,23 @@ def _metadata(
         "embedding_size": opened.embedding_size,
         "data": hashes[0] if len(hashes) == 1 else hashes,
         "pretrained": sha256(files.pretrained) if files.pretrained else None,
+        **({"backbones": started} if started else {}),
         "code_version": code_version,
     }
 
 
 def open_files(config: TrainingStep, files: TrainingFiles, seed: int, fold: int | None) -> Opened:
     """Read all but the pretrained weights; the clips get the splits of the fold."""
-    layout = load_layout(files.layout) if files.layout else None
+    layouts = [load_layout(path) for path in files.layouts]
+    layout = layouts[0] if layouts and not config.networks else None
     names = load_classes(files.classes)
-    source = open_prepared(config, layout, files.manifests)
+    source: Input
+    if config.networks:
+        source = open_joint(config, layouts_of(config, layouts), files.manifests)
+    else:
+        source = open_prepared(config, layout, files.manifests)
     used = use_fold(source.records.index, files.folds, fold)
-    if config.sources:
+    if config.sources and not config.networks:
         _check_sources(source.records.metadata, files.manifests, seed, used)
     given = files.embeddings
     embeddings = read_label_embeddings(given, len(names)) if given else None
@@ -242,4 +261,7 @@ def first_model(
     model = new_model(trained, opened.layout, len(opened.names), size, made).to(device)
     if files.pretrained:
         load_pretrained(model, files.pretrained, say)
+    if config.networks:
+        stated = {"seed": seed, **opened.fold}
+        start_networks(model, config, made["inputs"], files.backbones, stated, say)
     return model

@@ -12,6 +12,7 @@ from microgesture.settings.training import Training
 from microgesture.training.distributed import Processes, wrap_ddp
 from microgesture.training.losses import Objective
 from microgesture.training.optimization import (
+    layers_of,
     new_average,
     new_optimizer,
     pack,
@@ -63,7 +64,7 @@ class Stepper:
         self._trained = [p for p in model.parameters() if p.requires_grad]
         forward = Forward(model)
         self._forward = wrap_ddp(forward) if processes.count > 1 else forward
-        scales = rate_scales(model, recipe.layer_decay)
+        scales = rate_scales(model, recipe.layer_decay, recipe.backbone_rate)
         self._optimizer = new_optimizer(recipe, self._trained, scales)
         self._model, self._average = model, new_average(model, recipe.ema)
         self.judged = model if self._average is None else cast(Recognizer, self._average.module)
@@ -134,3 +135,10 @@ def freeze_backbone(model: Recognizer) -> None:
     """Leave only the classifier to be trained."""
     model.requires_grad_(False)
     model.cls_head.fc_cls.requires_grad_(True)
+
+
+def freeze_blocks(model: Recognizer, count: int) -> None:
+    """Leave the first blocks, and what comes before them, as they are."""
+    for parameter, layer in zip(model.parameters(), layers_of(model), strict=True):
+        if layer <= count:
+            parameter.requires_grad_(False)

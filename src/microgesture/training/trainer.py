@@ -23,7 +23,7 @@ from microgesture.training.losses import objective
 from microgesture.training.optimization import learning_rate
 from microgesture.training.resume import Keeper, State, Stopped
 from microgesture.training.schedule import Phase, Progress, part, phases, unpack
-from microgesture.training.steps import Stepper, freeze_backbone, renew_head
+from microgesture.training.steps import Stepper, freeze_backbone, freeze_blocks, renew_head
 from microgesture.training.validate import validate
 from microgesture.utils.errors import InputError
 
@@ -161,6 +161,8 @@ class _Trainer:
             progress.best = []
         if phase.head or self.recipe.frozen:
             freeze_backbone(self.model)
+        elif self.recipe.frozen_blocks:
+            freeze_blocks(self.model, self.recipe.frozen_blocks)
         goal = objective(
             self.clips.labels[self.clips.train],
             self.model.num_classes,

@@ -65,9 +65,9 @@ def run_trees(
 
     """
     began = time.perf_counter()
-    if files.layout is None:
+    if not files.layouts:
         raise InputError(f"{config.variant}: layout is missing, which trees need")
-    layout, names = load_layout(files.layout), load_classes(files.classes)
+    layout, names = load_layout(files.layouts[0]), load_classes(files.classes)
     source = open_prepared(config, layout, files.manifests)
     used = use_fold(source.records.index, files.folds, fold)
     labels, train, val = labelled_clips(source.records, config)

@@ -59,6 +59,14 @@ def add_recording_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
 
 
+def named_file(text: str) -> tuple[str, Path]:
+    """A name and a file, ``NAME=FILE``, for ``type=``."""
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise argparse.ArgumentTypeError(f"is {text}, expected NAME=FILE")
+    return name, Path(path)
+
+
 def output_file(text: str) -> Path:
     """A file that a script writes, for ``type=``; refused at once where that cannot be."""
     return check_output(Path(text))

@@ -31,6 +31,7 @@ from microgesture.settings.results import CardsStep, FiguresStep, PageStep, Show
 from microgesture.settings.rows import FusionRecipe
 from microgesture.settings.tokens import Tokens, TokenStep
 from microgesture.settings.training_step import TrainingStep, TreesStep
+from microgesture.settings.variant_step import SourceStep
 from microgesture.settings.video import Crops
 from microgesture.workflow.variants import WholeVariant, sources_of, whole_variant
 
@@ -152,7 +153,15 @@ def _input_settings(config: Config, variant: WholeVariant) -> dict[str, Any]:
     """What a variant's input is made with."""
     own = variant.own
     if isinstance(own, FusedVariant):
-        return {"temporal": "views", "sources": own.sources}
+        if own.backbones == "frozen":
+            return {"temporal": "views", "sources": own.sources}
+        return {
+            "temporal": "sources",
+            "sources": own.sources,
+            "backbones": own.backbones,
+            "pool": token_step(config).pool,
+            "networks": [_source_step(config, name) for name in own.sources],
+        }
     more: dict[str, Any] = {"stream": own.stream, "temporal": own.temporal}
     if own.pretrained is not None:
         more["pretrained"] = own.pretrained
@@ -175,6 +184,28 @@ def _input_settings(config: Config, variant: WholeVariant) -> dict[str, Any]:
     if variant.source == "drawn":  # a cache says it of itself
         more["heatmaps"] = heatmap_step(config, own.stream)
     return more
+
+
+def _source_step(config: Config, name: str) -> SourceStep:
+    """How a network inside a fusion is built and fed."""
+    variant = whole_variant(config, name)
+    recipe = variant.training
+    assert recipe is not None
+    settings = _input_settings(config, variant)
+    for key in ("pretrained", "label_share", "neighbours"):  # of its own training alone
+        settings.pop(key, None)
+    if isinstance(variant.own, HeatmapVariant):
+        # one size for training and testing
+        settings["input_size"] = config.heatmaps.size
+    return SourceStep(
+        variant=name,
+        model=variant.own.model,
+        length=variant.length,
+        network=variant.network.given(),
+        augment_points=recipe.augment_points,
+        frame_span=recipe.frame_span,
+        **settings,
+    )
 
 
 def pseudo_label_step(config: Config, name: str) -> PseudoLabelStep:
@@ -305,6 +336,7 @@ def _shown_variant(config: Config, name: str) -> ShownVariant:
         "source": variant.source,
         "pretrained": getattr(own, "pretrained", None),
         "sources": sources_of(config, name) or None,
+        "backbones": own.backbones if isinstance(own, FusedVariant) else None,
     }
     title = own.title
     if more["pretrained"] in config.pretraining:

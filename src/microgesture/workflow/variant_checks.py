@@ -17,7 +17,7 @@ from microgesture.settings.networks import (
     TransformerNetwork,
     VideoNetwork,
 )
-from microgesture.settings.training import AugmentPoints
+from microgesture.settings.training import AugmentPoints, Training
 from microgesture.utils.errors import InputError
 from microgesture.workflow.config import encoder_network, token_step
 from microgesture.workflow.known import need_cleaning, need_files
@@ -59,15 +59,6 @@ def check_variant(variant: WholeVariant, config: Config, place: str) -> None:
             raise InputError(f"{place}: neighbours learn nothing; leave semantic out")
     elif isinstance(variant.network, MmnNetwork):
         _check_mmn(variant.network, variant.length, place)
-    if (
-        variant.training is not None
-        and variant.training.layer_decay < 1
-        and own.model not in BLOCKS
-    ):
-        raise InputError(
-            f"{place}: training.layer_decay is {variant.training.layer_decay}, but {own.model} "
-            f"has no blocks; only {', '.join(BLOCKS)} have"
-        )
     need_cleaning(place, own.cleaning, config)
     if variant.input_size is not None and variant.input_size > config.heatmaps.size:
         raise InputError(
@@ -87,10 +78,23 @@ def _check_samples(variant: WholeVariant, place: str) -> None:
     recipe = variant.training
     if recipe is None:
         return
+    if recipe.layer_decay < 1 and variant.own.model not in BLOCKS:
+        raise InputError(
+            f"{place}: training.layer_decay is {recipe.layer_decay}, but {variant.own.model} "
+            f"has no blocks; only {', '.join(BLOCKS)} have"
+        )
+    _check_frozen(variant, recipe, place)
+    fused = isinstance(variant.own, FusedVariant) and variant.own.backbones != "frozen"
+    if recipe.backbone_rate != 1 and not fused:
+        raise InputError(
+            f"{place}: training.backbone_rate is {recipe.backbone_rate}, but no networks of "
+            "sources are trained here; leave it out, or set backbones of a fused variant to "
+            "finetuned or joint"
+        )
     if recipe.frame_span < 1 and isinstance(variant.own, FusedVariant):
         raise InputError(
-            f"{place}: training.frame_span is {recipe.frame_span}, but tokens are written of whole "
-            "clips; set it for their sources"
+            f"{place}: training.frame_span is {recipe.frame_span}, but it is for networks that "
+            "are shown clips; set it for their sources"
         )
     if recipe.augment_points == AugmentPoints():
         return
@@ -103,6 +107,24 @@ def _check_samples(variant: WholeVariant, place: str) -> None:
         raise InputError(
             f"{place}: training.augment_points moves points, and {variant.own.model} reads none; "
             "leave it out"
+        )
+
+
+def _check_frozen(variant: WholeVariant, recipe: Training, place: str) -> None:
+    """Check the blocks that stay as they are; those with batch norm would not."""
+    count, network = recipe.frozen_blocks, variant.network
+    if not count:
+        return
+    blocks = 0
+    if isinstance(network, VideoNetwork):
+        blocks = sum(network.depths)
+    elif isinstance(network, TransformerNetwork):
+        blocks = network.depth
+    if count > blocks:
+        has = f"has {blocks}" if blocks else "has none that could stay as they are"
+        raise InputError(
+            f"{place}: training.frozen_blocks is {count}, but {variant.own.model} {has}; lower it "
+            "or leave it out"
         )
 
 

@@ -98,9 +98,15 @@ def layouts(config: Config) -> list[str]:
 
 
 def manifest_names(config: Config, name: str, run: str) -> list[str]:
-    """What a variant reads: key points, drawn heatmaps, person crops, or its sources' tokens."""
+    """What a variant reads: key points, drawn heatmaps, person crops, or its sources' tokens.
+
+    A fusion that holds the networks of its sources reads what these read.
+    """
     variant = whole_variant(config, name)
     if isinstance(variant.own, FusedVariant):
+        if variant.own.backbones != "frozen":
+            sources = variant.own.sources
+            return [one for source in sources for one in manifest_names(config, source, run)]
         return [paths.tokens(source, run) for source in variant.own.sources]
     if isinstance(variant.own, VideoVariant):
         return [paths.crops()]
@@ -118,9 +124,46 @@ def teacher_of(config: Config, name: str) -> str | None:
 
 
 def sources_of(config: Config, name: str) -> list[str]:
-    """The variants whose tokens a variant fuses; none of others."""
+    """The variants that a variant fuses; none of others."""
     variant = config.variants[name]
     return variant.sources if isinstance(variant, FusedVariant) else []
+
+
+def tokens_of(config: Config, name: str) -> list[str]:
+    """Those of them whose tokens it takes from files; none where it holds their networks."""
+    frozen = getattr(config.variants[name], "backbones", "frozen") == "frozen"
+    return sources_of(config, name) if frozen else []
+
+
+def backbones_of(config: Config, name: str, run: str) -> dict[str, str]:
+    """Weights that networks inside a fusion start from, by source; results by their full path."""
+    variant = config.variants[name]
+    if not isinstance(variant, FusedVariant) or variant.backbones == "frozen":
+        return {}
+    found = {}
+    for source in variant.sources:
+        if variant.backbones == "finetuned":
+            found[source] = f"{config.results}/{paths.training(source, run, paths.MODEL)}"
+        elif start := start_of(config, source):
+            found[source] = start
+    return found
+
+
+def start_of(config: Config, name: str) -> str | None:
+    """Weights that a variant starts from; results by their full path."""
+    start = getattr(config.variants[name], "pretrained", None)
+    if start in config.pretraining:
+        return f"{config.results}/{paths.pretraining(start, paths.MODEL)}"
+    return start
+
+
+def layout_files(config: Config, name: str) -> list[str]:
+    """Layouts of what a variant reads, each once; none of video and of tokens."""
+    names = [name]
+    if getattr(config.variants[name], "backbones", "frozen") != "frozen":
+        names = sources_of(config, name)
+    found = [getattr(config.variants[one], "layout", None) for one in names]
+    return [layout_file(one) for one in dict.fromkeys(found) if one is not None]
 
 
 def on_video(config: Config) -> list[str]:

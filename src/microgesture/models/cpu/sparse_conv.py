@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from microgesture.models.base import frame_conv
 from microgesture.models.cpu.threads import thread_map
 
 MAX_SHARE = 0.1
@@ -28,17 +29,15 @@ class HeatmapConv(nn.Conv3d):
 
     def forward(self, x: Tensor) -> Tensor:
         """From (N, C, T, H, W) to (N, C', T, H, W)."""
+        if torch.compiler.is_compiling():
+            return super().forward(x)
+        if x.device.type != "cpu":
+            return frame_conv(self, x)
         exact = x.dtype == self.weight.dtype and x.dtype in (torch.float32, torch.float64)
-        if (
-            x.device.type == "cpu"
-            and exact
-            and not x.requires_grad
-            and not torch.compiler.is_compiling()
-        ):
-            cells = list_cells(x)
-            if cells is not None:
-                return sparse_conv(cells, self.weight, *x.shape[-2:])
-        return super().forward(x)
+        cells = list_cells(x) if exact and not x.requires_grad else None
+        if cells is None:
+            return super().forward(x)
+        return sparse_conv(cells, self.weight, *x.shape[-2:])
 
 
 @dataclass(frozen=True)

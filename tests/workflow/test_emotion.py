@@ -17,10 +17,10 @@ REPEATED = ["pictures.arrow", "tokens/fold0.safetensors", "rows/fold0.safetensor
 def small(config):
     """A few short interviews, tiny networks, encoders of each fold's own, gestures as labelled."""
     generate = config["data"]["generate"]
-    generate |= {"subjects": {"train": 6, "val": 2, "test": 2}, "mean_seconds": 0.5}
+    generate |= {"subjects": {"train": 6, "val": 2, "test": 2}, "mean_seconds": 0.4}
     generate |= {
-        "clips": {"train": 24, "val": 6, "test": 6},
-        "class_minimum": {"train": 0, "val": 0, "test": 0},
+        "clips": {"train": 32, "val": 32, "test": 32},
+        "class_minimum": {"train": 1, "val": 1, "test": 1},
     }
     generate["video"] |= {"height": 144, "width": 192}
     generate["emotion"] |= {"wins": {"train": 0.5, "val": 0.5, "test": 0.5}}

@@ -190,6 +190,19 @@ def test_what_does_not_fit_is_one_message(made, tmp_path, capsys, words, message
     assert end.value.code == 2 and message in said and said.count("\n") == 1
 
 
+def test_parts_of_a_model_are_no_classifiers(made, tmp_path, capsys):
+    folder, _ = made
+    words = ["predict", "--model", str(folder / "encoders.safetensors"), "--input", str(folder)]
+    words += ["--out", str(tmp_path / "a.csv")]
+    for more, message in (
+        ([], "is a file of emotion encoders, expected a trained variant"),
+        (["--prior", "0.5"], "--prior is for models of emotion, and"),
+    ):
+        with pytest.raises(SystemExit) as end:
+            main(words + more)
+        assert end.value.code == 2 and message in capsys.readouterr().err
+
+
 def test_without_skeletons_it_is_refused(made, tmp_path, capsys):
     words = ["predict", "--model", made[0] / "model.safetensors", "--input", made[0] / "films"]
     words += ["--out", tmp_path / "a.csv", "--env", tmp_path / "none"]

@@ -37,6 +37,7 @@ def config(monkeypatch):
         ),
         ("emotion.face_encoder.training", None, "face_encoder: expected one of weights"),
         ("emotion.context_encoder.weights", "none.pth", "context_encoder: expected one of weights"),
+        ("emotion.face.side", 84, r"emotion: face\.side is 84, expected a multiple of 56"),
         ("emotion.prior", 1.0, r"emotion\.prior"),
         ("emotion.submission.row", "best", r"emotion\.submission\.row"),
     ],
@@ -51,7 +52,7 @@ def test_what_does_not_fit_is_refused(config, place, value, message):
 def test_each_step_depends_on_its_own_part(config):
     def slices(given):
         made = Config.model_validate(given)
-        steps = ("interview", "pictures", "encode", "evaluate", "emotion_report")
+        steps = ("interview", "pictures", "encode", "evaluate", "emotion_model", "emotion_report")
         return {name: getattr(emotion_steps, f"{name}_step")(made).given() for name in steps}
 
     before = slices(config)
@@ -60,10 +61,10 @@ def test_each_step_depends_on_its_own_part(config):
         after = slices(edited(config, place.split("."), value))
         return {name for name in before if before[name] != after[name]}
 
-    assert moved("emotion.prior", 0.6) == {"emotion_report"}
+    assert moved("emotion.prior", 0.6) == {"emotion_model", "emotion_report"}
     assert moved("emotion.model.width", 16) == {"evaluate"}
     assert moved("emotion.face_encoder.training.epochs", 3) == {"encode"}
-    assert moved("emotion.face.side", 84) == {"pictures"}
+    assert moved("emotion.face.side", 112) == {"pictures", "emotion_model"}
     assert moved("emotion.folds", 3) == {"interview"}
 
 

@@ -184,8 +184,8 @@ def _faces(found: Found, figures: Path) -> dict[str, Any]:
     """The contact sheet and what is to be said of it."""
     path = figures / "faces.png"
     faces.face_sheet(found.records, found.manifest, path)
-    about = f"{faces.facts(found.manifest)} {faces.LEGEND}"
-    return {"path": path, "about": about, "notes": warnings(found.manifest)}
+    about = {"about": faces.facts(found.manifest), "legend": faces.LEGEND}
+    return {"path": path, **about, "notes": warnings(found.manifest)}
 
 
 def submission(found: Found) -> str:

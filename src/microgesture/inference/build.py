@@ -331,6 +331,8 @@ def load_trained(path: Path) -> Trained:
 
     """
     state, metadata = load_checkpoint(path)
+    if "kind" in metadata:
+        raise InputError(f"{path}: is a file of {metadata['kind']}, expected a trained variant")
     wanted = ("config", "classes", "embedding_size", "layout", "preparation")
     if missing := [key for key in wanted if key not in metadata]:
         raise InputError(

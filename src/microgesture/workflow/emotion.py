@@ -18,6 +18,9 @@ from microgesture.utils.errors import InputError
 from microgesture.workflow.config import crops_step
 from microgesture.workflow.known import need_known
 
+WINDOW = 7
+"""Patches of a side of SwinFace's windows."""
+
 
 def check_emotion(config: Config, source: str) -> None:
     """Check emotion from behaviour against the rest of the config."""
@@ -56,6 +59,13 @@ def check_emotion(config: Config, source: str) -> None:
                 f"{place}.{name}: expected one of weights, a published checkpoint, and training, "
                 "of a small network"
             )
+    network = own.face_encoder.network
+    unit = WINDOW * network.patch * 2 ** (len(network.depths) - 1)
+    if own.face.side % unit:
+        raise InputError(
+            f"{place}: face.side is {own.face.side}, expected a multiple of {unit}, for patches of "
+            f"{network.patch} and {len(network.depths)} stages of face_encoder.network"
+        )
 
 
 def interview_step(config: Config) -> InterviewStep | None:

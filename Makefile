@@ -70,6 +70,6 @@ pose-env: $(POSE_READY)
 $(POSE_READY): requirements-pose.lock
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13) and "MediaPipe 0.10.21 needs Python 3.11 or 3.12: make pose-env PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv-pose
-	@.venv-pose/bin/pip install --quiet --no-deps --only-binary :all: --requirement requirements-pose.lock \
-		|| { echo "MediaPipe 0.10.21 could not be installed: it has wheels for Linux on x86-64, macOS and Windows alone, and pip needs the network; see docs/pose.md for other ways" >&2; exit 1; }
+	@.venv-pose/bin/pip install --quiet --no-deps --only-binary :all: --requirement requirements-pose.lock 2> .venv-pose/pip.log \
+		|| { echo "MediaPipe 0.10.21 could not be installed ($$(grep -m 1 ERROR .venv-pose/pip.log || tail -n 1 .venv-pose/pip.log)): it has wheels for Linux on x86-64, macOS and Windows alone, and pip needs the network; see docs/pose.md for other ways" >&2; exit 1; }
 	touch $(POSE_READY)

@@ -26,6 +26,7 @@ def main() -> None:
         "--about", default="{}", help="JSON text: data_name, data_format, folds, cleaning"
     )
     parser.add_argument("--crops", type=Path, help="manifest of the crops of video")
+    parser.add_argument("--pictures", type=Path, help="manifest of faces of whole recordings")
     parser.add_argument("--out", type=output_file, required=True, help="Markdown file to write")
     parser.add_argument(
         "--figures", type=output_folder, required=True, help="folder for the PNG files"
@@ -36,18 +37,19 @@ def main() -> None:
     about = parse_option(DataReportStep, args.about, "--about")
     layout, summary = largest_layout(args.layouts), read_json(args.summary)
     findings = write_report(
-        args.skeletons, summary, layout, args.out, args.figures, about, args.crops
+        args.skeletons, summary, layout, args.out, args.figures, about, args.crops, args.pictures
     )
     for finding in findings:
         print(f"warning: {finding.line}", file=sys.stderr)
     count = "1 warning" if len(findings) == 1 else f"{len(findings)} warnings"
     print(f"{count}; see {args.out}", file=sys.stderr)
-    crops = [] if args.crops is None else [args.crops, args.crops.with_suffix(".arrow")]
+    seen = [one for one in (args.crops, args.pictures) if one is not None]
+    seen += [one.with_suffix(".arrow") for one in seen]
     write_record(
         args.record,
         __file__,
         config=about.given(),
-        inputs=[args.skeletons, args.summary, *args.layouts, *crops],
+        inputs=[args.skeletons, args.summary, *args.layouts, *seen],
         outputs=[args.out, args.figures],
     )
 

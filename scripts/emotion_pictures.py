@@ -9,7 +9,7 @@ from microgesture.provenance.raw_data import listed
 from microgesture.provenance.record import add_record_option, write_record
 from microgesture.settings.emotion import PicturesStep
 from microgesture.settings.parse import parse_option
-from microgesture.utils.cli import count, output_file
+from microgesture.utils.cli import count, output_file, output_folder
 from microgesture.utils.errors import run
 from microgesture.utils.files import sha256, write_json
 from microgesture.utils.progress import progress
@@ -22,13 +22,18 @@ def main() -> None:
     parser.add_argument("--recordings", type=Path, required=True, help="recordings store")
     parser.add_argument("--out", type=output_file, required=True, help="record file to write")
     parser.add_argument("--manifest", type=output_file, required=True, help="JSON file to write")
+    parser.add_argument(
+        "--resume", type=output_folder, required=True, help="folder for what a killed run has done"
+    )
     parser.add_argument("--workers", type=count, default=1, help="processes that cut")
     add_record_option(parser, __file__)
     args = parser.parse_args()
 
     config: PicturesStep = parse_option(PicturesStep, args.config)
-    manifest = make_pictures(args.recordings, config, args.out, args.workers, progress)
-    about = {"recordings_sha256": sha256(args.recordings), "code_version": code_version(__file__)}
+    code, parts = code_version(__file__), args.resume / "emotion_pictures"
+    made_of = args.recordings, config, args.out, parts, code
+    manifest = make_pictures(*made_of, args.workers, progress)
+    about = {"recordings_sha256": sha256(args.recordings), "code_version": code}
     write_json(args.manifest, {**manifest, **about})
     tell(manifest)
     made, raw = listed(args.record, video_files(config.video))

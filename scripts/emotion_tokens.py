@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 from microgesture.data.clip_file import Records
-from microgesture.emotion.encode import encode, learned_from, write_tokens
+from microgesture.emotion.encode import encode, learn, learned_from, write_tokens
+from microgesture.emotion.encoders import write_encoders
 from microgesture.emotion.interviews import read_interviews
 from microgesture.inference.build import choose_device
 from microgesture.provenance.record import add_record_option, write_record
@@ -22,6 +23,9 @@ def main() -> None:
     parser.add_argument("--interviews", type=Path, required=True, help="CSV of interviews")
     parser.add_argument("--part", required=True, help="all, or a fold that is left out: fold0")
     parser.add_argument("--out", type=output_file, required=True, help="safetensors file to write")
+    parser.add_argument(
+        "--out-encoders", type=output_file, required=True, help="safetensors file of the networks"
+    )
     add_device_options(parser)
     add_record_option(parser, __file__)
     args = parser.parse_args()
@@ -31,17 +35,16 @@ def main() -> None:
     stored = args.pictures.with_suffix(".arrow")
     records = Records(stored)
     rows = learned_from(records, read_interviews(args.interviews), args.part)
-    write_tokens(
-        args.out,
-        encode(records, rows, config, device, lambda line: print(line, file=sys.stderr)),
-    )
+    encoders = learn(records, rows, config, device, lambda line: print(line, file=sys.stderr))
+    write_tokens(args.out, encode(records, encoders, device))
+    write_encoders(args.out_encoders, encoders)
     write_record(
         args.record,
         __file__,
         config={"part": args.part, **config.given()},
         seed=config.seed,
         inputs=[args.pictures, stored, args.interviews, *config.weights()],
-        outputs=[args.out],
+        outputs=[args.out, args.out_encoders],
     )
 
 

@@ -10,8 +10,10 @@ import pyarrow.parquet as pq
 import xlsxwriter
 
 from microgesture.data.classes import UNKNOWN
+from microgesture.data.keypoint_formats import named_format
 from microgesture.data.store import SCHEMA, Clip
 from microgesture.readers.common import POINTS22
+from tests.videos import textures, write_video
 
 SIZE = {"fps": 25.0, "height": 720, "width": 1280}
 BODY_SIZES = {
@@ -211,6 +213,44 @@ def write_csv(root, clips, names):
                 values = clip.points[frame, point].tolist()
                 writer.writerow([*of_clip, frame, point, *values])
     return {"format": "csv", "path": str(root / "points.csv")}
+
+
+def write_segments(root, clips, names):
+    """A table that names each clip as the whole of a recording of the subject's name."""
+    rows = [[one.subject, class_name(one, names), 0, len(one.points) - 1] for one in clips]
+    with open(root / "segments.csv", "w", encoding="utf-8", newline="") as handle:
+        csv.writer(handle).writerows([["recording_id", "label", "start", "end"], *rows])
+    return str(root / "segments.csv")
+
+
+def write_videos(root, clips, names):
+    """A video of textures for each clip; nobody is seen in it."""
+    for clip in clips:
+        write_video(root / "videos" / f"{clip.subject}.mp4", textures(len(clip.points)))
+    segments = write_segments(root, clips, names)
+    return {"format": "video", "root": str(root / "videos"), "segments": segments}
+
+
+def write_detections(root, clips, names):
+    """A file of each clip as MMPose writes it, with the 133 points of COCO-WholeBody."""
+    numbers = named_format("coco_wholebody133")
+    (root / "found").mkdir()
+    for clip in clips:
+        given = clip.points[:, [0 if n is None else n for n in numbers]].tolist()
+        frames = [
+            {
+                "instances": [
+                    {
+                        "keypoints": [point[:2] for point in frame],
+                        "keypoint_scores": [point[2] for point in frame],
+                    }
+                ]
+            }
+            for frame in given
+        ]
+        (root / "found" / f"{clip.subject}.json").write_text(json.dumps(frames))
+    segments = write_segments(root, clips, names)
+    return {"format": "detections", "root": str(root / "found"), "segments": segments, **SIZE}
 
 
 def make_points(seed, frames):

@@ -4,8 +4,10 @@ import copy
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,8 @@ from filelock import FileLock
 from microgesture.utils.files import sha256
 from tests.conftest import REPOSITORY
 
-PARTS = ["Snakefile", "workflow", "scripts", "config", "profiles", "src"]
+PARTS = ["Snakefile", "workflow", "scripts", "config", "profiles", "src", "Makefile"]
+PARTS += ["requirements-pose.lock"]
 # compiled kernels are copied, which saves seconds in every process; these may vanish meanwhile
 UNFINISHED = shutil.ignore_patterns("*.pyc*", "*.tmp.*")
 
@@ -112,6 +115,23 @@ class Project:
     def snakemake(self, *arguments):
         return self.run("snakemake", "--cores", "2", *arguments)
 
+    def kill_in(self, rule, targets):
+        """Start the workflow and kill all of it while a step of the rule runs."""
+        process = subprocess.Popen(
+            ["snakemake", "--cores", "2", *targets],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        end = time.monotonic() + 120
+        while f"scripts/{rule}.py" not in _commands(process.pid):
+            assert time.monotonic() < end and process.poll() is None
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
     def hashes(self):
         """SHA-256 of every result that does not show a time, by name."""
         results = self.folder / "results"
@@ -129,6 +149,14 @@ class Project:
             return {}
         rows = [line.split() for line in table[1].splitlines()]
         return {rule: int(count) for rule, count in rows if rule != "all"}
+
+
+def _commands(session: int) -> str:
+    """Command lines of the processes of a session."""
+    listed = subprocess.run(
+        ["ps", "-o", "args=", "-s", str(session)], capture_output=True, text=True, check=False
+    )
+    return listed.stdout
 
 
 def finished_once(shared: Path) -> Path:

@@ -1,7 +1,9 @@
 """A first config for a new data set, of each format, and what is said of an unknown folder."""
 
+import json
 import pickle
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +14,14 @@ import yaml
 from microgesture.cli.main import main
 from microgesture.data.classes import load_classes
 from microgesture.data.layouts import load_layout
-from microgesture.readers.look import Look
+from microgesture.readers.look_common import Look
 from microgesture.utils.resources import resource_file
 from microgesture.workflow.new_config import choose_layout
 from tests import formats
 from tests.conftest import REPOSITORY
 from tests.formats import some_clips
 from tests.project import Project
+from tests.videos import textures, write_video
 
 NAMES = load_classes(resource_file("classes", "imigue"))
 SMG = load_classes(resource_file("classes", "smg"))
@@ -31,6 +34,13 @@ WRITERS = {
     "smg": lambda root: formats.write_smg(root, some_clips()),
     "parquet": lambda root: formats.write_parquet(root, some_clips(), NAMES),
     "csv": lambda root: formats.write_csv(root, some_clips(), NAMES),
+    "video": lambda root: formats.write_videos(root, some_clips(), NAMES),
+    "detections": lambda root: formats.write_detections(root, some_clips(), NAMES),
+    "recordings": lambda root: formats.write_recordings(
+        root,
+        [replace(clip, clip_id=clip.subject) for clip in some_clips()],
+        [[clip.subject, NAMES[clip.label], 0, 2] for clip in some_clips()],
+    ),
 }
 LAYOUTS = {"smg": "kinect25", "release2023": "openpose22"}
 
@@ -66,7 +76,7 @@ def test_a_folder_of_each_format_gives_a_config_that_passes(kind, checkout, caps
     assert capsys.readouterr().out.startswith(f"config/mine.yaml: {kind}, ")
     config = yaml.safe_load((checkout / "config/mine.yaml").read_text())
     assert config["data"]["format"] == kind and config["results"] == "results/mine"
-    for key in ("root", "path", "labels"):
+    for key in ("root", "path", "labels", "segments"):
         if key in expected:
             place = checkout / config["data"][key]
             assert place == Path(expected[key]) or (kind == "pyskl" and place == root)
@@ -79,7 +89,7 @@ def test_a_folder_of_each_format_gives_a_config_that_passes(kind, checkout, caps
     assert "config/mine.yaml: fine; 3 variants with 2 seeds" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("kind", WRITERS)
+@pytest.mark.parametrize("kind", sorted({*WRITERS} - {"detections", "recordings"}))
 def test_what_it_writes_dry_runs(kind, tmp_path):
     project = Project(tmp_path / "copy")
     root = tmp_path / "data"
@@ -89,7 +99,9 @@ def test_what_it_writes_dry_runs(kind, tmp_path):
     done = project.run("python", "-m", "microgesture", *words)
     assert done.returncode == 0, done.stderr
     planned = project.planned("--configfile", "config/mine.yaml")
-    assert planned["train"] == 6 and planned["skeletons"] == 1
+    folds = yaml.safe_load((project.folder / "config/mine.yaml").read_text())["folds"]
+    assert planned["train"] == 6 * (folds or 1) and planned["skeletons"] == 1
+    assert planned.get("pose") == (1 if kind == "video" else None)
 
 
 def test_an_unknown_folder_is_told_what_was_looked_for(checkout, capsys):
@@ -105,6 +117,78 @@ def test_frames_without_a_table_of_clips_are_told_its_columns(checkout, capsys):
     formats.write_frames(checkout / "data/a", some_clips()[0].points)
     error = refused(capsys, "new-config", "data", "--out", "config/mine.yaml")
     assert "looked for a CSV file with the header folder,label,subject,split" in error
+
+
+TABLE = "recording_id,label,start,end\n"
+ROWS = "".join(f"{who},{label},0,2\n" for who, label in zip("abc", "xyx", strict=True))
+
+
+def recordings_of(kind, folder):
+    """Three recordings a, b and c of a kind, which are no more than told by their names."""
+    folder.mkdir(parents=True)
+    for who in "abc":
+        if kind == "video":
+            write_video(folder / f"{who}.mp4", textures(3))
+        else:
+            shares = np.full((3, 33, 4), 0.5)
+            shares[:, ::2, :2] = 0.25
+            np.save(folder / f"{who}.npy", shares)
+
+
+@pytest.mark.parametrize("kind", ["video", "detections"])
+def test_recordings_need_a_table_whose_names_are_there(kind, checkout, capsys):
+    recordings_of(kind, checkout / "data/mine/raw")
+    words = ["new-config", "data/mine", "--out", "config/mine.yaml"]
+    looked = "no table of clips; looked for a CSV file with the header recording_id,label,start,end"
+    error = refused(capsys, *words)
+    assert looked in error and ("microgesture pose" in error) == (kind == "video")
+    (checkout / "data/mine/clips.csv").write_text(f"{TABLE}{ROWS}d,x,0,2\n")
+    error = refused(capsys, *words)
+    assert "clips.csv, row 5: names recording 'd', which data/mine/raw does not have" in error
+    assert "it has a, b, c: name one of those" in error
+    (checkout / "data/mine/clips.csv").write_text(f"{TABLE}a,x,0,2\nb,y,0,2\n")
+    assert "has 2 subjects; at least 3" in refused(capsys, *words)
+    (checkout / "data/mine/clips.csv").write_text(TABLE + ROWS)
+    (checkout / "data/mine/subjects.csv").write_text("video,subject\na,ann\nb,ben\n")
+    assert "subjects.csv: has no row for video c" in refused(capsys, *words)
+    (checkout / "data/mine/subjects.csv").write_text("video,subject\na,ann\nb,ben\nc,cy\n")
+    main(words)
+    data = yaml.safe_load((checkout / "config/mine.yaml").read_text())["data"]
+    assert data["root"] == "data/mine/raw" and data["subjects"] == "data/mine/subjects.csv"
+    assert data["split"] == {"by": "subject", "val": ["ben"], "test": ["cy"]}
+    # of shares of the picture, its size is not told by the largest
+    assert kind == "video" or (data["height"], data["width"]) == (720, 1280)
+
+
+def test_people_of_one_file_are_recordings_if_the_table_names_them(checkout):
+    (checkout / "data").mkdir()
+    one = {"keypoints": [[9.0, 9.0]] * 17, "keypoint_scores": [0.9] * 17}
+    frames = [{"instances": [one, one, one]}] * 3
+    (checkout / "data/talk.json").write_text(json.dumps(frames))
+    rows = "".join(f"talk_p{n},{label},0,2\n" for n, label in enumerate("xyx"))
+    (checkout / "data/clips.csv").write_text(TABLE + rows)
+    main(["new-config", "data", "--out", "config/mine.yaml", "--height", "480", "--width", "640"])
+    data = yaml.safe_load((checkout / "config/mine.yaml").read_text())["data"]
+    assert data["people"] == "all" and data["height"] == 480
+    assert data["split"]["val"] == ["talk_p1"]
+
+
+def test_videos_that_cannot_be_read_are_told(checkout, capsys):
+    recordings_of("video", checkout / "data")
+    (checkout / "data/clips.csv").write_text(TABLE + ROWS)
+    words = ["new-config", "data", "--out", "config/mine.yaml"]
+    (checkout / "data/b.mp4").write_bytes(b"nothing")
+    main(words)
+    assert "note: data/b.mp4: cannot be read as video" in capsys.readouterr().err
+    assert yaml.safe_load(Path("config/mine.yaml").read_text())["data"]["on_bad_clip"] == "skip"
+    Path("config/mine.yaml").unlink()
+    Path("config/mine_classes.yaml").unlink()
+    for who in "ac":
+        (checkout / f"data/{who}.mp4").write_bytes(b"nothing")
+    assert "none of the first 3 videos can be read; data/a.mp4" in refused(capsys, *words)
+    assert "is one video; give the folder" in refused(capsys, words[0], "data/a.mp4", *words[2:])
+    np.save(checkout / "data/a.npy", np.zeros((3, 33, 4)))
+    assert "holds videos (data/a.mp4) and files that may be" in refused(capsys, *words)
 
 
 OWN = ["nod", "wave"]

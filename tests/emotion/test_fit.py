@@ -50,7 +50,7 @@ def fits_of(interviews, tokens, numbers):
     for number in range(3):
         train, test = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
         data = networks.recording_tokens(tokens, interviews, names, train, torch.device("cpu"))
-        told[f"fold{number}"] = fit_all(interviews, train, test, data, numbers, STEP)
+        told[f"fold{number}"] = fit_all(interviews, train, test, data, numbers, STEP)[0]
     return told
 
 
@@ -76,7 +76,7 @@ def test_the_outcome_of_those_tested_has_no_part_in_what_is_told():
 
     def told(some):
         data = networks.recording_tokens(tokens, some, names, train, torch.device("cpu"))
-        return fit_all(some, train, test, data, numbers, STEP)
+        return fit_all(some, train, test, data, numbers, STEP)[0]
 
     turned = [
         Interview(one.id, one.recording, one.subject, one.split, 1 - one.label, fold=0)

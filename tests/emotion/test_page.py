@@ -10,12 +10,12 @@ from microgesture.data import paths
 from microgesture.data.clip_file import Records, write_records
 from microgesture.emotion.interviews import UNKNOWN, Interview
 from microgesture.emotion.page import Found, submission, write_results
-from microgesture.emotion.pictures import BODY, MARKS, Told, _packed
 from microgesture.emotion.rows import ROWS
 from microgesture.emotion.statistics import Gestures
 from microgesture.settings.emotion import EmotionReportStep
 from microgesture.settings.parse import parse
 from microgesture.video.crops import pack_crop
+from microgesture.video.pictures import BODY, MARKS, Told, packed
 
 CONFIG = {
     "data_name": "five people & more",
@@ -44,14 +44,14 @@ def invented(folder, protocol="subject", **submitted):
     ]
     picture = pack_crop(rng.integers(0, 255, (16, 16, 3)).astype(np.uint8))
     told = Told(
-        np.ones((3, 2)), np.ones((3, 2)), np.zeros((3, 2, MARKS, 3)),
+        *(np.ones((3, 2)) for _ in range(4)), np.zeros((3, 2, MARKS, 3)),
         np.zeros((3, 2, len(BODY), 3)), np.array([0, 25, 50]), True,
     )  # fmt: skip
     stated = {"windows": WINDOWS, "face": 16, "context": 16}
     with write_records(folder / "x.arrow", stated) as writer:
         for one in interviews:
             row = {"clip_id": one.id, "label": -1, "subject": one.subject, "split": one.split}
-            writer.append({**row, "num_frames": 3, "blobs": [*[picture] * 12, _packed(told)]})
+            writer.append({**row, "num_frames": 3, "blobs": [*[picture] * 12, packed(told)]})
     counts = {"windows": 3, "frames": 80, "fps": 12.5, "faces": 6, "asked": 6}
     manifest = {**stated, "missing": {}, "notes": {}, "flat": ["0003"]}
     manifest["recordings"] = {one.id: counts for one in interviews}

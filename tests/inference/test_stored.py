@@ -10,10 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from microgesture.cli.main import main
+from microgesture.data.classes import load_classes
+from microgesture.data.store import write_store
 from microgesture.inference.stored import find_recorded, rates, read_recorded
 from microgesture.inference.window_table import running_labels
 from microgesture.utils.errors import InputError
 from microgesture.viz import animation
+from tests.conftest import REPOSITORY
 from tests.formats import write_frames, write_recordings
 from tests.people import film
 from tests.pose.test_make import program
@@ -41,6 +44,19 @@ def stored(clips, tmp_path):
 def rows(path):
     with path.open() as file:
         return list(csv.DictReader(file))
+
+
+def test_the_store_of_the_workflow_is_read_as_well(clips, tmp_path):
+    write_store(
+        tmp_path / "recordings.parquet",
+        clips,
+        load_classes(REPOSITORY / "config/classes/imigue.yaml"),
+        "test",
+    )
+    found = find_recorded(tmp_path / "recordings.parquet")
+    assert rates(found, None) == {"a": 25, "b": 12.5}
+    for clip in clips:
+        np.testing.assert_array_equal(read_recorded(found[clip.clip_id]), clip.points)
 
 
 def test_each_row_is_a_recording_with_its_own_rate(clips, stored):

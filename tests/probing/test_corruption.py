@@ -9,7 +9,7 @@ import pytest
 from microgesture.data.keypoints import KEYPOINT_FORMATS, KINECT, OPENPOSE
 from microgesture.data.store import Clip
 from microgesture.preprocessing.cleaning import shoulder_width
-from microgesture.probing.corruption import KINDS, corrupt
+from microgesture.probing.corruption import CLOSER, FACE, KINDS, NO_HAND, OFFSET, corrupt
 from microgesture.utils.errors import InputError
 from tests.conftest import make_clip
 
@@ -138,6 +138,74 @@ def test_only_a_region_that_is_seen_is_hidden():
     assert not corrupt(clip, "occlude", 0.5, 0, OPENPOSE).points.any()
 
 
+def posture(clip_id="a", num_frames=40):
+    """A frontal body: shoulders 100 apart, hips 60, a face of which all points are 50 from 0."""
+    rng = np.random.default_rng(1)
+    clip = clip_of(OPENPOSE, clip_id, num_frames)
+    points = clip.points
+    points[:, :, 2] = 0.4
+    points[:, 0, :2] = 320, 100
+    for part in (OPENPOSE.contour, OPENPOSE.ears):
+        angles = np.linspace(0.1, np.pi, len(part))
+        points[:, part, :2] = 50 * np.stack([np.cos(angles), np.sin(angles)], 1) + (320, 100)
+    for pair, y, width in ((OPENPOSE.shoulders, 200, 100), (OPENPOSE.hips, 300, 60)):
+        points[:, pair[0], :2], points[:, pair[1], :2] = (320 - width / 2, y), (320 + width / 2, y)
+    # somebody moves: what is off must be off by the same
+    points[..., :2] += rng.uniform(0, 20, (num_frames, 1, 2))
+    return clip
+
+
+def of_detector(clip, level=1.0, seed=0):
+    return corrupt(clip, "detector", level, seed, OPENPOSE).points
+
+
+def test_another_detector_sets_off_each_point_alike_in_all_clips():
+    clips = [posture(), posture("b", 30)]
+    steps = [of_detector(clip) - clip.points for clip in clips]
+    rest = [*range(95)]  # hands are lost now and then
+    for step in steps:
+        assert np.allclose(step[:, rest, :2], steps[0][:1, rest, :2], atol=1e-3)
+        assert np.allclose(step[:, rest, 2], 0.6)
+    other = [n for n in rest if n not in (*OPENPOSE.contour, *OPENPOSE.ears, 2, 5, 9, 12)]
+    # about 70 x 2 draws: three standard deviations of their spread are a fifth
+    assert abs(steps[0][0, other, :2].std() / (100 * OFFSET) - 1) < 0.2
+    assert not np.allclose(of_detector(clips[0], seed=1), of_detector(clips[0]), atol=0.1)
+    half = of_detector(clips[0], 0.5) - clips[0].points
+    assert np.allclose(2 * half[:, rest], steps[0][:, rest], atol=1e-3)
+
+
+def test_another_detector_has_its_own_faces_shoulders_and_hips(monkeypatch):
+    monkeypatch.setattr("microgesture.probing.corruption.OFFSET", 0.0)
+    points = of_detector(posture())[..., :2]
+
+    def far(part):
+        return np.linalg.norm(points[:, part] - points[:, :1], axis=2)
+
+    assert np.allclose(far(OPENPOSE.contour), 50 + 100 * FACE, atol=1e-3)
+    assert np.allclose(far(OPENPOSE.ears), 50 - 100 * FACE, atol=1e-3)
+    for (one, other), width in ((OPENPOSE.shoulders, 100), (OPENPOSE.hips, 60)):
+        between = np.linalg.norm(points[:, one] - points[:, other], axis=1)
+        assert np.allclose(between, width * (1 - CLOSER), atol=1e-3)
+        middle = (points[:, one] + points[:, other]) / 2
+        assert np.allclose(middle, posture().points[:, [one, other], :2].mean(axis=1), atol=1e-3)
+
+
+def test_another_detector_misses_each_hand_in_one_stretch():
+    starts = set()
+    for number in range(30):
+        gone = of_detector(posture(f"{number}"))[..., 2] == 0
+        for hand, wrist in (("left_hand", 7), ("right_hand", 4)):
+            fingers = [point for point in OPENPOSE.regions[hand] if point != wrist]
+            frames = np.flatnonzero(gone[:, fingers].all(axis=1))
+            assert len(frames) == NO_HAND * 40 and np.ptp(frames) == len(frames) - 1
+            starts.add((hand, int(frames[0])))
+        others = [point for point in range(137) if point not in OPENPOSE.regions["hands"]]
+        assert not gone[:, [4, 7, *others]].any()
+        less = of_detector(posture(f"{number}"), 0.5)[..., 2] == 0
+        assert (gone | ~less).all() and 0 < less.sum() < gone.sum()
+    assert len(starts) > 15
+
+
 def test_regions_are_points_of_their_order_and_mirror_each_other():
     for order in KEYPOINT_FORMATS.values():
         for name, region in order.regions.items():
@@ -182,7 +250,14 @@ def test_regions_are_the_joints_that_layouts_call_so(layout41):
 
 @pytest.mark.parametrize(
     ("kind", "level"),
-    [("drop", 0), ("drop", 1.1), ("occlude", -0.1), ("jitter", 0), ("jitter", np.inf)],
+    [
+        ("drop", 0),
+        ("drop", 1.1),
+        ("detector", 1.1),
+        ("occlude", -0.1),
+        ("jitter", 0),
+        ("jitter", np.inf),
+    ],
 )
 def test_levels_that_mean_nothing_are_refused(kind, level):
     expected = "a finite number above 0" if kind == "jitter" else "above 0 and at most 1"

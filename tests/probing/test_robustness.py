@@ -15,9 +15,10 @@ from microgesture.probing.corruption import KINDS, corrupt
 from microgesture.probing.robustness import accuracies, measure, write_measured
 from microgesture.probing.test_clips import Probed, labelled_tests
 from microgesture.settings.parse import parse
-from microgesture.settings.probing import RobustnessStep
+from microgesture.settings.probing import Robustness, RobustnessStep
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import sha256, write_json
+from microgesture.viz.comparisons import KINDS as DRAWN
 from tests.conftest import REPOSITORY, make_clip
 from tests.inference.test_recordings import run_script
 from tests.watcher import CLASSES, FRAMES, make_tests, save_untrained, watcher
@@ -167,7 +168,7 @@ def test_the_table_is_as_stated(stored, layout22, tmp_path):
 
 def test_the_script_repeats_itself(stored, layout22, tmp_path):
     checkpoint = save_untrained(tmp_path / "model.safetensors", layout22)
-    config = json.dumps({**CONFIG, "occlude": [0.5], "drop": [0.2]})
+    config = json.dumps({**CONFIG, "occlude": [0.5], "drop": [0.2], "detector": [1]})
     shared = ("robustness", "--config", config, "--model", checkpoint, "--skeletons", stored[0])
     for name in ("a.csv", "b.csv"):
         run_script(*shared, "--out", tmp_path / name, "--device", "cpu")
@@ -183,3 +184,7 @@ def test_the_script_repeats_itself(stored, layout22, tmp_path):
             rows = list(csv.DictReader(file))
         assert [row["kind"] for row in rows] == ["none", *KINDS]
         assert {row["clips"] for row in rows} == {clips}
+
+
+def test_every_kind_can_be_asked_for_and_drawn():
+    assert {*KINDS} <= {*RobustnessStep.model_fields} & {*Robustness.model_fields} & {*DRAWN}

@@ -47,7 +47,7 @@ def test_a_line_a_source_has_mean_and_spread_over_the_seeds(tmp_path):
         ["Token fusion", "Video", "40.0 ± 28.3", "20.0 ± 14.1"],
     ]
     text = render("page/missing.html", content=made.content)
-    assert "Token fusion" in text and "40.0 ± 28.3" in text and "2 runs a variant" in text
+    assert "Token fusion" in text and "40.0 ±\u00a028.3" in text and "2 runs a variant" in text
 
 
 def test_the_folds_of_a_seed_count_by_their_clips(tmp_path):

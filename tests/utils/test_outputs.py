@@ -19,7 +19,7 @@ READ = {
     *("classes", "folds", "input", "layout", "layouts", "metrics", "model", "points", "results"),
     *("skeletons", "summary", "embeddings", "crops", "pretrained", "scores"),
     *("pseudo_labels", "recordings", "pictures", "tokens", "interviews", "statistics", "fits"),
-    *("predictions",),
+    *("predictions", "encoders", "rows"),
 }
 CHECKED = (output_file, output_folder, record_file)
 

@@ -1,10 +1,6 @@
 """From videos and skeletons to a token fusion in the workflow: killed, cloned, edited, verified."""
 
-import os
 import shutil
-import signal
-import subprocess
-import time
 from dataclasses import replace
 
 import pytest
@@ -116,33 +112,7 @@ def test_tokens_survive_kills_clones_and_edits(project, tmp_path):
     for name in ("tokens", "robustness", "missing_sources"):
         shutil.rmtree(clone.folder / "results" / name)
     for rule in ("tokens", "robustness"):
-        kill_in(clone, rule)
+        clone.kill_in(rule, TARGETS)
     done = clone.snakemake(*TARGETS)
     assert done.returncode == 0, done.stderr
     assert made(clone) == first
-
-
-def kill_in(project, rule):
-    """Start the workflow and kill all of it while a step of the rule runs."""
-    process = subprocess.Popen(
-        ["snakemake", "--cores", "2", *TARGETS],
-        cwd=project.folder,
-        env=project.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    end = time.monotonic() + 120
-    while f"scripts/{rule}.py" not in commands(process.pid):
-        assert time.monotonic() < end and process.poll() is None
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def commands(session):
-    """Command lines of the processes of a session."""
-    listed = subprocess.run(
-        ["ps", "-o", "args=", "-s", str(session)], capture_output=True, text=True, check=False
-    )
-    return listed.stdout

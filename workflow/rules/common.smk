@@ -250,6 +250,11 @@ def crops_of_videos():
     return [] if CONFIG.video is None else at(paths.crops())
 
 
+def pictures_of_recordings():
+    """Manifest of faces and frames, where emotion is told from them."""
+    return [] if CONFIG.emotion is None else at(paths.emotion_pictures())
+
+
 def crops_seen_by(wildcards):
     """The same, for a variant that sees video, itself or by a source."""
     return crops_of_videos() if wildcards.variant in ON_VIDEO else []
@@ -300,7 +305,7 @@ def emotion_results():
     """What the emotion part comes to, where a config has it."""
     if CONFIG.emotion is None:
         return []
-    return [at(paths.EMOTION_TABLE), at(paths.EMOTION_PAGE)]
+    return [at(paths.EMOTION_TABLE), at(paths.EMOTION_PAGE), at(paths.EMOTION_MODEL)]
 
 
 def dated_files():

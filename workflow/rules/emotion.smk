@@ -39,10 +39,12 @@ rule emotion_pictures:
     params:
         made_from=made_from("emotion_pictures"),
         config=told(given(emotion_steps.pictures_step(CONFIG))),
+        resume=at(paths.RESUME),
     shell:
         "python scripts/emotion_pictures.py --config {params.config:q}"
         " --recordings {input.recordings:q} --out {output.pictures:q}"
-        " --manifest {output.manifest:q} --workers {threads} --record {output.record:q}"
+        " --manifest {output.manifest:q} --resume {params.resume:q}"
+        " --workers {threads} --record {output.record:q}"
         " 2> >(tee {log:q} >&2)"
 
 
@@ -54,6 +56,7 @@ rule emotion_tokens:
         weights=encoder_weights(),
     output:
         tokens=at(paths.emotion_tokens("{part}")),
+        encoders=at(paths.emotion_encoders("{part}")),
         record=at(paths.record("emotion_tokens", "{part}")),
     log:
         at(paths.log("emotion_tokens", "{part}")),
@@ -67,6 +70,7 @@ rule emotion_tokens:
     shell:
         "python scripts/emotion_tokens.py --config {params.config:q} --pictures {input.pictures:q}"
         " --interviews {input.interviews:q} --part {wildcards.part} --out {output.tokens:q}"
+        " --out-encoders {output.encoders:q}"
         " --threads {threads} --record {output.record:q} 2> >(tee {log:q} >&2)"
 
 
@@ -106,6 +110,7 @@ rule emotion_fit:
         statistics=rules.emotion_statistics.output.csv,
     output:
         json=at(paths.emotion_fit("{part}")),
+        rows=at(paths.emotion_rows("{part}")),
         record=at(paths.record("emotion_fit", "{part}")),
     log:
         at(paths.log("emotion_fit", "{part}")),
@@ -120,7 +125,30 @@ rule emotion_fit:
         "python scripts/emotion_fit.py --config {params.config:q} --pictures {input.pictures:q}"
         " --tokens {input.tokens:q} --interviews {input.interviews:q}"
         " --statistics {input.statistics:q} --part {wildcards.part} --out {output.json:q}"
+        " --out-rows {output.rows:q}"
         " --threads {threads} --record {output.record:q} 2> >(tee {log:q} >&2)"
+
+
+rule emotion_model:
+    """Join encoders and models of all of train and val to one file, by which later recordings are told."""
+    input:
+        encoders=at(paths.emotion_encoders(paths.EMOTION_ALL)),
+        rows=at(paths.emotion_rows(paths.EMOTION_ALL)),
+        classes=CONFIG.classes,
+    output:
+        model=at(paths.EMOTION_MODEL),
+        record=at(paths.record("emotion_model")),
+    log:
+        at(paths.log("emotion_model")),
+    conda:
+        "../envs/microgesture.yaml"
+    params:
+        made_from=made_from("emotion_model"),
+        config=told(given(emotion_steps.emotion_model_step(CONFIG))),
+    shell:
+        "python scripts/emotion_model.py --config {params.config:q} --encoders {input.encoders:q}"
+        " --rows {input.rows:q} --classes {input.classes:q} --out {output.model:q}"
+        " --record {output.record:q} 2> >(tee {log:q} >&2)"
 
 
 rule emotion_report:

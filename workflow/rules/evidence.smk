@@ -3,7 +3,7 @@
 
 
 rule robustness:
-    """Predict test clips whose points were dropped, jittered and hidden."""
+    """Predict test clips whose points were dropped, jittered, hidden and found by another detector."""
     input:
         model=rules.train.output.model,
         sources=source_models_of,

@@ -9,6 +9,7 @@ rule data_report:
         summary=rules.skeletons.output.summary,
         layouts=layouts_in_use(),
         crops=crops_of_videos(),
+        pictures=pictures_of_recordings(),
     output:
         md=at(paths.DATA_REPORT),
         figures=report(
@@ -26,7 +27,11 @@ rule data_report:
         made_from=made_from("data_report"),
         config=told(settings.data_report_step(CONFIG).given()),
         crops=lambda wildcards, input: (["--crops", input.crops] if input.crops else []),
+        pictures=lambda wildcards, input: (
+            ["--pictures", input.pictures] if input.pictures else []
+        ),
     shell:
         "python scripts/data_report.py --skeletons {input.skeletons:q} --summary {input.summary:q}"
-        " {params.crops:q} --layouts {input.layouts:q} --about {params.config:q} --out {output.md:q}"
+        " {params.crops:q} {params.pictures:q} --layouts {input.layouts:q}"
+        " --about {params.config:q} --out {output.md:q}"
         " --figures {output.figures:q} --record {output.record:q} 2> >(tee {log:q} >&2)"

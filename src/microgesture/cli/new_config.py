@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> None:
     from microgesture.utils.errors import InputError
     from microgesture.utils.files import write_text
     from microgesture.workflow.check_file import check_text, need_checkout
-    from microgesture.workflow.new_config import config_text, own_classes
+    from microgesture.workflow.new_config import check_videos, config_text, own_classes
 
     need_checkout()
     if args.out.exists() or args.out.suffix not in (".yaml", ".yml"):
@@ -44,6 +44,7 @@ def run(args: argparse.Namespace) -> None:
         inside_checkout(args.data),
         {key: value for key, value in given.items() if value is not None},
     )
+    check_videos(found)
     stem = re.sub(r"[^A-Za-z0-9_-]", "_", args.out.stem)
     classes = args.out.with_name(f"{args.out.stem}_classes.yaml")
     if found.class_file:

@@ -1,6 +1,7 @@
 """Predict new recordings without labels, OpenPose JSON or video, with trained models.
 
 In videos, the key points are found first, see microgesture pose -h; they are kept beside the table.
+A model of emotion tells whether a match was won, and in a second table what counted when.
 All recordings are read and compared with the training clips before the first is predicted.
 One that cannot be predicted gets a row that says why, and the exit status is 1.
 """
@@ -12,15 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from microgesture.cli.pose import add_pose_options, find
-from microgesture.utils.cli import add_device_options, count, output_file, positive
+from microgesture.utils.cli import add_device_options, count, output_file, positive, share
 from microgesture.utils.errors import InputError
 
 if TYPE_CHECKING:
+    import torch
+
     from microgesture.inference.build import Trained
     from microgesture.inference.window_table import Window
 
     Predicted = tuple[Iterable[Window], Sequence[str], float, int]
 
+EMOTION = ("gestures", "prior", "row")
+"""Options of emotion models alone."""
 SUMMARY = "predict new recordings with trained models"
 EXAMPLE = """  microgesture predict --model results/train/joint41_align/seed0/model.safetensors \\
       --input recordings --out predictions.csv --window 2 --stride 0.5 --fps 25"""
@@ -77,6 +82,22 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=True,
         help="test each view mirrored as well (yes)",
     )
+    parser.add_argument(
+        "--gestures",
+        type=Path,
+        help="for models of emotion: CSV of recording, start, end and name or class of each "
+        "gesture, such as segments.csv of microgesture detect",
+    )
+    parser.add_argument(
+        "--prior",
+        type=share,
+        help="for models of emotion: share of wins among such recordings; the model's unless given",
+    )
+    parser.add_argument(
+        "--row",
+        help="for models of emotion: the row of the table that decides, such as interfusion; that "
+        "which the config submits unless given",
+    )
     add_device_options(parser)
     add_pose_options(parser)
 
@@ -84,6 +105,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Predict the recordings and write the table."""
     from microgesture.inference.build import choose_device, load_trained
+    from microgesture.inference.checkpoints import checkpoint_kind
     from microgesture.inference.recording_checks import (
         check_recordings,
         choose_fps,
@@ -100,6 +122,12 @@ def run(args: argparse.Namespace) -> None:
     from microgesture.utils.progress import progress
 
     device = choose_device(args.device, args.threads)
+    emotion = [path for path in args.model if checkpoint_kind(path) == "emotion"]
+    if emotion:
+        _tell_emotion(args, emotion[0], device)
+        return
+    if given := next((one for one in EMOTION if getattr(args, one) is not None), None):
+        raise InputError(f"--{given} is for models of emotion, and {args.model[0]} is none")
     models = [load_trained(path) for path in args.model]
     video = read_video(models)
     if not video:
@@ -146,6 +174,50 @@ def run(args: argparse.Namespace) -> None:
     _finish(args, windows, models[0].metadata["classes"], fps, len(recordings))
 
 
+def _tell_emotion(args: argparse.Namespace, path: Path, device: "torch.device") -> None:
+    """Tell recordings with a model of emotion."""
+    from microgesture.utils.packages import need_video_packages
+
+    need_video_packages("reading video")
+    from microgesture.emotion.given_gestures import read_gestures
+    from microgesture.emotion.model import load_model
+    from microgesture.emotion.predict import Asked, predict_emotion, windows_path
+    from microgesture.emotion.rows import ROWS
+    from microgesture.inference.stored import find_recorded
+    from microgesture.utils.progress import progress
+    from microgesture.video.sources import find_videos
+
+    if len(args.model) > 1:
+        raise InputError(f"{path}: is a model of emotion, which stands alone; give one --model")
+    if args.window is not None or args.stride is not None:
+        raise InputError(f"{path}: is a model of emotion, with windows of its own; leave out "
+                         "--window and --stride")  # fmt: skip
+    if args.row is not None and args.row not in ROWS:
+        raise InputError(f"--row is {args.row}, expected one of {', '.join(ROWS)}")
+    model = load_model(path, device)
+    table = args.gestures
+    gestures = None if table is None else read_gestures(table, model.classes)
+    videos, place = find_videos(args.input), args.skeletons
+    if place is None and not args.env.is_dir():
+        raise InputError(
+            f"{path}: cuts out faces and persons by skeletons; give those of the videos as "
+            "--skeletons, or set up what finds key points (docs/pose.md)"
+        )
+    bad = predict_emotion(
+        model,
+        videos,
+        find_recorded(_posed(args) if place is None else place),
+        Asked(args.fps, gestures, args.prior, args.row),
+        args.out,
+        skip=args.on_bad == "skip",
+        say=lambda line: print(line, file=sys.stderr),
+        progress=lambda names: progress(names, "videos", len(videos)),
+    )
+    print(f"{args.out}: {len(videos)} rows; {windows_path(args.out)}: what counted when",
+          file=sys.stderr)  # fmt: skip
+    _refuse(bad, len(videos))
+
+
 def _video_windows(args: argparse.Namespace, models: list["Trained"]) -> "Predicted":
     """Windows of videos, with models that read video."""
     from microgesture.inference.stored import find_recorded, read_recorded
@@ -179,11 +251,11 @@ def _video_windows(args: argparse.Namespace, models: list["Trained"]) -> "Predic
 
 def _holds_videos(place: Path) -> bool:
     """Whether a place is a video, or a folder of videos and not of frame files."""
-    from microgesture.readers.folders import frame_files
-    from microgesture.video.sources import SUFFIXES, videos_below
+    from microgesture.readers.folders import VIDEOS, frame_files
+    from microgesture.video.sources import videos_below
 
     if not place.is_dir():
-        return place.is_file() and place.suffix.lower() in SUFFIXES
+        return place.is_file() and place.suffix.lower() in VIDEOS
     return next(frame_files(place), None) is None and bool(videos_below(place))
 
 
@@ -214,7 +286,12 @@ def _finish(
     done = write_table(args.out, windows, classes, fps)
     note = f"; {done.empty} of them empty, since no point was found there" if done.empty else ""
     print(f"{args.out}: {done.rows} rows{note}", file=sys.stderr)
-    if bad := done.refused:
+    _refuse(done.refused, count)
+
+
+def _refuse(bad: Sequence[str], count: int) -> None:
+    """Say what is not predicted, and end with exit status 1."""
+    if bad:
         some = f"error: {len(bad)} of {count} recordings are not predicted, such as"
         print(f"{some} {bad[0]}; the column warnings says why", file=sys.stderr)
         raise SystemExit(1)

@@ -24,6 +24,10 @@ class KeypointFormat:
         Points of each part of the body that something can hide as a whole; they overlap.
     roots : mapping
         For the regions that small movements are looked for in, the point that they hang on.
+    hips, ears : tuple of int
+        Of both sides; empty where there are none.
+    contour : tuple of int
+        Along the edge of the face, from ear to ear below the chin.
 
     """
 
@@ -33,6 +37,9 @@ class KeypointFormat:
     head_and_shoulders: tuple[int, ...]
     regions: Mapping[str, tuple[int, ...]] = field(compare=False)
     roots: Mapping[str, int] = field(compare=False)
+    hips: tuple[int, ...] = ()
+    ears: tuple[int, ...] = ()
+    contour: tuple[int, ...] = ()
 
 
 def _sides(
@@ -64,6 +71,9 @@ OPENPOSE = KeypointFormat(
         elbows=(6, 3),
     ),
     roots={"head": 0, "left_hand": 7, "right_hand": 4},
+    hips=(9, 12),
+    ears=(17, 18),
+    contour=tuple(range(25, 42)),
 )
 # in the order of Kinect v2: spine base, spine mid, neck, head, left arm, right arm, legs, hands
 KINECT = KeypointFormat(
@@ -73,6 +83,7 @@ KINECT = KeypointFormat(
     head_and_shoulders=(2, 3, 4, 8, 20),
     regions=_sides(head=(3,), hands=((6, 7, 21, 22), (10, 11, 23, 24)), elbows=(5, 9)),
     roots={"head": 3, "left_hand": 6, "right_hand": 10},
+    hips=(16, 12),
 )
 
 KEYPOINT_FORMATS = {order.name: order for order in (OPENPOSE, KINECT)}

@@ -48,6 +48,7 @@ EMOTION_SUBMISSION = "submission/emotion.csv"
 EMOTION_INTERVIEWS = "emotion/interviews.csv"
 EMOTION_STATISTICS = "emotion/statistics.csv"
 EMOTION_PREDICTIONS = "emotion/predictions.csv"
+EMOTION_MODEL = "emotion/model.safetensors"
 EMOTION_ALL = "all"
 """The part of the emotion models that learns from all of train and val."""
 
@@ -164,6 +165,16 @@ def emotion_pictures(kind: str = "json") -> str:
 def emotion_tokens(part: str) -> str:
     """Tokens of whole recordings."""
     return f"emotion/tokens/{part}.safetensors"
+
+
+def emotion_encoders(part: str) -> str:
+    """The networks that made the tokens of a part."""
+    return f"emotion/encoders/{part}.safetensors"
+
+
+def emotion_rows(part: str) -> str:
+    """What every row of a part learned."""
+    return f"emotion/rows/{part}.safetensors"
 
 
 def emotion_fit(part: str) -> str:

@@ -41,7 +41,8 @@ _UNLABELLED = "(no label)"
 class Report:
     """All that the page shows; ``sheets`` are the file names of the drawn skeletons.
 
-    ``video`` is what the page says of the crops, and what their picture shows, if there are any.
+    ``video`` is what the page says of the crops, and what their picture shows, if there are any;
+    ``faces`` the same of the faces.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Report:
     sheets: Sequence[str]
     outliers: OutlierLists
     video: Sequence[str]
+    faces: Sequence[str]
 
 
 def largest_layout(paths: Sequence[str | Path]) -> Layout:
@@ -71,6 +73,7 @@ def write_report(
     figures: str | Path,
     about: DataReportStep,
     crops: Path | None = None,
+    pictures: Path | None = None,
 ) -> list[Finding]:
     """Read a store once, write the page and its figures, and return the warnings.
 
@@ -91,6 +94,8 @@ def write_report(
         of the data's splits.
     crops
         Manifest of the crops of video, where there is any.
+    pictures
+        Manifest of faces and frames of whole recordings, where emotion is told from them.
 
     """
     figures = Path(figures)
@@ -117,6 +122,11 @@ def write_report(
     if strange:
         plot_sheet(strange, layout, figures / "strangest.png")
     told = [] if crops is None else video.section(film, filmed, layout, figures)
+    shown: list[str] = []
+    if pictures is not None:
+        from microgesture.data_report import faces
+
+        shown = faces.section(pictures, figures)
     report = Report(
         name=Path(store).stem if about.data_name is None else about.data_name,
         generated=about.data_format == "synthetic",
@@ -130,6 +140,7 @@ def write_report(
         sheets=sheets,
         outliers=outliers,
         video=told,
+        faces=shown,
     )
     write_text(out, markdown(report))
     return list(report.findings)
@@ -200,6 +211,9 @@ def markdown(report: Report) -> str:
     if report.video:
         said, *shown = report.video
         parts += ["## Video", said, *(_figure(report, alt, "video.png") for alt in shown)]
+    if report.faces:
+        said, alt = report.faces
+        parts += ["## Faces", said, _figure(report, alt, "faces.png")]
     parts += ["## Strangest people and clips", *outlier_section(report.outliers)]
     if any(report.outliers.values()):
         parts += [_figure(report, "The strangest people and clips", "strangest.png")]

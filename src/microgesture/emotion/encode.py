@@ -16,23 +16,21 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from microgesture.data.clip_file import Clips
+from microgesture.emotion.encoders import ContextTokens, Encoders, FaceTokens, Sizes, mvit, swinface
 from microgesture.emotion.interviews import Interview
-from microgesture.emotion.pictures import BODY, MARKS, pictures_of, told_of
-from microgesture.models.base import Recognizer
-from microgesture.models.mvit import build_mvit
 from microgesture.models.pretrained import load_pretrained
 from microgesture.models.published_swinface import load_published
-from microgesture.models.swinface import FaceTasks, SwinFace, build_swinface
+from microgesture.models.swinface import FaceTasks
 from microgesture.settings.emotion import ContextEncoder, EncoderTraining, EncodeStep, FaceEncoder
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import atomic_path
+from microgesture.video.pictures import BODY, MARKS, pictures_of, told_of
 
 BATCH = 16
 BRIGHTNESS = 0.25
 """Standard deviation of the random gain of each colour in training: light and skin tell nothing."""
 MEAN, STD = 0.45, 0.225
 """Of the published MViTv2's input."""
-CLASSES = 400
 ALL = "all"
 """The part that learns from all recordings of train and val; others are named by their fold."""
 Say = Callable[[str], None]
@@ -84,10 +82,10 @@ def context_input(pictures: np.ndarray) -> Tensor:
     return torch.from_numpy(pictures).permute(0, 4, 1, 2, 3).float().div(255).sub(MEAN).div(STD)
 
 
-def encode(
+def learn(
     records: Clips, rows: Sequence[int], config: EncodeStep, device: torch.device, say: Say
-) -> Tokens:
-    """Tokens of all recordings, by encoders that are trained on those of ``rows``.
+) -> Encoders:
+    """Both encoders: published ones, or small ones that are trained on ``rows``.
 
     Parameters
     ----------
@@ -101,18 +99,36 @@ def encode(
         Given a line now and then.
 
     """
-    told = [told_of(records, row) for row in range(len(records))]
+    stated = records.metadata
+    sizes = Sizes(stated["face"], stated["context"], stated["windows"]["frames"])
     face = face_encoder(records, rows, config, device, say)
-    context = context_encoder(records, rows, config, device, say)
+    return Encoders(face, context_encoder(records, rows, config, sizes, device, say), config, sizes)
+
+
+@torch.no_grad()
+def encode(records: Clips, encoders: Encoders, device: torch.device) -> Tokens:
+    """Tokens of all recordings.
+
+    Parameters
+    ----------
+    records : Clips
+        See `microgesture.emotion.pictures`.
+    encoders : Encoders
+        On ``device``.
+    device : torch.device
+
+    """
+    told = [told_of(records, row) for row in range(len(records))]
     windows = [(row, window) for row, one in enumerate(told) for window in range(len(one.start))]
     faces, frames = [], []
     for at in range(0, len(windows), BATCH):
         some = windows[at : at + BATCH]
         shown = np.stack([pictures_of(records, row, "face", window) for row, window in some])
-        flat = face(face_input(shown.reshape(-1, *shown.shape[2:])).to(device))
+        flat = encoders.face(face_input(shown.reshape(-1, *shown.shape[2:])).to(device))
         faces.append(flat.unflatten(0, shown.shape[:2]).cpu().numpy().astype(np.float16))
         shown = np.stack([pictures_of(records, row, "context", window) for row, window in some])
-        frames.append(context(context_input(shown).to(device)).cpu().numpy().astype(np.float16))
+        made = encoders.context(context_input(shown).to(device))
+        frames.append(made.cpu().numpy().astype(np.float16))
     return Tokens(
         np.concatenate(faces),
         np.concatenate([one.seen for one in told]) > 0,
@@ -135,39 +151,21 @@ def learned_from(records: Clips, interviews: Sequence[Interview], part: str) -> 
     return [row for row, name in enumerate(records.index["clip_id"]) if name in may]
 
 
-Encoder = Callable[[Tensor], Tensor]
-
-
 def face_encoder(
     records: Clips, rows: Sequence[int], config: EncodeStep, device: torch.device, say: Say
-) -> Encoder:
-    """From faces (N, 3, H, W) to tokens (N, F): the published SwinFace's embedding and expression
-    probabilities, or a small one's embedding.
-    """
+) -> FaceTokens:
+    """What turns faces into tokens."""
     own, side = config.face_encoder, records.metadata["face"]
     torch.manual_seed(config.seed)
-    model = _swinface(own, side)
+    model = swinface(own, side)
     if own.weights is not None:
         tasks = FaceTasks(model)
         load_published(tasks, Path(own.weights))
-        tasks.eval().to(device)
-
-        @torch.no_grad()
-        def published(x: Tensor) -> Tensor:
-            return torch.cat(tasks.expression(x), dim=1)
-
-        return published
+        return FaceTokens(tasks).eval().to(device)
     inputs, targets, known = _face_samples(records, rows)
     network = nn.Sequential(model, nn.Linear(model.num_features, targets.shape[1]))
     _train(network.to(device), inputs, face_input, targets, known, _recipe(own), config.seed, say)
-    model.eval()
-    return torch.no_grad()(model)
-
-
-def _swinface(own: FaceEncoder, side: int) -> SwinFace:
-    return build_swinface(
-        side, drop_path=0.0 if own.weights is None else 0.1, **own.network.given()
-    )
+    return FaceTokens(model).eval()
 
 
 def _recipe(own: FaceEncoder | ContextEncoder) -> EncoderTraining:
@@ -177,32 +175,25 @@ def _recipe(own: FaceEncoder | ContextEncoder) -> EncoderTraining:
 
 
 def context_encoder(
-    records: Clips, rows: Sequence[int], config: EncodeStep, device: torch.device, say: Say
-) -> Encoder:
-    """From frames (N, 3, T, H, W) to tokens (N, L, C), one a step of time, averaged over places."""
+    records: Clips,
+    rows: Sequence[int],
+    config: EncodeStep,
+    sizes: Sizes,
+    device: torch.device,
+    say: Say,
+) -> ContextTokens:
+    """What turns frames into tokens."""
     own = config.context_encoder
-    side, frames = records.metadata["context"], records.metadata["windows"]["frames"]
     torch.manual_seed(config.seed + 1)
-    inputs, targets, known = (None, None, None)
-    outputs = CLASSES
-    if own.weights is None:
-        inputs, targets, known = _context_samples(records, rows)
-        outputs = targets.shape[1]
-    model: Recognizer = build_mvit(frames, side, outputs, dropout=0.0, **own.network.given())
     if own.weights is not None:
+        model = mvit(own, sizes)
         load_pretrained(model, Path(own.weights), say)
-        model.to(device)
-    elif inputs is not None and targets is not None and known is not None:
+    else:
+        inputs, targets, known = _context_samples(records, rows)
+        model = mvit(own, sizes, targets.shape[1])
         recipe = _recipe(own)
         _train(model.to(device), inputs, context_input, targets, known, recipe, config.seed, say)
-    model.eval()
-    backbone = model.backbone
-
-    @torch.no_grad()
-    def tokens(x: Tensor) -> Tensor:
-        return backbone.tokens(x).mean(dim=2)  # type: ignore[operator]
-
-    return tokens
+    return ContextTokens(model.backbone).eval().to(device)
 
 
 def _face_samples(records: Clips, rows: Sequence[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -4,19 +4,37 @@ Whatever is chosen, epochs, strengths, weights and thresholds, is chosen by pred
 folds, whose people the model did not see, and never by the recordings that are tested.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from microgesture.emotion import networks
 from microgesture.emotion.encode import ALL, read_tokens
 from microgesture.emotion.folds import assign_folds
+from microgesture.emotion.gesture_models import (
+    boosted_logits,
+    fit_boosted,
+    fit_linear,
+    fit_weights,
+    linear_logits,
+)
 from microgesture.emotion.interviews import Interview, read_interviews
-from microgesture.emotion.rows import BOOSTED, BOTH, FITTED, LATE, LINEAR, PARTS, ROWS
+from microgesture.emotion.rows import (
+    BOOSTED,
+    BOTH,
+    FITTED,
+    LATE,
+    LINEAR,
+    PARTS,
+    ROWS,
+    fitted_logits,
+    mean_logits,
+)
 from microgesture.emotion.scores import best_threshold, log_loss
 from microgesture.emotion.statistics import read_statistics
 from microgesture.models.interfusion import Kind
@@ -24,7 +42,6 @@ from microgesture.settings.emotion import EvaluateStep
 
 STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 TREES = (10, 20, 40, 80, 160)
-RATE, SUBSAMPLE = 0.05, 0.7
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -36,6 +53,8 @@ class Fitted:
     inner: np.ndarray
     choice: dict[str, Any] = field(default_factory=dict)
     weights: list[np.ndarray] | None = None
+    learned: dict[str, Tensor] = field(default_factory=dict)
+    """What `microgesture.emotion.model` tells other recordings with, by names in the row."""
 
     def stated(self, ids: Sequence[str], labels: np.ndarray) -> dict[str, Any]:
         """What the report needs of it; ``labels`` are those of the training recordings."""
@@ -63,7 +82,7 @@ def fit_part(
     statistics: Path,
     config: EvaluateStep,
     device: torch.device,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Any]]:
     """Fit every row for one part: a fold that is tested, or ``all`` with split test.
 
     Parameters
@@ -76,6 +95,13 @@ def fit_part(
     config
     device
 
+    Returns
+    -------
+    told : dict
+        What every row says of those tested, as the report reads it.
+    learned, about : dict
+        What it says that from, see `microgesture.emotion.model`.
+
     """
     every = read_interviews(interviews)
     fold = np.array([-1 if one.fold is None else one.fold for one in every])
@@ -87,7 +113,17 @@ def fit_part(
     train = np.flatnonzero(kept)
     data = networks.recording_tokens(read_tokens(tokens), every, names, train, device)
     numbers = read_statistics(statistics, [one.id for one in every])
-    return {"part": part, "rows": fit_all(every, train, tested, data, numbers, config)}
+    rows, learned = fit_all(every, train, tested, data, numbers, config)
+    about = {
+        "model": config.model.given(),
+        "seeds": config.seeds,
+        "features": [data.face.shape[2], data.context.shape[2]],
+        "rows": {
+            row: {key: one[key] for key in ("threshold", "prior", "choice")}
+            for row, one in rows.items()
+        },
+    }
+    return {"part": part, "rows": rows}, learned, about
 
 
 def fit_all(
@@ -97,8 +133,8 @@ def fit_all(
     data: networks.RecordingTokens,
     numbers: np.ndarray,
     config: EvaluateStep,
-) -> dict[str, dict[str, Any]]:
-    """Fit every row on ``train`` and tell ``test``.
+) -> tuple[dict[str, dict[str, Any]], dict[str, Tensor]]:
+    """Fit every row on ``train`` and tell ``test``; what rows say, and what they learned.
 
     Parameters
     ----------
@@ -122,21 +158,16 @@ def fit_all(
     for kind in KINDS:
         made[kind] = _network(kind, data, train, test, inner, config)
     for name, fitted in ((LINEAR, _linear), (BOOSTED, _boosted)):
-        made[name] = _chosen(fitted(numbers, labels), labels, train, test, inner)
-    made[LATE] = _sum(made, PARTS)
-    made[BOTH] = _sum(made, ("interfusion", LINEAR))
+        made[name] = fitted(numbers, labels, train, test, inner)
+    made[LATE], made[BOTH] = _mean(made, LATE), _mean(made, BOTH)
     made[FITTED] = _fitted(made, labels[train])
     ids = [interviews[n].id for n in test]
-    return {row: made[row].stated(ids, labels[train]) for row in ROWS}
-
-
-def _chosen(
-    outputs: Outputs, labels: np.ndarray, train: np.ndarray, test: np.ndarray, inner: np.ndarray
-) -> Fitted:
-    """The setting of least log loss over inner folds, fitted to all of ``train``."""
-    told = _inner(outputs, train, inner)
-    best = min(told, key=lambda one: log_loss(told[one], labels[train]))
-    return Fitted(outputs(train, test)[best], told[best], {"setting": best})
+    learned = {
+        f"{row}.{name}": value for row, one in made.items() for name, value in one.learned.items()
+    }
+    for stream, standard in zip(("face", "context"), data.standards, strict=True):
+        learned |= {f"standard.{stream}.{name}": value for name, value in vars(standard).items()}
+    return {row: made[row].stated(ids, labels[train]) for row in ROWS}, learned
 
 
 def _inner(outputs: Outputs, train: np.ndarray, inner: np.ndarray) -> dict[Any, np.ndarray]:
@@ -165,66 +196,75 @@ def _network(
 
     told = _inner(outputs, train, inner)
     labels = data.labels[train]
-    epochs = min(told, key=lambda one: log_loss(told[one], labels))
+    epochs = _least(told, labels)
+    learned: dict[str, Tensor] = {}
     logits, weights = [], []
     for seed in config.seeds:
         network, _ = networks.train(kind, data, train, own, seed, epochs)
+        state = network.state_dict()
+        learned |= {f"seed{seed}.{name}": value.cpu() for name, value in state.items()}
         one, counted = networks.predict(network, data, test)
         logits.append(one)
         weights.append(counted)
     mean = [np.mean(several, axis=0) for several in zip(*weights, strict=True)]
-    return Fitted(np.mean(logits, axis=0), told[epochs], {"epochs": epochs}, mean)
+    return Fitted(np.mean(logits, axis=0), told[epochs], {"epochs": epochs}, mean, learned)
 
 
-def _linear(numbers: np.ndarray, labels: np.ndarray) -> Outputs:
-    """Logistic regression on standardised numbers, for each strength."""
-    from sklearn.linear_model import LogisticRegression
-
-    def outputs(rows: np.ndarray, others: np.ndarray) -> dict[Any, np.ndarray]:
-        mean, spread = numbers[rows].mean(axis=0), numbers[rows].std(axis=0)
-        x = (numbers - mean) / np.where(spread > 0, spread, 1)
-        told = {}
-        for strength in STRENGTHS:
-            model = LogisticRegression(C=strength, max_iter=1000).fit(x[rows], labels[rows])
-            told[strength] = model.decision_function(x[others])
-        return told
-
-    return outputs
-
-
-def _boosted(numbers: np.ndarray, labels: np.ndarray) -> Outputs:
-    """Gradient-boosted stumps, for each number of trees."""
-    from sklearn.ensemble import GradientBoostingClassifier
+def _linear(
+    numbers: np.ndarray, labels: np.ndarray, train: np.ndarray, test: np.ndarray, inner: np.ndarray
+) -> Fitted:
+    """Logistic regression of the strength of least log loss over inner folds."""
 
     def outputs(rows: np.ndarray, others: np.ndarray) -> dict[Any, np.ndarray]:
-        model = GradientBoostingClassifier(
-            n_estimators=max(TREES),
-            learning_rate=RATE,
-            max_depth=1,
-            subsample=SUBSAMPLE,
-            max_features="sqrt",
-            random_state=0,
-        ).fit(numbers[rows], labels[rows])
-        staged = list(model.staged_decision_function(numbers[others]))
-        return {count: staged[count - 1][:, 0] for count in TREES}
+        return {
+            one: linear_logits(fit_linear(numbers[rows], labels[rows], one), numbers[others])
+            for one in STRENGTHS
+        }
 
-    return outputs
+    told = _inner(outputs, train, inner)
+    best = _least(told, labels[train])
+    model = fit_linear(numbers[train], labels[train], best)
+    logits = linear_logits(model, numbers[test])
+    return Fitted(logits, told[best], {"setting": best}, learned=_tensors(model))
 
 
-def _sum(made: dict[str, Fitted], parts: Sequence[str]) -> Fitted:
+def _boosted(
+    numbers: np.ndarray, labels: np.ndarray, train: np.ndarray, test: np.ndarray, inner: np.ndarray
+) -> Fitted:
+    """Gradient-boosted stumps, as many as give least log loss over inner folds."""
+
+    def outputs(rows: np.ndarray, others: np.ndarray) -> dict[Any, np.ndarray]:
+        model = fit_boosted(numbers[rows], labels[rows], max(TREES))
+        return {count: boosted_logits(model, numbers[others], count) for count in TREES}
+
+    told = _inner(outputs, train, inner)
+    best = _least(told, labels[train])
+    model = fit_boosted(numbers[train], labels[train], max(TREES))
+    logits = boosted_logits(model, numbers[test], best)
+    return Fitted(logits, told[best], {"setting": best}, learned=_tensors(model))
+
+
+def _least(told: dict[Any, np.ndarray], labels: np.ndarray) -> Any:
+    """The setting of least log loss."""
+    return min(told, key=lambda one: log_loss(told[one], labels))
+
+
+def _tensors(model: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+    return {name: torch.from_numpy(np.asarray(value)) for name, value in model.items()}
+
+
+def _mean(made: dict[str, Fitted], row: str) -> Fitted:
     """The mean of the logits of several rows."""
     return Fitted(
-        np.mean([made[part].logits for part in parts], axis=0),
-        np.mean([made[part].inner for part in parts], axis=0),
+        mean_logits({name: one.logits for name, one in made.items()}, row),
+        mean_logits({name: one.inner for name, one in made.items()}, row),
     )
 
 
 def _fitted(made: dict[str, Fitted], labels: np.ndarray) -> Fitted:
     """Logits of several rows weighed by logistic regression on those of the inner folds."""
-    from sklearn.linear_model import LogisticRegression
-
-    inner = np.stack([made[part].inner for part in PARTS], axis=1)
-    model = LogisticRegression(C=1.0).fit(inner, labels)
-    logits = model.decision_function(np.stack([made[part].logits for part in PARTS], axis=1))
-    weights = dict(zip(PARTS, model.coef_[0].tolist(), strict=True))
-    return Fitted(logits, model.decision_function(inner), {"weights": weights})
+    inner = {part: made[part].inner for part in PARTS}
+    model = fit_weights(np.stack(list(inner.values()), axis=1), labels)
+    logits = fitted_logits({part: made[part].logits for part in PARTS}, model)
+    weights = dict(zip(PARTS, model["weights"].tolist(), strict=True))
+    return Fitted(logits, fitted_logits(inner, model), {"weights": weights}, None, _tensors(model))

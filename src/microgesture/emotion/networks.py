@@ -29,6 +29,8 @@ class RecordingTokens:
         Of each interview, int (W,).
     labels
         float (N,), 1 for a win; NaN where it is not known.
+    standards
+        Of faces and context, by which they are standardised.
 
     """
 
@@ -37,6 +39,7 @@ class RecordingTokens:
     context: Tensor
     windows: list[np.ndarray]
     labels: np.ndarray
+    standards: tuple["Standard", "Standard"]
 
 
 def windows_of(
@@ -54,6 +57,20 @@ def windows_of(
     return found
 
 
+@dataclass(frozen=True)
+class Standard:
+    """Mean and standard deviation of each feature of a token; where none was seen they are 0 and
+    infinite, so that all tokens become 0.
+    """
+
+    mean: Tensor
+    spread: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Tokens (..., F) of mean 0 and standard deviation 1."""
+        return (x - self.mean) / self.spread
+
+
 def recording_tokens(
     tokens: Tokens,
     interviews: Sequence[Interview],
@@ -63,20 +80,35 @@ def recording_tokens(
 ) -> RecordingTokens:
     """Tokens with mean 0 and standard deviation 1 over the windows of interviews ``known``."""
     windows = windows_of(tokens, interviews, names)
-    mine = np.unique(np.concatenate([windows[n] for n in known]))
-    seen = torch.from_numpy(tokens.seen)
-    face = _standard(torch.from_numpy(tokens.face).float(), mine, seen)
-    every = torch.ones(tokens.context.shape[:2], dtype=torch.bool)
-    context = _standard(torch.from_numpy(tokens.context).float(), mine, every)
     labels = np.array([one.label if one.label >= 0 else np.nan for one in interviews], np.float32)
-    return RecordingTokens(face.to(device), seen.to(device), context.to(device), windows, labels)
+    mine = np.unique(np.concatenate([windows[n] for n in known]))
+    face = _measured(tokens.face[mine][tokens.seen[mine]])
+    context = _measured(tokens.context[mine].reshape(-1, tokens.context.shape[2]))
+    return standardised(tokens, face, context, windows, labels, device)
 
 
-def _standard(x: Tensor, rows: np.ndarray, seen: Tensor) -> Tensor:
-    some = x[rows][seen[rows]]
-    if not len(some):
-        return torch.zeros_like(x)
-    return (x - some.mean(dim=0)) / some.std(dim=0, correction=0).clamp(min=1e-4)
+def standardised(
+    tokens: Tokens,
+    face: Standard,
+    context: Standard,
+    windows: list[np.ndarray],
+    labels: np.ndarray,
+    device: torch.device,
+) -> RecordingTokens:
+    """Tokens as networks take them."""
+    faces = face(torch.from_numpy(tokens.face).float()).to(device)
+    frames = context(torch.from_numpy(tokens.context).float()).to(device)
+    seen = torch.from_numpy(tokens.seen).to(device)
+    return RecordingTokens(faces, seen, frames, windows, labels, (face, context))
+
+
+def _measured(tokens: np.ndarray) -> Standard:
+    """Of tokens (N, F)."""
+    if not len(tokens):
+        size = tokens.shape[1:]
+        return Standard(torch.zeros(size), torch.full(size, torch.inf))
+    some = torch.from_numpy(tokens).float()
+    return Standard(some.mean(dim=0), some.std(dim=0, correction=0).clamp(min=1e-4))
 
 
 def bag_of(data: RecordingTokens, windows: Sequence[np.ndarray]) -> Bag:
@@ -96,8 +128,12 @@ def new_network(kind: Kind, data: RecordingTokens, config: WindowModel, seed: in
     """A network with weights by ``seed``."""
     torch.manual_seed(seed)
     sizes = (data.face.shape[2], data.context.shape[2])
-    made = WindowNetwork(kind, *sizes, config.width, config.heads, float(config.dropout))
-    return made.to(data.face.device)
+    return build_network(kind, sizes, config).to(data.face.device)
+
+
+def build_network(kind: Kind, sizes: tuple[int, int], config: WindowModel) -> WindowNetwork:
+    """A network for tokens of so many features, of faces and of context."""
+    return WindowNetwork(kind, *sizes, config.width, config.heads, float(config.dropout))
 
 
 def train(

@@ -11,8 +11,8 @@ import pandas as pd
 
 from microgesture.data import paths
 from microgesture.data.clip_file import Records
+from microgesture.data_report import faces
 from microgesture.emotion.interviews import NAMES, UNKNOWN, Interview
-from microgesture.emotion.pictures import pictures_of, told_of, warnings
 from microgesture.emotion.results import (
     Judged,
     Said,
@@ -37,12 +37,11 @@ from microgesture.report.emotion import write_table
 from microgesture.report.page import write_emotion_page
 from microgesture.settings.emotion import EmotionReportStep
 from microgesture.utils.files import write_text
+from microgesture.video.pictures import pictures_of, told_of, warnings
 from microgesture.viz import emotion as plots
 
 FRAMES = 5
 """Windows of a timeline whose frames are shown."""
-PEOPLE = 8
-"""Recordings on the contact sheet."""
 RELIABLE = ("face", "context", "gestures_linear", "late_fitted", "concat", "interfusion")
 
 
@@ -183,20 +182,10 @@ def _timeline(found: Found, one: Interview, title: str) -> plots.Timeline:
 
 def _faces(found: Found, figures: Path) -> dict[str, Any]:
     """The contact sheet and what is to be said of it."""
-    counts = found.manifest["recordings"]
-    rows = np.unique(np.linspace(0, len(found.records) - 1, PEOPLE).astype(int))
-    people = []
-    for row in rows:
-        told = told_of(found.records, int(row))
-        faces = [pictures_of(found.records, int(row), "face", n) for n in range(len(told.start))]
-        flat = np.concatenate(faces)
-        some = np.linspace(0, len(flat) - 1, min(plots.ACROSS, len(flat))).astype(int)
-        title = str(found.records.index["clip_id"].iloc[row])
-        people.append((title, flat[some], told.seen.ravel()[some], told.detail.ravel()[some]))
-    plots.plot_faces(people, figures / "faces.png")
-    asked, seen = (sum(one[key] for one in counts.values()) for key in ("asked", "faces"))
-    about = f"{seen:,} of {asked:,} faces can be used; the others are masked."
-    return {"path": figures / "faces.png", "about": about, "notes": warnings(found.manifest)}
+    path = figures / "faces.png"
+    faces.face_sheet(found.records, found.manifest, path)
+    about = f"{faces.facts(found.manifest)} {faces.LEGEND}"
+    return {"path": path, "about": about, "notes": warnings(found.manifest)}
 
 
 def submission(found: Found) -> str:

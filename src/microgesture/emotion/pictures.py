@@ -1,91 +1,76 @@
 """Faces and context frames of all recordings as one record file, each video read once.
 
-A row is a recording; its blobs are the faces of its windows, then their frames, as JPEG, then the
-numbers of `Told`. ``num_frames`` is the number of windows.
+See `microgesture.video.pictures`.
 """
 
+import hashlib
+import json
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from microgesture.data.classes import UNKNOWN
-from microgesture.data.clip_file import Clips, write_records
+from microgesture.data.clip_file import Records, write_records
 from microgesture.data.store import POINTS, Clip, iter_store
 from microgesture.emotion.windows import spread, window_starts
 from microgesture.readers.common import ordered_map
 from microgesture.settings.emotion import PicturesStep
+from microgesture.utils.checksums import json_fault, sealed_json
 from microgesture.utils.errors import InputError
-from microgesture.utils.files import sha256
+from microgesture.utils.files import quick_hash, sha256, write_text
 from microgesture.video.boxes import person_square
 from microgesture.video.crops import pack_crop
 from microgesture.video.cut import Wanted
 from microgesture.video.faces import FACE, SIDE, FaceTrack, track_faces
-from microgesture.video.manifest import grouped
+from microgesture.video.make import PICTURE
+from microgesture.video.pictures import BODY, FLAT, MARKS, Told, packed, warnings
 from microgesture.video.sources import find_sources
 from microgesture.video.whole import Pictures, cut_whole
 
-MARKS = 70
-"""Points of a face that an encoder is told of."""
-BODY = (0, 1, 2, 3, 4, 5, 6, 7, 15, 16, 17, 18)
-"""Points of the body that an encoder is told of: nose, neck, arms, eyes and ears."""
-FLAT = 0.06
-"""Median detail of a recording's faces below which they are probably blurred or pixelated; those of
-the embedded data have 0.09 to 0.26."""
 Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]
 
 
 @dataclass(frozen=True)
-class Told:
-    """What is known of the pictures of a recording without looking at them.
-
-    Attributes
-    ----------
-    seen : ndarray, (W, K)
-        1 where there is a face that can be used.
-    detail : ndarray, (W, K)
-        Fine structure of each face.
-    face : ndarray, (W, K, 70, 3)
-        Points of each face, x and y as shares of the picture's side, and scores.
-    body : ndarray, (W, L, 12, 3)
-        Points of the body in each frame, in the same way.
-    start : ndarray, (W,)
-        First frame of each window.
-    there : bool
-        Whether there is a video.
-
-    """
-
-    seen: np.ndarray
-    detail: np.ndarray
-    face: np.ndarray
-    body: np.ndarray
-    start: np.ndarray
-    there: bool
-
-
-@dataclass(frozen=True)
-class _Job:
+class Job:
     """A recording, its video or why it has none."""
 
     clip: Clip
     path: Path | None
     first: int
     settings: PicturesStep
+    part: Path | None = None
+    """Where it is kept once it is cut, without its ending."""
 
 
 def make_pictures(
     store: Path,
     config: PicturesStep,
     path: Path,
+    parts: Path,
+    code: Mapping[str, Any],
     workers: int = 1,
     progress: Progress = lambda items, unit, total: items,
 ) -> dict[str, Any]:
     """Write faces and frames of every recording of a recordings store, and return a manifest.
+
+    Parameters
+    ----------
+    store, config
+    path
+        Record file to write.
+    parts
+        Folder for recordings that are cut, from which a killed run goes on; it is removed when all
+        are done.
+    code
+        Version of the code; parts of another one are not used.
+    workers
+        Processes. The file does not depend on it.
+    progress
 
     Raises
     ------
@@ -97,10 +82,12 @@ def make_pictures(
     stated = {"windows": config.windows.given(), "face": config.face.side}
     stated |= {"context": config.context.side}
     notes: dict[str, Any] = {"missing": {}, "notes": {}, "flat": [], "recordings": {}}
-    jobs = _jobs(store, config)
+    jobs = _jobs(store, config, parts, code)
+    kept = 0
     with write_records(path, stated, batch=4) as writer:
-        for row, one in progress(ordered_map(_cut, jobs, workers), "recordings", 0):
+        for row, one in progress(ordered_map(_cut_or_kept, jobs, workers), "recordings", 0):
             writer.append(row)
+            kept += one["kept"]
             name = row["clip_id"]
             if one["bad"]:
                 if config.video.on_bad_clip == "stop":
@@ -114,19 +101,61 @@ def make_pictures(
             if one["flat"]:
                 notes["flat"].append(name)
             notes["recordings"][name] = one["counts"]
+    if kept:
+        print(f"{kept} recordings of an earlier run are kept", file=sys.stderr)
+    shutil.rmtree(parts, ignore_errors=True)
     return {**stated, **notes, "sha256": sha256(path)}
 
 
-def _jobs(store: Path, config: PicturesStep) -> Iterator[_Job]:
+def _jobs(store: Path, config: PicturesStep, parts: Path, code: Mapping[str, Any]) -> Iterator[Job]:
     """One job a recording, with the video that is named after it."""
     sources = find_sources(config.video)
     for clip in iter_store(store):
         found = sources.find(clip.clip_id, clip.clip_id)
         path, first = (found[0].path, found[0].start) if found else (None, 0)
-        yield _Job(clip, path, first, config)
+        yield Job(clip, path, first, config, parts / _key(clip, path, first, config, code))
 
 
-def _cut(job: _Job) -> tuple[dict[str, Any], dict[str, Any]]:
+def _key(
+    clip: Clip, path: Path | None, first: int, config: PicturesStep, code: Mapping[str, Any]
+) -> str:
+    """Hash of all that a recording's pictures depend on."""
+    own = {key: value for key, value in vars(clip).items() if key != "points"}
+    film = None
+    if path is not None and path.is_file():
+        film = [str(path), quick_hash([path]), path.stat().st_mtime_ns, first]
+    video = {key: value for key, value in config.video.given().items() if key in PICTURE}
+    settings = {**config.given(), "video": video}
+    points = hashlib.sha256(clip.points.tobytes()).hexdigest()
+    text = json.dumps([settings, code, film, own, points], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _cut_or_kept(job: Job) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What `cut_recording` gives, from an earlier run where that has it."""
+    assert job.part is not None
+    pictures, noted = job.part.with_suffix(".arrow"), job.part.with_suffix(".json")
+    try:
+        text = noted.read_bytes()
+        if not json_fault(text, {"row", "about"}):
+            stored = json.loads(text)
+            records = Records(pictures)
+            blobs = [bytes(records.blob(0, n)) for n in range(stored["blobs"])]
+            return {**stored["row"], "blobs": blobs}, {**stored["about"], "kept": 1}
+    except (OSError, InputError):
+        pass  # there is none, or it is damaged: it is cut again
+    row, about = cut_recording(job)
+    if not about["bad"]:
+        with write_records(pictures, {}) as writer:
+            writer.append(row)
+        said = {key: value for key, value in row.items() if key != "blobs"}
+        # written last, and says that the other file is whole
+        stated = {"row": said, "about": about, "blobs": len(row["blobs"])}
+        write_text(noted, sealed_json(stated))
+    return row, {**about, "kept": 0}
+
+
+def cut_recording(job: Job) -> tuple[dict[str, Any], dict[str, Any]]:
     """A row of the record file, and what is to be noted of it."""
     clip, config = job.clip, job.settings
     points, fps, windows = clip.points, float(clip.fps), config.windows
@@ -153,7 +182,7 @@ def _cut(job: _Job) -> tuple[dict[str, Any], dict[str, Any]]:
     blobs = [pictures.faces.get(int(n), black[own.side]) for n in faces.ravel()]
     blobs += [pictures.frames.get(int(n), black[config.context.side]) for n in frames.ravel()]
     row = {"clip_id": clip.clip_id, "label": UNKNOWN, "subject": clip.subject, "split": clip.split}
-    row |= {"num_frames": len(starts), "blobs": [*blobs, _packed(told)]}
+    row |= {"num_frames": len(starts), "blobs": [*blobs, packed(told)]}
     about = pictures.notes
     seen, known = told.seen > 0, told.detail[told.detail > 0]
     counts: dict[str, float] = {
@@ -198,74 +227,8 @@ def _told(
     body[..., : len(kept), :] = points[frames][..., kept, :]
     left, top, side = square
     body[..., :2] = (body[..., :2] - (left, top)) / side
-    return Told(seen.astype(np.float32), fine, marks, body, starts, there)
-
-
-_PARTS = ("seen", "detail", "face", "body", "start")
-
-
-def _packed(told: Told) -> bytes:
-    parts = [np.array([told.there], np.float32)]
-    parts += [np.asarray(getattr(told, name), np.float32).ravel() for name in _PARTS]
-    return np.concatenate(parts).tobytes()
-
-
-def told_of(records: Clips, row: int) -> Told:
-    """What is known of the pictures of a recording."""
-    shapes = _shapes(records.metadata["windows"], int(records.index["num_frames"].iloc[row]))
-    count = sum(shapes["pictures"])
-    numbers = np.frombuffer(records.blob(row, count), np.float32)
-    parts, at = {}, 1
-    for name in _PARTS:
-        size = int(np.prod(shapes[name]))
-        parts[name] = numbers[at : at + size].reshape(shapes[name])
-        at += size
-    return Told(**{**parts, "start": parts["start"].astype(int)}, there=bool(numbers[0]))
-
-
-def _shapes(windows: Mapping[str, Any], count: int) -> dict[str, tuple[int, ...]]:
-    faces, frames = (count, windows["faces"]), (count, windows["frames"])
-    return {
-        "pictures": (count * windows["faces"], count * windows["frames"]),
-        "seen": faces,
-        "detail": faces,
-        "face": (*faces, MARKS, 3),
-        "body": (*frames, len(BODY), 3),
-        "start": (count,),
-    }
-
-
-def pictures_of(records: Clips, row: int, what: str, window: int) -> np.ndarray:
-    """Faces (``face``) or frames (``context``) of a window, uint8 RGB (K, H, W, 3)."""
-    windows, count = records.metadata["windows"], int(records.index["num_frames"].iloc[row])
-    faces, frames = windows["faces"], windows["frames"]
-    per, first = (faces, 0) if what == "face" else (frames, count * faces)
-    side = records.metadata[what]
-    made = np.empty((per, side, side, 3), np.uint8)
-    for place in range(per):
-        packed = np.frombuffer(records.blob(row, first + window * per + place), np.uint8)
-        made[place] = cv2.imdecode(packed, cv2.IMREAD_COLOR_RGB)
-    return made
-
-
-def warnings(manifest: Mapping[str, Any]) -> list[str]:
-    """What should be looked at, one sentence each."""
-    said, missing = [], manifest["missing"]
-    if missing:
-        first = next(iter(missing))
-        said.append(
-            f"{len(missing)} recordings have no pictures, such as {first}: {missing[first]}"
-        )
-    counts = manifest["recordings"]
-    none = [name for name, one in counts.items() if not one["faces"]]
-    if none:
-        said.append(f"{len(none)} recordings show no face that can be used, such as {none[0]}")
-    if flat := manifest["flat"]:
-        said.append(
-            f"faces of {len(flat)} recordings have little detail, such as {flat[0]}: they are "
-            "probably blurred or pixelated, and tell little"
-        )
-    return said + grouped(manifest["notes"])
+    score, side = track.score[faces], track.side[faces]
+    return Told(seen.astype(np.float32), fine, score, side, marks, body, starts, there)
 
 
 def tell(manifest: Mapping[str, Any]) -> None:

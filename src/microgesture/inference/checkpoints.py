@@ -81,6 +81,21 @@ def load_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
     return state, metadata
 
 
+def checkpoint_kind(path: str | Path) -> str:
+    """What a checkpoint says it is, such as ``emotion``; empty for classifiers and other files.
+
+    Nothing is checked here, since what loads it does.
+    """
+    if not Path(path).is_file():
+        return ""
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json.loads((file.metadata() or {})[METADATA_KEY])["about"]
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+        return ""
+    return str(about.get("kind", "")) if isinstance(about, dict) else ""
+
+
 def save_training(
     folder: Path,
     state: Mapping[str, Tensor],

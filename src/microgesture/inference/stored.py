@@ -26,6 +26,8 @@ class Row:
     fps: float
     fault: str = ""
     """Why the file names the recording but does not hold it."""
+    size: tuple[int, int] | None = None
+    """Height and width of the picture in whose pixels the points are."""
 
     def __str__(self) -> str:
         return f"{self.path}, row {self.number + 1}"
@@ -47,12 +49,18 @@ def find_recorded(place: Path) -> Mapping[str, Recorded]:
     if place.suffix.lower() != SUFFIX or not place.is_file():
         return find_recordings(place)
     with open_parquet(place) as parquet, readable(place):
-        columns = check_columns(str(place), parquet.schema_arrow, False, NAME)
+        names = parquet.schema_arrow.names
+        # a store of the workflow names its recordings as it does clips
+        own = "clip_id" if "clip_id" in names and NAME not in names else NAME
+        columns = check_columns(str(place), parquet.schema_arrow, False, own)
         index = parquet.read(columns=[name for name in columns if name != "points"]).to_pandas()
         bad = left_out(parquet)
-    check_index(str(place), index.rename(columns={NAME: "clip_id"}))
-    rows = enumerate(zip(index[NAME], index["fps"], strict=True))
-    found: dict[str, Recorded] = {name: Row(place, n, float(fps)) for n, (name, fps) in rows}
+    check_index(str(place), index.rename(columns={own: "clip_id"}))
+    rows = enumerate(zip(*(index[one] for one in (own, "fps", "height", "width")), strict=True))
+    found: dict[str, Recorded] = {
+        name: Row(place, n, float(fps), size=(int(height), int(width)))
+        for n, (name, fps, height, width) in rows
+    }
     return found | {name: Row(place, -1, 0, fault) for name, (_, fault) in bad.items()}
 
 

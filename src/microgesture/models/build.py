@@ -14,7 +14,6 @@ from microgesture.models.posec3d import build_posec3d
 from microgesture.models.skeleton_transformer import build_skeleton_transformer
 from microgesture.models.stgcn import build_stgcn
 from microgesture.models.token_fusion import SourceTokens, build_concat_mlp, build_token_fusion
-from microgesture.settings.models import FUSED_MODELS
 from microgesture.utils.errors import InputError
 
 __all__ = [
@@ -27,6 +26,7 @@ __all__ = [
     "network_keys",
 ]
 
+# what a builder's positional parameters are named after is what `build_model` gives it
 BUILDERS: dict[str, Callable[..., Recognizer]] = {
     "posec3d": build_posec3d,
     "stgcn": build_stgcn,
@@ -107,18 +107,22 @@ def build_model(
             f"model config, {name}: unknown keys {', '.join(unknown)}; "
             f"known are name, {', '.join(sorted(known))}"
         )
-    if name == "skeleton_transformer":
-        return BUILDERS[name](layout_channels, length, num_classes, embedding_size, **network)
-    if clip_size is not None:
-        return BUILDERS[name](*clip_size, num_classes, embedding_size, **network)
-    if name in FUSED_MODELS:
-        return BUILDERS[name](sources, num_classes, embedding_size, **network)
-    if name not in ADJACENCY:
-        return BUILDERS[name](layout_channels, num_classes, embedding_size, **network)
     expected = (3, layout_channels, layout_channels)
-    if adjacency is None or adjacency.shape != expected:
+    if name in ADJACENCY and (adjacency is None or adjacency.shape != expected):
         found = None if adjacency is None else adjacency.shape
         raise ValueError(f"adjacency: found {found}, expected {expected}")
-    if name == "mmn":
-        return build_mmn(adjacency, length or 0, num_classes, embedding_size, **network)
-    return BUILDERS[name](adjacency, num_classes, embedding_size, **network)
+    frames, side = clip_size or (length or 0, None)
+    given = {
+        "in_channels": layout_channels,
+        "joints": layout_channels,
+        "adjacency": adjacency,
+        "frames": frames,
+        "side": side,
+        "shapes": sources,
+    }
+    parameters = inspect.signature(BUILDERS[name]).parameters.values()
+    needed = [p.name for p in parameters if p.kind is not inspect.Parameter.KEYWORD_ONLY]
+    sizes = {key: value for key, value in given.items() if key in needed}
+    return BUILDERS[name](
+        **sizes, num_classes=num_classes, embedding_size=embedding_size, **network
+    )

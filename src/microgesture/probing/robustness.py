@@ -1,4 +1,4 @@
-"""How accuracy falls when points are lost, tremble or are hidden at test time."""
+"""How accuracy falls when points are lost, tremble, are hidden or another detector's at test."""
 
 import csv
 import io

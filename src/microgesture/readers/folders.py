@@ -16,6 +16,10 @@ FULLEST = ("_openpose.xlsx", "_light_hand.csv", "_light.csv")
 # not hidden, nor in a hidden folder, where Jupyter and trash cans keep copies
 PICKLE = re.compile(r"((?!\.)[^/]*/)*(?!\.)[^/]*\.(pkl|pickle)", re.IGNORECASE | re.DOTALL)
 DATA, LABELS = "_data.pkl", "_label.pkl"
+VIDEOS = frozenset(
+    ".3gp .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv".split()  # noqa: SIM905
+)
+"""Endings of the names of videos."""
 
 
 def files_below(root: Path) -> Iterator[str]:
@@ -23,6 +27,14 @@ def files_below(root: Path) -> Iterator[str]:
     for folder, names in folders_below(root, LEVELS):
         prefix = prefix_of(folder, root)
         yield from (prefix + name for name in names)
+
+
+def video_paths(root: Path) -> Iterator[Path]:
+    """Videos below a folder, a few levels deep, in a fixed order; no hidden ones."""
+    for folder, names in folders_below(root, LEVELS, visible=True):
+        for name in names:
+            if name[0] != "." and Path(name).suffix.lower() in VIDEOS:
+                yield folder / name
 
 
 def prefix_of(folder: Path, root: Path) -> str:

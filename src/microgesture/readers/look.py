@@ -1,9 +1,7 @@
 """What a new data set holds, as far as its files say it: for a first config."""
 
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,69 +9,35 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from microgesture.data.classes import load_classes
 from microgesture.data.store import BadClip, Clip
 from microgesture.readers import annotations, imigue2021, smg
 from microgesture.readers import csv as plain_csv
 from microgesture.readers.formats import FORMATS, keypoint_format, read_clips
 from microgesture.readers.labels import csv_rows
+from microgesture.readers.look_common import (
+    NOT_SAID,
+    Look,
+    deal_out,
+    name_classes,
+    need_splits,
+    take_classes,
+)
+from microgesture.readers.look_recordings import (
+    kind_of_recordings,
+    look_at_detections,
+    look_at_recordings,
+    look_at_videos,
+)
 from microgesture.readers.openpose_json import REQUIRED
 from microgesture.readers.sources import detect
 from microgesture.settings.data import PySkl, read_section
 from microgesture.utils.errors import InputError
-from microgesture.utils.resources import resource_file, resource_names
 
 MOST_CLIPS, MOST_SECONDS = 300, 20.0
-NOT_SAID = "the files do not say it: check"
 IMIGUE = {"fps": 25, "height": 720, "width": 1280}
 # of iMiGUE's releases, what all videos have
 OF_IMIGUE = "of iMiGUE; the files do not say it"
 SIZES = ((480, 640), (720, 1280), (1080, 1920), (1440, 2560), (2160, 3840))
-HELD_OUT = 0.15
-"""Share of the subjects that validate, and of those that test, where no file says a split."""
-
-
-@dataclass
-class Look:
-    """What was found.
-
-    Attributes
-    ----------
-    data
-        The section ``data`` of a config, but for the name.
-    said
-        For some of its keys, where the value is from.
-    class_names
-        In the order of their ids.
-    class_file
-        Name of a list of classes of the package, or None where the data set has its own.
-    subjects
-        Who is seen, as far as it was needed.
-    splits
-        Clips that were read, by split.
-    seen
-        Share of the frames read in which each point was found, (P,).
-    source
-        Name of the keypoint format of these points.
-    bad
-        What was wrong with the first bad clip, or "".
-
-    """
-
-    data: dict[str, Any]
-    said: dict[str, str] = field(default_factory=dict)
-    class_names: list[str] = field(default_factory=list)
-    class_file: str | None = None
-    subjects: set[str] = field(default_factory=set)
-    splits: Counter[str] = field(default_factory=Counter)
-    seen: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    source: str = ""
-    bad: str = ""
-
-    @property
-    def by_subject(self) -> bool:
-        """Whether no file says a split, so that subjects are dealt out."""
-        return "split" in self.data
 
 
 def look(path: Path, given: Mapping[str, float]) -> Look:
@@ -92,19 +56,23 @@ def look(path: Path, given: Mapping[str, float]) -> Look:
         are too few, and when nothing could be read.
 
     """
-    path = _single_table(path)
-    kind = detect(path)
+    kind = kind_of_recordings(path)
+    if kind is None:
+        path = _single_table(path)
+        kind = detect(path)
     if kind not in LOOKS:
         raise InputError(
             f"{path}: is of the format {kind}, for which no config is written; copy one of config/"
         )
-    found = Look({"format": kind, FORMATS[kind].location: str(path)})
+    location = FORMATS[kind].location if kind in FORMATS else "root"
+    found = Look({"format": kind, location: str(path)})
     LOOKS[kind](found, path)
     for key, value in given.items():
         if key in found.said or (kind in ("pyskl", "smg") and key != "fps"):
             found.data[key] = value
             found.said[key] = ""
-    _read_some(found, sized=bool({"height", "width"} & {*given}))
+    if not len(found.seen):
+        _read_some(found, sized=bool({"height", "width"} & {*given}))
     return found
 
 
@@ -144,7 +112,7 @@ def _imigue(found: Look, path: Path) -> None:
         found.said["subjects"] = "a CSV video,subject, if you have one; else a video is a subject"
     found.said |= dict.fromkeys(IMIGUE, OF_IMIGUE)
     found.said["test_labels"] = "placeholder, where the release's test labels mean nothing"
-    _take_classes(found, "imigue")
+    take_classes(found, "imigue")
 
 
 def _imigue2021(found: Look, path: Path) -> None:
@@ -153,7 +121,7 @@ def _imigue2021(found: Look, path: Path) -> None:
     folders = [places[imigue2021.FOLDERS[split]] for split in ("train", "val")]
     if not all(folders):  # the videos, whose folders say the split, are not there
         (table,) = places[imigue2021.TABLE][:1] or [path / imigue2021.TABLE]
-        _deal_out(found, {row.subject for row in imigue2021.table_rows(table)}, str(table))
+        deal_out(found, {row.subject for row in imigue2021.table_rows(table)}, str(table))
 
 
 def _openpose(found: Look, path: Path) -> None:
@@ -170,9 +138,9 @@ def _openpose(found: Look, path: Path) -> None:
         )
     found.data |= {"root": str(roots[0]), "labels": str(table), "fps": 25, **_largest(SIZES[-1:])}
     found.said |= dict.fromkeys(("fps", "height", "width"), NOT_SAID)
-    _need_splits(table, columns["split"])
+    need_splits(table, columns["split"])
     found.subjects = set(columns["subject"])
-    _name_classes(found, columns["label"])
+    name_classes(found, columns["label"])
 
 
 def _clip_table(path: Path) -> tuple[Path, list[list[str]]]:
@@ -206,11 +174,11 @@ def _pyskl(found: Look, path: Path) -> None:
         found.data |= _chosen_splits(path, names)
     elif not all(source.split for source, _, _ in outlines):
         subjects = {one["frame_dir"].rpartition("_")[0] or one["frame_dir"] for one in every}
-        _deal_out(found, subjects, str(path))
+        deal_out(found, subjects, str(path))
     labels = [one["label"] for one in every if one.get("label") is not None]
     texts = [str(label) for label in labels if isinstance(label, str)]
     if len(texts) == len(labels):
-        _name_classes(found, texts)
+        name_classes(found, texts)
         return
     count = max(int(label) for label in labels) + 1
     found.class_names = [f"class {number}" for number in range(max(count, 2))]
@@ -241,8 +209,8 @@ def _smg(found: Look, path: Path) -> None:
     found.said |= dict.fromkeys(("height", "width"), "of Kinect v2; the files do not say it")
     folders = smg.sample_folders(path)
     if any(folder.parent.name not in smg.FOLDERS for folder in folders.values()):
-        _deal_out(found, set(folders), str(path))
-    _take_classes(found, "smg")
+        deal_out(found, set(folders), str(path))
+    take_classes(found, "smg")
 
 
 def _parquet(found: Look, path: Path) -> None:
@@ -261,54 +229,14 @@ def _plain(found: Look, path: Path, values: Mapping[str, Collection[Any]]) -> No
     if missing := [name for name in ("label", "subject") if name not in values]:
         raise InputError(f"{path}: has no column {' and '.join(missing)}, of the plain form")
     if "split" in values:
-        _need_splits(path, [str(one) for one in values["split"]])
+        need_splits(path, [str(one) for one in values["split"]])
     else:
-        _deal_out(found, {str(one) for one in values["subject"] if one}, str(path))
-    _name_classes(found, [str(one) for one in values["label"] if one])
-
-
-def _need_splits(path: Path, splits: Iterable[str]) -> None:
-    if missing := {"train", "val"} - set(splits):
-        raise InputError(
-            f"{path}: has no clip of the split {' and '.join(sorted(missing))}; clips to train and "
-            "to validate on are needed: mend the column split, or remove it to deal out subjects"
-        )
-
-
-def _deal_out(found: Look, subjects: set[str], place: str) -> None:
-    """Split by subject, since no file says a split."""
-    names = sorted(subjects)
-    if len(names) < 3:
-        raise InputError(
-            f"{place}: says no splits and has {len(names)} subjects; at least 3 are needed, so "
-            "that nobody is in two splits"
-        )
-    each = max(round(HELD_OUT * len(names)), 1)
-    found.subjects = set(names)
-    found.data["split"] = {"by": "subject", "val": names[-2 * each : -each], "test": names[-each:]}
-    found.said["split"] = "the others train; no file says a split, so these are merely the last"
+        deal_out(found, {str(one) for one in values["subject"] if one}, str(path))
+    name_classes(found, [str(one) for one in values["label"] if one])
 
 
 def _largest(sizes: Sequence[tuple[int, int]]) -> dict[str, Any]:
     return dict(zip(("height", "width"), sizes[-1], strict=True))
-
-
-def _take_classes(found: Look, name: str) -> None:
-    found.class_names, found.class_file = load_classes(resource_file("classes", name)), name
-
-
-def _name_classes(found: Look, labels: Iterable[str]) -> None:
-    """Classes by their names: those of the package that hold them all, or the data set's own."""
-    names = sorted({label for label in labels if label})
-    for known in resource_names("classes"):
-        if names and set(names) <= set(load_classes(resource_file("classes", known))):
-            _take_classes(found, known)
-            return
-    if len(names) < 2:
-        raise InputError(
-            f"the labels hold {len(names)} different names; at least 2 classes are needed"
-        )
-    found.class_names = names
 
 
 def _read_some(found: Look, sized: bool) -> None:
@@ -351,5 +279,8 @@ LOOKS: dict[str, Callable[[Look, Path], None]] = {
     "smg": _smg,
     "parquet": _parquet,
     "csv": _csv,
+    "recordings": look_at_recordings,
+    "detections": look_at_detections,
+    "video": look_at_videos,
 }
 """What is told of each format's data, beside their clips."""

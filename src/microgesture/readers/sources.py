@@ -53,6 +53,21 @@ def detect(path: str | Path) -> str:
         )
     if not path.is_dir():
         raise InputError(f"{path}: there is no such file or folder; check data.root or data.path")
+    found = formats_in(path)
+    if len(found) == 1:
+        return next(iter(found))
+    if found:
+        seen = ", ".join(f"{kind} ({name})" for kind, name in found.items())
+        raise InputError(f"{path}: holds several formats: {seen}; name one in data.format")
+    looked = ", ".join(f"{example} ({kind})" for kind, (_, example) in PATTERNS.items())
+    raise InputError(
+        f"{path}: no known format was found; looked for {looked}, or a file that ends in "
+        f"{', '.join(SUFFIXES)}"
+    )
+
+
+def formats_in(path: Path) -> dict[str, str]:
+    """The formats that the names of files in a folder tell, each with one such file."""
     found: dict[str, str] = {}
     pickles = ""
     for name in files_below(path):
@@ -63,18 +78,8 @@ def detect(path: str | Path) -> str:
         for kind, (pattern, _) in PATTERNS.items():
             if kind not in found and re.fullmatch(pattern, name):
                 found[kind] = name
-    if len(found) == 1:
-        return next(iter(found))
-    if pickles and not found:  # the release of 2023 has its labels in pickles
-        return "pyskl"
-    if found:
-        seen = ", ".join(f"{kind} ({name})" for kind, name in found.items())
-        raise InputError(f"{path}: holds several formats: {seen}; name one in data.format")
-    looked = ", ".join(f"{example} ({kind})" for kind, (_, example) in PATTERNS.items())
-    raise InputError(
-        f"{path}: no known format was found; looked for {looked}, or a file that ends in "
-        f"{', '.join(SUFFIXES)}"
-    )
+    # the release of 2023 has its labels in pickles
+    return found or ({"pyskl": pickles} if pickles else {})
 
 
 def with_format(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ _DAMAGE = {
     "drop": "points lost",
     "jitter": "points moved",
     "occlude": "a body part hidden",
+    "detector": "another detector simulated",
     "video_drop": "frames of video lost",
     "video_blur": "video blurred",
     "video_darken": "video darkened",

@@ -248,6 +248,18 @@ class EvaluateStep(Entry):
     seeds: list[int]
 
 
+class EmotionModelStep(Entry):
+    """What the file of a model states, for recordings that are told later, besides what learned."""
+
+    data_name: str
+    prior: OpenShare
+    row: EmotionRow
+    gestures: str
+    windows: Windows
+    face: FaceCrops
+    context: ContextCrops
+
+
 class EmotionReportStep(Entry):
     """What table, page and submission depend on, besides predictions."""
 

@@ -42,6 +42,9 @@ class Robustness(Entry):
     """Noise, in shoulder widths."""
     occlude: Annotated[list[Share], BeforeValidator(unique)]
     """Shares of the clip in which a hand, an arm or the face is hidden."""
+    detector: Annotated[list[Share], BeforeValidator(unique)] = Field(default=[])
+    """How much of the way to a simulated other detector: points, face, shoulders and hips beside
+    where they are, hands missing, scores closer to 1."""
     video: VideoRobustness | None = None
     """Of variants that see video, which are left out without it."""
 
@@ -52,6 +55,7 @@ class RobustnessStep(Entry):
     drop: list[Share] = Field(default=[])
     jitter: list[Positive] = Field(default=[])
     occlude: list[Share] = Field(default=[])
+    detector: list[Share] = Field(default=[])
     video: VideoRobustness = VideoRobustness()
     seed: int
     testing: Testing

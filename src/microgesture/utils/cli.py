@@ -18,6 +18,17 @@ def positive(text: str) -> float:
     return number
 
 
+def share(text: str) -> float:
+    """A number between 0 and 1, and neither, for ``type=``."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < 1:
+        raise argparse.ArgumentTypeError(f"is {text}, expected a number between 0 and 1")
+    return number
+
+
 def count(text: str) -> int:
     """A whole number of at least 1, for ``type=``."""
     try:

@@ -1,18 +1,14 @@
 """Where the video of a clip lies: by the names of the files below a folder, or by a table."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from microgesture.readers.common import shown
-from microgesture.readers.folders import LEVELS, folders_below
+from microgesture.readers.folders import LEVELS, video_paths
 from microgesture.readers.labels import csv_rows, whole_number
 from microgesture.settings.video import Video
 from microgesture.utils.errors import InputError
 
-SUFFIXES = frozenset(
-    ".3gp .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv".split()  # noqa: SIM905
-)
 EXAMPLE = "0123.mp4 or 0123_4.mp4"
 SIDE = 16
 """Of crops, where none are made."""
@@ -88,7 +84,7 @@ def find_sources(config: Video) -> Sources:
         return _read_table(config)
     root = Path(config.root or "")
     sources = Sources(str(root))
-    for path in _below(root):
+    for path in video_paths(root):
         relative = path.relative_to(root).with_suffix("").as_posix()
         for name in {relative, path.stem}:
             for named in (sources.recordings, sources.clips):
@@ -99,13 +95,6 @@ def find_sources(config: Video) -> Sources:
             f"{EXAMPLE}; set video.root to the folder that holds them, or give video.table"
         )
     return sources
-
-
-def _below(root: Path) -> Iterator[Path]:
-    for folder, names in folders_below(root, LEVELS, visible=True):
-        for name in names:
-            if name[0] != "." and Path(name).suffix.lower() in SUFFIXES:
-                yield folder / name
 
 
 def _read_table(config: Video) -> Sources:
@@ -211,4 +200,4 @@ def video_files(config: Video) -> list[str]:
 def videos_below(root: str | Path) -> list[str]:
     """All videos below a folder; the folder itself where that is not there, see `video_files`."""
     place = Path(root)
-    return sorted(map(str, _below(place))) if place.exists() else [str(place)]
+    return sorted(map(str, video_paths(place))) if place.exists() else [str(place)]

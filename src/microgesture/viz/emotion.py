@@ -63,31 +63,46 @@ def plot_reliability(
         figure.supylabel("share of wins", fontsize=8)
 
 
-def plot_faces(
-    people: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray]], path: Path
-) -> None:
-    """A contact sheet: a row of aligned faces for each recording, crossed out where masked.
+@dataclass(frozen=True)
+class FaceRow:
+    """Faces of a recording.
 
-    ``people``: title, faces uint8 (N, H, W, 3), whether each can be used, and its detail.
+    Attributes
+    ----------
+    title
+    faces
+        uint8 (N, H, W, 3).
+    seen
+        Which of them can be used, (N,).
+    quality
+        Score, height in pixels and detail of each, (N, 3); score 0 where there is none.
+
     """
-    with open_figure(path, 0.62 * ACROSS, 0.78 * len(people) + 0.1) as figure:
+
+    title: str
+    faces: np.ndarray
+    seen: np.ndarray
+    quality: np.ndarray
+
+
+def plot_faces(rows: Sequence[FaceRow], path: Path) -> None:
+    """A contact sheet: a row of aligned faces for each recording, crossed out where masked."""
+    with open_figure(path, 0.66 * ACROSS, 0.92 * len(rows) + 0.1) as figure:
         axes = figure.add_subplot()
         axes.set_axis_off()
-        for row, (title, faces, seen, fine) in enumerate(people):
-            top = row * 1.25 + 0.22
-            axes.text(0.0, top - 0.05, title, fontsize=6, color=SOFT)
-            for place, face in enumerate(faces[:ACROSS]):
+        for number, row in enumerate(rows):
+            top = number * 1.4 + 0.22
+            axes.text(0.0, top - 0.05, row.title, fontsize=6, color=SOFT)
+            for place, face in enumerate(row.faces[:ACROSS]):
                 box = (place, place + 0.97, top + 0.97, top)
                 axes.imshow(face, extent=box, aspect="equal", interpolation="bilinear")
-                if not seen[place]:
+                if not row.seen[place]:
                     axes.plot((box[0], box[1]), (box[2], box[3]), color=MARKS[1][0], linewidth=0.8)
-                else:
-                    axes.text(
-                        place + 0.95, top + 0.93, f"{fine[place]:.2f}", fontsize=4, ha="right",
-                        color="white",
-                    )  # fmt: skip
+                score, side, detail = row.quality[place]
+                said = f"{score:.2f}  {side:.0f} px  {detail:.2f}" if score else "no face"
+                axes.text(place + 0.485, top + 1.09, said, fontsize=4.5, ha="center", color=SOFT)
         axes.set_xlim(0, ACROSS)
-        axes.set_ylim(len(people) * 1.25, 0)
+        axes.set_ylim(len(rows) * 1.4, 0)
         axes.set_aspect("equal")
 
 

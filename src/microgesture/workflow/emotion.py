@@ -6,6 +6,7 @@ from microgesture.settings.base import listed
 from microgesture.settings.config import Config
 from microgesture.settings.data import Synthetic
 from microgesture.settings.emotion import (
+    EmotionModelStep,
     EmotionReportStep,
     EncodeStep,
     EvaluateStep,
@@ -97,6 +98,19 @@ def evaluate_step(config: Config) -> EvaluateStep | None:
         return None
     return EvaluateStep(
         protocol=own.protocol, inner_folds=own.inner_folds, model=own.model, seeds=config.seeds
+    )
+
+
+def emotion_model_step(config: Config) -> EmotionModelStep | None:
+    """What the file of a model states, for recordings that are told later."""
+    own = config.emotion
+    if own is None:
+        return None
+    kept = ("prior", "gestures", "windows", "face", "context")
+    return EmotionModelStep(
+        data_name=config.data.name,
+        row=own.submission.row,
+        **{key: getattr(own, key) for key in kept},
     )
 
 

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,10 @@ import yaml
 
 from microgesture.data.keypoints import KEYPOINT_FORMATS
 from microgesture.data.layouts import Layout, load_layout
-from microgesture.readers.look import Look
+from microgesture.readers.folders import video_paths
+from microgesture.readers.look_common import Look
+from microgesture.utils.errors import InputError
+from microgesture.utils.packages import need_video_packages
 from microgesture.utils.resources import resource_folder
 from microgesture.utils.text import counted
 
@@ -18,6 +23,8 @@ TAKEN = ("cleaning", "align", "box", "heatmaps", "augment", "semantic", "models"
 THERE = 0.01
 """Share of the frames in which a joint has to be found to be taken for one that the data have."""
 FEW_SUBJECTS, MOST_FOLDS = 12, 5
+MOST_VIDEOS = 20
+"""Videos that are opened, each read to its end without decoding it."""
 WHOLE_HANDS = 42
 """Points of both; layouts that have them all are for boxes of their own, see `parts`."""
 
@@ -41,6 +48,32 @@ def choose_layout(found: Look) -> tuple[Layout, list[str]]:
 
     best = min(fitting, key=lambda layout: (len(missing(layout)), -len(layout.joints)))
     return best, missing(best)
+
+
+def check_videos(found: Look) -> None:
+    """Open the first videos of `data.format: video`, and note the first that cannot be read.
+
+    Raises
+    ------
+    InputError
+        When none of them can be read.
+
+    """
+    if found.data["format"] != "video":
+        return
+    need_video_packages("reading video")
+    from microgesture.video.decode import probe
+
+    videos = list(islice(video_paths(Path(found.data["root"])), MOST_VIDEOS))
+    bad = []
+    for path in videos:
+        try:
+            probe(path)
+        except InputError as error:
+            bad.append(str(error))
+    if len(bad) == len(videos):
+        raise InputError(f"none of the first {counted(len(videos), 'video')} can be read; {bad[0]}")
+    found.bad = bad[0] if bad else ""
 
 
 def config_text(

@@ -11,6 +11,7 @@ import torch
 from microgesture.data.store import write_store
 from microgesture.inference.build import open_input
 from microgesture.inference.clips import clip_probabilities, prepare_for, prepared_input
+from microgesture.inference.onnx import EXAMPLES, drawn
 from microgesture.inference.recordings import read_video
 from microgesture.inference.tokens import tokens_in_memory
 from microgesture.inference.videos import predict_videos
@@ -168,6 +169,9 @@ def test_a_fusion_sees_the_video_and_its_skeletons(tmp_path, layout22):
     config |= {"length": 1, "sources": ["film", "one"], "network": {"width": 8, "heads": 2}}
     fused = saved(tmp_path, "both", config, layout22, TokenInput(tokens).records.metadata)
     assert read_video([fused])
+    # what an export without prepared clips is compared on: figures beside made-up pictures
+    flags = drawn(fused)[:, :2]
+    assert flags.shape == (EXAMPLES, 2) and flags.all()
     for order in (1, -1):  # whichever source comes first
         sources = fused.metadata["preparation"]["sources"][::order]
         turned = made_trained(

@@ -14,7 +14,7 @@ from microgesture.data.store import write_store
 from microgesture.inference import joint
 from microgesture.inference.build import load_trained, open_prepared
 from microgesture.inference.clips import clip_probabilities
-from microgesture.inference.onnx import export_onnx
+from microgesture.inference.onnx import EXAMPLES, drawn, export_onnx
 from microgesture.inference.predict import predict
 from microgesture.inference.recordings import read_video
 from microgesture.inference.tokens import write_tokens
@@ -347,3 +347,8 @@ def test_a_trained_one_is_used_like_any_other(world, tmp_path):
 def test_it_is_exported_whole(world, tmp_path):
     found = export_onnx(world.trained, tmp_path / "m.onnx", [world.crops, world.skeletons])
     assert found.small
+    # without prepared clips, by figures beside pictures of random colours
+    made_up = drawn(world.trained)
+    with torch.no_grad():
+        logits = world.trained.model(made_up)
+    assert made_up.shape[0] == EXAMPLES and logits.std(dim=0).min() > 0

@@ -23,10 +23,10 @@ from microgesture.inputs.base import Input
 from microgesture.inputs.geometry import full_frame
 from microgesture.inputs.loader import ViewClips
 from microgesture.models.base import Recognizer
-from microgesture.settings.models import VIDEO_MODELS
 from microgesture.settings.probing import Testing
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import atomic_path
+from microgesture.video.crops import pack_crop
 
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 TOLERANCE = 1e-5
@@ -138,24 +138,38 @@ def prepared(trained: Trained, manifests: Sequence[Path]) -> torch.Tensor:
 def drawn(trained: Trained) -> torch.Tensor:
     """Made-up `figures` as the network takes them: prepared and drawn like any clip.
 
-    Of a network on video, pictures of random colours.
+    Networks on video are shown pictures of random colours beside them.
     """
-    config = trained.config
-    if config.model in VIDEO_MODELS and config.input_size:
-        shape = (EXAMPLES, config.length, config.input_size, config.input_size, 3)
-        colours = np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8)
-        pictures = open_input(config, None, MemoryRecords({}, []))
-        return pictures.assemble(torch.from_numpy(colours), full_frame(EXAMPLES), training=False)
     parts = trained.parts
-    layout = max((one.layout for one in parts), key=lambda one: len(one.joints))
-    clips = figures(layout, max(one.config.length for one in parts))
+    layouts = [one.skeleton for one in parts if one.skeleton is not None]
+    longest = max(one.config.length for one in parts)
+    clips: list[Clip] = []
+    if layouts:
+        clips = [*figures(max(layouts, key=lambda one: len(one.joints)), longest)]
+    on_video = [one for one in parts if one.skeleton is None]
+    crops = pictures(on_video[0].metadata["preparation"], longest) if on_video else None
+    source: Input
     if trained.sources:
-        once = Testing(views=1, flip=False)
-        return _assembled(trained, joined_tokens(trained, [*clips], once)[0], np.arange(EXAMPLES))
-    if trained.joined:
-        return _assembled(trained, joined_inputs(trained, [*clips])[0], np.arange(EXAMPLES))
-    records, _ = prepare_for(trained, clips)
-    return _assembled(trained, prepared_input(trained, records), np.arange(EXAMPLES))
+        source, _ = joined_tokens(trained, clips, Testing(views=1, flip=False), crops)
+    elif trained.joined:
+        source, _ = joined_inputs(trained, clips, crops)
+    elif crops is not None:
+        source = open_input(trained.config, None, crops)
+    else:
+        source = prepared_input(trained, prepare_for(trained, clips)[0])
+    return _assembled(trained, source, np.arange(EXAMPLES))
+
+
+def pictures(made: Mapping[str, Any], frames: int) -> MemoryRecords:
+    """`EXAMPLES` crops of random colours, of the size that ``made`` states, of the same ids."""
+    rng, side = np.random.default_rng(0), made["video"]["side"]
+    stated = {"label": UNKNOWN, "subject": "", "split": "test", "num_frames": frames}
+    rows = []
+    for number in range(EXAMPLES):
+        colours = rng.integers(256, size=(frames, side, side, 3), dtype=np.uint8)
+        blobs = [pack_crop(one) for one in colours]
+        rows.append({**stated, "clip_id": str(number), "profile": None, "blobs": blobs})
+    return MemoryRecords(made, rows)
 
 
 def figures(layout: Layout, frames: int) -> Iterator[Clip]:

@@ -9,7 +9,7 @@ from microgesture.provenance.raw_data import listed
 from microgesture.provenance.record import add_record_option, write_record
 from microgesture.settings.emotion import PicturesStep
 from microgesture.settings.parse import parse_option
-from microgesture.utils.cli import count, output_file, output_folder
+from microgesture.utils.cli import add_cutting_options
 from microgesture.utils.errors import run
 from microgesture.utils.files import sha256, write_json
 from microgesture.utils.progress import progress
@@ -20,12 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True, help="windows, sizes and videos, as JSON")
     parser.add_argument("--recordings", type=Path, required=True, help="recordings store")
-    parser.add_argument("--out", type=output_file, required=True, help="record file to write")
-    parser.add_argument("--manifest", type=output_file, required=True, help="JSON file to write")
-    parser.add_argument(
-        "--resume", type=output_folder, required=True, help="folder for what a killed run has done"
-    )
-    parser.add_argument("--workers", type=count, default=1, help="processes that cut")
+    add_cutting_options(parser)
     add_record_option(parser, __file__)
     args = parser.parse_args()
 

@@ -1,10 +1,13 @@
 """Training, inputs and networks with sections of a config written as plain dictionaries."""
 
+import os
+import signal
 from pathlib import Path
 
 from microgesture.heatmaps import cache
 from microgesture.inference import build
 from microgesture.inputs import geometry, heatmaps
+from microgesture.inputs.base import CPU
 from microgesture.settings.heatmaps import Augment, DrawnHeatmaps
 from microgesture.settings.parse import parse
 from microgesture.settings.training import Training
@@ -75,6 +78,21 @@ def new_optimizer(config, *more):
 
 def random_geometry(count, config, rng):
     return geometry.random_geometry(count, parse(Augment, config, "augment"), rng)
+
+
+def with_signal(source, at):
+    """The input, whose ``at``-th training batch comes with a signal to the process."""
+    left, assemble = at, source.assemble
+
+    def signalling(batch, geometry, training, device=CPU):
+        nonlocal left
+        left -= training
+        if training and left == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return assemble(batch, geometry, training, device)
+
+    source.assemble = signalling
+    return source
 
 
 def drawn_input(records, layout, stream, config, size):

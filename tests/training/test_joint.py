@@ -1,7 +1,5 @@
 """Fusions that hold the networks of their sources: fed, trained, stopped, exported and used."""
 
-import os
-import signal
 from dataclasses import replace
 
 import numpy as np
@@ -41,7 +39,7 @@ from tests.conftest import make_clip
 from tests.inference.test_tokens import token_step
 from tests.sections import prepare_clips
 from tests.small_training import CONFIG, LAYOUT, STREAM, config_with
-from tests.steps import step
+from tests.steps import step, with_signal
 from tests.videos import stripes, write_video
 
 WAYS = ["left", "right", "up", "down"]
@@ -245,22 +243,10 @@ def test_each_source_is_shown_what_its_own_training_shows(world):
     assert torch.equal(turned[1], parts(moved, [7])[1])
 
 
-class Stopping(JointInput):
-    """Clips whose ``at``-th training batch comes with a signal to the process."""
-
-    left = 0
-
-    def assemble(self, batch, geometry, training, device=CPU):
-        self.left -= training
-        if training and self.left == 0:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return super().assemble(batch, geometry, training, device)
-
-
 def trained_from(world, config, folder=None, at=0):
     """A training with a signal at a batch, as `run_training` calls it."""
     model, source = world.started(config, world.both())
-    source.__class__, source.left = Stopping, at
+    source = with_signal(source, at)
     if folder is None:
         return trainer.train(model, source, config, seed=0)
     with Keeper(folder, "both", "seed0", "0" * 16, every=0, say=lambda line: None) as keeper:

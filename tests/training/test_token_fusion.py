@@ -1,7 +1,5 @@
 """Training on tokens: what no source tells alone is learned, and a stop changes no bit."""
 
-import os
-import signal
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +9,12 @@ import torch
 from microgesture.data.clip_file import MemoryRecords
 from microgesture.inference.build import new_model
 from microgesture.inference.predict import predict
-from microgesture.inputs.base import CPU
 from microgesture.inputs.tokens import TokenInput
 from microgesture.training.resume import Keeper, Stopped
 from microgesture.training.run import _check_sources
 from microgesture.utils.errors import InputError
 from tests.small_training import config_with
-from tests.steps import step, train
+from tests.steps import step, train, with_signal
 
 SHAPES = {"one": (4, 5), "two": (2, 3)}
 NETWORK = {"width": 16, "heads": 2, "positions": 4}
@@ -71,21 +68,8 @@ def fused_model(source):
     return new_model(step(CONFIG), None, 4, None, source.records.metadata)
 
 
-class Stopping(TokenInput):
-    """Tokens whose ``at``-th training batch comes with a signal to the process."""
-
-    left = 0
-
-    def assemble(self, batch, geometry, training, device=CPU):
-        self.left -= training
-        if training and self.left == 0:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return super().assemble(batch, geometry, training, device)
-
-
 def trained(folder=None, at=0):
-    source = Stopping(files())
-    source.left = at
+    source = with_signal(TokenInput(files()), at)
     model = fused_model(source)
     if folder is None:
         return train(model, source, CONFIG, seed=0)

@@ -4,7 +4,6 @@ See `microgesture.video.pictures`.
 """
 
 import hashlib
-import json
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,19 +14,19 @@ from typing import Any
 import numpy as np
 
 from microgesture.data.classes import UNKNOWN
-from microgesture.data.clip_file import Records, write_records
+from microgesture.data.clip_file import write_records
 from microgesture.data.store import POINTS, Clip, iter_store
 from microgesture.emotion.windows import spread, window_starts
 from microgesture.readers.common import ordered_map
 from microgesture.settings.emotion import PicturesStep
-from microgesture.utils.checksums import json_fault, sealed_json
 from microgesture.utils.errors import InputError
-from microgesture.utils.files import quick_hash, sha256, write_text
+from microgesture.utils.files import sha256
 from microgesture.video.boxes import person_square
 from microgesture.video.crops import pack_crop
 from microgesture.video.cut import Wanted
 from microgesture.video.faces import FACE, SIDE, FaceTrack, track_faces
 from microgesture.video.make import PICTURE
+from microgesture.video.parts import part_name, read_part, seal_part, video_state
 from microgesture.video.pictures import BODY, FLAT, MARKS, Told, packed, warnings
 from microgesture.video.sources import find_sources
 from microgesture.video.whole import Pictures, cut_whole
@@ -43,8 +42,6 @@ class Job:
     path: Path | None
     first: int
     settings: PicturesStep
-    part: Path | None = None
-    """Where it is kept once it is cut, without its ending."""
 
 
 def make_pictures(
@@ -107,13 +104,16 @@ def make_pictures(
     return {**stated, **notes, "sha256": sha256(path)}
 
 
-def _jobs(store: Path, config: PicturesStep, parts: Path, code: Mapping[str, Any]) -> Iterator[Job]:
-    """One job a recording, with the video that is named after it."""
+def _jobs(
+    store: Path, config: PicturesStep, parts: Path, code: Mapping[str, Any]
+) -> Iterator[tuple[Job, Path]]:
+    """One job a recording, with the video that is named after it, and where it is kept then."""
     sources = find_sources(config.video)
     for clip in iter_store(store):
         found = sources.find(clip.clip_id, clip.clip_id)
         path, first = (found[0].path, found[0].start) if found else (None, 0)
-        yield Job(clip, path, first, config, parts / _key(clip, path, first, config, code))
+        part = parts / f"{_key(clip, path, first, config, code)}.arrow"
+        yield Job(clip, path, first, config), part
 
 
 def _key(
@@ -121,37 +121,26 @@ def _key(
 ) -> str:
     """Hash of all that a recording's pictures depend on."""
     own = {key: value for key, value in vars(clip).items() if key != "points"}
-    film = None
-    if path is not None and path.is_file():
-        film = [str(path), quick_hash([path]), path.stat().st_mtime_ns, first]
+    film = None if path is None else [*video_state(path), first]
     video = {key: value for key, value in config.video.given().items() if key in PICTURE}
     settings = {**config.given(), "video": video}
     points = hashlib.sha256(clip.points.tobytes()).hexdigest()
-    text = json.dumps([settings, code, film, own, points], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return part_name(settings, code, film, own, points)
 
 
-def _cut_or_kept(job: Job) -> tuple[dict[str, Any], dict[str, Any]]:
+def _cut_or_kept(planned: tuple[Job, Path]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What `cut_recording` gives, from an earlier run where that has it."""
-    assert job.part is not None
-    pictures, noted = job.part.with_suffix(".arrow"), job.part.with_suffix(".json")
-    try:
-        text = noted.read_bytes()
-        if not json_fault(text, {"row", "about"}):
-            stored = json.loads(text)
-            records = Records(pictures)
-            blobs = [bytes(records.blob(0, n)) for n in range(stored["blobs"])]
-            return {**stored["row"], "blobs": blobs}, {**stored["about"], "kept": 1}
-    except (OSError, InputError):
-        pass  # there is none, or it is damaged: it is cut again
+    job, part = planned
+    if found := read_part(part, {"row", "about", "blobs"}):
+        noted, records = found
+        blobs = [bytes(records.blob(0, n)) for n in range(noted["blobs"])]
+        return {**noted["row"], "blobs": blobs}, {**noted["about"], "kept": 1}
     row, about = cut_recording(job)
     if not about["bad"]:
-        with write_records(pictures, {}) as writer:
+        with write_records(part, {}) as writer:
             writer.append(row)
         said = {key: value for key, value in row.items() if key != "blobs"}
-        # written last, and says that the other file is whole
-        stated = {"row": said, "about": about, "blobs": len(row["blobs"])}
-        write_text(noted, sealed_json(stated))
+        seal_part(part, {"row": said, "about": about, "blobs": len(row["blobs"])})
     return row, {**about, "kept": 0}
 
 

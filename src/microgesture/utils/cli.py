@@ -59,6 +59,16 @@ def add_recording_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
 
 
+def add_cutting_options(parser: argparse.ArgumentParser) -> None:
+    """Options of what cuts pictures out of videos into a record file."""
+    parser.add_argument("--out", type=output_file, required=True, help="record file to write")
+    parser.add_argument("--manifest", type=output_file, required=True, help="JSON file to write")
+    parser.add_argument(
+        "--resume", type=output_folder, required=True, help="folder for what a killed run has done"
+    )
+    parser.add_argument("--workers", type=count, default=1, help="processes that cut")
+
+
 def named_file(text: str) -> tuple[str, Path]:
     """A name and a file, ``NAME=FILE``, for ``type=``."""
     name, equals, path = text.partition("=")

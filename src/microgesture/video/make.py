@@ -1,7 +1,5 @@
 """From the skeleton store and videos to the crops file, video by video, to be gone on with."""
 
-import hashlib
-import json
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,13 +17,13 @@ from microgesture.data.classes import UNKNOWN
 from microgesture.data.clip_file import Records, write_records
 from microgesture.data.store import BadClip, Clip, iter_store
 from microgesture.settings.video import Crops
-from microgesture.utils.checksums import json_fault, sealed_json
 from microgesture.utils.errors import InputError
-from microgesture.utils.files import quick_hash, sha256, write_text
+from microgesture.utils.files import sha256
 from microgesture.utils.process_pool import process_pool
 from microgesture.video.boxes import person_square
 from microgesture.video.crops import pack_crop
 from microgesture.video.cut import VideoNotes, Wanted, cut_video
+from microgesture.video.parts import part_name, read_part, seal_part, video_state
 from microgesture.video.sources import Source, Sources, find_sources
 
 CLIPS = 32
@@ -225,16 +223,8 @@ def _key(
     code: Mapping[str, Any],
 ) -> str:
     """Hash of all that a part depends on."""
-    told = [
-        [str(video), quick_hash([video]), _changed(video), [asdict(clip) for clip in wanted]]
-        for video, wanted in videos
-    ]
-    text = json.dumps([settings, code, told], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _changed(path: Path) -> int:
-    return path.stat().st_mtime_ns if path.is_file() else 0
+    told = [[video_state(video), [asdict(clip) for clip in wanted]] for video, wanted in videos]
+    return part_name(settings, code, told)
 
 
 def _run(jobs: list[Job], workers: int, config: Crops) -> Iterator[tuple[Path, VideoNotes]]:
@@ -277,18 +267,12 @@ def _accepted(
 
 def _finished(job: Job) -> list[VideoNotes] | None:
     """Notes of a part that is there and whole."""
-    try:
-        text = job.part.with_suffix(".json").read_bytes()
-        if json_fault(text, {"videos"}):
-            return None
-        Records(job.part)
-    except (OSError, InputError):
-        return None
-    return [VideoNotes(**one) for one in json.loads(text)["videos"]]
+    found = read_part(job.part, {"videos"})
+    return None if found is None else [VideoNotes(**one) for one in found[0]["videos"]]
 
 
 def _cut_part(job: Job) -> list[VideoNotes]:
-    """Cut the videos of a part; its notes are written last and say that it is whole."""
+    """Cut the videos of a part."""
     cv2.setNumThreads(1)
     notes = []
     with write_records(job.part, {}, batch=8) as writer:
@@ -298,8 +282,7 @@ def _cut_part(job: Job) -> list[VideoNotes]:
                 row = {"clip_id": clip.clip_id, "label": UNKNOWN, "subject": "", "split": ""}
                 writer.append({**row, "num_frames": clip.frames, "blobs": blobs})
             notes.append(seen)
-    stated = sealed_json({"videos": [asdict(one) for one in notes]})
-    write_text(job.part.with_suffix(".json"), stated)
+    seal_part(job.part, {"videos": [asdict(one) for one in notes]})
     return notes
 
 

@@ -107,7 +107,7 @@ def predicted(folder, out, *more, films="films/0004.mp4"):
 def test_a_recording_is_told_as_by_the_fit(made, tmp_path, capsys):
     folder, rows = made
     assert checkpoint_kind(folder / "model.safetensors") == "emotion"
-    out = tmp_path / "told.csv"
+    out = tmp_path / "outcomes.csv"
     (one,) = predicted(folder, out, "--gestures", folder / "gestures.csv")
     for row in ROWS:
         logit = np.array([rows[row]["logits"]["0004"]])
@@ -117,7 +117,7 @@ def test_a_recording_is_told_as_by_the_fit(made, tmp_path, capsys):
     assert float(one["probability_trained"]) == pytest.approx(trained, abs=2e-6)
     assert (one["row"], one["prior"], one["warnings"]) == ("late", "0.3", "")
     assert one["outcome"] == ("Win" if float(one["probability"]) > 0.5 else "Lose")
-    with (tmp_path / "told_windows.csv").open(newline="") as file:
+    with (tmp_path / "outcomes_windows.csv").open(newline="") as file:
         windows = list(csv.DictReader(file))
     assert [(w["start_frame"], w["end_frame"], w["faces"]) for w in windows] == [
         ("0", "9", "2"), ("10", "19", "2")
@@ -133,7 +133,7 @@ def test_a_missing_stream_is_said_and_its_rows_tell_nothing(made, tmp_path, caps
     (one,) = predicted(folder, tmp_path / "a.csv")
     assert one["row"] == "interfusion" and not one["late"] and not one["gestures_linear"]
     assert "no gestures are given" in one["warnings"]
-    assert "told by row interfusion, since late lacks a stream" in capsys.readouterr().err
+    assert "row interfusion decides, since late lacks a stream" in capsys.readouterr().err
     with pytest.raises(SystemExit) as end:
         predicted(folder, tmp_path / "b.csv", "--row", "late_fitted", "--on-bad", "stop")
     said = capsys.readouterr().err

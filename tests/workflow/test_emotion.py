@@ -100,12 +100,12 @@ def tells(project):
         told = [row for row in csv.DictReader(file) if row["split"] == "test"]
     name = told[0]["id"]
     (video,) = results.glob(f"release/**/{name}.mp4")
-    options = {"--model": TARGETS[1], "--input": video, "--out": "told.csv"}
+    options = {"--model": TARGETS[1], "--input": video, "--out": "outcomes.csv"}
     options |= {"--skeletons": "results/skeletons/recordings.parquet"}
     words = [str(word) for pair in options.items() for word in pair]
     said = project.run("microgesture", "predict", *words)
     assert said.returncode == 0, said.stderr
-    with (project.folder / "told.csv").open(newline="") as file:
+    with (project.folder / "outcomes.csv").open(newline="") as file:
         (one,) = csv.DictReader(file)
     for row in ("face", "context", "interfusion"):
         (wanted,) = (r["probability_prior"] for r in told if (r["id"], r["row"]) == (name, row))

@@ -1,7 +1,7 @@
 """Predict new recordings without labels, OpenPose JSON or video, with trained models.
 
 In videos, the key points are found first, see microgesture pose -h; they are kept beside the table.
-A model of emotion tells whether a match was won, and in a second table what counted when.
+A model of emotion predicts whether a match was won, and lists in a second table what counted when.
 All recordings are read and compared with the training clips before the first is predicted.
 One that cannot be predicted gets a row that says why, and the exit status is 1.
 """
@@ -124,7 +124,7 @@ def run(args: argparse.Namespace) -> None:
     device = choose_device(args.device, args.threads)
     emotion = [path for path in args.model if checkpoint_kind(path) == "emotion"]
     if emotion:
-        _tell_emotion(args, emotion[0], device)
+        _predict_emotion(args, emotion[0], device)
         return
     if given := next((one for one in EMOTION if getattr(args, one) is not None), None):
         raise InputError(f"--{given} is for models of emotion, and {args.model[0]} is none")
@@ -174,8 +174,8 @@ def run(args: argparse.Namespace) -> None:
     _finish(args, windows, models[0].metadata["classes"], fps, len(recordings))
 
 
-def _tell_emotion(args: argparse.Namespace, path: Path, device: "torch.device") -> None:
-    """Tell recordings with a model of emotion."""
+def _predict_emotion(args: argparse.Namespace, path: Path, device: "torch.device") -> None:
+    """Predict recordings with a model of emotion."""
     from microgesture.utils.packages import need_video_packages
 
     need_video_packages("reading video")

@@ -1,4 +1,4 @@
-"""A trained emotion model as one file, and what it tells of a recording that comes later."""
+"""A trained emotion model as one file, and its predictions of later recordings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ def write_model(
 
 @dataclass(frozen=True)
 class EmotionModel:
-    """A model that is ready to tell recordings.
+    """A model that is ready to predict recordings.
 
     Attributes
     ----------
@@ -134,7 +134,7 @@ def load_model(path: Path, device: torch.device) -> EmotionModel:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Prediction:
     """What a model says of a recording.
 
     Attributes
@@ -167,7 +167,7 @@ class Verdict:
     notes: list[str]
 
 
-def tell(
+def predict_recording(
     model: EmotionModel,
     clip: Clip,
     video: Path,
@@ -175,8 +175,8 @@ def tell(
     gestures: Gestures | None,
     counted: bool,
     row: str | None = None,
-) -> Verdict:
-    """Tell a recording by its skeletons, its video and its gestures.
+) -> Prediction:
+    """Predict a recording from its skeletons, its video and its gestures.
 
     Parameters
     ----------
@@ -226,18 +226,18 @@ def tell(
         logits[FITTED] = fitted_logits(logits, model.arrays(FITTED))
     plain = {name: float(logits[name][0]) for name in ROWS if name in logits}
     seen = (told.seen > 0).sum(axis=1)
-    return Verdict(decides, plain, attention, told.start, whole, seen, float(clip.fps), notes)
+    return Prediction(decides, plain, attention, told.start, whole, seen, float(clip.fps), notes)
 
 
 def _missing(streams: set[str], flat: bool) -> list[str]:
     """What is said of streams that are missing."""
     said = []
     if "face" not in streams:
-        said.append("no face can be used; rows that look at faces tell nothing")
+        said.append("no face can be used; rows that use faces are left empty")
     elif flat:
         said.append("faces have little detail; they are probably blurred or pixelated")
     if "gestures" not in streams:
-        said.append("no gestures are given; rows that count them tell nothing")
+        said.append("no gestures are given; rows that count them are left empty")
     return said
 
 
@@ -256,7 +256,7 @@ def _deciding(model: EmotionModel, streams: set[str], row: str | None, notes: li
     if submitted in can:
         return submitted
     chosen = next(name for name in PREFERRED if name in can)
-    notes.append(f"told by row {chosen}, since {submitted} lacks a stream")
+    notes.append(f"row {chosen} decides, since {submitted} lacks a stream")
     return chosen
 
 
@@ -291,12 +291,12 @@ def _networks(
 
 
 def probabilities(
-    model: EmotionModel, verdict: Verdict, prior: float | None = None
+    model: EmotionModel, prediction: Prediction, prior: float | None = None
 ) -> dict[str, tuple[float, float]]:
     """Of a win by row: adjusted to the share of wins that is stated, and as trained."""
     share = float(model.stated.prior) if prior is None else prior
     found = {}
-    for row, logit in verdict.logits.items():
+    for row, logit in prediction.logits.items():
         plain = np.array([logit])
         moved = adjusted(plain, model.about["rows"][row]["prior"], share)
         found[row] = (float(sigmoid(moved)[0]), float(sigmoid(plain)[0]))

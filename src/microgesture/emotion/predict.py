@@ -12,7 +12,7 @@ from microgesture.data.classes import UNKNOWN
 from microgesture.data.store import Clip
 from microgesture.emotion.fit import KINDS
 from microgesture.emotion.interviews import LOSE, NAMES, WIN
-from microgesture.emotion.model import EmotionModel, Verdict, probabilities, tell
+from microgesture.emotion.model import EmotionModel, Prediction, predict_recording, probabilities
 from microgesture.emotion.rows import ROWS
 from microgesture.emotion.statistics import Gestures
 from microgesture.inference.recording_checks import implausible
@@ -32,7 +32,7 @@ OUTSIDE = 0.5
 
 @dataclass(frozen=True)
 class Asked:
-    """How recordings are told.
+    """How recordings are predicted.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Asked:
     prior
         Share of wins; that of the model unless given.
     row
-        The row that decides; see `microgesture.emotion.model.tell`.
+        The row that decides; see `microgesture.emotion.model.predict_recording`.
 
     """
 
@@ -53,10 +53,10 @@ class Asked:
     row: str | None = None
 
 
-def tell_recording(
+def predict_video(
     model: EmotionModel, name: str, source: Source, skeletons: Mapping[str, Recorded], asked: Asked
-) -> Verdict:
-    """Tell one recording.
+) -> Prediction:
+    """Predict one recording.
 
     Raises
     ------
@@ -86,12 +86,12 @@ def tell_recording(
             f"{name}: a gesture ends with frame {own.end.max()}, but there are {len(points)} "
             "frames, counted from 0; give the gestures of this recording"
         )
-    verdict = tell(model, clip, source.path, source.start, own, known, asked.row)
+    prediction = predict_recording(model, clip, source.path, source.start, own, known, asked.row)
     if known and own is None:
-        verdict.notes.append("the table of gestures does not name it; it counts as without any")
+        prediction.notes.append("the table of gestures does not name it; it counts as without any")
     if reason := implausible(points):
-        verdict.notes.append(reason)
-    return verdict
+        prediction.notes.append(reason)
+    return prediction
 
 
 def _check_inside(points: np.ndarray, height: int, width: int, place: object) -> None:
@@ -127,7 +127,7 @@ def predict_emotion(
     out
         The table; the other one is called as `windows_path` says.
     skip
-        Whether a recording that cannot be told gets a row that says why, or ends everything.
+        Whether a recording that cannot be predicted gets a row that says why, or ends everything.
     say
         Given a line for each recording.
     progress
@@ -145,7 +145,7 @@ def predict_emotion(
         spans.writerow([*SPAN, *(f"attention_{kind}" for kind in KINDS)])
         for name in progress(videos):
             try:
-                verdict = tell_recording(model, name, videos[name], skeletons, asked)
+                prediction = predict_video(model, name, videos[name], skeletons, asked)
             except InputError as error:
                 if not skip:
                     raise
@@ -153,9 +153,9 @@ def predict_emotion(
                 empty = [""] * (len(HEAD) - 1 + len(ROWS))
                 rows.writerow([name, *empty, f"not predicted: {error}"])
                 continue
-            line, said = _row(model, name, verdict, asked.prior)
+            line, said = _row(model, name, prediction, asked.prior)
             rows.writerow(line)
-            spans.writerows(_windows(name, verdict))
+            spans.writerows(_windows(name, prediction))
             say(said)
     return bad
 
@@ -166,30 +166,30 @@ def windows_path(out: Path) -> Path:
 
 
 def _row(
-    model: EmotionModel, name: str, verdict: Verdict, prior: float | None
+    model: EmotionModel, name: str, prediction: Prediction, prior: float | None
 ) -> tuple[list[Any], str]:
     """A row of the table, and the same in a sentence."""
-    told = probabilities(model, verdict, prior)
+    told = probabilities(model, prediction, prior)
     share = float(model.stated.prior) if prior is None else prior
-    moved, plain = told[verdict.row]
+    moved, plain = told[prediction.row]
     outcome = NAMES[WIN if moved > 0.5 else LOSE]
     every = [f"{told[row][0]:.6f}" if row in told else "" for row in ROWS]
-    head = [name, outcome, f"{moved:.6f}", f"{plain:.6f}", f"{share:g}", verdict.row]
+    head = [name, outcome, f"{moved:.6f}", f"{plain:.6f}", f"{share:g}", prediction.row]
     said = (
         f"{name}: {outcome.lower()}, probability of a win {moved:.2f} where {share:.2f} are won, "
-        f"{plain:.2f} as trained, by row {verdict.row}"
+        f"{plain:.2f} as trained, by row {prediction.row}"
     )
-    if verdict.notes:
-        said += f"; {'; '.join(verdict.notes)}"
-    return [*head, *every, "; ".join(verdict.notes)], said
+    if prediction.notes:
+        said += f"; {'; '.join(prediction.notes)}"
+    return [*head, *every, "; ".join(prediction.notes)], said
 
 
-def _windows(name: str, verdict: Verdict) -> Iterable[list[Any]]:
-    for n, start in enumerate(verdict.start.tolist()):
-        end = start + verdict.length - 1
-        seconds = [f"{frame / verdict.fps:.3f}" for frame in (start, end + 1)]
+def _windows(name: str, prediction: Prediction) -> Iterable[list[Any]]:
+    for n, start in enumerate(prediction.start.tolist()):
+        end = start + prediction.length - 1
+        seconds = [f"{frame / prediction.fps:.3f}" for frame in (start, end + 1)]
         counted = [
-            f"{verdict.attention[kind][n]:.6f}" if kind in verdict.attention else ""
+            f"{prediction.attention[kind][n]:.6f}" if kind in prediction.attention else ""
             for kind in KINDS
         ]
-        yield [name, start, end, *seconds, int(verdict.seen[n]), *counted]
+        yield [name, start, end, *seconds, int(prediction.seen[n]), *counted]

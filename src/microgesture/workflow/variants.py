@@ -102,11 +102,10 @@ def manifest_names(config: Config, name: str, run: str) -> list[str]:
 
     A fusion that holds the networks of its sources reads what these read.
     """
+    if inside := networks_of(config, name):
+        return [one for source in inside for one in manifest_names(config, source, run)]
     variant = whole_variant(config, name)
     if isinstance(variant.own, FusedVariant):
-        if variant.own.backbones != "frozen":
-            sources = variant.own.sources
-            return [one for source in sources for one in manifest_names(config, source, run)]
         return [paths.tokens(source, run) for source in variant.own.sources]
     if isinstance(variant.own, VideoVariant):
         return [paths.crops()]
@@ -129,20 +128,24 @@ def sources_of(config: Config, name: str) -> list[str]:
     return variant.sources if isinstance(variant, FusedVariant) else []
 
 
+def networks_of(config: Config, name: str) -> list[str]:
+    """Those of them whose networks it holds; none where it takes their tokens."""
+    variant = config.variants[name]
+    inside = isinstance(variant, FusedVariant) and variant.backbones != "frozen"
+    return sources_of(config, name) if inside else []
+
+
 def tokens_of(config: Config, name: str) -> list[str]:
-    """Those of them whose tokens it takes from files; none where it holds their networks."""
-    frozen = getattr(config.variants[name], "backbones", "frozen") == "frozen"
-    return sources_of(config, name) if frozen else []
+    """Those of them whose tokens it takes from files."""
+    return [] if networks_of(config, name) else sources_of(config, name)
 
 
 def backbones_of(config: Config, name: str, run: str) -> dict[str, str]:
     """Weights that networks inside a fusion start from, by source; results by their full path."""
-    variant = config.variants[name]
-    if not isinstance(variant, FusedVariant) or variant.backbones == "frozen":
-        return {}
+    tuned = getattr(config.variants[name], "backbones", None) == "finetuned"
     found = {}
-    for source in variant.sources:
-        if variant.backbones == "finetuned":
+    for source in networks_of(config, name):
+        if tuned:
             found[source] = f"{config.results}/{paths.training(source, run, paths.MODEL)}"
         elif start := start_of(config, source):
             found[source] = start
@@ -159,9 +162,7 @@ def start_of(config: Config, name: str) -> str | None:
 
 def layout_files(config: Config, name: str) -> list[str]:
     """Layouts of what a variant reads, each once; none of video and of tokens."""
-    names = [name]
-    if getattr(config.variants[name], "backbones", "frozen") != "frozen":
-        names = sources_of(config, name)
+    names = networks_of(config, name) or [name]
     found = [getattr(config.variants[one], "layout", None) for one in names]
     return [layout_file(one) for one in dict.fromkeys(found) if one is not None]
 

@@ -29,7 +29,7 @@ _DAMAGE = {
     "drop": "points lost, share of all",
     "jitter": "points moved, std in shoulder widths",
     "occlude": "a body part hidden, share of the frames",
-    "detector": "another detector simulated, share of the way to it",
+    "detector": "another detector, simulated, severity",
     "video_drop": "frames of video lost, share of all",
     "video_blur": "video blurred, std in sides of the crop",
     "video_darken": "video darkened, share of the light",

@@ -27,7 +27,7 @@ KINDS = {
     "drop": "Points lost at random\n(share of all points)",
     "jitter": "Points moved at random\n(std, shoulder widths)",
     "occlude": "A body part hidden\n(share of the frames)",
-    "detector": "Another detector\n(share of the way)",
+    "detector": "Another detector, simulated\n(severity)",
     "video_drop": "Frames of video lost\n(share of all frames)",
     "video_blur": "Video blurred\n(std, sides of the crop)",
     "video_darken": "Video darkened\n(share of the light)",

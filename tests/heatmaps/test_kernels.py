@@ -204,6 +204,22 @@ def test_convolutions_equal_torchs(kernel, stride):
         assert found.shape == expected.shape and relative(found, expected) < 1e-5
 
 
+@pytest.mark.parametrize(
+    ("device", "kernel", "frames"),
+    [("cpu", (1, 3, 3), 0), ("meta", (1, 3, 3), 1), ("meta", (3, 1, 1), 0)],
+)
+def test_only_kernels_of_one_frame_go_frame_by_frame(monkeypatch, device, kernel, frames):
+    """A meta tensor stands for any device that is not a CPU."""
+    used = []
+    monkeypatch.setattr(
+        "microgesture.models.posec3d.frame_conv",
+        lambda *arguments: used.append(1) or frame_conv(*arguments),
+    )
+    conv = Conv(3, 4, kernel, (1, 2, 2), tuple(k // 2 for k in kernel), bias=False, device=device)
+    x = torch.zeros(2, 3, 6, 5, 4, device=device)
+    assert conv(x).shape == nn.Conv3d.forward(conv, x).shape and len(used) == frames
+
+
 @pytest.mark.parametrize(("side", "stride"), [(1, (2, 2, 2)), (3, (1, 2, 2)), (5, (1, 1, 1))])
 def test_frame_by_frame_is_the_same_and_keeps_the_layout(side, stride):
     torch.manual_seed(0)

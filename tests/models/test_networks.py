@@ -522,6 +522,8 @@ def test_weights_survive_a_safetensors_file(name, tmp_path):
         ({"name": "posec3d", "stem_kernel": 4}, "stem_kernel is 4, expected an odd number"),
         ({"name": "stgcn", "temporal_kernel": 4}, "temporal_kernel is 4, expected an odd number"),
         ({"name": "posec3d", "stage_blocks": []}, "stage_blocks is .., expected one to four"),
+        ({"name": "posec3d", "stage_blocks": [1] * 5}, "stage_blocks is .*, expected one to four"),
+        ({"name": "posec3d", "stage_blocks": [1, 0]}, "stage_blocks is .*, expected one to four"),
         ({"name": "posec3d", "inflate": [True]}, "inflate has 1 entries, expected 3"),
     ],
 )

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from microgesture.evaluation.paired import variance_parts
 from microgesture.online.matching import found_officially, found_one_to_one, outcomes, overlaps
 from microgesture.online.metrics import (
     Detections,
@@ -15,6 +16,7 @@ from microgesture.online.metrics import (
     summarise,
 )
 from microgesture.online.segments import Labelled, Segment
+from microgesture.utils.errors import InputError
 
 
 def labelled(*segments, name="a", subject="p"):
@@ -112,6 +114,76 @@ def test_average_precision_of_a_ranking_by_hand():
     said = {"a": [Segment(0, 0, 10, 0.9), Segment(0, 50, 60, 0.8), Segment(0, 20, 30, 0.7)]}
     assert average_precision([true], said, 0, 0.5) == pytest.approx(5 / 6)
     assert np.isnan(average_precision([true], said, 1, 0.5))
+
+
+def test_without_anything_true_or_predicted_f1_is_zero():
+    assert f1(0, 0, 5) == f1(0, 5, 0) == f1(0, 5, 5) == 0
+
+
+def test_precision_recall_and_the_mean_over_thresholds_by_hand():
+    """One of four true ones is found by one of two predictions, with an overlap of 0.55."""
+    true = labelled(*(Segment(0, 100 * n, 100 * n + 20) for n in range(4)))
+    scores = summarise([true], {"a": [Segment(0, 0, 11), Segment(0, 50, 60, 0.5)]})
+    assert (scores["precision"], scores["recall"]) == (50, 25)
+    assert scores["f1"] == pytest.approx(100 / 3, abs=1e-3)
+    # at 0.3, 0.4 and 0.5 the average precision is 1 / 4, at 0.6 and 0.7 it is 0
+    assert scores["map50"] == 25 and scores["map"] == pytest.approx(25 * 3 / 5)
+    nothing = summarise([true], {"a": []})
+    assert nothing["precision"] == nothing["recall"] == nothing["map"] == 0
+    assert all(np.isnan(nothing[name]) for name in ("start", "end", "late"))
+
+
+def test_the_curve_and_the_counts_of_classes_by_hand():
+    true = labelled(Segment(0, 0, 10), Segment(0, 20, 30), Segment(1, 40, 50))
+    first = {"a": [Segment(0, 0, 10), Segment(1, 42, 50), Segment(1, 60, 70)]}
+    made = Detections("d", "D", "m", (true,), (first, {"a": [Segment(0, 20, 24)]}))
+    # overlaps of 1 and 0.8, and of 0.4: each counts at thresholds below it
+    expected = [[2 / 3] * 7 + [1 / 3] * 2, [1 / 2] * 3 + [0] * 6]
+    assert made.curve == pytest.approx(100 * np.array(expected), abs=1e-3)
+    assert made.by_class(3).tolist() == [[1, 2, 1], [0.5, 1, 1], [0, 0, 0]]
+    assert made.scores["recall"] == pytest.approx([200 / 3, 100 / 3])
+
+
+@pytest.mark.parametrize("official", [False, True])
+def test_the_interval_is_that_of_people_left_out_one_by_one(official):
+    rng = np.random.default_rng(0)
+    each = [labelled(*drawn(rng, 8), name=str(n), subject=f"p{n % 4}") for n in range(10)]
+    seeds = tuple({one.recording: drawn(rng, 8) for one in each} for _ in range(3))
+    low, high = Detections("d", "D", "m", tuple(each), seeds).interval(official)
+
+    def percent(said, some):
+        return 100 * f1(*count(some, said, official=official).sum(axis=0))
+
+    whole = np.array([percent(said, each) for said in seeds])
+    left_out = np.array(
+        [
+            [percent(said, [w for w in each if w.subject != f"p{p}"]) for p in range(4)]
+            for said in seeds
+        ]
+    )
+    half = float(variance_parts(whole, left_out, np.array([3, 3, 2, 2])).half_width())
+    assert (low, high) == pytest.approx((max(whole.mean() - half, 0), whole.mean() + half))
+
+
+def test_nothing_said_of_a_recording_is_refused():
+    with pytest.raises(InputError, match="d: nothing is said of recording b"):
+        Detections("d", "D", "m", (labelled(), labelled(name="b")), ({"a": []},))
+
+
+def test_edit_distance_is_that_of_its_definition():
+    def slow(first, second):
+        if not first or not second:
+            return len(first) + len(second)
+        return min(
+            slow(first[1:], second) + 1,
+            slow(first, second[1:]) + 1,
+            slow(first[1:], second[1:]) + (first[0] != second[0]),
+        )
+
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        first, second = (rng.integers(0, 3, rng.integers(0, 6)).tolist() for _ in range(2))
+        assert edit_distance(first, second) == slow(first, second)
 
 
 def test_edit_distance_of_the_order():

@@ -29,6 +29,12 @@ def test_points_below_the_threshold_are_emptied():
     assert np.array_equal(cleaned, points)
 
 
+def test_a_score_of_exactly_the_threshold_counts_as_found():
+    points = make_clip().points.copy()
+    points[2, 40, 2] = 0.5
+    assert np.array_equal(clean(points, {**CONFIG, "min_score": 0.5}), points)
+
+
 def test_a_point_of_score_zero_has_no_place():
     points = make_clip().points.copy()
     points[0, 3] = (123, 45, 0)
@@ -126,6 +132,26 @@ def test_a_single_clip_that_loses_much_is_told_and_a_few_frames_of_many_are_not(
         silent.add(str(number), 4 if number == 7 else 0, 20)
     assert "6 of 4,000 frames (0%)" in told.note() and "(7 6 of 20)" in told.note()
     assert silent.note() is None and Emptied().note() is None
+
+
+def test_as_many_frames_as_the_limits_are_not_told_and_one_more_is():
+    found = Emptied()
+    found.add("a", 4, 20)  # 20 % of the clip
+    found.add("b", 0, 180)  # 2 % of all
+    assert found.note() is None
+    found.add("c", 1, 10)
+    assert "5 of 210 frames (2%)" in found.note() and "20% of the frames in 0 (a" in found.note()
+
+
+def test_the_five_clips_that_lose_the_largest_shares_are_listed():
+    found = Emptied()
+    for clip, emptied, frames in zip(
+        "abcdef", (5, 9, 2, 1, 1, 1), (10, 30, 4, 8, 9, 7), strict=True
+    ):
+        found.add(clip, emptied, frames)
+        if clip == "e":
+            assert found.note().endswith("(a 5 of 10, c 2 of 4, b 9 of 30, d 1 of 8, e 1 of 9)")
+    assert found.note().endswith("(a 5 of 10, c 2 of 4, b 9 of 30, f 1 of 7, d 1 of 8, ...)")
 
 
 def test_the_data_report_counts_them_for_each_cleaning(layout22, tmp_path):

@@ -12,7 +12,14 @@ import torch
 from torch import nn
 
 from microgesture.inference.checkpoints import load_checkpoint
-from microgesture.training.distributed import GlobalBatchNorm, Processes, share_batch_norm
+from microgesture.training.distributed import (
+    ALONE,
+    GlobalBatchNorm,
+    Processes,
+    init_distributed,
+    last_bits,
+    share_batch_norm,
+)
 from microgesture.training.resume import read_state
 from microgesture.utils.errors import InputError
 from tests.conftest import REPOSITORY
@@ -91,6 +98,79 @@ def test_a_batch_that_cannot_be_shared_is_refused():
         Processes(0, 3).local_slice(8, "tiny")
 
 
+def test_alone_nothing_is_asked_of_others():
+    assert ALONE.all_reduce_max(3, 1) == [3, 1]
+    values = torch.tensor([1.0, 2.0])
+    gathered = ALONE.all_gather(values)
+    values[0] = 9  # what was gathered stays as it was
+    assert gathered.tolist() == [[1, 2]]
+
+
+@pytest.fixture
+def launched(monkeypatch):
+    """As torchrun starts the second of ``WORLD_SIZE`` processes; what is joined is noted."""
+    joined = []
+    path = "microgesture.training.distributed"
+    for name, value in {"WORLD_SIZE": "2", "LOCAL_RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(f"{path}.dist.is_torchelastic_launched", lambda: True)
+    monkeypatch.setattr(f"{path}.dist.init_process_group", joined.append)
+    monkeypatch.setattr(f"{path}.dist.get_rank", lambda: 1)
+    monkeypatch.setattr(f"{path}.dist.get_world_size", lambda: 2)
+    monkeypatch.setattr(f"{path}.torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr(f"{path}.torch.cuda.set_device", joined.append)
+    return joined
+
+
+@pytest.mark.parametrize(
+    ("device", "own", "expected"),
+    [("cpu", "cpu", ["gloo"]), ("cuda", "cuda:1", [torch.device("cuda:1"), "cpu:gloo,cuda:nccl"])],
+)
+def test_a_process_of_several_joins_and_takes_its_own_gpu(launched, device, own, expected):
+    assert init_distributed(torch.device(device)) == (Processes(1, 2), torch.device(own))
+    assert launched == expected
+
+
+def test_a_process_without_a_gpu_of_its_own_is_refused(launched, monkeypatch):
+    monkeypatch.setattr("microgesture.training.distributed.torch.cuda.device_count", lambda: 1)
+    with pytest.raises(InputError, match="process 1 has no GPU of its own: torch sees 1"):
+        init_distributed(torch.device("cuda"))
+    assert launched == []
+
+
+def test_one_process_joins_nothing(launched, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    assert init_distributed(torch.device("cuda")) == (ALONE, torch.device("cuda"))
+    monkeypatch.undo()
+    assert init_distributed(torch.device("cpu")) == (ALONE, torch.device("cpu"))
+    assert launched == []
+
+
+def test_threads_change_the_last_bits_on_a_cpu_alone():
+    told = last_bits(torch.device("cpu"), Processes(0, 2), 3)
+    assert told == {"device": "cpu", "processes": 2, "threads": 3}
+    assert last_bits(torch.device("cuda"), ALONE, 3) == {"device": "cuda", "processes": 1}
+
+
+@pytest.mark.parametrize(
+    "options", [{"affine": False}, {"track_running_stats": False}, {"momentum": None}]
+)
+def test_batch_norm_that_cannot_be_shared_is_refused(options):
+    module = nn.Sequential(nn.Identity(), nn.BatchNorm1d(3, **options))
+    with pytest.raises(ValueError, match="1: only batch norm with weights and running statistics"):
+        share_batch_norm(module)
+
+
+def test_shared_batch_norm_keeps_its_constants_and_its_type():
+    module = nn.Sequential(nn.BatchNorm1d(3, eps=0.1, momentum=0.2))
+    share_batch_norm(module)
+    assert (module[0].eps, module[0].momentum) == (0.1, 0.2)
+    assert (
+        module.eval()(torch.ones(4, 3)).tolist()
+        == nn.BatchNorm1d(3, eps=0.1).eval()(torch.ones(4, 3)).tolist()
+    )
+
+
 def test_batch_norm_is_that_of_torch(monkeypatch):
     """One process, so that torch's own is the reference: values, gradients, running statistics."""
     monkeypatch.setattr("microgesture.training.distributed.dist.all_reduce", lambda values: None)
@@ -115,3 +195,5 @@ def test_batch_norm_is_that_of_torch(monkeypatch):
     for name, value in reference.state_dict().items():
         assert torch.allclose(shared.state_dict()[name], value, rtol=1e-5, atol=1e-5), name
     assert torch.allclose(shared.eval()(inputs), reference.eval()(inputs), atol=1e-6)
+    shared.train()
+    assert shared(inputs.bfloat16()).dtype == torch.bfloat16

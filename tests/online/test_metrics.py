@@ -91,6 +91,18 @@ def test_an_overlap_of_exactly_the_threshold_finds_nothing():
     assert found_officially([Segment(0, 0, 10)], [Segment(0, 6, 10)]).all()
 
 
+def test_segments_apart_overlap_by_less_than_nothing():
+    first, second = [Segment(0, 0, 10)], [Segment(0, 10, 20), Segment(0, 20, 30)]
+    assert overlaps(first, second)[0] == pytest.approx([0, -1 / 3])
+    assert overlaps(first, []).shape == (1, 0)
+
+
+def test_of_equal_scores_the_earlier_prediction_comes_first():
+    true, earlier = [Segment(0, 2, 12)], Segment(0, 0, 10, 0.5)
+    assert found_one_to_one(true, [Segment(0, 3, 13, 0.5), earlier]).tolist() == [-1, 0]
+    assert found_one_to_one(true, [Segment(0, 3, 13, 0.6), earlier]).tolist() == [0, -1]
+
+
 def test_a_single_frame_has_no_length_and_another_class_finds_nothing():
     assert not found_officially([Segment(0, 5, 5)], [Segment(0, 5, 5)]).any()
     assert found_one_to_one([Segment(0, 0, 9)], [Segment(1, 0, 9)]).tolist() == [-1]
@@ -204,6 +216,23 @@ def test_what_became_of_segments():
     became = outcomes(true, said)
     assert became.true == ["found", "confused", "shifted", "missed"]
     assert became.predicted == ["found", "doubled", "confused", "shifted", "invented"]
+
+
+def test_what_becomes_of_segments_at_the_limits():
+    """Overlaps of exactly 0.3 and of 0 do not count."""
+    true = [Segment(0, 0, 10), Segment(1, 100, 110), Segment(2, 200, 210), Segment(2, 300, 310)]
+    said = [
+        Segment(0, 0, 10),
+        Segment(0, 7, 10, 0.5),  # 0.3 of one that is found
+        Segment(3, 107, 110),  # 0.3 of another class
+        Segment(2, 210, 220),  # it begins where the true one ends
+        Segment(2, 307, 310),
+    ]
+    became = outcomes(true, said)
+    assert became.true == ["found", "missed", "missed", "shifted"]
+    assert became.predicted == ["found", "shifted", "invented", "invented", "shifted"]
+    assert outcomes([], said[:1]) == ([], ["invented"])
+    assert outcomes(true[:1], []) == (["missed"], [])
 
 
 def test_the_interval_is_wider_with_fewer_people_and_one_person_tells_nothing():

@@ -51,6 +51,13 @@ def test_a_limb_shorter_than_a_cell_is_drawn_as_a_point():
     assert np.array_equal(limb, drawn(point, "joint", np.zeros((0, 2), int), 0.6, (5, 6)))
 
 
+def test_a_limb_of_exactly_a_cell_is_drawn_as_one():
+    persons = np.array([[[[2.0, 2.0, 0.9], [3.0, 2.0, 0.5]]]], np.float32)
+    plane = drawn(persons, "limb", np.array([[0, 1]]), 0.6, (5, 6))[0, 0]
+    assert np.allclose(plane[2, 2:4], 0.5)
+    assert np.allclose(plane[2, [1, 4]], 0.5 * np.exp(-1 / 0.72))
+
+
 def test_points_that_were_not_found_are_not_drawn():
     persons = np.array([[[[2.0, 2.0, 0.0009], [3.0, 3.0, 1.0]]]], np.float32)
     assert drawn(persons, "joint", np.zeros((0, 2), int), 0.6, (5, 6))[0, 0].max() == 0

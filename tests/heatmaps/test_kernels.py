@@ -123,6 +123,17 @@ def test_the_dense_convolution_takes_over_where_the_sparse_one_is_no_use(monkeyp
     assert inputs[2].grad.any()  # the input's gradient, where it is wanted, is there
 
 
+def test_a_tenth_of_the_cells_is_listed_and_no_more_in_any_clip():
+    x = torch.zeros(2, 1, 2, 5, 4)
+    x[1].view(-1)[[0, 7, 20, 39]] = torch.tensor([1.0, -2.0, 3.0, 4.0])
+    empty, full = list_cells(x)
+    assert empty.starts.tolist() == [0, 0, 0] and empty.places.shape == (0, 3)
+    assert full.starts.tolist() == [0, 2, 4] and full.values.tolist() == [1, -2, 3, 4]
+    assert full.places.tolist() == [[0, 0, 0], [1, 3, 0], [0, 0, 0], [4, 3, 0]]
+    x[1, 0, 1, 0, 3] = 5
+    assert list_cells(x) is None and list_cells(x[:1]) is not None
+
+
 @pytest.mark.parametrize("value", [0.0, float("nan")])
 def test_an_empty_volume_and_one_that_is_not_a_number(value):
     x = torch.zeros(1, 2, 2, 5, 6)
@@ -164,6 +175,20 @@ def test_relu_and_pooling_equal_torchs_two_steps(pool, seed, size, levels, dtype
     found.backward(gradient)
     expected.backward(gradient)
     assert torch.equal(ours.grad, torchs.grad)
+
+
+@pytest.mark.parametrize(
+    ("device", "layout", "step"),
+    [
+        ("cpu", CHANNELS_LAST, "_ReluMaxPoolBackward"),
+        ("cpu", torch.contiguous_format, "MaxPool3DWithIndicesBackward0"),
+        ("meta", CHANNELS_LAST, "_RepeatableReluMaxPoolBackward"),
+    ],
+)
+def test_which_routine_pools(device, layout, step):
+    """A meta tensor stands for any device that is not a CPU."""
+    x = torch.zeros(2, 3, 2, 5, 4, device=device).contiguous(memory_format=layout)
+    assert ReluMaxPool()(x.requires_grad_()).grad_fn.name() == step
 
 
 def test_pooling_on_several_threads_is_the_same(threads):

@@ -294,6 +294,23 @@ def test_sources_are_dropped_in_training_alone():
     assert torch.equal(model(x), model(x))
 
 
+def test_a_new_fusion_has_the_stated_sizes_and_small_random_tables():
+    backbone = build_token_fusion(SHAPES, 3).backbone
+    (layer,) = backbone.layers
+    assert (backbone.num_features, layer.heads, layer.mlp[0].out_features) == (128, 4, 256)
+    assert (backbone.drop.p, layer.drop.p, layer.mlp[2].p) == (0.1, 0.1, 0.1)
+    assert backbone.sources.modality_dropout == 0 and len(backbone.exchanges) == 0
+    assert backbone.time.shape == (8, 128) and list(backbone.places) == ["2"]
+    for table in (backbone.class_token, backbone.modality, backbone.time, backbone.places["2"]):
+        assert table.std().item() == pytest.approx(0.02, rel=0.3)
+    backbone = build_token_fusion(ALIGNED, 3, layers=2, exchange=True).backbone
+    assert [one.threshold for one in backbone.exchanges] == [0.02, 0.02]
+    assert backbone.sparsity == 1e-4
+    model = build_concat_mlp(SHAPES, 3)
+    assert (model.backbone.num_features, model.backbone.mlp[2].p) == (128, 0.5)
+    assert model.backbone.sources.modality_dropout == model.cls_head.dropout.p == 0
+
+
 def test_numbers_that_make_no_fusion_are_refused():
     with pytest.raises(InputError, match="width is 10, expected a multiple of heads, 4"):
         build_token_fusion(ALIGNED, 3, width=10)

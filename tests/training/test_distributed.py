@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from microgesture.training.distributed import (
     ALONE,
     GlobalBatchNorm,
     Processes,
+    _mean_by_rank,
     init_distributed,
     last_bits,
     share_batch_norm,
@@ -93,12 +95,13 @@ def test_two_processes_stop_at_the_same_step_and_resume(path, stopped):
 
 
 def test_a_batch_that_cannot_be_shared_is_refused():
-    assert Processes(1, 3).local_slice(12, "tiny") == slice(4, 8)
+    assert [*range(12)][Processes(1, 3).local_slice(12, "tiny")] == [4, 5, 6, 7]
     with pytest.raises(InputError, match="tiny: 8 clips cannot be shared equally by 3 processes"):
         Processes(0, 3).local_slice(8, "tiny")
 
 
 def test_alone_nothing_is_asked_of_others():
+    assert (ALONE.rank, ALONE.count) == (0, 1)
     assert ALONE.all_reduce_max(3, 1) == [3, 1]
     values = torch.tensor([1.0, 2.0])
     gathered = ALONE.all_gather(values)
@@ -169,6 +172,36 @@ def test_shared_batch_norm_keeps_its_constants_and_its_type():
         module.eval()(torch.ones(4, 3)).tolist()
         == nn.BatchNorm1d(3, eps=0.1).eval()(torch.ones(4, 3)).tolist()
     )
+
+
+def test_gradients_are_the_mean_over_processes(monkeypatch):
+    own, others = torch.tensor([1.0, 2.0, 4.0]), torch.tensor([[2.0, 5.0, 0.0], [6.0, 2.0, 5.0]])
+
+    def all_gather(parts, values, async_op=False):
+        for part, given in zip(parts, [others[0], values, others[1]], strict=True):
+            part.copy_(given)
+        done = torch.futures.Future()
+        done.set_result(parts)
+        return SimpleNamespace(get_future=lambda: done) if async_op else None
+
+    monkeypatch.setattr("microgesture.training.distributed.dist.all_gather", all_gather)
+    monkeypatch.setattr("microgesture.training.distributed.dist.get_world_size", lambda: 3)
+    found = _mean_by_rank(None, SimpleNamespace(buffer=lambda: own)).wait()
+    assert found.tolist() == [3, 3, 3]
+
+
+def test_batch_norm_of_two_processes_with_the_same_share_is_that_of_both(monkeypatch):
+    monkeypatch.setattr(
+        "microgesture.training.distributed.dist.all_reduce", lambda values: values.mul_(2)
+    )
+    monkeypatch.setattr("microgesture.training.distributed.dist.get_world_size", lambda: 2)
+    reference, shared = nn.BatchNorm1d(3), nn.Sequential(nn.BatchNorm1d(3))
+    share_batch_norm(shared)
+    inputs = torch.randn(4, 3, generator=torch.Generator().manual_seed(0)) * 3 + 10
+    both = reference(torch.cat([inputs, inputs]))
+    assert torch.allclose(shared(inputs), both[:4], atol=1e-5)
+    for name, value in reference.state_dict().items():
+        assert torch.allclose(shared[0].state_dict()[name], value, rtol=1e-5), name
 
 
 def test_batch_norm_is_that_of_torch(monkeypatch):

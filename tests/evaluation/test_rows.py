@@ -1,9 +1,11 @@
 """Rows and their scores by hand: two seeds, four clips, four classes of which one has no clip."""
 
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pytest
 
-from microgesture.evaluation.rows import FUSION, Evaluation, Row
+from microgesture.evaluation.rows import FUSION, Evaluation, Member, Row
 from microgesture.utils.errors import InputError
 
 LABELS = np.array([0, 0, 1, 2])
@@ -64,3 +66,12 @@ def test_the_row_that_is_looked_at_closely():
     assert evaluation(weak, strong, *fused).shown("weak").name == "weak"
     with pytest.raises(InputError, match="is named none; there are weak, strong"):
         evaluation(weak, strong).row("none")
+
+
+def test_what_was_measured_cannot_be_replaced():
+    """Scores are kept once they are computed."""
+    member = Member("weak", np.ones(1), None)
+    assert not member.given  # unless it is said
+    for one, field in ((row("weak"), "labels"), (member, "weights"), (evaluation(), "labels")):
+        with pytest.raises(FrozenInstanceError):
+            setattr(one, field, np.zeros(4, int))

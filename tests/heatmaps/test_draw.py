@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from microgesture.heatmaps.draw import draw, draw_reference, draw_torch, strokes
 from microgesture.heatmaps.grid import clip_box, to_grid
+from microgesture.heatmaps.kernels import NEGLIGIBLE, buffers, evaluate
 
 STREAMS = ["joint", "limb", "joint_motion"]
 EDGES = np.array([[0, 1], [1, 2], [0, 3], [4, 2]])
@@ -120,6 +121,18 @@ def test_limbs_of_all_lengths_and_directions_equal_the_reference(angle, length):
     fast = drawn(persons, "limb", np.array([[0, 1]]), 0.6, (56, 56))
     slow = draw_reference(persons, "limb", np.array([[0, 1]]), 0.6, (56, 56))
     assert np.abs(fast - slow).max() <= 1e-6 and slow.max() > 0.4
+
+
+def test_no_index_of_the_compiled_drawing_leaves_its_array():
+    """Compiled code checks none, and the same functions uncompiled do."""
+    for stroke in strokes(random_persons(0), "limb", EDGES).reshape(-1, 5):
+        own, checked = buffers(17, 23), buffers.py_func(17, 23)
+        rows = evaluate(stroke, 0.8, NEGLIGIBLE, 17, 23, *own)
+        assert evaluate.py_func(stroke, 0.8, NEGLIGIBLE, 17, 23, *checked) == rows
+        for i in range(*rows):
+            left, right = own[1][i]
+            assert checked[1][i].tolist() == [left, right]
+            assert np.allclose(checked[0][i, : right - left], own[0][i, : right - left], atol=1e-6)
 
 
 def test_a_buffer_used_again_is_cleared_where_it_was_drawn():

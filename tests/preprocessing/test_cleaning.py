@@ -9,7 +9,15 @@ from hypothesis.extra.numpy import arrays
 
 from microgesture.data.clip_file import Records, prepared_points
 from microgesture.data.keypoints import KINECT
-from microgesture.preprocessing.cleaning import Emptied, other_person, outliers, shoulder_width
+from microgesture.preprocessing.cleaning import (
+    STEADY,
+    Emptied,
+    _median,
+    _outliers,
+    other_person,
+    outliers,
+    shoulder_width,
+)
 from microgesture.preprocessing.prepare import warnings
 from microgesture.preprocessing.smoothing import one_euro, savgol
 from microgesture.utils.errors import InputError
@@ -214,6 +222,16 @@ def test_outliers_are_those_of_the_reference(frames, deviations, lost):
     found = outliers(points, frames, deviations)
     assert np.array_equal(found, outliers_reference(points, frames, deviations))
     assert 0 < found.sum() < found.size / 4
+
+
+def test_no_index_of_the_compiled_search_leaves_its_array():
+    """Compiled code checks none, and the same functions uncompiled do."""
+    points, found = walking(5, lost=0.1)[:, :6], np.zeros((30, 6), bool)
+    points[:, [2, 5]] = make_clip(num_frames=30).points[:, [2, 5]]
+    _outliers.py_func(points, 2, 3.0, STEADY * shoulder_width(points), found)
+    assert np.array_equal(found, outliers(points, 5, 3.0)) and found.any()
+    assert _median.py_func(np.array([5.0, 1, 4, 2, 3]), 5) == 3
+    assert _median.py_func(np.array([3.0, 1, 2, -9]), 3) == 2  # the fourth is not looked at
 
 
 def test_a_jump_away_and_back_is_taken_out_of_one_joint_alone():

@@ -71,6 +71,13 @@ def test_whoever_is_in_most_frames_stays_however_large_and_far_the_others_are():
     assert np.flatnonzero(other_person(points, 1.5)).tolist() == others
 
 
+def test_how_sure_points_are_has_no_part_in_how_far_they_are():
+    points = make_clip(num_frames=11).points.copy()
+    points[..., :2] /= 1000  # so that scores are as large as distances
+    points[3, :, 2] = 0.2
+    assert not other_person(points, 1.5).any()
+
+
 def test_a_person_who_leans_stays():
     points = make_clip(num_frames=11).points.copy()
     points[..., 0] += np.linspace(0, 100, 11)[:, None]

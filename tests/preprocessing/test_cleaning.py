@@ -78,6 +78,13 @@ def test_how_sure_points_are_has_no_part_in_how_far_they_are():
     assert not other_person(points, 1.5).any()
 
 
+def test_frames_without_points_or_without_a_shoulder_are_no_measure_of_the_others():
+    points = make_clip(num_frames=11).points.copy()
+    points[:6] = 0  # most of the clip
+    points[8, 2] = 0  # would lie far from the other shoulder
+    assert not other_person(points, 1.5).any()
+
+
 def test_a_person_who_leans_stays():
     points = make_clip(num_frames=11).points.copy()
     points[..., 0] += np.linspace(0, 100, 11)[:, None]

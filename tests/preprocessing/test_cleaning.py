@@ -76,6 +76,8 @@ def test_how_sure_points_are_has_no_part_in_how_far_they_are():
     points[..., :2] /= 1000  # so that scores are as large as distances
     points[3, :, 2] = 0.2
     assert not other_person(points, 1.5).any()
+    points[..., :2] = points[:1, :, :2]
+    assert not outliers(points, 5, 4).any()
 
 
 def test_frames_without_points_or_without_a_shoulder_are_no_measure_of_the_others():

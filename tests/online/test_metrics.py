@@ -104,6 +104,7 @@ def test_of_equal_scores_the_earlier_prediction_comes_first():
 
 
 def test_a_single_frame_has_no_length_and_another_class_finds_nothing():
+    assert overlaps([Segment(0, 5, 5)], [Segment(0, 5, 5)])[0, 0] == 0
     assert not found_officially([Segment(0, 5, 5)], [Segment(0, 5, 5)]).any()
     assert found_one_to_one([Segment(0, 0, 9)], [Segment(1, 0, 9)]).tolist() == [-1]
 
@@ -140,6 +141,7 @@ def test_precision_recall_and_the_mean_over_thresholds_by_hand():
     assert scores["f1"] == pytest.approx(100 / 3, abs=1e-3)
     # at 0.3, 0.4 and 0.5 the average precision is 1 / 4, at 0.6 and 0.7 it is 0
     assert scores["map50"] == 25 and scores["map"] == pytest.approx(25 * 3 / 5)
+    assert summarise([true], {"a": true.segments})["map"] == 100
     nothing = summarise([true], {"a": []})
     assert nothing["precision"] == nothing["recall"] == nothing["map"] == 0
     assert all(np.isnan(nothing[name]) for name in ("start", "end", "late"))
@@ -154,6 +156,8 @@ def test_the_curve_and_the_counts_of_classes_by_hand():
     assert made.curve == pytest.approx(100 * np.array(expected), abs=1e-3)
     assert made.by_class(3).tolist() == [[1, 2, 1], [0.5, 1, 1], [0, 0, 0]]
     assert made.scores["recall"] == pytest.approx([200 / 3, 100 / 3])
+    alone = Detections("d", "D", "m", (true,), (first,))
+    assert alone.scores["recall"] == pytest.approx([200 / 3])
 
 
 @pytest.mark.parametrize(("official", "people"), [(False, 4), (True, 4), (False, 2)])

@@ -1,5 +1,7 @@
 """Scores by hand, intervals by person, the prior, the permutation test and the leak check."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import expit
@@ -128,6 +130,8 @@ def test_the_leak_check_warns_when_people_are_in_several_folds():
     assert not fair.warns and fair.shared == 0 and fair.identity == 0.5 and fair.potential == 1.0
     leaked = scores.leak_check(rng.integers(0, 5, 80), labels, list(people))
     assert leaked.warns and leaked.shared > 10 and leaked.identity > 0.95
+    assert "tells 62.5 % (balanced)" in replace(leaked, identity=0.625).warning
+    assert replace(fair, interval=(0.51, 0.9)).warns and not replace(fair, interval=(0.5, 1)).warns
     assert leaked.interval[0] > 0.8 and "of 20 people are trained and tested on" in leaked.warning
 
 
@@ -140,6 +144,15 @@ def test_what_is_known_of_a_person_by_hand():
     assert leak.identity == pytest.approx((0.5 + (0 + 0.5) / 2) / 2)
     # b's other recording went the other way
     assert leak.potential == pytest.approx(((0.5 + 0.5 + 0) / 3 + 0) / 2)
+
+
+def test_a_person_in_two_folds_is_in_training_and_test():
+    assert scores.leak_check(np.arange(3) % 2, np.array([1, 0, 1]), ["a", "a", "b"]).shared == 1
+
+
+def test_a_win_is_said_above_the_limit_alone():
+    told = scores.summary(np.zeros(2), np.array([0, 1]), np.full(2, 0.5), np.zeros(2), 0.5)
+    assert told["wins_argmax"] == told["wins_prior"] == told["wins_threshold"] == 0
 
 
 def test_a_row_has_the_scores_of_each_way_to_decide():

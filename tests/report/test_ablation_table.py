@@ -48,8 +48,7 @@ def cells(text, start):
 def test_the_main_table(results):
     text = page(results)
     assert cells(text, "| Variant") == [
-        "Variant", "Top-1", "Top-5", "Mean class", "Macro F1", "Seeds together", "Params",
-        "Train time",
+        "Variant", "Top-1", "Top-5", "Mean class", "Macro F1", "Ensemble", "Params", "Train time",
     ]  # fmt: skip
     weak, strong = cells(text, "| Weak"), cells(text, "| Strong")
     assert weak[:2] == ["Weak ¦ model", "50.0 ± 14.1"]
@@ -79,7 +78,7 @@ def test_what_the_seeds_say_together_is_worked_by_hand(results):
 def test_one_seed_has_nothing_to_be_together_with(tmp_path):
     config = CONFIG | {"seeds": [0], "claims": []}
     text = page(fill(tmp_path / "one", config), config)
-    assert "Seeds together" not in text
+    assert "Ensemble" not in text
 
 
 def test_rows_of_equal_size_in_print_are_all_bold_or_none(results):

@@ -197,7 +197,7 @@ def score_table(evaluation: Evaluation) -> Columns:
         shown = [f"{row.together:.1f}" for row in evaluation.rows]
         columns.append(shown)
         best.append(_stand_out([float(one) == max(map(float, shown)) for one in shown]))
-        head.append("Seeds together")
+        head.append("Ensemble")
     parameters = [row.parameters for row in evaluation.rows]
     seconds = [round(float(np.mean(row.seconds))) for row in evaluation.rows]
     for numbers, shorten in ((parameters, human_count), (seconds, human_time)):

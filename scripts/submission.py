@@ -1,4 +1,4 @@
-"""Write the challenge submissions, from the seed that is best on the validation clips."""
+"""Write the challenge submissions, of the seed that is best on the validation clips or of all."""
 
 import argparse
 import sys
@@ -17,6 +17,12 @@ def main() -> None:
     parser.add_argument("--seeds", required=True, nargs="+", type=int)
     parser.add_argument("--val", required=True, nargs="+", help="validation file of each seed")
     parser.add_argument("--test", required=True, nargs="+", help="test file of each seed")
+    parser.add_argument(
+        "--of",
+        choices=["best", "together"],
+        default="best",
+        help="the best seed on the validation clips, or the mean of all seeds' probabilities",
+    )
     parser.add_argument("--classes", type=Path, required=True, help="YAML file of class names")
     parser.add_argument("--summary", type=Path, required=True, help="summary of the skeleton step")
     parser.add_argument(
@@ -33,7 +39,8 @@ def main() -> None:
     validation = dict(zip(seeds, options.val, strict=True))
     test = dict(zip(seeds, options.test, strict=True))
     filled = fill_skipped(read_json(options.summary), load_classes(options.classes))
-    made = make_submission(validation, test, options.out_dir, filled)
+    together = options.of == "together"
+    made = make_submission(validation, test, options.out_dir, filled, together)
     if made["filled"]:
         print(
             f"note: {len(made['filled'])} test clips could not be read; their rows state the most "
@@ -43,8 +50,8 @@ def main() -> None:
     write_record(
         options.record,
         __file__,
-        config={"seeds": seeds},
-        seed=made["seed"],
+        config={"seeds": seeds, "of": options.of},
+        seed=None if together else made["seeds"][0],
         inputs=[*options.val, *options.test, options.summary, options.classes],
         outputs=[options.out_dir / name for name in FILES],
     )

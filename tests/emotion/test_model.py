@@ -177,6 +177,7 @@ def test_skeletons_of_another_picture_or_length_are_refused(made, tmp_path):
     ("words", "message"),
     [
         (["--window", "2"], "windows of its own; leave out --window and --stride"),
+        (["--draw", "a.gif"], "which names no moment; leave out --draw"),
         (["--row", "best"], "--row is best, expected one of face, context"),
         (["--prior", "1"], "argument --prior: is 1, expected a number between 0 and 1"),
         (["--model", "x/model.safetensors"], "stands alone; give one --model"),

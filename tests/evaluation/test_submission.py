@@ -128,10 +128,41 @@ def test_the_script_writes_the_three_files_of_the_chosen_seed(tmp_path):
         "0004_0,1", "0054_2,1", "0054_10,1",
     ]  # fmt: skip
     report = json.loads((tmp_path / "one/submission.json").read_text())
-    assert report["seed"] == 1
+    assert report["seeds"] == [1]
     assert report["why"] == "best validation top-1 (100.00 %) of 2 seeds"
     assert report["test_clips"] == 3
     assert report["predicted_per_class"] == [0, 3, 0, 0]
+
+
+def test_all_seeds_together_submit_their_mean(tmp_path):
+    val, _ = validation(tmp_path, {0: [0, 0, 0], 1: [0, 1, 2]})
+    shares = {
+        0: [[0.6, 0.4, 0, 0], [0.5, 0.5, 0, 0], [0.1, 0, 0.9, 0]],
+        1: [[0.3, 0.7, 0, 0], [0, 0.2, 0.8, 0], [0.2, 0.8, 0, 0]],
+    }
+    test = {}
+    for seed, rows in shares.items():
+        test[seed] = tmp_path / f"test{seed}"
+        write_predictions(test[seed], IDS, [None] * 3, ["s"] * 3, np.array(rows), {"split": "test"})
+    command = [sys.executable, SCRIPT, "--seeds", "0", "1", "--of", "together"]
+    command += ["--val", *val.values(), "--test", *test.values(), *about(tmp_path)]
+    command += ["--out-dir", tmp_path / "out"]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    told = dict(
+        line.split(",") for line in (tmp_path / "out/kaggle2025.csv").read_text().splitlines()[1:]
+    )
+    assert told == dict(zip(IDS, ["1", "2", "2"], strict=True))
+    report = json.loads((tmp_path / "out/submission.json").read_text())
+    assert report["seeds"] == [0, 1] and len(report["test_files"]) == 2
+    assert report["why"] == "mean of the probabilities of 2 seeds"
+
+
+def test_seeds_that_saw_other_clips_are_not_put_together(tmp_path):
+    val, _ = validation(tmp_path, {0: [0, 1, 2], 1: [0, 1, 2]})
+    test = {0: store(tmp_path / "t0", [0, 1, 2]), 1: store(tmp_path / "t1", [0], ids=IDS[:1])}
+    with pytest.raises(InputError, match="not about the same clips"):
+        make_submission(val, test, tmp_path / "out", together=True)
 
 
 def test_clips_that_could_not_be_read_get_the_most_frequent_class(tmp_path):

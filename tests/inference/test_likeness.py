@@ -109,7 +109,7 @@ def test_parts_that_openpose_was_not_asked_for_are_refused_with_number_and_flags
     for clip in held_out:
         both = liken(without(clip, FACE, HANDS), {"face", "hands"}).refused
         assert both.startswith("29 of the model's 41 joints are never found")
-        assert "run OpenPose with --face --hand, or use a model without them" in both
+        assert "run it with --face --hand, or use a model without them" in both
         face = liken(without(clip, FACE), {"face"}).refused
         assert face.startswith("19 of the model's 41") and "--face," in face
 

@@ -138,7 +138,7 @@ def test_each_recording_unlike_the_training_data_gets_one_line_and_a_cell(predic
     assert cells["fine"] == (True, "")
     assert cells["lying"][0] and "tilted" in cells["lying"][1].split("; ")
     assert not cells["scale3"][0] and "x * width" in cells["scale3"][1]
-    assert not cells["body_only"][0] and "run OpenPose with --face --hand" in cells["body_only"][1]
+    assert not cells["body_only"][0] and "run it with --face --hand" in cells["body_only"][1]
 
     status, rows, _ = predict(tmp_path / "in", tmp_path / "p.csv", "--fps", 25, "--accept-unlike")
     assert status == 0 and all(row["class_1"] for row in rows)

@@ -37,7 +37,7 @@ def test_files_that_hold_no_video(tmp_path):
         assert refused(tmp_path / name, python).startswith("cannot be read as video")
     assert "this build of FFmpeg cannot" in refused(tmp_path / "codec.mp4", python)
     assert refused(tmp_path / "audio.mp4", python).startswith("holds audio but no video")
-    assert refused(tmp_path / "one.mp4", python).startswith("states no frame rate")
+    assert refused(tmp_path / "one.mp4", python).startswith("has one frame, expected")
     assert refused(tmp_path / "folder.mp4", python).startswith("is not a regular file")
     assert refused(tmp_path / "none.mp4", python).startswith("does not exist")
 

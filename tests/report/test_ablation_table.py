@@ -23,6 +23,7 @@ from tests.table_results import (
     SUMMARY,
     fill,
     fill_folds,
+    probabilities,
 )
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -47,14 +48,37 @@ def cells(text, start):
 def test_the_main_table(results):
     text = page(results)
     assert cells(text, "| Variant") == [
-        "Variant", "Top-1", "Top-5", "Mean class", "Macro F1", "Params", "Train time",
+        "Variant", "Top-1", "Top-5", "Mean class", "Macro F1", "Ensemble", "Params", "Train time",
     ]  # fmt: skip
     weak, strong = cells(text, "| Weak"), cells(text, "| Strong")
     assert weak[:2] == ["Weak ¦ model", "50.0 ± 14.1"]
-    assert weak[5:] == ["**0.31 M**", "**1:05**"]
+    assert weak[5:] == ["60.0", "**0.31 M**", "**1:05**"]
     assert strong[1] == "**90.0 ± 0.0**"
     assert cells(text, "| Both")[1] == "**90.0 ± 0.0**"
-    assert cells(text, "| Both")[5:] == ["0.62 M", "2:10"]
+    assert cells(text, "| Both")[5:] == ["**90.0**", "0.62 M", "2:10"]
+
+
+def test_what_the_seeds_say_together_is_worked_by_hand(results):
+    # of both seeds the surer one is right where they differ: clips 4 to 6, then 7
+    for seed, right, sure in ((0, 7, 0.9), (1, 4, 0.5)):
+        path = results / f"predict/weak/seed{seed}/test.parquet"
+        old = read_predictions(path)
+        shares = probabilities(right, sure)
+        if seed:
+            shares[7] = np.full(6, 0.01) + 0.94 * np.eye(6)[LABELS[7]]
+        write_predictions(path, old.clip_ids, LABELS, old.subjects, shares, {})
+    alone = CONFIG | {"fusions": {}, "claims": []}
+    assert cells(page(results, alone), "| Weak")[1] == "60.0 ± 14.1"
+    assert cells(page(results, alone), "| Weak")[5] == "80.0"
+    evaluation = load_evaluation(alone, results, CLASSES, SUMMARY)
+    (line, *_) = csv.DictReader(io.StringIO(csv_text(evaluation)))
+    assert line["top1_together"] == "80.0000"
+
+
+def test_one_seed_has_nothing_to_be_together_with(tmp_path):
+    config = CONFIG | {"seeds": [0], "claims": []}
+    text = page(fill(tmp_path / "one", config), config)
+    assert "Ensemble" not in text
 
 
 def test_rows_of_equal_size_in_print_are_all_bold_or_none(results):
@@ -63,8 +87,8 @@ def test_rows_of_equal_size_in_print_are_all_bold_or_none(results):
         for seed in (0, 1):
             metrics = {"parameters": parameters, "train_seconds": 1}
             write_json(results / f"train/strong/seed{seed}/metrics.json", metrics)
-        assert cells(page(results, alone), "| Weak")[5] == expected
-    assert cells(page(results, alone), "| Strong")[5] == "0.32 M"
+        assert cells(page(results, alone), "| Weak")[6] == expected
+    assert cells(page(results, alone), "| Strong")[6] == "0.32 M"
     for seed in (0, 1):
         metrics = {"parameters": 309_600, "train_seconds": 1}
         write_json(
@@ -72,7 +96,7 @@ def test_rows_of_equal_size_in_print_are_all_bold_or_none(results):
         )
         write_json(results / f"train/strong/seed{seed}/metrics.json", metrics)
     text = page(results)  # with their fusion, of 0.62 M
-    assert [cells(text, line)[5] for line in ("| Weak", "| Strong", "| Both")] == [
+    assert [cells(text, line)[6] for line in ("| Weak", "| Strong", "| Both")] == [
         "**0.31 M**", "**0.31 M**", "0.62 M",
     ]  # fmt: skip
 

@@ -86,7 +86,7 @@ rule curves:
 
 
 rule submission:
-    """Write the challenge's files from the seed that is best on the validation clips."""
+    """Write the challenge's files, of the seed that is best on the validation clips or of all."""
     input:
         val=submitted("val"),
         test=submitted("test"),
@@ -102,8 +102,9 @@ rule submission:
     params:
         made_from=made_from("submission"),
         seeds=CONFIG.seeds,
+        of=CONFIG.submission_seeds,
         out=subpath(output[0], parent=True),
     shell:
-        "python scripts/submission.py --seeds {params.seeds} --val {input.val:q}"
+        "python scripts/submission.py --seeds {params.seeds} --of {params.of} --val {input.val:q}"
         " --test {input.test:q} --classes {input.classes:q} --summary {input.summary:q}"
         " --out-dir {params.out:q} --record {output.record:q} 2> >(tee {log:q} >&2)"

@@ -1,6 +1,7 @@
 """Predict new recordings without labels, OpenPose JSON or video, with trained models.
 
 In videos, the key points are found first, see microgesture pose -h; they are kept beside the table.
+With --draw, the skeleton of a single recording is drawn with what is predicted of each moment.
 A model of emotion predicts whether a match was won, and lists in a second table what counted when.
 All recordings are read and compared with the training clips before the first is predicted.
 One that cannot be predicted gets a row that says why, and the exit status is 1.
@@ -13,22 +14,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from microgesture.cli.pose import add_pose_options, find
+from microgesture.cli.predict_drawing import check_file, check_one, draw, what_is_drawn
+from microgesture.cli.view import recording
 from microgesture.utils.cli import add_device_options, count, output_file, positive, share
 from microgesture.utils.errors import InputError
 
 if TYPE_CHECKING:
     import torch
 
+    from microgesture.cli.predict_drawing import Drawn
     from microgesture.inference.build import Trained
     from microgesture.inference.window_table import Window
-
-    Predicted = tuple[Iterable[Window], Sequence[str], float, int]
 
 EMOTION = ("gestures", "prior", "row")
 """Options of emotion models alone."""
 SUMMARY = "predict new recordings with trained models"
 EXAMPLE = """  microgesture predict --model results/train/joint41_align/seed0/model.safetensors \\
-      --input recordings --out predictions.csv --window 2 --stride 0.5 --fps 25"""
+      --input recordings --out predictions.csv --window 2 --stride 0.5 --fps 25
+  microgesture predict --model model.safetensors --input talk.mp4 --out talk.csv \\
+      --window 2 --stride 0.5 --draw talk.gif"""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -56,6 +60,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "skeletons read; unless given or found, the middle of whole frames is shown",
     )
     parser.add_argument("--out", type=output_file, required=True, help="CSV file to write")
+    parser.add_argument(
+        "--draw",
+        type=output_file,
+        metavar="FILE",
+        help="animation to write, .gif or .mp4, of a single recording: skeleton and running label",
+    )
     parser.add_argument("--window", type=positive, help="seconds; without it, whole recordings")
     parser.add_argument("--stride", type=positive, help="seconds between windows; half a window")
     parser.add_argument(
@@ -114,6 +124,7 @@ def run(args: argparse.Namespace) -> None:
     )
     from microgesture.inference.recordings import (
         check_models,
+        cutting,
         predict_recordings,
         read_video,
     )
@@ -121,6 +132,8 @@ def run(args: argparse.Namespace) -> None:
     from microgesture.settings.probing import Testing
     from microgesture.utils.progress import progress
 
+    if args.draw is not None:
+        check_file(args)
     device = choose_device(args.device, args.threads)
     emotion = [path for path in args.model if checkpoint_kind(path) == "emotion"]
     if emotion:
@@ -128,6 +141,7 @@ def run(args: argparse.Namespace) -> None:
         return
     if given := next((one for one in EMOTION if getattr(args, one) is not None), None):
         raise InputError(f"--{given} is for models of emotion, and {args.model[0]} is none")
+    cutting(args.window, args.stride, 1.0)  # refused before key points are looked for
     models = [load_trained(path) for path in args.model]
     video = read_video(models)
     if not video:
@@ -135,7 +149,7 @@ def run(args: argparse.Namespace) -> None:
     for trained in models:
         trained.model.to(device)
     if video:
-        _finish(args, *_video_windows(args, models))
+        _predict_videos(args, models)
         return
     if args.skeletons is not None:
         raise InputError("--skeletons is for models that read video; give the folder as --input")
@@ -143,6 +157,10 @@ def run(args: argparse.Namespace) -> None:
     recordings = find_recorded(place)
     own = rates(recordings, args.fps)
     fps, notes = choose_fps(args.fps or next(iter(own.values()), None), models)
+    drawn = None
+    if args.draw is not None:
+        check_one(args, recordings)
+        drawn = what_is_drawn(recording(place, next(iter(recordings)), fps), models)
     checked = check_recordings(
         models,
         recordings,
@@ -171,7 +189,7 @@ def run(args: argparse.Namespace) -> None:
         skip=args.on_bad == "skip",
         progress=lambda names: progress(names, "recordings", len(recordings)),
     )
-    _finish(args, windows, models[0].metadata["classes"], fps, len(recordings))
+    _finish(args, windows, models, fps, len(recordings), drawn)
 
 
 def _predict_emotion(args: argparse.Namespace, path: Path, device: "torch.device") -> None:
@@ -192,6 +210,8 @@ def _predict_emotion(args: argparse.Namespace, path: Path, device: "torch.device
     if args.window is not None or args.stride is not None:
         raise InputError(f"{path}: is a model of emotion, with windows of its own; leave out "
                          "--window and --stride")  # fmt: skip
+    if args.draw is not None:
+        raise InputError(f"{path}: is a model of emotion, which names no moment; leave out --draw")
     if args.row is not None and args.row not in ROWS:
         raise InputError(f"--row is {args.row}, expected one of {', '.join(ROWS)}")
     model = load_model(path, device)
@@ -218,21 +238,34 @@ def _predict_emotion(args: argparse.Namespace, path: Path, device: "torch.device
     _refuse(bad, len(videos))
 
 
-def _video_windows(args: argparse.Namespace, models: list["Trained"]) -> "Predicted":
-    """Windows of videos, with models that read video."""
+def _predict_videos(args: argparse.Namespace, models: list["Trained"]) -> None:
+    """Predict videos with models that read video."""
     from microgesture.inference.stored import find_recorded, read_recorded
     from microgesture.inference.videos import predict_videos
     from microgesture.settings.probing import Testing
     from microgesture.utils.progress import progress
+    from microgesture.video.decode import probe
     from microgesture.video.sources import find_videos
 
     videos = find_videos(args.input)
-    place = args.skeletons
+    place, drawn = args.skeletons, None
+    if args.draw is not None:
+        check_one(args, videos, [one.path for one in videos.values()])
     if place is None and args.env.is_dir() and _holds_videos(args.input):
         place = _posed(args)
     if place is None:
+        if args.draw is not None:
+            raise InputError(
+                f"{args.input}: has no skeletons, which --draw draws; give them as --skeletons, or "
+                "set up what finds key points (docs/pose.md)"
+            )
         what = "the middle of whole frames is shown to the models, which learned from persons"
         print(f"note: {what} cut out by their skeletons; see --skeletons", file=sys.stderr)
+    elif args.draw is not None:
+        ((name, source),) = videos.items()
+        end = None if source.end is None else source.end + 1
+        fps = args.fps or probe(source.path).fps or None
+        drawn = what_is_drawn(recording(place, name, fps), models, slice(source.start, end))
     windows = predict_videos(
         models,
         videos,
@@ -246,7 +279,7 @@ def _video_windows(args: argparse.Namespace, models: list["Trained"]) -> "Predic
         progress=lambda names: progress(names, "videos", len(videos)),
     )
     # each video says its own rate
-    return windows, models[0].metadata["classes"], args.fps or 1.0, len(videos)
+    _finish(args, windows, models, args.fps or 1.0, len(videos), drawn)
 
 
 def _holds_videos(place: Path) -> bool:
@@ -262,8 +295,12 @@ def _holds_videos(place: Path) -> bool:
 def _posed(args: argparse.Namespace) -> Path:
     """Find the key points in videos; the file with them."""
     from microgesture.pose.make import RECORDINGS
+    from microgesture.video.sources import find_whole_videos
 
     folder = args.out.with_name(f"{args.out.stem}_skeletons")
+    if args.draw is not None:
+        whole = find_whole_videos(args.input)
+        check_one(args, whole, whole.values())
     find(args, args.input, folder)
     print(
         f"note: key points are those of MediaPipe, in {folder / RECORDINGS}; a model that was "
@@ -276,17 +313,20 @@ def _posed(args: argparse.Namespace) -> Path:
 def _finish(
     args: argparse.Namespace,
     windows: Iterable["Window"],
-    classes: Sequence[str],
+    models: Sequence["Trained"],
     fps: float,
     count: int,
+    drawn: "Drawn | None",
 ) -> None:
-    """Write the table as rows come, and say what is in it."""
+    """Write the table as rows come, say what is in it, and draw what it says of each moment."""
     from microgesture.inference.window_table import write_table
 
-    done = write_table(args.out, windows, classes, fps)
+    done = write_table(args.out, windows, models[0].metadata["classes"], fps)
     note = f"; {done.empty} of them empty, since no point was found there" if done.empty else ""
     print(f"{args.out}: {done.rows} rows{note}", file=sys.stderr)
     _refuse(done.refused, count)
+    if drawn is not None:
+        draw(args.draw, drawn, args.out)
 
 
 def _refuse(bad: Sequence[str], count: int) -> None:

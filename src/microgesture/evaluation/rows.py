@@ -1,5 +1,6 @@
 """What is compared: the rows of the ablation, their scores, and the clips they are measured on."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -34,6 +35,11 @@ HEADINGS = {
     "ece": "ECE",
     "nll": "NLL",
 }
+
+
+def mean_of_seeds(probabilities: Iterable[np.ndarray]) -> np.ndarray:
+    """Mean of S seeds' probabilities (N, K), float64: what an ensemble of them says."""
+    return np.stack(list(probabilities)).mean(axis=0, dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -136,6 +142,11 @@ class Row:
     def top1(self) -> float:
         """Mean top-1 accuracy over the seeds, in percent."""
         return float(self.scores["top1"].mean())
+
+    @cached_property
+    def together(self) -> float:
+        """Top-1 accuracy of the seeds' mean probabilities, in percent."""
+        return 100 * float(correct_at(mean_of_seeds(self.probabilities), self.labels).mean())
 
 
 @dataclass(frozen=True)

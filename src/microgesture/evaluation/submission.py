@@ -5,6 +5,7 @@ import io
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from microgesture.data.classes import UNKNOWN
 from microgesture.evaluation.fusion import check_same_clips
 from microgesture.evaluation.metrics import predicted_classes, top_k_accuracy
 from microgesture.evaluation.predictions import Predictions, read_predictions
+from microgesture.evaluation.rows import mean_of_seeds
 from microgesture.utils.errors import InputError
 from microgesture.utils.files import atomic_path, sha256, write_json, write_text
 
@@ -115,8 +117,9 @@ def make_submission(
     test: Mapping[int, str | Path],
     out_dir: str | Path,
     filled: Mapping[str, int] | None = None,
+    together: bool = False,
 ) -> dict[str, Any]:
-    """Write both submissions and ``submission.json`` for the seed that validation prefers.
+    """Write both submissions and ``submission.json``, of one seed or of all together.
 
     Parameters
     ----------
@@ -126,6 +129,9 @@ def make_submission(
         Folder for ``kaggle2025.csv``, ``Submission.zip`` and ``submission.json``.
     filled
         Class ids of test clips that were not predicted, see `fill_skipped`.
+    together
+        Whether the seeds' mean probabilities are submitted; else those of the seed that validation
+        prefers.
 
     Returns
     -------
@@ -145,14 +151,22 @@ def make_submission(
         )
     read = {seed: _read(path, seed, "val") for seed, path in validation.items()}
     seed, scores, why = choose_seed(read)
-    chosen = _read(test[seed], seed, "test")
-    if not chosen.clip_ids:
-        raise InputError(f"{chosen.path}: no clips; a submission needs those of the test split")
-    if chosen.probabilities.shape[1] != read[seed].probabilities.shape[1]:
-        raise InputError(
-            f"{chosen.path} has {chosen.probabilities.shape[1]} classes, {read[seed].path} has "
-            f"{read[seed].probabilities.shape[1]}; predict both with the same model"
-        )
+    taken = sorted(read) if together else [seed]
+    tests = [_read(test[one], one, "test") for one in taken]
+    for one, tested in zip(taken, tests, strict=True):
+        if not tested.clip_ids:
+            raise InputError(f"{tested.path}: no clips; a submission needs those of the test split")
+        if tested.probabilities.shape[1] != read[one].probabilities.shape[1]:
+            raise InputError(
+                f"{tested.path} has {tested.probabilities.shape[1]} classes, {read[one].path} has "
+                f"{read[one].probabilities.shape[1]}; predict both with the same model"
+            )
+        check_same_clips(tests[0], tested)
+    chosen = tests[0]
+    if together:
+        why = f"mean of the probabilities of {len(taken)} seeds"
+        mean = mean_of_seeds([one.probabilities for one in tests])
+        chosen = replace(chosen, probabilities=mean)
     out_dir, predicted = Path(out_dir), set(chosen.clip_ids)
     filled = {clip: number for clip, number in (filled or {}).items() if clip not in predicted}
     write_kaggle(out_dir / KAGGLE_NAME, chosen, filled)
@@ -160,12 +174,11 @@ def make_submission(
     num_classes = chosen.probabilities.shape[1]
     per_class = np.bincount(predicted_classes(chosen.probabilities), minlength=num_classes)
     report = {
-        "seed": seed,
+        "seeds": taken,
         "why": why,
         "validation_top1": {str(one): score for one, score in sorted(scores.items())},
         "validation_clips": len(read[seed].clip_ids),
-        "test_file": str(chosen.path),
-        "test_file_sha256": sha256(chosen.path),
+        "test_files": {str(one.path): sha256(one.path) for one in tests},
         "test_clips": len(chosen.clip_ids),
         "filled": filled,
         "classes": num_classes,

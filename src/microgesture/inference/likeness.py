@@ -191,8 +191,8 @@ def _never_found(layout: Layout, missing: frozenset[str]) -> str:
     flags = " ".join(FLAGS[part] for part in PARTS if part in missing)
     return (
         f"{count} of the model's {len(layout.joints)} joints are never found, those of the "
-        f"{' and '.join(part for part in PARTS if part in missing)}; run OpenPose with {flags}, "
-        "or use a model without them"
+        f"{' and '.join(part for part in PARTS if part in missing)}; if OpenPose is the detector, "
+        f"run it with {flags}, or use a model without them"
     )
 
 

@@ -86,6 +86,8 @@ def estimate(
 
     """
     found = probe(path)
+    if found.frames == 1:
+        raise InputError(f"{path}: has one frame, expected a video of two or more")
     if not found.fps:
         raise InputError(f"{path}: states no frame rate; write it anew with ffmpeg")
     decoder = Decoder(path)

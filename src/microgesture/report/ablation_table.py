@@ -74,21 +74,24 @@ def csv_text(evaluation: Evaluation) -> str:
     """One line a row: scores and calibration error in percent, likelihood, time in seconds.
 
     Each has a mean and a standard deviation, that of a sample (ddof = 1); a single seed leaves the
-    latter empty. Recall of head, middle and tail is empty where there is no such class.
+    latter empty. Recall of head, middle and tail is empty where there is no such class. Of the
+    seeds' mean probabilities there is one top-1.
     """
     numbers = [*METRICS, *_TAIL_COLUMNS]
     columns = [f"{name}_{what}" for name in numbers for what in ("mean", "std")]
     head = ["variant", "title", "model", "split", "clips", "seeds", "folds", *columns]
+    head += ["top1_together", "parameters"]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*head, "parameters", "train_seconds_mean", "train_seconds_std"])
+    writer.writerow([*head, "train_seconds_mean", "train_seconds_std"])
     for row in evaluation.rows:
         scores = _values(evaluation, row)
         values = [part for name in numbers for part in _mean_std(scores[name], 4)]
         about = [row.name, row.title, row.model, evaluation.split, len(evaluation.labels)]
         seconds = _mean_std(np.array(row.seconds), 2)
         runs = [len(evaluation.seeds), evaluation.folds]
-        writer.writerow([*about, *runs, *values, row.parameters, *seconds])
+        together = f"{row.together:.4f}"
+        writer.writerow([*about, *runs, *values, together, row.parameters, *seconds])
     return out.getvalue()
 
 
@@ -189,13 +192,19 @@ def score_table(evaluation: Evaluation) -> Columns:
     # Five guesses among five classes are always right: no column of its own.
     names = [name for name in METRICS if name != "top5" or len(evaluation.classes) > 5]
     columns, best = _score_columns(evaluation, names)
+    head = [HEADINGS[name] for name in names]
+    if len(evaluation.seeds) > 1:
+        shown = [f"{row.together:.1f}" for row in evaluation.rows]
+        columns.append(shown)
+        best.append(_stand_out([float(one) == max(map(float, shown)) for one in shown]))
+        head.append("Ensemble")
     parameters = [row.parameters for row in evaluation.rows]
     seconds = [round(float(np.mean(row.seconds))) for row in evaluation.rows]
     for numbers, shorten in ((parameters, human_count), (seconds, human_time)):
         shown = [shorten(one) for one in numbers]
         columns.append(shown)
         best.append(_stand_out([one == shown[int(np.argmin(numbers))] for one in shown]))
-    return Columns([*(HEADINGS[name] for name in names), "Params", "Train time"], columns, best)
+    return Columns([*head, "Params", "Train time"], columns, best)
 
 
 def tail_table(evaluation: Evaluation) -> Columns:

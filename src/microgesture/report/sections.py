@@ -58,6 +58,7 @@ def table_section(material: Material, folder: Path) -> Section:
     content = {
         "scores": _ablation(material, score_table(evaluation)),
         "submission": material.config.submission,
+        "several": len(material.evaluation.seeds) > 1,
         "figure": _existing(material, "ablation.png"),
         "alt": alt_texts.ablation(evaluation),
         "notes": notes(evaluation, material.config, material.summary),

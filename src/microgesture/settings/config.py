@@ -4,7 +4,7 @@ The reference page of the docs and the schema for editors are made from this mod
 """
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, WrapValidator
 
@@ -77,6 +77,8 @@ class Config(Entry):
     testing: Testing
     submission: str | None
     """The row whose probabilities are submitted; null writes no submission."""
+    submission_seeds: Literal["best", "together"] = "best"
+    """Of the seed that is best on the validation clips, or the mean over all seeds."""
     robustness: Robustness | None
     """Accuracy on corrupted test clips; null leaves it out."""
     occlusion: Occlusion | None

@@ -2,10 +2,11 @@
 
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -34,6 +35,7 @@ RAW = "as in the store: not cleaned, not aligned, so not what a network is shown
 _GIF_TICK, _LEAST_TICKS = 100, 2
 _DPI = 100
 _COLOURS = "magma"
+_Progress = Callable[[Iterable[Any]], Iterable[Any]]
 
 
 def find_clip(path: str | Path, clip_id: str) -> Clip:
@@ -55,6 +57,15 @@ def find_clip(path: str | Path, clip_id: str) -> Clip:
     return next(clip for clip in iter_store(path) if clip.clip_id == clip_id)
 
 
+def check_ending(path: str | Path) -> None:
+    """Refuse a file that is no animation by its name, or needs an ffmpeg that is not there."""
+    ending = Path(path).suffix.lower()
+    if ending not in ENDINGS:
+        raise InputError(f"{path}: ends in {ending!r}, expected {' or '.join(ENDINGS)}")
+    if ending == ".mp4" and not shutil.which("ffmpeg"):
+        raise InputError(f"{path}: MP4 needs ffmpeg, which is not installed; write a .gif instead")
+
+
 def write_animation(
     clip: Clip,
     layout: Layout,
@@ -68,6 +79,7 @@ def write_animation(
     note: str = RAW,
     class_names: Sequence[str] = (),
     running: Sequence[str] | None = None,
+    progress: _Progress = iter,
 ) -> int:
     """Write a clip as GIF or MP4 at its own speed.
 
@@ -97,6 +109,8 @@ def write_animation(
         Names in id order, for the clip's label; without them the picture shows its id.
     running
         What is written over each frame of the clip instead of its label.
+    progress
+        Wraps the list of frames.
 
     Returns
     -------
@@ -111,11 +125,7 @@ def write_animation(
         points.
 
     """
-    ending = Path(path).suffix.lower()
-    if ending not in ENDINGS:
-        raise InputError(f"{path}: ends in {ending!r}, expected {' or '.join(ENDINGS)}")
-    if ending == ".mp4" and not shutil.which("ffmpeg"):
-        raise InputError(f"{path}: MP4 needs ffmpeg, which is not installed; write a .gif instead")
+    check_ending(path)
     if size > LARGEST or not LEAST_SIGMA <= sigma <= size:
         raise InputError(
             f"a heatmap of {size} cells a side with a sigma of {sigma:g} cells is not drawn; "
@@ -137,9 +147,9 @@ def write_animation(
             note,
             running or label,
         )
-        if ending == ".gif":
-            return _write_gif(scene, path)
-        return _write_mp4(scene, path)
+        if Path(path).suffix.lower() == ".gif":
+            return _write_gif(scene, path, progress)
+        return _write_mp4(scene, path, progress)
 
 
 class _Scene:
@@ -227,13 +237,13 @@ def gif_times(frames: int, fps: float) -> list[tuple[int, int]]:
     return times or [(0, _LEAST_TICKS)]
 
 
-def _write_gif(scene: _Scene, path: str | Path) -> int:
+def _write_gif(scene: _Scene, path: str | Path, progress: _Progress) -> int:
     """Write through Pillow itself: matplotlib's writer rounds 30 frames a second to 33."""
     times = gif_times(scene.frames, scene.fps)
     palette = _palette()
 
     def pictures() -> Iterator[Image.Image]:
-        for frame, _ in times:
+        for frame, _ in progress(times):
             yield scene.picture(frame).quantize(palette=palette, dither=Image.Dither.NONE)
 
     drawn = pictures()
@@ -260,11 +270,11 @@ def _palette() -> Image.Image:
     return image
 
 
-def _write_mp4(scene: _Scene, path: str | Path) -> int:
+def _write_mp4(scene: _Scene, path: str | Path, progress: _Progress) -> int:
     writer = FFMpegWriter(scene.fps, "h264", extra_args=["-pix_fmt", "yuv420p"])  # type: ignore[arg-type]
     try:
         with atomic_path(path) as temporary, writer.saving(scene.figure, str(temporary), _DPI):
-            for frame in range(scene.frames):
+            for frame in progress(range(scene.frames)):
                 scene.show(frame)
                 writer.grab_frame()
     except (subprocess.CalledProcessError, OSError) as error:

@@ -42,6 +42,14 @@ def test_the_compact_form_by_hand():
     assert drawn.starts[2].tolist() == drawn.starts[1].tolist()
 
 
+def test_empty_rows_between_two_people_start_where_the_row_before_did():
+    """Whatever else stood there would be packed, and no two caches be of the same bytes."""
+    persons = np.array([[[[6, 0, 1], [2, 1, 1]]], [[[6, 0, 1], [5, 4, 1]]]], np.float32)
+    drawn = draw_sparse(persons, "joint", EDGES, 0.25, 8)  # a single cell a point
+    assert drawn.heads.tolist() == [[[0, 1], [1, 4]]]
+    assert drawn.spans.tolist() == [[6, 1], [2, 1], [2, 0], [2, 0], [5, 1]]
+
+
 @settings(deadline=None)  # the first example compiles
 @given(seed=st.integers(0, 9999), stream=st.sampled_from(STREAMS), persons=st.integers(1, 2))
 def test_packing_loses_nothing(seed, stream, persons):

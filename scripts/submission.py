@@ -18,8 +18,8 @@ def main() -> None:
     parser.add_argument("--val", required=True, nargs="+", help="validation file of each seed")
     parser.add_argument("--test", required=True, nargs="+", help="test file of each seed")
     parser.add_argument(
-        "--of",
-        choices=["best", "together"],
+        "--submit",
+        choices=["best", "ensemble"],
         default="best",
         help="the best seed on the validation clips, or the mean of all seeds' probabilities",
     )
@@ -39,8 +39,8 @@ def main() -> None:
     validation = dict(zip(seeds, options.val, strict=True))
     test = dict(zip(seeds, options.test, strict=True))
     filled = fill_skipped(read_json(options.summary), load_classes(options.classes))
-    together = options.of == "together"
-    made = make_submission(validation, test, options.out_dir, filled, together)
+    ensemble = options.submit == "ensemble"
+    made = make_submission(validation, test, options.out_dir, filled, ensemble)
     if made["filled"]:
         print(
             f"note: {len(made['filled'])} test clips could not be read; their rows state the most "
@@ -50,8 +50,8 @@ def main() -> None:
     write_record(
         options.record,
         __file__,
-        config={"seeds": seeds, "of": options.of},
-        seed=None if together else made["seeds"][0],
+        config={"seeds": seeds, "submit": options.submit},
+        seed=None if ensemble else made["seeds"][0],
         inputs=[*options.val, *options.test, options.summary, options.classes],
         outputs=[options.out_dir / name for name in FILES],
     )

@@ -134,7 +134,7 @@ def test_the_script_writes_the_three_files_of_the_chosen_seed(tmp_path):
     assert report["predicted_per_class"] == [0, 3, 0, 0]
 
 
-def test_all_seeds_together_submit_their_mean(tmp_path):
+def test_an_ensemble_submits_the_mean_of_the_seeds(tmp_path):
     val, _ = validation(tmp_path, {0: [0, 0, 0], 1: [0, 1, 2]})
     shares = {
         0: [[0.6, 0.4, 0, 0], [0.5, 0.5, 0, 0], [0.1, 0, 0.9, 0]],
@@ -144,7 +144,7 @@ def test_all_seeds_together_submit_their_mean(tmp_path):
     for seed, rows in shares.items():
         test[seed] = tmp_path / f"test{seed}"
         write_predictions(test[seed], IDS, [None] * 3, ["s"] * 3, np.array(rows), {"split": "test"})
-    command = [sys.executable, SCRIPT, "--seeds", "0", "1", "--of", "together"]
+    command = [sys.executable, SCRIPT, "--seeds", "0", "1", "--submit", "ensemble"]
     command += ["--val", *val.values(), "--test", *test.values(), *about(tmp_path)]
     command += ["--out-dir", tmp_path / "out"]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
@@ -158,11 +158,11 @@ def test_all_seeds_together_submit_their_mean(tmp_path):
     assert report["why"] == "mean of the probabilities of 2 seeds"
 
 
-def test_seeds_that_saw_other_clips_are_not_put_together(tmp_path):
+def test_seeds_that_saw_other_clips_are_no_ensemble(tmp_path):
     val, _ = validation(tmp_path, {0: [0, 1, 2], 1: [0, 1, 2]})
     test = {0: store(tmp_path / "t0", [0, 1, 2]), 1: store(tmp_path / "t1", [0], ids=IDS[:1])}
     with pytest.raises(InputError, match="not about the same clips"):
-        make_submission(val, test, tmp_path / "out", together=True)
+        make_submission(val, test, tmp_path / "out", ensemble=True)
 
 
 def test_clips_that_could_not_be_read_get_the_most_frequent_class(tmp_path):

@@ -58,7 +58,7 @@ def test_the_main_table(results):
     assert cells(text, "| Both")[5:] == ["**90.0**", "0.62 M", "2:10"]
 
 
-def test_what_the_seeds_say_together_is_worked_by_hand(results):
+def test_the_ensemble_of_the_seeds_is_worked_by_hand(results):
     # of both seeds the surer one is right where they differ: clips 4 to 6, then 7
     for seed, right, sure in ((0, 7, 0.9), (1, 4, 0.5)):
         path = results / f"predict/weak/seed{seed}/test.parquet"
@@ -72,10 +72,10 @@ def test_what_the_seeds_say_together_is_worked_by_hand(results):
     assert cells(page(results, alone), "| Weak")[5] == "80.0"
     evaluation = load_evaluation(alone, results, CLASSES, SUMMARY)
     (line, *_) = csv.DictReader(io.StringIO(csv_text(evaluation)))
-    assert line["top1_together"] == "80.0000"
+    assert line["top1_ensemble"] == "80.0000"
 
 
-def test_one_seed_has_nothing_to_be_together_with(tmp_path):
+def test_one_seed_is_no_ensemble(tmp_path):
     config = CONFIG | {"seeds": [0], "claims": []}
     text = page(fill(tmp_path / "one", config), config)
     assert "Ensemble" not in text

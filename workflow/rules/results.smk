@@ -102,9 +102,9 @@ rule submission:
     params:
         made_from=made_from("submission"),
         seeds=CONFIG.seeds,
-        of=CONFIG.submission_seeds,
+        submit=CONFIG.submission_seeds,
         out=subpath(output[0], parent=True),
     shell:
-        "python scripts/submission.py --seeds {params.seeds} --of {params.of} --val {input.val:q}"
-        " --test {input.test:q} --classes {input.classes:q} --summary {input.summary:q}"
+        "python scripts/submission.py --seeds {params.seeds} --submit {params.submit}"
+        " --val {input.val:q} --test {input.test:q} --classes {input.classes:q} --summary {input.summary:q}"
         " --out-dir {params.out:q} --record {output.record:q} 2> >(tee {log:q} >&2)"

@@ -144,7 +144,7 @@ class Row:
         return float(self.scores["top1"].mean())
 
     @cached_property
-    def together(self) -> float:
+    def ensemble(self) -> float:
         """Top-1 accuracy of the seeds' mean probabilities, in percent."""
         return 100 * float(correct_at(mean_of_seeds(self.probabilities), self.labels).mean())
 

@@ -117,9 +117,9 @@ def make_submission(
     test: Mapping[int, str | Path],
     out_dir: str | Path,
     filled: Mapping[str, int] | None = None,
-    together: bool = False,
+    ensemble: bool = False,
 ) -> dict[str, Any]:
-    """Write both submissions and ``submission.json``, of one seed or of all together.
+    """Write both submissions and ``submission.json``, of one seed or of all as an ensemble.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def make_submission(
         Folder for ``kaggle2025.csv``, ``Submission.zip`` and ``submission.json``.
     filled
         Class ids of test clips that were not predicted, see `fill_skipped`.
-    together
+    ensemble
         Whether the seeds' mean probabilities are submitted; else those of the seed that validation
         prefers.
 
@@ -151,7 +151,7 @@ def make_submission(
         )
     read = {seed: _read(path, seed, "val") for seed, path in validation.items()}
     seed, scores, why = choose_seed(read)
-    taken = sorted(read) if together else [seed]
+    taken = sorted(read) if ensemble else [seed]
     tests = [_read(test[one], one, "test") for one in taken]
     for one, tested in zip(taken, tests, strict=True):
         if not tested.clip_ids:
@@ -163,7 +163,7 @@ def make_submission(
             )
         check_same_clips(tests[0], tested)
     chosen = tests[0]
-    if together:
+    if ensemble and len(taken) > 1:
         why = f"mean of the probabilities of {len(taken)} seeds"
         mean = mean_of_seeds([one.probabilities for one in tests])
         chosen = replace(chosen, probabilities=mean)

@@ -80,7 +80,7 @@ def csv_text(evaluation: Evaluation) -> str:
     numbers = [*METRICS, *_TAIL_COLUMNS]
     columns = [f"{name}_{what}" for name in numbers for what in ("mean", "std")]
     head = ["variant", "title", "model", "split", "clips", "seeds", "folds", *columns]
-    head += ["top1_together", "parameters"]
+    head += ["top1_ensemble", "parameters"]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*head, "train_seconds_mean", "train_seconds_std"])
@@ -90,8 +90,8 @@ def csv_text(evaluation: Evaluation) -> str:
         about = [row.name, row.title, row.model, evaluation.split, len(evaluation.labels)]
         seconds = _mean_std(np.array(row.seconds), 2)
         runs = [len(evaluation.seeds), evaluation.folds]
-        together = f"{row.together:.4f}"
-        writer.writerow([*about, *runs, *values, together, row.parameters, *seconds])
+        ensemble = f"{row.ensemble:.4f}"
+        writer.writerow([*about, *runs, *values, ensemble, row.parameters, *seconds])
     return out.getvalue()
 
 
@@ -194,7 +194,7 @@ def score_table(evaluation: Evaluation) -> Columns:
     columns, best = _score_columns(evaluation, names)
     head = [HEADINGS[name] for name in names]
     if len(evaluation.seeds) > 1:
-        shown = [f"{row.together:.1f}" for row in evaluation.rows]
+        shown = [f"{row.ensemble:.1f}" for row in evaluation.rows]
         columns.append(shown)
         best.append(_stand_out([float(one) == max(map(float, shown)) for one in shown]))
         head.append("Ensemble")

@@ -77,7 +77,7 @@ class Config(Entry):
     testing: Testing
     submission: str | None
     """The row whose probabilities are submitted; null writes no submission."""
-    submission_seeds: Literal["best", "together"] = "best"
+    submission_seeds: Literal["best", "ensemble"] = "best"
     """Of the seed that is best on the validation clips, or the mean over all seeds."""
     robustness: Robustness | None
     """Accuracy on corrupted test clips; null leaves it out."""

@@ -42,6 +42,15 @@ def test_the_main_result_comes_first(evaluation):
     assert "−94.43 to +100.00 points and includes 0." in contrast  # as the claim's line states it
 
 
+def test_a_submitted_ensemble_is_told_with_its_own_score(evaluation):
+    config = CONFIG | {"submission": "weak", "submission_seeds": "ensemble"}
+    first, *_ = told(evaluation, config)
+    assert "“Weak | model” (the submitted row) recognises 50.0 ± 14.1 % of" in first
+    assert "What is submitted, the mean of the seeds' probabilities, recognises 60.0 %." in first
+    for other in (config | {"submission": None}, config | {"submission_seeds": "best"}):
+        assert "What is submitted" not in " ".join(told(evaluation, other))
+
+
 def test_without_a_submission_it_says_why_a_row_is_shown(evaluation, tmp_path):
     assert told(evaluation)[0].startswith("“Both” (the first fusion of the config) recognises")
     config = CONFIG | {"fusions": {}, "claims": CONFIG["claims"][:1]}

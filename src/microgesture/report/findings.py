@@ -68,6 +68,7 @@ def findings(
         is_video=bool(summary.get("subject_is_video")),
         chance=f"{evaluation.chance:.1f}",
         over_chance=_over(shown.top1 - evaluation.chance),
+        ensemble=f"{shown.ensemble:.1f}" if _submits_ensemble(evaluation, config) else None,
         contrasts=_contrasts(evaluation, shown, config),
         rows=len(evaluation.rows),
         highest=_one_line(best.title) if max(printed) > top1 else None,
@@ -95,6 +96,12 @@ def _which(shown: Row, config: TableStep, evaluation: Evaluation) -> str:
     if shown.model == FUSION:
         return "the first fusion of the config"
     return "the highest row" if len(evaluation.rows) > 1 else "the only row"
+
+
+def _submits_ensemble(evaluation: Evaluation, config: TableStep) -> bool:
+    """Whether the mean of several seeds is submitted, which the row's score is not of."""
+    ensemble = config.submission_seeds == "ensemble" and len(evaluation.seeds) > 1
+    return ensemble and config.submission is not None
 
 
 def _over(points: float) -> str:

@@ -67,6 +67,7 @@ class TableStep(Shown):
 
     claims: list[ClaimEntry] = Field(default=[])
     data_name: str
+    submission_seeds: Literal["best", "ensemble"] = "best"
 
 
 class PageStep(TableStep):

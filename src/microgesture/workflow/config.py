@@ -361,5 +361,6 @@ def _compared(config: Config) -> dict[str, Any]:
     return {
         "claims": config.claims,
         "submission": config.submission,
+        "submission_seeds": config.submission_seeds,
         "data_name": config.data.name,
     }
